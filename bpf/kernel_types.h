@@ -1,0 +1,174 @@
+/* The few kernel fields this program reads, by name: CO-RE finds their offsets on the machine it runs on, so this
+ * builds where the building kernel has no BTF and needs no generated vmlinux.h. A field missing from a kernel is
+ * asked for with bpf_core_field_exists() first. */
+#ifndef TCPLENS_KERNEL_TYPES_H
+#define TCPLENS_KERNEL_TYPES_H
+
+#include <stdbool.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+    int counter;
+} atomic_t;
+
+typedef struct {
+    __s64 counter;
+} atomic64_t;
+
+struct ns_common {
+    unsigned int inum;
+};
+
+struct net {
+    struct ns_common ns;
+};
+
+typedef struct {
+    struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+    union {
+        __u8 u6_addr8[16];
+        __u32 u6_addr32[4];
+    } in6_u;
+};
+
+struct sock;
+
+struct sock_common {
+    __u32 skc_daddr;
+    __u32 skc_rcv_saddr;
+    __u16 skc_dport; /* network byte order */
+    __u16 skc_num;   /* host byte order */
+    unsigned short skc_family;
+    volatile unsigned char skc_state;
+    possible_net_t skc_net;
+    struct in6_addr skc_v6_daddr;
+    struct in6_addr skc_v6_rcv_saddr;
+    atomic64_t skc_cookie;
+    struct sock *skc_listener;
+};
+
+struct sock {
+    struct sock_common __sk_common;
+    __u32 sk_ack_backlog;
+    __u32 sk_max_ack_backlog;
+    atomic_t sk_drops;
+    __u16 sk_protocol;
+};
+
+struct inet_sock {
+    struct sock sk;
+    __u16 inet_sport; /* network byte order; outlives skc_num */
+};
+
+struct request_sock;
+
+struct request_sock_queue {
+    atomic_t qlen;
+    struct request_sock *rskq_accept_tail;
+};
+
+struct timer_list {
+    unsigned long expires;
+    void (*function)(struct timer_list *);
+};
+
+struct inet_connection_sock {
+    struct inet_sock icsk_inet;
+    struct request_sock_queue icsk_accept_queue;
+    struct timer_list icsk_retransmit_timer;
+    __u8 icsk_retransmits;
+};
+
+struct request_sock {
+    struct sock_common __req_common;
+    __u8 num_timeout : 7;
+    struct timer_list rsk_timer;
+    struct sock *sk;
+};
+
+struct inet_timewait_sock {
+    struct sock_common __tw_common;
+    volatile unsigned char tw_substate;
+    struct timer_list tw_timer;
+};
+
+struct file {
+    void *private_data;
+};
+
+struct socket {
+    struct file *file;
+    struct sock *sk;
+};
+
+struct fdtable {
+    unsigned int max_fds;
+    struct file **fd;
+};
+
+struct files_struct {
+    struct fdtable *fdt;
+};
+
+struct task_struct {
+    struct files_struct *files;
+};
+
+struct net_device {
+    possible_net_t nd_net;
+};
+
+struct sk_buff {
+    struct net_device *dev;
+    unsigned char *head;
+    __u16 transport_header;
+    __u16 network_header;
+    __u16 protocol; /* network byte order */
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+    unsigned long di;
+    unsigned long orig_ax;
+};
+#define REGS_SYSCALL(regs) ((regs)->orig_ax)
+#define REGS_ARG1(regs) ((regs)->di)
+#define NR_ACCEPT 43
+#define NR_ACCEPT4 288
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+    __u64 orig_x0;
+    int syscallno;
+};
+#define REGS_SYSCALL(regs) ((unsigned long)(regs)->syscallno)
+#define REGS_ARG1(regs) ((regs)->orig_x0)
+#define NR_ACCEPT 202
+#define NR_ACCEPT4 242
+#else
+#error "system call numbers and registers of this architecture are not known here"
+#endif
+
+#pragma clang attribute pop
+
+enum {
+    TCP_ESTABLISHED = 1,
+    TCP_SYN_SENT = 2,
+    TCP_SYN_RECV = 3,
+    TCP_FIN_WAIT2 = 5,
+    TCP_TIME_WAIT = 6,
+    TCP_CLOSE = 7,
+    TCP_LISTEN = 10,
+};
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+
+#endif

@@ -1,0 +1,75 @@
+/* What the kernel side writes into the ring buffer and user space reads: fixed sizes, no padding that matters. */
+#ifndef TCPLENS_BPF_H
+#define TCPLENS_BPF_H
+
+#define TCPLENS_PORTS_MAX 16
+#define TCPLENS_COMM_LEN 16
+
+enum tcplens_kind {
+    TCPLENS_STATE,          /* inet_sock_set_state */
+    TCPLENS_PORT_KNOWN,     /* a connecting socket has its local port now */
+    TCPLENS_REQUEST_START,  /* timers of request socks */
+    TCPLENS_REQUEST_RETRY,
+    TCPLENS_REQUEST_END,
+    TCPLENS_ACCEPT_QUEUED,  /* sk_data_ready of a listener */
+    TCPLENS_ACCEPT,         /* accept() returned a descriptor */
+    TCPLENS_TIMEWAIT_START, /* timers of TIME-WAIT minisocks */
+    TCPLENS_TIMEWAIT_CHANGE,
+    TCPLENS_TIMEWAIT_EXPIRED,
+    TCPLENS_TIMEWAIT_KILLED,
+    TCPLENS_RETRANSMIT,
+    TCPLENS_RETRANSMIT_SYNACK,
+    TCPLENS_RESET_SENT,
+    TCPLENS_RESET_RECEIVED,
+    TCPLENS_KIND_N
+};
+
+/* Where events come from, and where they can get lost. */
+enum tcplens_hook {
+    TCPLENS_HOOK_SET_STATE,
+    TCPLENS_HOOK_TIMER_START,
+    TCPLENS_HOOK_TIMER_CANCEL,
+    TCPLENS_HOOK_TIMER_EXPIRE,
+    TCPLENS_HOOK_DATA_READY,
+    TCPLENS_HOOK_SYS_EXIT,
+    TCPLENS_HOOK_KFREE_SKB,
+    TCPLENS_HOOK_RETRANSMIT,
+    TCPLENS_HOOK_RETRANSMIT_SYNACK,
+    TCPLENS_HOOK_SEND_RESET,
+    TCPLENS_HOOK_RECEIVE_RESET,
+    TCPLENS_HOOK_N
+};
+
+/* Addresses are IPv4-mapped where the packets are IPv4; ports are in host byte order; states are the kernel's. */
+struct tcplens_event {
+    __u64 ts_ns; /* CLOCK_MONOTONIC */
+    __u64 cookie;
+    __u8 laddr[16], raddr[16];
+    __u16 lport, rport;
+    __u32 netns;
+    __u8 kind; /* enum tcplens_kind */
+    __u8 from, to;
+    __u8 in_task; /* pid, tid and comm are those of the process that caused it */
+    __u32 pid, tid;
+    char comm[TCPLENS_COMM_LEN];
+    union {
+        struct {
+            __u64 listener; /* cookie */
+            __u8 addr[16];
+            __u16 port;
+            __u32 syn, accept, backlog, drops; /* true after the event */
+            __s32 fd, ret;
+        } queue;
+        struct {
+            __u64 jiffies, expires; /* now and the deadline, both in jiffies */
+        } timewait;
+        struct {
+            __u32 count;
+        } retransmit;
+        struct {
+            __s32 reason; /* enum sk_rst_reason; -1: this kernel does not say */
+        } reset;
+    };
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* A small event loop: descriptors, one tick, signals, one child process. */
+#ifndef TCPLENS_BASE_LOOP_H
+#define TCPLENS_BASE_LOOP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct loop;
+
+struct loop_handlers {
+    void (*tick)(void *arg);
+    void (*signal)(void *arg, int number);        /* SIGINT or SIGTERM */
+    void (*child)(void *arg, int wait_status);    /* the watched child ended and was reaped */
+    void *arg;
+};
+
+/* Blocks SIGINT and SIGTERM in this thread and those it makes later, and takes them from a descriptor.
+ * tick_ms: milliseconds between ticks. 0 or -errno. */
+int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop **ret_loop)
+    __attribute__((warn_unused_result));
+/* Watches one child. 0 or -errno. */
+int loop_watch_child(struct loop *loop, pid_t pid) __attribute__((warn_unused_result));
+/* Until loop_stop(). 0 or -errno. */
+int loop_run(struct loop *loop) __attribute__((warn_unused_result));
+void loop_stop(struct loop *loop);
+struct loop *loop_free(struct loop *loop);
+
+/* For a child between fork and exec: the signals that loop_new() blocked are delivered again. */
+void loop_restore_signals(void);
+
+#endif

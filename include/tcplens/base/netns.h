@@ -1,0 +1,29 @@
+/* Network namespaces: which one this process is in, another one, a new one. */
+#ifndef TCPLENS_BASE_NETNS_H
+#define TCPLENS_BASE_NETNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcplens/base/addr.h"
+
+/* Moves this process, for good, into a network namespace of its own with lo up. Without the right to do that
+ * (CAP_SYS_ADMIN) a user namespace is made around it, in which user and group stay what they are; *ret_user says so.
+ * 0 or -errno: -EPERM or -ENOSPC where the system allows no user namespaces. */
+int netns_enter_new(bool *ret_user) __attribute__((warn_unused_result));
+
+/* Moves this process into the namespace of a process (a number) or of that name (ip-netns(8)).
+ * 0 or -errno: -ENOENT no such name or process, -EPERM. */
+int netns_enter(const char *name_or_pid) __attribute__((warn_unused_result));
+
+/* Inode number of the namespace this process is in, as /proc/self/ns/net shows it. 0 or -errno. */
+int netns_current(uint32_t *ret_inode) __attribute__((warn_unused_result));
+
+/* The addresses of all interfaces here; *ret_addrs is for the caller to free(). 0 or -errno. */
+int netns_addresses(struct addr **ret_addrs, size_t *ret_count) __attribute__((warn_unused_result));
+
+/* A setting of this namespace, or a global one, by its sysctl name; without the newline. 0 or -errno. */
+int netns_sysctl(const char *name, char *buf, size_t size) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,173 @@
+/* What the model concluded: one change is one record of the trace (docs/trace-format.md, field by field). */
+#ifndef TCPLENS_MODEL_CHANGE_H
+#define TCPLENS_MODEL_CHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcplens/base/addr.h"
+#include "tcplens/model/event.h"
+#include "tcplens/model/segment.h"
+#include "tcplens/model/tcp_fsm.h"
+
+enum change_kind {
+    CHANGE_CONNECTION,
+    CHANGE_STATE,
+    CHANGE_OBJECT,
+    CHANGE_SEGMENT,
+    CHANGE_CALL,
+    CHANGE_LISTENER,
+    CHANGE_QUEUE,
+    CHANGE_TIMER,
+    CHANGE_RESET,
+    CHANGE_GAP,
+    CHANGE_OUTCOME,
+    CHANGE_KIND_N
+};
+
+enum end { END_CLIENT, END_SERVER, END_N };
+enum how { HOW_OBSERVED, HOW_SAMPLED, HOW_INFERRED, HOW_ASSUMED, HOW_PREDICTED, HOW_N };
+/* The kernel object that holds an end's state. */
+enum object { OBJECT_NONE, OBJECT_REQUEST, OBJECT_SOCK, OBJECT_TIMEWAIT, OBJECT_N };
+enum timer_name { TIMER_TIME_WAIT, TIMER_FIN_WAIT_2, TIMER_SYN_ACK, TIMER_RETRANSMIT, TIMER_KEEPALIVE, TIMER_NAME_N };
+enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
+enum queue_why {
+    QUEUE_SYN,
+    QUEUE_ESTABLISHED,
+    QUEUE_ACCEPT,
+    QUEUE_OVERFLOW,
+    QUEUE_EXPIRED,
+    QUEUE_DROPPED,
+    QUEUE_CLOSED,
+    QUEUE_SAMPLE,
+    QUEUE_WHY_N
+};
+/* Bits of change.segment.notes. */
+enum segment_note {
+    NOTE_RETRANSMISSION = 1 << 0,
+    NOTE_OUT_OF_ORDER = 1 << 1,
+    NOTE_KEEP_ALIVE = 1 << 2,
+    NOTE_DUPLICATE_ACK = 1 << 3,
+    NOTE_ZERO_WINDOW = 1 << 4,
+    NOTE_LOST_SEGMENT = 1 << 5,
+    NOTE_BAD_CHECKSUM = 1 << 6,
+    NOTE_N = 7
+};
+enum verdict {
+    VERDICT_UNKNOWN,
+    VERDICT_CLOSED_NORMALLY,
+    VERDICT_CLOSED_BOTH,
+    VERDICT_STILL_OPEN,
+    VERDICT_HALF_CLOSED,
+    VERDICT_REFUSED,
+    VERDICT_RESET_BY_CLIENT,
+    VERDICT_RESET_BY_SERVER,
+    VERDICT_NO_ANSWER,
+    VERDICT_HANDSHAKE_INCOMPLETE,
+    VERDICT_MIDSTREAM,
+    VERDICT_N
+};
+
+#define HISTORY_MAX 32
+#define END_UNKNOWN END_N /* of closed_by, reset_by */
+
+struct change {
+    enum change_kind kind;
+    uint64_t n;        /* record number */
+    uint64_t ts_ns;    /* UNIX time */
+    bool late;         /* its place in the trace had been written already */
+    uint32_t conn;     /* number of the connection; 0: none */
+    uint32_t listener; /* number of the listener; 0: none */
+    enum end end;      /* of a segment: the sender */
+    uint64_t because;  /* record number; 0: none */
+    union {
+        struct {
+            struct endpoint client, server;
+            uint32_t netns; /* 0: none */
+            bool local[END_N];
+            bool before_trace, roles_assumed;
+        } connection;
+        struct {
+            enum tcp_state from, to;
+            enum how how;
+            enum witness source;
+            const char *kernel_state; /* kernel's name; NULL from the wire */
+            enum object object;
+            struct task owner; /* pid 0: pending, or not known */
+            const char *rfc;   /* edge label or NULL */
+        } state;
+        struct {
+            enum object from, to;
+            enum tcp_state state;
+            const char *kernel_state;
+        } object;
+        struct {
+            struct segment segment;
+            uint64_t seq, ack;                   /* relative, do not wrap */
+            uint64_t sack[SEGMENT_SACK_MAX][2];  /* relative */
+            uint64_t window;                     /* bytes */
+            uint32_t notes;                      /* enum segment_note */
+        } segment;
+        struct {
+            const char *name; /* "accept" */
+            int fd, ret;      /* ret < 0: -errno */
+            bool has_end;     /* change.end says which */
+            struct task task;
+        } call;
+        struct {
+            struct endpoint addr;
+            uint32_t backlog, netns;
+            struct task owner; /* pid 0: not known */
+            bool before_trace, closed;
+        } listening;
+        struct {
+            uint32_t syn, accept, limit, drops;
+            enum queue_why why;
+        } queue;
+        struct {
+            enum timer_name name;
+            enum timer_phase phase;
+            uint64_t expires_ns; /* UNIX time; 0: none */
+            uint32_t count;      /* 0: not counted */
+            enum witness source;
+        } timer;
+        struct {
+            bool sent;
+            char reason[48];
+        } reset;
+        struct {
+            enum witness source;
+            char hook[32];
+            uint64_t lost, from_ns, to_ns;
+        } gap;
+        struct {
+            char conn_state[8];        /* Zeek's; empty: no packets were seen */
+            char history[HISTORY_MAX]; /* Zeek's */
+            enum verdict verdict;
+            enum tcp_state final[END_N];
+            bool has_wire;
+            uint64_t bytes[END_N], segments[END_N];
+            uint64_t duration_ns;
+            uint64_t state_ns[END_N][TCP_STATE_N];
+            enum end closed_by, reset_by; /* END_UNKNOWN: nobody */
+        } outcome;
+    };
+};
+
+/* Takes one change; borrowed for the call. */
+typedef void (*change_fn)(void *arg, const struct change *change);
+
+/* The words of docs/trace-format.md. */
+const char *change_kind_name(enum change_kind kind);
+const char *end_name(enum end end);
+const char *how_name(enum how how);
+const char *object_name(enum object object);
+const char *timer_name(enum timer_name name);
+const char *queue_why_name(enum queue_why why);
+const char *segment_note_name(unsigned bit); /* 0 <= bit < NOTE_N */
+const char *verdict_name(enum verdict verdict);
+
+/* "The client closed first …": one English sentence. Returns its length; writes at most size bytes with NUL. */
+int verdict_format(const struct change *outcome, char *buf, unsigned size);
+
+#endif

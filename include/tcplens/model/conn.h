@@ -1,0 +1,44 @@
+/* Connections: takes events of both witnesses in order of time, follows both ends of every connection through RFC 9293's
+ * states, and says what changed. Pure: no I/O, no clock. */
+#ifndef TCPLENS_MODEL_CONN_H
+#define TCPLENS_MODEL_CONN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcplens/base/addr.h"
+#include "tcplens/model/change.h"
+#include "tcplens/model/event.h"
+
+struct conn_table;
+
+enum conn_segments {
+    CONN_SEGMENTS_ALL,
+    CONN_SEGMENTS_CONTROL, /* SYN, FIN, RST, and what analysis finds noteworthy */
+    CONN_SEGMENTS_NONE,
+};
+
+#define CONN_MAX_DEFAULT 1000000
+#define CONN_LISTENER_MAX 65536
+
+struct conn_config {
+    change_fn emit;
+    void *arg;
+    const struct addr *local; /* addresses of this host, borrowed for the life of the table; NULL for a capture file */
+    size_t local_count;
+    size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
+    uint64_t hash_seed;
+    enum conn_segments segments;
+};
+
+int conn_table_new(const struct conn_config *config, struct conn_table **ret_table) __attribute__((warn_unused_result));
+void conn_table_event(struct conn_table *table, const struct event *event);
+/* The trace ends: an outcome for every connection that has none yet. */
+void conn_table_finish(struct conn_table *table, uint64_t ts_ns);
+/* The record number the next change would get. */
+uint64_t conn_table_next_n(const struct conn_table *table);
+/* Connections given up before their end because conn_max was reached. */
+uint64_t conn_table_evicted(const struct conn_table *table);
+struct conn_table *conn_table_free(struct conn_table *table);
+
+#endif

@@ -1,0 +1,96 @@
+/* What a source observed. Sources make events, conn consumes them; nothing here knows where they came from but by name. */
+#ifndef TCPLENS_MODEL_EVENT_H
+#define TCPLENS_MODEL_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcplens/base/addr.h"
+#include "tcplens/model/segment.h"
+#include "tcplens/model/tcp_fsm.h"
+
+enum witness { WITNESS_KERNEL, WITNESS_DIAG, WITNESS_WIRE, WITNESS_N };
+
+enum event_kind {
+    EVENT_SEGMENT,          /* .segment */
+    EVENT_SOCK_STATE,       /* .sock: a full socket changed state */
+    EVENT_REQUEST_START,    /* .queue: a request sock entered the SYN queue */
+    EVENT_REQUEST_RETRY,    /* .queue: its SYN-ACK timer fired */
+    EVENT_REQUEST_END,      /* .queue: it left the SYN queue (completed or dropped) */
+    EVENT_ACCEPT_QUEUED,    /* .queue: a connection joined the accept queue */
+    EVENT_ACCEPT,           /* .queue and .call: accept() returned */
+    EVENT_TIMEWAIT_START,   /* .timewait: a minisock took the connection over */
+    EVENT_TIMEWAIT_CHANGE,  /* .timewait: the minisock got the peer's FIN: FIN-WAIT-2 to TIME-WAIT */
+    EVENT_TIMEWAIT_EXPIRED, /* .timewait: its timer fired */
+    EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
+    EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
+    EVENT_RESET,            /* .reset */
+    EVENT_GAP,              /* .gap: events were lost */
+    EVENT_KIND_N
+};
+
+/* The task on whose account something happened. comm is what the process calls itself: untrusted bytes. */
+struct task {
+    uint32_t pid, tid; /* thread group, thread; 0: not known (softirq) */
+    char comm[16];     /* NUL-terminated */
+};
+
+/* The state of a listener's two queues, true after the event. */
+struct queue_depth {
+    uint64_t listener;    /* socket cookie */
+    struct endpoint addr; /* where it listens */
+    uint32_t syn;         /* request socks */
+    uint32_t accept;      /* connections waiting for accept() */
+    uint32_t backlog;     /* sk_max_ack_backlog; the queue holds one more */
+    uint32_t drops;       /* sk_drops, since the socket exists */
+};
+
+struct event {
+    uint64_t ts_ns; /* UNIX time */
+    bool late;      /* set by merge: its place in the order has been passed already */
+    enum event_kind kind;
+    enum witness source;
+    uint32_t netns;                /* inode number; 0 for a capture file */
+    uint64_t cookie;               /* socket cookie of the kernel object; 0: not known or none */
+    struct endpoint local, remote; /* as the object sees it; of a segment: sender, receiver */
+    union {
+        struct segment segment;
+        struct {
+            enum tcp_state from, to;
+            uint32_t backlog;  /* at LISTEN: sk_max_ack_backlog */
+            bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
+            struct task task;
+        } sock;
+        struct {
+            struct queue_depth depth;
+            struct {
+                int fd, ret; /* of accept(): the listener's, the new one */
+                struct task task;
+            } call;
+        } queue;
+        struct {
+            enum tcp_state substate; /* FIN-WAIT-2 or TIME-WAIT */
+            uint64_t expires_ns;     /* UNIX time of the deadline */
+        } timewait;
+        struct {
+            enum tcp_state state; /* SYN-RECEIVED: a SYN-ACK of a request sock */
+            uint32_t count;       /* times in a row */
+        } retransmit;
+        struct {
+            bool sent;
+            char reason[48]; /* kernel's word, empty where it gives none */
+        } reset;
+        struct {
+            char hook[32]; /* empty for the wire */
+            uint64_t lost; /* events */
+            uint64_t from_ns, to_ns;
+        } gap;
+    };
+};
+
+/* Takes one event; borrowed for the call. */
+typedef void (*event_fn)(void *arg, const struct event *event);
+
+const char *witness_name(enum witness witness); /* "kernel", "diag", "wire" */
+
+#endif

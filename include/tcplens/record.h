@@ -1,0 +1,67 @@
+/* Between the model and one line of the trace (docs/trace-format.md). */
+#ifndef TCPLENS_RECORD_H
+#define TCPLENS_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcplens/model/change.h"
+
+/* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
+#define RECORD_LINE_MAX 4096
+
+/* Where a trace writes UNIX time, it is nanoseconds since its start: 0 for what came before. The cap (104 days) is what
+ * a reader that has only doubles holds exactly. */
+#define RECORD_T_MAX ((UINT64_C(1) << 53) - 1)
+
+static inline uint64_t record_t(uint64_t ts_ns, uint64_t start_ns)
+{
+    uint64_t t = ts_ns > start_ns ? ts_ns - start_ns : 0;
+
+    return t < RECORD_T_MAX ? t : RECORD_T_MAX;
+}
+
+/* Why a trace ended; the words of the `end` record. */
+enum end_reason { END_REASON_COMMAND, END_REASON_INTERRUPT, END_REASON_DURATION, END_REASON_INPUT, END_REASON_ERROR };
+
+#define RECORD_SYSCTL_MAX 16
+#define RECORD_PORT_MAX 16
+#define RECORD_INTERFACE_MAX 16
+
+/* First line of a trace. All strings are borrowed; NULL where they do not apply. */
+struct record_header {
+    uint64_t start_ns; /* UNIX time of t = 0 */
+    const char *kernel, *netns, *input;
+    const char *missing[WITNESS_N]; /* why this witness could not take part; NULL: was not wanted, or takes part */
+    bool sources[WITNESS_N];
+    uint16_t ports[RECORD_PORT_MAX];
+    unsigned port_count;
+    const char *interfaces[RECORD_INTERFACE_MAX];
+    unsigned interface_count;
+    char *const *command; /* NULL-terminated */
+    struct {
+        const char *name;
+        char value[32]; /* as /proc/sys shows it; written as a number where it is one */
+    } sysctl[RECORD_SYSCTL_MAX];
+    unsigned sysctl_count;
+};
+
+/* Last line of a trace. */
+struct record_end {
+    uint64_t n, ts_ns;
+    enum end_reason reason;
+    int status; /* of the command; < 0: there was none */
+    uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late;
+};
+
+/* Writes one line, newline included, without NUL, straight into buf (RECORD_LINE_MAX bytes at least): this is the hot
+ * path. start_ns is the header's. Returns the length. */
+size_t record_format(const struct change *change, uint64_t start_ns, char buf[static RECORD_LINE_MAX]);
+
+/* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
+ * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */
+int record_format_header(const struct record_header *header, char **ret_line) __attribute__((warn_unused_result));
+int record_format_end(const struct record_end *end, uint64_t start_ns, char **ret_line)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,37 @@
+/* Serves the viewer and the live trace to browsers: HTTP on loopback, server-sent events. */
+#ifndef TCPLENS_SINK_HTTP_H
+#define TCPLENS_SINK_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct http;
+
+/* Bytes of trace kept for browsers that come later or fall behind; older lines are dropped and said (`event: gap`). */
+#define HTTP_HISTORY_DEFAULT (64u << 20)
+#define HTTP_CLIENT_MAX 32
+
+/* Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
+ * is read yet, so that this can be done before rights are dropped and in the network namespace of the browser.
+ * viewer_html: the page, len bytes, borrowed for the life of the sink.
+ * Errors: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL (address), -ENOMEM. */
+int http_open(const char *address, uint16_t port, const char *viewer_html, size_t len, size_t history,
+              struct http **ret_http) __attribute__((warn_unused_result));
+
+/* Starts to answer, in a thread of its own. */
+int http_start(struct http *http) __attribute__((warn_unused_result));
+
+/* "http://127.0.0.1:8080/?token=…" */
+const char *http_url(const struct http *http);
+
+/* Appends one line of the trace (with its newline), whose record number is n. Never blocks on a client. */
+void http_write(struct http *http, const char *line, size_t len, uint64_t n);
+/* Makes what was written visible to the clients: call it a few times a second, not per line. */
+void http_flush(struct http *http);
+/* The trace is complete: clients get `event: end`; the page and the whole history stay available. */
+void http_finish(struct http *http);
+
+/* Ends the thread and every connection. NULL is fine; returns NULL. */
+struct http *http_close(struct http *http);
+
+#endif

@@ -1,0 +1,29 @@
+/* Where the viewer is served and who may ask: listening address, URL, token, Host. */
+#ifndef TCPLENS_SINK_HTTP_SITE_H
+#define TCPLENS_SINK_HTTP_SITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_TOKEN_LEN 32 /* 128 bits in hexadecimal */
+#define HTTP_URL_MAX 128
+
+struct http_site {
+    uint16_t port; /* the real one, also where any was asked for */
+    char token[HTTP_TOKEN_LEN + 1];
+    char url[HTTP_URL_MAX];
+};
+
+/* Listens at address (text) and port (0: any), draws a token and makes the URL. Returns the socket (nonblocking), which
+ * is the caller's, or -errno: -EINVAL for the address, or that of socket(), bind(), listen(), getrandom(). */
+int http_site_open(const char *address, uint16_t port, struct http_site *ret_site) __attribute__((warn_unused_result));
+
+/* Whether token (NULL: none) is the one of the site. Takes the same time however much of it is right. */
+bool http_site_token_valid(const struct http_site *site, const char *token);
+
+/* Whether a Host header (NULL: none) names this server: a name of loopback or the address to which the connection
+ * fd came, with the port. Any other name may be one that was rebound to this address (DNS rebinding). */
+bool http_site_host_valid(const struct http_site *site, const char *host, int fd);
+
+#endif

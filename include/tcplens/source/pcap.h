@@ -1,0 +1,46 @@
+/* The wire witness: packets from interfaces, or from a capture file, as segment events. */
+#ifndef TCPLENS_SOURCE_PCAP_H
+#define TCPLENS_SOURCE_PCAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcplens/base/clock.h"
+#include "tcplens/model/event.h"
+
+struct source_pcap;
+
+#define SOURCE_PCAP_INTERFACES_MAX 16
+#define SOURCE_PCAP_ERROR_MAX 512
+
+struct source_pcap_config {
+    const char *const *interfaces; /* none: all of them */
+    unsigned interface_count;
+    const uint16_t *ports; /* either end's */
+    unsigned port_count;   /* 0: all */
+    uint32_t netns;        /* goes into the events */
+    size_t buffer_bytes;   /* per interface; 0: 16 MiB */
+};
+
+/* Opens for live capture in the namespace this process is in. clock is borrowed for the life of the source.
+ * 0 or -errno, with one line of explanation in error: -EPERM (CAP_NET_RAW), -ENODEV, -EINVAL. */
+int source_pcap_open_live(const struct source_pcap_config *config, const struct trace_clock *clock,
+                          struct source_pcap **ret_source, char error[static SOURCE_PCAP_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
+/* Opens a capture file, pcap or pcapng; "-" is standard input. filter: libpcap's language, or NULL. */
+int source_pcap_open_file(const char *path, const char *filter, struct source_pcap **ret_source,
+                          char error[static SOURCE_PCAP_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Live: hands over what has been captured so far and returns 0.
+ * File: hands over at most max packets; 1 while there is more, 0 at its end.
+ * -EIO with a line in error where the file breaks off or the capture fails; what came before was handed over. */
+int source_pcap_drain(struct source_pcap *source, unsigned max, event_fn emit, void *arg,
+                      char error[static SOURCE_PCAP_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Packets that were captured but found no room; each loss also came as an EVENT_GAP. */
+uint64_t source_pcap_lost(const struct source_pcap *source);
+
+struct source_pcap *source_pcap_close(struct source_pcap *source);
+
+#endif

@@ -1,0 +1,106 @@
+#include "tcplens/base/json.h"
+
+char *json_put_u64(char *p, uint64_t value)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    char digits[20];
+    unsigned i = sizeof(digits);
+
+    while (value >= 100) {
+        i -= 2;
+        memcpy(digits + i, pairs + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        i -= 2;
+        memcpy(digits + i, pairs + value * 2, 2);
+    } else {
+        digits[--i] = (char)('0' + value);
+    }
+    return json_put(p, digits + i, sizeof(digits) - i);
+}
+
+char *json_put_i64(char *p, int64_t value)
+{
+    if (value >= 0)
+        return json_put_u64(p, (uint64_t)value);
+    *p++ = '-';
+    return json_put_u64(p, 0 - (uint64_t)value);
+}
+
+char *json_put_word(char *p, const char *word)
+{
+    *p++ = '"';
+    p = json_put(p, word, strlen(word));
+    *p++ = '"';
+    return p;
+}
+
+/* Decodes one character (Unicode 15, table 3-7: no overlong forms, no surrogates). Returns its length in bytes, or 0
+ * where s, of which left bytes may be read, does not begin with one. */
+static unsigned utf8_decode(const unsigned char *s, size_t left, uint32_t *ret_code)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    unsigned len = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
+    uint32_t code = len > 1 ? s[0] & (0x7fU >> len) : s[0];
+
+    if (len == 0 || len > left)
+        return 0;
+    for (unsigned i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (s[i] & 0x3f);
+    }
+    if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    *ret_code = code;
+    return len;
+}
+
+static char *put_u16_escape(char *p, uint32_t unit)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    p = JSON_PUT(p, "\\u");
+    for (int shift = 12; shift >= 0; shift -= 4)
+        *p++ = hex[unit >> shift & 0xf];
+    return p;
+}
+
+/* Beyond U+FFFF a pair of surrogates (RFC 8259 7): 12 characters, for 4 bytes. */
+char *json_put_escape(char *p, const char *s, size_t left, size_t *ret_read)
+{
+    uint32_t code = 0xfffd;
+    unsigned len = utf8_decode((const unsigned char *)s, left, &code);
+
+    *ret_read = len ? len : 1;
+    if (code < 0x10000)
+        return put_u16_escape(p, code);
+    p = put_u16_escape(p, 0xd7c0 + (code >> 10));
+    return put_u16_escape(p, 0xdc00 | (code & 0x3ff));
+}
+
+char *json_put_text(char *p, const char *text, size_t max)
+{
+    const size_t len = strnlen(text, max);
+    size_t read;
+
+    *p++ = '"';
+    for (size_t i = 0; i < len; i += read) {
+        const char c = text[i];
+
+        read = 1;
+        if (c == '"' || c == '\\') {
+            *p++ = '\\';
+            *p++ = c;
+        } else if (c >= 0x20 && c < 0x7f && c != '<') {
+            *p++ = c;
+        } else {
+            p = json_put_escape(p, text + i, len - i, &read);
+        }
+    }
+    *p++ = '"';
+    return p;
+}

@@ -1,0 +1,169 @@
+#include "tcplens/base/netns.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (write(fd, text, strlen(text)) < 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+/* user_namespaces(7): an unprivileged process may map just itself, and must give up setgroups() first. */
+static int map_self(uid_t uid, gid_t gid)
+{
+    char map[64];
+    int r;
+
+    r = write_text("/proc/self/setgroups", "deny");
+    if (r < 0)
+        return r;
+    snprintf(map, sizeof(map), "%u %u 1", uid, uid);
+    r = write_text("/proc/self/uid_map", map);
+    if (r < 0)
+        return r;
+    snprintf(map, sizeof(map), "%u %u 1", gid, gid);
+    return write_text("/proc/self/gid_map", map);
+}
+
+static int loopback_up(void)
+{
+    struct ifreq request = { .ifr_name = "lo" };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) {
+        r = -errno;
+    } else {
+        request.ifr_flags |= IFF_UP;
+        if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+            r = -errno;
+    }
+    close(fd);
+    return r;
+}
+
+int netns_enter_new(bool *ret_user)
+{
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+    bool user = false;
+    int r;
+
+    if (unshare(CLONE_NEWNET) < 0) {
+        if (errno != EPERM)
+            return -errno;
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+            return -errno;
+        r = map_self(uid, gid);
+        if (r < 0)
+            return r;
+        user = true;
+    }
+    r = loopback_up();
+    if (r < 0)
+        return r;
+    *ret_user = user;
+    return 0;
+}
+
+int netns_enter(const char *name_or_pid)
+{
+    bool number = *name_or_pid != '\0';
+    char path[512];
+    int fd, r = 0;
+
+    for (const char *p = name_or_pid; *p; p++)
+        number = number && isdigit((unsigned char)*p);
+    if (!number && strchr(name_or_pid, '/'))
+        return -EINVAL;
+    snprintf(path, sizeof(path), number ? "/proc/%s/ns/net" : "/run/netns/%s", name_or_pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (setns(fd, CLONE_NEWNET) < 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+int netns_current(uint32_t *ret_inode)
+{
+    struct stat st;
+
+    if (stat("/proc/self/ns/net", &st) < 0)
+        return -errno;
+    *ret_inode = (uint32_t)st.st_ino;
+    return 0;
+}
+
+int netns_addresses(struct addr **ret_addrs, size_t *ret_count)
+{
+    struct ifaddrs *list, *i;
+    struct addr *addrs;
+    size_t count = 0;
+
+    if (getifaddrs(&list) < 0)
+        return -errno;
+    for (i = list; i; i = i->ifa_next)
+        count++;
+    addrs = calloc(count + 1, sizeof(*addrs));
+    if (!addrs) {
+        freeifaddrs(list);
+        return -ENOMEM;
+    }
+    count = 0;
+    for (i = list; i; i = i->ifa_next) {
+        if (!i->ifa_addr)
+            continue;
+        if (i->ifa_addr->sa_family == AF_INET)
+            addrs[count++] = addr_from_ipv4((const uint8_t *)&((struct sockaddr_in *)i->ifa_addr)->sin_addr);
+        else if (i->ifa_addr->sa_family == AF_INET6)
+            addrs[count++] = addr_from_ipv6(((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr.s6_addr);
+    }
+    freeifaddrs(list);
+    *ret_addrs = addrs;
+    *ret_count = count;
+    return 0;
+}
+
+int netns_sysctl(const char *name, char *buf, size_t size)
+{
+    char path[256] = "/proc/sys/";
+    size_t len = strlen(path);
+    ssize_t n;
+    int fd;
+
+    for (; *name && len + 1 < sizeof(path); name++)
+        path[len++] = *name == '.' ? '/' : *name;
+    path[len] = '\0';
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    n = read(fd, buf, size - 1);
+    close(fd);
+    if (n < 0)
+        return -EIO;
+    buf[n] = '\0';
+    buf[strcspn(buf, "\n")] = '\0';
+    return 0;
+}

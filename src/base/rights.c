@@ -1,0 +1,51 @@
+#include "tcplens/base/rights.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+/* Inside a user namespace only our own user is mapped: there is no nobody to become, and root there is nothing outside. */
+static int drop_identity(void)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+        return -errno;
+    if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+        return errno == EINVAL ? 0 : -errno;
+    return 0;
+}
+
+int rights_drop(bool keep_kill)
+{
+    const cap_value_t kill_right = CAP_KILL;
+    cap_flag_value_t permitted = CAP_CLEAR;
+    cap_t none, now;
+    int r;
+
+    r = drop_identity();
+    if (r < 0)
+        return r;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    none = cap_init();
+    now = cap_get_proc();
+    if (!none || !now) {
+        r = -ENOMEM;
+    } else {
+        cap_get_flag(now, CAP_KILL, CAP_PERMITTED, &permitted);
+        if (keep_kill && permitted == CAP_SET &&
+            (cap_set_flag(none, CAP_PERMITTED, 1, &kill_right, CAP_SET) < 0 ||
+             cap_set_flag(none, CAP_EFFECTIVE, 1, &kill_right, CAP_SET) < 0))
+            r = -errno;
+        if (r == 0 && cap_set_proc(none) < 0)
+            r = -errno;
+    }
+    cap_free(none);
+    cap_free(now);
+    return r;
+}

@@ -1,0 +1,106 @@
+/* tcplens fsm: the transition table as the program itself executes it, for documents and for the viewer's tests. */
+#include "tcplens/command/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tcplens/model/tcp_fsm.h"
+
+typedef void (*edge_fn)(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first);
+
+static void each_edge(edge_fn print, bool labelled_only)
+{
+    bool first = true;
+
+    for (unsigned from = 0; from < TCP_STATE_N; from++) {
+        for (unsigned input = 0; input < TCP_INPUT_N; input++) {
+            const struct tcp_edge *edge = tcp_fsm_cell(from, input);
+
+            if (edge->to == TCP_STATE_UNKNOWN || (labelled_only && !edge->label))
+                continue;
+            print(from, input, edge, first);
+            first = false;
+        }
+    }
+}
+
+/* None of the names and labels holds a character that JSON, DOT or Mermaid would have escaped. */
+static void json_edge(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first)
+{
+    printf("%s\n  {\"from\":\"%s\",\"input\":\"%s\",\"to\":\"%s\"", first ? "" : ",", tcp_state_name(from),
+           tcp_input_name(input), tcp_state_name(edge->to));
+    if (edge->label)
+        printf(",\"rfc\":\"%s\"", edge->label);
+    putchar('}');
+}
+
+static void dot_edge(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first)
+{
+    (void)input, (void)first;
+    printf("  \"%s\" -> \"%s\" [label=\"%s\"];\n", tcp_state_name(from), tcp_state_name(edge->to), edge->label);
+}
+
+static void mermaid_edge(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first)
+{
+    (void)input, (void)first;
+    printf("  %s --> %s: %s\n", tcp_state_name(from), tcp_state_name(edge->to), edge->label);
+}
+
+static int help(void)
+{
+    puts("usage: tcplens fsm --json|--dot|--mermaid\n"
+         "Prints the transition table of RFC 9293 as tcplens executes it.\n\n"
+         "  --json     every cell, also those the RFC's figure leaves out\n"
+         "  --dot      the figure's edges for Graphviz\n"
+         "  --mermaid  the figure's edges for Mermaid\n"
+         "  --help     print this");
+    return EXIT_DONE;
+}
+
+int command_fsm(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { "dot", no_argument, NULL, 'd' },
+        { "mermaid", no_argument, NULL, 'm' },
+        { "help", no_argument, NULL, 'h' },
+        {},
+    };
+    int format = 0, c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (c) {
+        case 'h':
+            return help();
+        case 'j':
+        case 'd':
+        case 'm':
+            format = c;
+            break;
+        default:
+            return command_option_error("fsm", c, argv);
+        }
+    }
+    if (optind < argc)
+        return command_usage_error("fsm", "'%s' is one word too many", argv[optind]);
+    switch (format) {
+    case 'j':
+        fputs("[", stdout);
+        each_edge(json_edge, false);
+        puts("\n]");
+        return EXIT_DONE;
+    case 'd':
+        puts("digraph tcp {");
+        each_edge(dot_edge, true);
+        puts("}");
+        return EXIT_DONE;
+    case 'm':
+        puts("stateDiagram-v2");
+        each_edge(mermaid_edge, true);
+        return EXIT_DONE;
+    default:
+        return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
+    }
+}

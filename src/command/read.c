@@ -1,0 +1,121 @@
+/* tcplens read: a capture file through the wire witness. Needs no rights. */
+#include "tcplens/command/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tcplens/base/log.h"
+#include "tcplens/pipeline.h"
+
+static int help(void)
+{
+    puts("usage: tcplens read [OPTION]... CAPTURE\n"
+         "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states of both ends of every\n"
+         "connection. On a terminal a timeline is printed, else the trace (NDJSON).\n\n"
+         "  -o, --output FILE     write the trace to FILE (- is standard output)\n"
+         "      --segments WHICH  segments to write: all, control (SYN, FIN, RST, problems) or none\n"
+         "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
+         "  -q, --quiet           no timeline\n"
+         "      --help            print this");
+    return EXIT_DONE;
+}
+
+static int run(struct pipeline_config *config, const char *path, const char *filter, const char *output, bool quiet)
+{
+    char error[PIPELINE_ERROR_MAX];
+    struct sink_file *trace = NULL, *timeline = NULL;
+    struct pipeline *pipeline = NULL;
+    bool to_terminal = isatty(STDOUT_FILENO);
+    int r, status = EXIT_FAILED;
+
+    if (output || !to_terminal) {
+        r = sink_file_open(output, &trace);
+        if (r < 0) {
+            log_error("cannot write %s: %s", output ? output : "standard output", strerror(-r));
+            return EXIT_FAILED;
+        }
+    }
+    if (!quiet && (to_terminal || output) && !(output && !strcmp(output, "-"))) {
+        r = sink_file_open(NULL, &timeline);
+        if (r < 0) {
+            log_error("cannot write standard output: %s", strerror(-r));
+            goto out;
+        }
+    }
+    config->trace = trace;
+    config->timeline = timeline;
+    config->colour = to_terminal && !getenv("NO_COLOR");
+    r = pipeline_open_capture(config, path, filter, &pipeline, error);
+    if (r < 0) {
+        log_error("%s: %s", path, error);
+        goto out;
+    }
+    while ((r = pipeline_tick(pipeline, error)) > 0)
+        ;
+    if (r == -EPIPE) {
+        status = EXIT_DONE; /* as cat does when head has seen enough */
+        goto out;
+    }
+    status = r < 0 ? EXIT_FAILED : EXIT_DONE;
+    if (r < 0)
+        log_error("%s: %s (what came before is in the trace)", path, error);
+    r = pipeline_finish(pipeline, r < 0 ? END_REASON_ERROR : END_REASON_INPUT, -1, error);
+    if (r < 0 && r != -EPIPE) {
+        log_error("%s", error);
+        status = EXIT_FAILED;
+    }
+out:
+    pipeline_close(pipeline);
+    sink_file_close(timeline);
+    sink_file_close(trace);
+    return status;
+}
+
+int command_read(int argc, char *argv[])
+{
+    enum { OPT_SEGMENTS = 256, OPT_FILTER, OPT_HELP };
+    static const struct option options[] = {
+        { "output", required_argument, NULL, 'o' },
+        { "segments", required_argument, NULL, OPT_SEGMENTS },
+        { "filter", required_argument, NULL, OPT_FILTER },
+        { "quiet", no_argument, NULL, 'q' },
+        { "help", no_argument, NULL, OPT_HELP },
+        {},
+    };
+    struct pipeline_config config = { .segments = CONN_SEGMENTS_ALL };
+    const char *output = NULL, *filter = NULL;
+    bool quiet = false;
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":o:q", options, NULL)) != -1) {
+        switch (c) {
+        case 'o':
+            output = optarg;
+            break;
+        case OPT_SEGMENTS:
+            if (command_parse_segments(optarg, &config.segments) < 0)
+                return command_usage_error("read", "--segments takes all, control or none, not '%s'", optarg);
+            break;
+        case OPT_FILTER:
+            filter = optarg;
+            break;
+        case 'q':
+            quiet = true;
+            break;
+        case OPT_HELP:
+            return help();
+        default:
+            return command_option_error("read", c, argv);
+        }
+    }
+    if (optind == argc)
+        return command_usage_error("read", "which capture file?");
+    if (optind + 1 < argc)
+        return command_usage_error("read", "'%s' is one file too many", argv[optind + 1]);
+    return run(&config, argv[optind], filter, output, quiet);
+}

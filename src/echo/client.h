@@ -1,0 +1,44 @@
+/*
+ * client.h - what the two ways of using the client share: messages, and typed lines.
+ */
+#ifndef ECHO_CLIENT_H
+#define ECHO_CLIENT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CLIENT_CHUNK_SIZE = 16 * 1024,         /* bytes read at once */
+    CLIENT_MESSAGE_MAX = 64 * 1024 * 1024, /* bytes of one message */
+};
+
+struct client_config {
+    const char *host, *message, *greeting;
+    long port, count, size, interval_ms, hold_ms;
+    bool half_close, verbose;
+};
+
+/* Prints one line on stderr; returns -1, which every caller passes on. */
+int client_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * With --verbose, tells a step: before it is taken if the server will notice it, after it if it is
+ * something noticed. So the lines of both, in one pipe, stand in order of cause and effect.
+ */
+void client_step(const struct client_config *config, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Milliseconds of the monotonic clock. */
+int64_t client_now_ms(void);
+
+/*
+ * poll(2) that goes on after a signal. deadline_ms: on the clock above; -1 is never.
+ * Returns 0 (the time is over), 1 (something is ready), or -1 (the error is printed).
+ */
+int client_wait(struct pollfd *fds, nfds_t n, int64_t deadline_ms);
+
+/* Both use the connected, blocking socket fd, leave closing it to the caller, and return 0 or -1. */
+int client_messages_run(const struct client_config *config, int fd);
+int client_typed_run(int fd);
+
+#endif

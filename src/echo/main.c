@@ -1,0 +1,75 @@
+/*
+ * main.c - tcplens-echo: a TCP echo server, its client, and a demonstration of both.
+ *
+ * The program stands apart from the tracer: it is what one looks at with it. Each way of serving
+ * many clients has a source file of its own (server_*.c), to be read side by side.
+ */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    { "server", "answer every byte with itself", server_main },
+    { "client", "send messages or typed lines, and check the echo", client_main },
+    { "demo", "run one server and one client, and tell each step", demo_main },
+};
+enum { COMMAND_N = sizeof commands / sizeof *commands };
+
+static void print_help(void)
+{
+    printf("Usage: tcplens-echo COMMAND [OPTION]...\n"
+           "The reference echo server of tcplens, its client, and a demonstration.\n\nCommands:\n");
+    for (size_t i = 0; i < COMMAND_N; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("\n      --help     show this help\n"
+           "      --version  show the version\n\n"
+           "'tcplens-echo COMMAND --help' explains one command.\n");
+}
+
+static int usage_error(const char *problem, const char *word)
+{
+    fprintf(stderr,
+            "tcplens-echo: %s%s%s\n"
+            "Try 'tcplens-echo --help' for the commands.\n",
+            problem, *word ? ": " : "", word);
+    return STATUS_USAGE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage_error("a command is needed", "");
+    if (strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return STATUS_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("tcplens-echo %s\n", TCPLENS_VERSION);
+        return STATUS_DONE;
+    }
+    for (size_t i = 0; i < COMMAND_N; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return usage_error(argv[1][0] == '-' ? "unknown option" : "unknown command", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    /* Whoever waits for a line in a pipe ("listening on ...") gets it when it is printed. */
+    setvbuf(stdout, NULL, _IOLBF, 0);
+
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "tcplens-echo: cannot write to standard output\n");
+        if (status == STATUS_DONE)
+            status = STATUS_FAILED;
+    }
+    return status;
+}

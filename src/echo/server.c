@@ -1,0 +1,144 @@
+/*
+ * server.c - the command "server": options, the table of models, and what the models share.
+ */
+#include "server.h"
+
+#include "answer.h"
+#include "command.h"
+#include "options.h"
+#include "socket.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+struct server_model {
+    const char *name;
+    const char *description;
+    int (*run)(const struct server_config *config);
+};
+
+static const struct server_model models[] = {
+    { "epoll", "one process, only ready sockets are reported; the reference", server_epoll_run },
+};
+enum { MODEL_N = sizeof models / sizeof *models };
+
+#define AT(name) offsetof(struct server_config, name)
+
+static const struct option_row rows[] = {
+    OPTION_ROW_TEXT("model", "NAME", AT(model), "epoll", "how many clients are served; see below"),
+    OPTION_ROW_TEXT("bind", "ADDR", AT(bind), ECHO_DEFAULT_HOST, "address to listen on; '::' is all, IPv4 too"),
+    OPTION_ROW_NUMBER("port", "P", AT(port), 0, 65535, ECHO_DEFAULT_PORT,
+                      "port to listen on; 0 lets the kernel choose"),
+    OPTION_ROW_NUMBER("backlog", "N", AT(backlog), 0, 65535, 16, "length of the accept queue"),
+    OPTION_ROW_NUMBER("max-connections", "N", AT(max_connections), 1, 65536, 1024,
+                      "further clients wait in that queue"),
+    OPTION_ROW_TEXT("greeting", "TEXT", AT(greeting), NULL, "begin every line of the answer with TEXT"),
+    OPTION_ROW_NUMBER("close-delay", "MS", AT(close_delay_ms), 0, 3600000, 0, "stay in CLOSE-WAIT for MS milliseconds"),
+    OPTION_ROW_FLAG("edge", AT(edge), "epoll: be told of changes only, not of what is still so"),
+    OPTION_ROW_FLAG("verbose", AT(verbose), "tell every step on standard output"),
+};
+
+static void print_models(void)
+{
+    printf("\nModels:\n");
+    for (size_t i = 0; i < MODEL_N; i++)
+        printf("  %-10s %s\n", models[i].name, models[i].description);
+    printf("\nThe server ends on SIGTERM or SIGINT (Ctrl-C).\n");
+}
+
+static const struct option_table options = {
+    .command = "server",
+    .summary = "Answer every byte of every client with itself.",
+    .row = rows,
+    .n = sizeof rows / sizeof *rows,
+    .print_more = print_models,
+};
+
+static const struct server_model *find_model(const char *name)
+{
+    for (size_t i = 0; i < MODEL_N; i++)
+        if (strcmp(models[i].name, name) == 0)
+            return &models[i];
+    return NULL;
+}
+
+static int unknown_model(const char *name)
+{
+    char known[256] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < MODEL_N && length < sizeof known; i++)
+        length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", models[i].name);
+    return options_error("server", "unknown model '%s' (there is: %s)", name, known);
+}
+
+void server_step(const struct server_config *config, const char *format, ...)
+{
+    va_list args;
+
+    if (!config->verbose)
+        return;
+    fputs("server: ", stdout);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+}
+
+int server_failed(int error, const char *action)
+{
+    fprintf(stderr, "tcplens-echo server: cannot %s: %s\n", action, strerror(error));
+    return -error;
+}
+
+int server_listen(const struct server_config *config, int *ret_fd)
+{
+    char text[SOCKET_TEXT_MAX];
+    struct addrinfo *where;
+
+    int code = socket_resolve(config->bind, config->port, true, &where);
+    if (code != 0) {
+        fprintf(stderr, "tcplens-echo server: --bind %s: %s (a numeric address is expected)\n", config->bind,
+                socket_resolve_error(code));
+        return -EINVAL;
+    }
+
+    int fd;
+    int r = socket_listen(where, (int)config->backlog, &fd);
+    if (r < 0)
+        fprintf(stderr, "tcplens-echo server: cannot listen on %s: %s%s\n",
+                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r),
+                r == -EADDRINUSE ? " (choose another with --port)" : "");
+    freeaddrinfo(where);
+    if (r < 0)
+        return r;
+
+    printf(SERVER_LINE_LISTENING "%s\n", socket_local_text(fd, text));
+    *ret_fd = fd;
+    return 0;
+}
+
+int server_main(int argc, char **argv)
+{
+    struct server_config config;
+
+    switch (options_parse(&options, argc, argv, &config)) {
+    case OPTIONS_HELPED: return STATUS_DONE;
+    case OPTIONS_WRONG: return STATUS_USAGE;
+    case OPTIONS_RUN: break;
+    }
+    const struct server_model *model = find_model(config.model);
+    if (!model)
+        return unknown_model(config.model);
+    if (config.greeting && strlen(config.greeting) > ANSWER_GREETING_MAX)
+        return options_error("server", "--greeting: longer than %d bytes", ANSWER_GREETING_MAX);
+
+    /* Writing to a client that is gone must be an error of that one write, not our death. */
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NAME, ECHO_COMM_SERVER);
+    return model->run(&config) < 0 ? STATUS_FAILED : STATUS_DONE;
+}

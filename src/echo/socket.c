@@ -1,0 +1,93 @@
+#include "socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int socket_resolve(const char *host, long port, bool numeric, struct addrinfo **ret_list)
+{
+    /* No AI_ADDRCONFIG: it would hide every answer in a namespace that has only loopback. */
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0),
+    };
+    struct addrinfo *list;
+    char service[8];
+
+    snprintf(service, sizeof service, "%ld", port);
+    int code = getaddrinfo(host, service, &hints, &list);
+    if (code == 0)
+        *ret_list = list;
+    return code;
+}
+
+const char *socket_resolve_error(int code)
+{
+    return code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
+}
+
+const char *socket_text(const struct sockaddr *address, socklen_t length, char *buffer)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1], port[8];
+
+    if (getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        snprintf(buffer, SOCKET_TEXT_MAX, "unknown");
+    else
+        snprintf(buffer, SOCKET_TEXT_MAX, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    return buffer;
+}
+
+const char *socket_local_text(int fd, char *buffer)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t length = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        length = 0; /* socket_text() then says "unknown" */
+    return socket_text((struct sockaddr *)&address, length, buffer);
+}
+
+static int prepare_listener(int fd, const struct addrinfo *where, int backlog)
+{
+    int on = 1, off = 0;
+
+    /* Lets a server restart while connections of its last run are still in TIME-WAIT. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+        return -errno;
+    /* "::" shall mean every address, whatever net.ipv6.bindv6only says. */
+    if (where->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
+        return -errno;
+    if (bind(fd, where->ai_addr, where->ai_addrlen) != 0)
+        return -errno;
+    /* From here on the kernel answers SYNs by itself; accept() only fetches what is complete. */
+    if (listen(fd, backlog) != 0)
+        return -errno;
+    return 0;
+}
+
+int socket_listen(const struct addrinfo *where, int backlog, int *ret_fd)
+{
+    int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return -errno;
+
+    int r = prepare_listener(fd, where, backlog);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+int socket_set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return -errno;
+    return 0;
+}

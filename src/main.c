@@ -1,0 +1,49 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tcplens/base/log.h"
+#include "tcplens/command/command.h"
+
+static const struct command commands[] = {
+    { "trace", "watch connections live, or those of one command", command_trace },
+    { "read", "explain a capture file (pcap, pcapng)", command_read },
+    { "fsm", "print TCP's transition table", command_fsm },
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
+
+static void help(void)
+{
+    puts("usage: tcplens COMMAND [OPTION]...\n"
+         "Shows TCP's state machine as it happens: both ends, both queues, one clock.\n\n"
+         "Commands:");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    puts("\nOptions:\n"
+         "  --help     print this\n"
+         "  --version  print the version\n\n"
+         "`tcplens COMMAND --help` tells more. Try: sudo tcplens trace --netns new -- tcplens-echo demo");
+}
+
+int main(int argc, char *argv[])
+{
+    if (getenv("TCPLENS_DEBUG"))
+        log_set_level(LOG_LEVEL_DEBUG);
+    if (argc < 2)
+        return command_usage_error(NULL, "which command?");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h")) {
+        help();
+        return EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("tcplens " TCPLENS_VERSION);
+        return EXIT_DONE;
+    }
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    if (argv[1][0] == '-')
+        return command_usage_error(NULL, "unknown option '%s'", argv[1]);
+    return command_usage_error(NULL, "unknown command '%s'", argv[1]);
+}

@@ -1,0 +1,196 @@
+#include "tcplens/model/change.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* The words of the trace format, spelt nowhere else. An enum that grows without its word does not compile. */
+#define TABLE(name, count, ...)                                                                                        \
+    static const char *const name[] = { __VA_ARGS__ };                                                                 \
+    static_assert(sizeof(name) / sizeof(name[0]) == (count), #name " and its enum differ")
+
+TABLE(kind_names, CHANGE_KIND_N,
+      [CHANGE_CONNECTION] = "connection",
+      [CHANGE_STATE] = "state",
+      [CHANGE_OBJECT] = "object",
+      [CHANGE_SEGMENT] = "segment",
+      [CHANGE_CALL] = "call",
+      [CHANGE_LISTENER] = "listener",
+      [CHANGE_QUEUE] = "queue",
+      [CHANGE_TIMER] = "timer",
+      [CHANGE_RESET] = "reset",
+      [CHANGE_GAP] = "gap",
+      [CHANGE_OUTCOME] = "outcome");
+
+TABLE(end_names, END_N,
+      [END_CLIENT] = "client",
+      [END_SERVER] = "server");
+
+TABLE(how_names, HOW_N,
+      [HOW_OBSERVED] = "observed",
+      [HOW_SAMPLED] = "sampled",
+      [HOW_INFERRED] = "inferred",
+      [HOW_ASSUMED] = "assumed",
+      [HOW_PREDICTED] = "predicted");
+
+TABLE(object_names, OBJECT_N,
+      [OBJECT_NONE] = "none",
+      [OBJECT_REQUEST] = "request",
+      [OBJECT_SOCK] = "sock",
+      [OBJECT_TIMEWAIT] = "timewait");
+
+TABLE(timer_names, TIMER_NAME_N,
+      [TIMER_TIME_WAIT] = "time-wait",
+      [TIMER_FIN_WAIT_2] = "fin-wait-2",
+      [TIMER_SYN_ACK] = "syn-ack",
+      [TIMER_RETRANSMIT] = "retransmit",
+      [TIMER_KEEPALIVE] = "keepalive");
+
+TABLE(queue_why_names, QUEUE_WHY_N,
+      [QUEUE_SYN] = "syn",
+      [QUEUE_ESTABLISHED] = "established",
+      [QUEUE_ACCEPT] = "accept",
+      [QUEUE_OVERFLOW] = "overflow",
+      [QUEUE_EXPIRED] = "expired",
+      [QUEUE_DROPPED] = "dropped",
+      [QUEUE_CLOSED] = "closed",
+      [QUEUE_SAMPLE] = "sample");
+
+TABLE(verdict_names, VERDICT_N,
+      [VERDICT_UNKNOWN] = "unknown",
+      [VERDICT_CLOSED_NORMALLY] = "closed-normally",
+      [VERDICT_CLOSED_BOTH] = "closed-both",
+      [VERDICT_STILL_OPEN] = "still-open",
+      [VERDICT_HALF_CLOSED] = "half-closed",
+      [VERDICT_REFUSED] = "refused",
+      [VERDICT_RESET_BY_CLIENT] = "reset-by-client",
+      [VERDICT_RESET_BY_SERVER] = "reset-by-server",
+      [VERDICT_NO_ANSWER] = "no-answer",
+      [VERDICT_HANDSHAKE_INCOMPLETE] = "handshake-incomplete",
+      [VERDICT_MIDSTREAM] = "midstream");
+
+TABLE(witness_names, WITNESS_N,
+      [WITNESS_KERNEL] = "kernel",
+      [WITNESS_DIAG] = "diag",
+      [WITNESS_WIRE] = "wire");
+
+#define BIT(note) __builtin_ctz(note)
+TABLE(note_names, NOTE_N,
+      [BIT(NOTE_RETRANSMISSION)] = "retransmission",
+      [BIT(NOTE_OUT_OF_ORDER)] = "out-of-order",
+      [BIT(NOTE_KEEP_ALIVE)] = "keep-alive",
+      [BIT(NOTE_DUPLICATE_ACK)] = "duplicate-ack",
+      [BIT(NOTE_ZERO_WINDOW)] = "zero-window",
+      [BIT(NOTE_LOST_SEGMENT)] = "lost-segment",
+      [BIT(NOTE_BAD_CHECKSUM)] = "bad-checksum");
+
+/* A value outside of its enum is our bug, but not one worth reading past a table for. */
+static const char *word(const char *const *names, unsigned count, unsigned value)
+{
+    return value < count && names[value] ? names[value] : "unknown";
+}
+
+const char *change_kind_name(enum change_kind kind)
+{
+    return word(kind_names, CHANGE_KIND_N, kind);
+}
+
+const char *end_name(enum end end)
+{
+    return word(end_names, END_N, end);
+}
+
+const char *how_name(enum how how)
+{
+    return word(how_names, HOW_N, how);
+}
+
+const char *object_name(enum object object)
+{
+    return word(object_names, OBJECT_N, object);
+}
+
+const char *timer_name(enum timer_name name)
+{
+    return word(timer_names, TIMER_NAME_N, name);
+}
+
+const char *queue_why_name(enum queue_why why)
+{
+    return word(queue_why_names, QUEUE_WHY_N, why);
+}
+
+const char *segment_note_name(unsigned bit)
+{
+    return word(note_names, NOTE_N, bit);
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+    return word(verdict_names, VERDICT_N, verdict);
+}
+
+const char *witness_name(enum witness witness)
+{
+    return word(witness_names, WITNESS_N, witness);
+}
+
+/* The end that closed first is the one TIME-WAIT is left with: what became of that is half of the story. */
+static const char *time_wait_clause(const struct change *c, enum end closer)
+{
+    if (c->outcome.final[closer] == TCP_STATE_TIME_WAIT)
+        return " and waits in TIME-WAIT";
+    if (c->outcome.state_ns[closer][TCP_STATE_TIME_WAIT] > 0)
+        return " and has been through TIME-WAIT";
+    return "";
+}
+
+int verdict_format(const struct change *c, char *buf, unsigned size)
+{
+    const enum end closer = c->outcome.closed_by;
+    const bool closer_known = closer < END_N;
+    const enum end other = closer == END_CLIENT ? END_SERVER : END_CLIENT;
+    const enum end resetter = c->outcome.verdict == VERDICT_RESET_BY_CLIENT ? END_CLIENT : END_SERVER;
+
+    switch (c->outcome.verdict) {
+    case VERDICT_CLOSED_NORMALLY:
+        if (!closer_known)
+            return snprintf(buf, size, "Closed normally: both ends sent a FIN and both were acknowledged.");
+        return snprintf(buf, size, "Closed normally: the %s closed first%s.", end_name(closer),
+                        time_wait_clause(c, closer));
+    case VERDICT_CLOSED_BOTH:
+        return snprintf(buf, size, "Closed by both ends at once: each sent its FIN before it had the other's.");
+    case VERDICT_STILL_OPEN:
+        return snprintf(buf, size, "Still open at the end of the trace: client %s, server %s.",
+                        tcp_state_name(c->outcome.final[END_CLIENT]), tcp_state_name(c->outcome.final[END_SERVER]));
+    case VERDICT_HALF_CLOSED:
+        if (!closer_known)
+            return snprintf(buf, size, "Half closed: one end sent its FIN, the other did not.");
+        return snprintf(buf, size, "Half closed: the %s sent its FIN, the %s has not closed yet (%s).",
+                        end_name(closer), end_name(other), tcp_state_name(c->outcome.final[other]));
+    case VERDICT_REFUSED:
+        return snprintf(buf, size,
+                        "Refused: the server answered the SYN with a RST, "
+                        "as it does where nothing listens on the port.");
+    case VERDICT_RESET_BY_CLIENT:
+    case VERDICT_RESET_BY_SERVER:
+        if (!closer_known)
+            return snprintf(buf, size, "Reset: the %s aborted the connection with a RST.", end_name(resetter));
+        return snprintf(buf, size, "Reset: the %s sent a RST after %s FIN.", end_name(resetter),
+                        closer == resetter     ? "its own"
+                        : closer == END_CLIENT ? "the client's"
+                                               : "the server's");
+    case VERDICT_NO_ANSWER: return snprintf(buf, size, "No answer: nothing came back to the client's SYN.");
+    case VERDICT_HANDSHAKE_INCOMPLETE:
+        return snprintf(buf, size,
+                        "Handshake not completed: the server answered the SYN, "
+                        "but the client's ACK never arrived.");
+    case VERDICT_MIDSTREAM:
+        return snprintf(buf, size,
+                        "Seen in midstream: it was open before the trace began, "
+                        "and its end was not seen.");
+    case VERDICT_UNKNOWN:
+    case VERDICT_N: break;
+    }
+    return snprintf(buf, size, "Not enough was seen to say how it ended.");
+}

@@ -1,0 +1,355 @@
+/* Theory of operation. A connection is one use of a pair of endpoints in one network namespace. It is found by that
+ * pair, whichever witness speaks and from whichever end; each end has two lanes, one per witness, that know nothing of
+ * each other but by this table: the kernel's lane follows what it is told, the wire's lane executes the RFC's table.
+ *
+ * A connection leaves the table when it is over: soon after both ends are CLOSED (late segments still belong to it),
+ * 2MSL after the last segment where only packets tell of TIME-WAIT, at once when its endpoints are used again, at the
+ * end of the trace, or, when the table is full, because it was silent longest. Only then its outcome is said. */
+#include "conn_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_START 1024
+/* How long stragglers are still taken for the closed connection's own. */
+#define CLOSED_LINGER_NS 1000000000ull
+/* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
+#define TIME_WAIT_NS 60000000000ull
+
+static void list_append(struct conn_list *list, struct conn *c, struct conn_link *link, size_t offset)
+{
+    link->prev = list->last;
+    link->next = NULL;
+    if (list->last)
+        ((struct conn_link *)((char *)list->last + offset))->next = c;
+    else
+        list->first = c;
+    list->last = c;
+}
+
+static void list_remove(struct conn_list *list, struct conn_link *link, size_t offset)
+{
+    if (link->prev)
+        ((struct conn_link *)((char *)link->prev + offset))->next = link->next;
+    else
+        list->first = link->next;
+    if (link->next)
+        ((struct conn_link *)((char *)link->next + offset))->prev = link->prev;
+    else
+        list->last = link->prev;
+}
+
+static void age_append(struct conn_table *t, struct conn *c)
+{
+    list_append(&t->by_age, c, &c->age, offsetof(struct conn, age));
+}
+
+static void age_remove(struct conn_table *t, struct conn *c)
+{
+    list_remove(&t->by_age, &c->age, offsetof(struct conn, age));
+}
+
+static void ended_set(struct conn *c, struct conn_list *list)
+{
+    if (c->ended_in)
+        list_remove(c->ended_in, &c->ended, offsetof(struct conn, ended));
+    c->ended_in = list;
+    if (list)
+        list_append(list, c, &c->ended, offsetof(struct conn, ended));
+}
+
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h ^= word;
+    h *= 0x9e3779b97f4a7c15ull;
+    return h ^ (h >> 29);
+}
+
+/* Symmetric: both directions, and both ends' view, give the same value. */
+static uint64_t hash_pair(const struct conn_table *t, const struct endpoint *a, const struct endpoint *b,
+                          uint32_t netns)
+{
+    const struct endpoint *low = endpoint_compare(a, b) <= 0 ? a : b, *high = low == a ? b : a;
+    uint64_t words[4], h = t->config.hash_seed;
+
+    memcpy(words, low->addr.bytes, 16);
+    memcpy(words + 2, high->addr.bytes, 16);
+    for (unsigned i = 0; i < 4; i++)
+        h = mix(h, words[i]);
+    h = mix(h, (uint64_t)low->port << 48 | (uint64_t)high->port << 32 | netns);
+    return h ^ (h >> 32);
+}
+
+static struct conn **bucket_of(struct conn_table *t, const struct endpoint *a, const struct endpoint *b,
+                               uint32_t netns)
+{
+    return &t->buckets[hash_pair(t, a, b, netns) & (t->bucket_count - 1)];
+}
+
+int conn_table_new(const struct conn_config *config, struct conn_table **ret_table)
+{
+    struct conn_table *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return -ENOMEM;
+    t->config = *config;
+    if (!t->config.conn_max)
+        t->config.conn_max = CONN_MAX_DEFAULT;
+    t->bucket_count = BUCKETS_START;
+    t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
+    if (!t->buckets) {
+        free(t);
+        return -ENOMEM;
+    }
+    *ret_table = t;
+    return 0;
+}
+
+struct change change_begin(struct conn_table *t, const struct event *e, enum change_kind kind)
+{
+    struct change change;
+
+    memset(&change, 0, sizeof(change));
+    change.kind = kind;
+    change.n = ++t->n;
+    change.ts_ns = e->ts_ns;
+    change.late = e->late;
+    return change;
+}
+
+void change_emit(struct conn_table *t, struct change *change)
+{
+    t->config.emit(t->config.arg, change);
+}
+
+struct conn *conn_find(struct conn_table *t, const struct event *e)
+{
+    for (struct conn *c = *bucket_of(t, &e->local, &e->remote, e->netns); c; c = c->hash_next) {
+        if (c->netns != e->netns)
+            continue;
+        if (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote))
+            return c;
+        if (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote))
+            return c;
+    }
+    return NULL;
+}
+
+static void grow(struct conn_table *t)
+{
+    size_t old_count = t->bucket_count;
+    struct conn **old = t->buckets, **buckets = calloc(old_count * 2, sizeof(*buckets));
+
+    if (!buckets)
+        return; /* longer chains, same answers */
+    t->buckets = buckets;
+    t->bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct conn *c = old[i], *next; c; c = next) {
+            struct conn **bucket = bucket_of(t, &c->endpoint[0], &c->endpoint[1], c->netns);
+
+            next = c->hash_next;
+            c->hash_next = *bucket;
+            *bucket = c;
+        }
+    }
+    free(old);
+}
+
+static bool is_local(const struct conn_table *t, const struct addr *a)
+{
+    if (!t->config.local)
+        return false;
+    if (addr_is_loopback(a))
+        return true;
+    for (size_t i = 0; i < t->config.local_count; i++)
+        if (addr_equal(a, &t->config.local[i]))
+            return true;
+    return false;
+}
+
+struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is_client, bool before_trace,
+                      bool roles_assumed)
+{
+    struct conn **bucket, *c;
+    struct change change;
+
+    if (t->count >= t->config.conn_max) {
+        t->evicted++;
+        conn_retire(t, t->by_age.first, e->ts_ns);
+    }
+    c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    if (t->count >= t->bucket_count)
+        grow(t);
+    c->number = ++t->conn_number;
+    c->netns = e->netns;
+    c->endpoint[END_CLIENT] = local_is_client ? e->local : e->remote;
+    c->endpoint[END_SERVER] = local_is_client ? e->remote : e->local;
+    c->first_ns = c->last_ns = e->ts_ns;
+    c->closed_by = c->reset_by = END_UNKNOWN;
+    c->midstream = before_trace;
+    for (unsigned i = 0; i < END_N; i++) {
+        enum tcp_state start = before_trace ? TCP_STATE_UNKNOWN : i == END_CLIENT ? TCP_STATE_CLOSED : TCP_STATE_LISTEN;
+
+        c->end[i].kernel.state = c->end[i].wire.state = start;
+        c->end[i].since_ns = e->ts_ns;
+    }
+    bucket = bucket_of(t, &e->local, &e->remote, e->netns);
+    c->hash_next = *bucket;
+    *bucket = c;
+    age_append(t, c);
+    t->count++;
+
+    change = change_begin(t, e, CHANGE_CONNECTION);
+    change.conn = c->number;
+    change.connection.client = c->endpoint[END_CLIENT];
+    change.connection.server = c->endpoint[END_SERVER];
+    change.connection.netns = c->netns;
+    for (unsigned i = 0; i < END_N; i++)
+        change.connection.local[i] = is_local(t, &c->endpoint[i].addr);
+    change.connection.before_trace = before_trace;
+    change.connection.roles_assumed = roles_assumed;
+    change_emit(t, &change);
+    return c;
+}
+
+static void conn_forget(struct conn_table *t, struct conn *c)
+{
+    struct conn **p = bucket_of(t, &c->endpoint[0], &c->endpoint[1], c->netns);
+
+    while (*p != c)
+        p = &(*p)->hash_next;
+    *p = c->hash_next;
+    age_remove(t, c);
+    ended_set(c, NULL);
+    t->count--;
+    free(c);
+}
+
+void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+{
+    for (unsigned i = 0; i < END_N; i++)
+        conn_account(&c->end[i], c->last_ns);
+    conn_outcome(t, c, ts_ns);
+    conn_forget(t, c);
+}
+
+enum tcp_state conn_best_state(const struct conn_end *e)
+{
+    return e->kernel.seen ? e->kernel.state : e->wire.state;
+}
+
+void conn_account(struct conn_end *e, uint64_t ts_ns)
+{
+    if (ts_ns > e->since_ns) {
+        e->state_ns[conn_best_state(e)] += ts_ns - e->since_ns;
+        e->since_ns = ts_ns;
+    }
+}
+
+/* Nothing more can happen at this end that would belong to the same connection. An end of which nothing was ever seen
+ * does not keep the connection. */
+static bool end_over(const struct conn_end *e)
+{
+    enum tcp_state state = conn_best_state(e);
+
+    return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT || state == TCP_STATE_LISTEN ||
+           state == TCP_STATE_UNKNOWN;
+}
+
+bool conn_over(const struct conn *c)
+{
+    return end_over(&c->end[END_CLIENT]) && end_over(&c->end[END_SERVER]);
+}
+
+enum end conn_end_of(const struct conn *c, const struct endpoint *local)
+{
+    return endpoint_equal(&c->endpoint[END_CLIENT], local) ? END_CLIENT : END_SERVER;
+}
+
+/* A kernel that still holds a minisock will say when it is gone; packets alone cannot. */
+static bool waits(const struct conn_end *e)
+{
+    return conn_best_state(e) == TCP_STATE_TIME_WAIT;
+}
+
+static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+{
+    bool over, told;
+
+    if (ts_ns > c->last_ns)
+        c->last_ns = ts_ns;
+    age_remove(t, c);
+    age_append(t, c);
+    over = conn_over(c) && (c->end[END_CLIENT].kernel.seen || c->end[END_CLIENT].wire.segments ||
+                            c->end[END_SERVER].kernel.seen || c->end[END_SERVER].wire.segments);
+    told = (waits(&c->end[END_CLIENT]) && c->end[END_CLIENT].kernel.seen) ||
+           (waits(&c->end[END_SERVER]) && c->end[END_SERVER].kernel.seen);
+    c->ended_ns = ts_ns;
+    if (!over || told)
+        ended_set(c, NULL);
+    else
+        ended_set(c, waits(&c->end[END_CLIENT]) || waits(&c->end[END_SERVER]) ? &t->waiting : &t->closed);
+}
+
+static void sweep(struct conn_table *t, uint64_t now)
+{
+    struct conn *c;
+
+    while ((c = t->closed.first) && c->ended_ns + CLOSED_LINGER_NS < now)
+        conn_retire(t, c, now);
+    while ((c = t->waiting.first) && c->ended_ns + TIME_WAIT_NS < now) {
+        uint64_t end_ns = c->ended_ns + TIME_WAIT_NS;
+
+        conn_wire_expire(t, c, end_ns);
+        conn_retire(t, c, now);
+    }
+}
+
+void conn_table_event(struct conn_table *t, const struct event *e)
+{
+    struct conn *c;
+
+    sweep(t, e->ts_ns);
+    if (e->kind == EVENT_SEGMENT)
+        conn_wire_event(t, e);
+    else
+        conn_kernel_event(t, e);
+    if (e->kind == EVENT_GAP)
+        return;
+    c = conn_find(t, e);
+    if (c)
+        note_activity(t, c, e->ts_ns);
+}
+
+void conn_table_finish(struct conn_table *t, uint64_t ts_ns)
+{
+    sweep(t, ts_ns);
+    while (t->by_age.first)
+        conn_retire(t, t->by_age.first, ts_ns);
+}
+
+uint64_t conn_table_next_n(const struct conn_table *t)
+{
+    return t->n + 1;
+}
+
+uint64_t conn_table_evicted(const struct conn_table *t)
+{
+    return t->evicted;
+}
+
+struct conn_table *conn_table_free(struct conn_table *t)
+{
+    if (!t)
+        return NULL;
+    while (t->by_age.first)
+        conn_forget(t, t->by_age.first);
+    listener_free_all(t);
+    free(t->buckets);
+    free(t);
+    return NULL;
+}

@@ -1,0 +1,371 @@
+/* The kernel's lane: events already name old and new state, so this follows them, ties the three kernel objects of an
+ * end into one life, and finds what caused each step. */
+#include "conn_private.h"
+
+#include <string.h>
+
+/* include/net/tcp_states.h */
+static const char *kernel_state_name(enum tcp_state state, enum object object)
+{
+    static const char *const names[TCP_STATE_N] = {
+        [TCP_STATE_CLOSED] = "CLOSE",           [TCP_STATE_LISTEN] = "LISTEN",
+        [TCP_STATE_SYN_SENT] = "SYN_SENT",      [TCP_STATE_SYN_RECEIVED] = "SYN_RECV",
+        [TCP_STATE_ESTABLISHED] = "ESTABLISHED", [TCP_STATE_FIN_WAIT_1] = "FIN_WAIT1",
+        [TCP_STATE_FIN_WAIT_2] = "FIN_WAIT2",   [TCP_STATE_CLOSE_WAIT] = "CLOSE_WAIT",
+        [TCP_STATE_CLOSING] = "CLOSING",        [TCP_STATE_LAST_ACK] = "LAST_ACK",
+        [TCP_STATE_TIME_WAIT] = "TIME_WAIT",
+    };
+
+    if (object == OBJECT_REQUEST)
+        return "NEW_SYN_RECV";
+    return names[state];
+}
+
+/* The record that made an end enter a state: a segment of its peer, or what it did itself. 0 where none was seen. */
+static uint64_t cause_of(const struct conn *c, enum end end, enum tcp_state from, enum tcp_state to)
+{
+    const struct conn_end *peer = &c->end[!end];
+
+    switch (to) {
+    case TCP_STATE_SYN_RECEIVED:
+    case TCP_STATE_ESTABLISHED:
+        return from == TCP_STATE_SYN_RECEIVED ? peer->last_ack : peer->last_syn;
+    case TCP_STATE_FIN_WAIT_2:
+        return peer->last_ack;
+    case TCP_STATE_CLOSE_WAIT:
+    case TCP_STATE_CLOSING:
+        return peer->last_fin;
+    case TCP_STATE_TIME_WAIT:
+        return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
+    case TCP_STATE_CLOSED:
+        if (from == TCP_STATE_TIME_WAIT)
+            return c->timer;
+        if (c->reset_by == end)
+            return c->end[end].last_rst;
+        return peer->last_rst ? peer->last_rst : from == TCP_STATE_LAST_ACK ? peer->last_ack : 0;
+    default:
+        return 0;
+    }
+}
+
+static void follow(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum tcp_state to,
+                   enum object object)
+{
+    struct conn_end *x = &c->end[end];
+    const struct tcp_edge *edge;
+    struct change change;
+    enum tcp_state from;
+
+    /* until now the packets' lane was the better witness of this end */
+    conn_account(x, e->ts_ns);
+    x->kernel.seen = true;
+    x->kernel.object = object;
+    from = x->kernel.state;
+    if (from == to)
+        return;
+    edge = tcp_fsm_follow(&x->kernel.state, to);
+    if (to == TCP_STATE_ESTABLISHED)
+        c->established = true;
+    if (to == TCP_STATE_CLOSING)
+        c->closing = true;
+    if ((to == TCP_STATE_FIN_WAIT_1) && c->closed_by == END_UNKNOWN)
+        c->closed_by = end;
+    change = change_begin(t, e, CHANGE_STATE);
+    change.conn = c->number;
+    change.end = end;
+    change.because = cause_of(c, end, from, to);
+    change.state.from = from;
+    change.state.to = to;
+    change.state.how = e->source == WITNESS_DIAG ? HOW_SAMPLED : HOW_OBSERVED;
+    change.state.source = e->source;
+    change.state.kernel_state = kernel_state_name(to, object);
+    change.state.object = object;
+    change.state.owner = x->owner;
+    change.state.rfc = edge ? edge->label : NULL;
+    change_emit(t, &change);
+}
+
+/* The end lives on in another object, its state unchanged. */
+static void hand_over(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum object to)
+{
+    struct kernel_lane *k = &c->end[end].kernel;
+    struct change change;
+
+    if (k->object == to)
+        return;
+    if (k->object != OBJECT_NONE) {
+        change = change_begin(t, e, CHANGE_OBJECT);
+        change.conn = c->number;
+        change.end = end;
+        change.object.from = k->object;
+        change.object.to = to;
+        change.object.state = k->state;
+        change.object.kernel_state = kernel_state_name(k->state, to);
+        change_emit(t, &change);
+    }
+    k->object = to;
+}
+
+/* The connection an event is about; one that was not seen to begin is introduced as older than the trace. */
+static struct conn *conn_of(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+    bool serves;
+
+    if (c)
+        return c;
+    serves = listener_at(t, &e->local, e->netns) != NULL;
+    return conn_new(t, e, !serves, true, !serves);
+}
+
+static void on_connect(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+
+    if (c && (c->end[END_CLIENT].kernel.seen || conn_over(c))) {
+        conn_retire(t, c, e->ts_ns);
+        c = NULL;
+    }
+    if (!c)
+        c = conn_new(t, e, true, false, false);
+    if (!c)
+        return;
+    c->end[conn_end_of(c, &e->local)].owner = e->sock.task;
+    c->end[conn_end_of(c, &e->local)].kernel.cookie = e->cookie;
+    follow(t, e, c, conn_end_of(c, &e->local), TCP_STATE_SYN_SENT, OBJECT_SOCK);
+}
+
+static void on_sock_state(struct conn_table *t, const struct event *e)
+{
+    enum tcp_state from = e->sock.from, to = e->sock.to;
+    struct conn_end *x;
+    struct conn *c;
+    enum end end;
+
+    if (to == TCP_STATE_LISTEN) {
+        listener_opened(t, e);
+        return;
+    }
+    if (from == TCP_STATE_LISTEN && to == TCP_STATE_CLOSED) {
+        listener_closed(t, e);
+        return;
+    }
+    if (to == TCP_STATE_SYN_SENT) {
+        on_connect(t, e);
+        return;
+    }
+    c = conn_find(t, e);
+    if (!c && (to == TCP_STATE_CLOSED || from == TCP_STATE_UNKNOWN || to == TCP_STATE_UNKNOWN))
+        return; /* the last breath of something that was never followed */
+    if (!c)
+        c = from == TCP_STATE_LISTEN ? conn_new(t, e, false, false, false) : conn_of(t, e);
+    if (!c)
+        return;
+    end = conn_end_of(c, &e->local);
+    x = &c->end[end];
+    if (to == TCP_STATE_CLOSED) {
+        /* a minisock took over: the socket is gone, the connection is not */
+        if (x->kernel.object == OBJECT_TIMEWAIT || (x->kernel.cookie && x->kernel.cookie != e->cookie))
+            return;
+        follow(t, e, c, end, to, OBJECT_NONE);
+        return;
+    }
+    x->kernel.cookie = e->cookie;
+    if (from == TCP_STATE_LISTEN && x->kernel.state == TCP_STATE_SYN_RECEIVED) {
+        hand_over(t, e, c, end, OBJECT_SOCK);
+        return;
+    }
+    follow(t, e, c, end, to, OBJECT_SOCK);
+}
+
+static void on_request(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+    struct listener *l;
+    struct change change;
+    enum end end;
+
+    if (e->kind == EVENT_REQUEST_START) {
+        if (c && conn_over(c) && c->end[END_SERVER].kernel.seen) {
+            conn_retire(t, c, e->ts_ns);
+            c = NULL;
+        }
+        if (!c)
+            c = conn_new(t, e, false, false, false);
+    }
+    if (!c)
+        return;
+    end = conn_end_of(c, &e->local);
+    l = listener_of_queue(t, e);
+    if (l)
+        c->listener = l->number;
+    switch (e->kind) {
+    case EVENT_REQUEST_START:
+        follow(t, e, c, end, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
+        listener_queue(t, e, c, QUEUE_SYN);
+        break;
+    case EVENT_REQUEST_RETRY:
+        change = change_begin(t, e, CHANGE_TIMER);
+        change.conn = c->number;
+        change.end = end;
+        change.timer.name = TIMER_SYN_ACK;
+        change.timer.phase = TIMER_FIRED;
+        change.timer.source = e->source;
+        change_emit(t, &change);
+        break;
+    default: /* EVENT_REQUEST_END: the child, where there is one, has just been made */
+        if (c->end[end].kernel.object == OBJECT_REQUEST) {
+            follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
+            listener_queue(t, e, c, QUEUE_DROPPED);
+        } else {
+            listener_queue(t, e, c, QUEUE_ESTABLISHED);
+        }
+    }
+}
+
+static void on_accept(struct conn_table *t, const struct event *e)
+{
+    struct listener *l = listener_of_queue(t, e);
+    struct conn *c = conn_of(t, e);
+    struct change change;
+
+    if (!c)
+        return;
+    c->end[conn_end_of(c, &e->local)].owner = e->queue.call.task;
+    change = change_begin(t, e, CHANGE_CALL);
+    change.conn = c->number;
+    change.listener = l ? l->number : 0;
+    change.end = conn_end_of(c, &e->local);
+    change.call.name = "accept";
+    change.call.fd = e->queue.call.fd;
+    change.call.ret = e->queue.call.ret;
+    change.call.has_end = true;
+    change.call.task = e->queue.call.task;
+    change_emit(t, &change);
+    listener_queue(t, e, c, QUEUE_ACCEPT);
+}
+
+static uint64_t timer_emit(struct conn_table *t, const struct event *e, struct conn *c, enum end end,
+                           enum timer_name name, enum timer_phase phase, uint64_t expires_ns, uint32_t count)
+{
+    struct change change = change_begin(t, e, CHANGE_TIMER);
+
+    change.conn = c->number;
+    change.end = end;
+    change.timer.name = name;
+    change.timer.phase = phase;
+    change.timer.expires_ns = expires_ns;
+    change.timer.count = count;
+    change.timer.source = e->source;
+    change_emit(t, &change);
+    return change.n;
+}
+
+/* A kernel counts deadlines in ticks: the same one read twice differs by less than this. */
+#define TICK_NS 20000000ull
+
+static void on_timewait(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = e->kind == EVENT_TIMEWAIT_START ? conn_of(t, e) : conn_find(t, e);
+    enum timer_name name;
+    struct kernel_lane *k;
+    enum end end;
+
+    if (!c)
+        return;
+    end = conn_end_of(c, &e->local);
+    k = &c->end[end].kernel;
+    if (k->cookie && e->cookie && k->cookie != e->cookie)
+        return; /* the minisock of an earlier use of these endpoints */
+    name = e->timewait.substate == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT;
+    if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED) {
+        if (k->object != OBJECT_TIMEWAIT)
+            return;
+        c->timer = timer_emit(t, e, c, end, name,
+                              e->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED, 0, 0);
+        follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
+        return;
+    }
+    /* FIN-WAIT-2 passes into the minisock as it is; otherwise the minisock is made because TIME-WAIT begins */
+    if (k->state == e->timewait.substate) {
+        hand_over(t, e, c, end, OBJECT_TIMEWAIT);
+    } else {
+        follow(t, e, c, end, e->timewait.substate, OBJECT_TIMEWAIT);
+        k->deadline_ns = 0;
+    }
+    if (e->timewait.expires_ns > k->deadline_ns + TICK_NS || e->timewait.expires_ns + TICK_NS < k->deadline_ns) {
+        k->deadline_ns = e->timewait.expires_ns;
+        timer_emit(t, e, c, end, name, TIMER_SET, k->deadline_ns, 0);
+    }
+}
+
+static void on_reset(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+    struct change change;
+
+    if (!c)
+        return;
+    change = change_begin(t, e, CHANGE_RESET);
+    change.conn = c->number;
+    change.end = conn_end_of(c, &e->local);
+    change.reset.sent = e->reset.sent;
+    memcpy(change.reset.reason, e->reset.reason, sizeof(change.reset.reason));
+    if (c->reset_by == END_UNKNOWN)
+        c->reset_by = e->reset.sent ? change.end : !change.end;
+    change_emit(t, &change);
+}
+
+static void on_gap(struct conn_table *t, const struct event *e)
+{
+    struct change change = change_begin(t, e, CHANGE_GAP);
+
+    change.gap.source = e->source;
+    memcpy(change.gap.hook, e->gap.hook, sizeof(change.gap.hook));
+    change.gap.lost = e->gap.lost;
+    change.gap.from_ns = e->gap.from_ns;
+    change.gap.to_ns = e->gap.to_ns;
+    change_emit(t, &change);
+}
+
+void conn_kernel_event(struct conn_table *t, const struct event *e)
+{
+    struct conn *c;
+
+    switch (e->kind) {
+    case EVENT_SOCK_STATE:
+        on_sock_state(t, e);
+        break;
+    case EVENT_REQUEST_START:
+    case EVENT_REQUEST_RETRY:
+    case EVENT_REQUEST_END:
+        on_request(t, e);
+        break;
+    case EVENT_ACCEPT_QUEUED:
+        listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED);
+        break;
+    case EVENT_ACCEPT:
+        on_accept(t, e);
+        break;
+    case EVENT_TIMEWAIT_START:
+    case EVENT_TIMEWAIT_CHANGE:
+    case EVENT_TIMEWAIT_EXPIRED:
+    case EVENT_TIMEWAIT_KILLED:
+        on_timewait(t, e);
+        break;
+    case EVENT_RETRANSMIT:
+        c = conn_find(t, e);
+        /* a request's retry has told already that its timer fired */
+        if (c && e->retransmit.state != TCP_STATE_SYN_RECEIVED)
+            timer_emit(t, e, c, conn_end_of(c, &e->local), TIMER_RETRANSMIT, TIMER_FIRED, 0, e->retransmit.count);
+        break;
+    case EVENT_RESET:
+        on_reset(t, e);
+        break;
+    case EVENT_GAP:
+        on_gap(t, e);
+        break;
+    default:
+        break;
+    }
+}

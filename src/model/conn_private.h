@@ -1,0 +1,127 @@
+/* Shared by the files that make up the connection engine: conn.c keeps the table, conn_kernel.c and conn_wire.c each
+ * follow one witness, conn_listener.c the queues, conn_outcome.c sums up. */
+#ifndef TCPLENS_MODEL_CONN_PRIVATE_H
+#define TCPLENS_MODEL_CONN_PRIVATE_H
+
+#include "tcplens/model/conn.h"
+
+/* Ranges received beyond a hole, per direction; more are forgotten, which only delays a FIN's effect. */
+#define CONN_HOLES_MAX 4
+
+/* Doubly linked, oldest first. */
+struct conn_list {
+    struct conn *first, *last;
+};
+
+struct conn_link {
+    struct conn *prev, *next;
+};
+
+/* One end as the kernel tells it. */
+struct kernel_lane {
+    enum tcp_state state;
+    enum object object;
+    bool seen;
+    uint64_t cookie;
+    uint64_t deadline_ns; /* of the minisock's timer, as last said */
+};
+
+/* One end as its packets tell it. Sequence numbers are relative and do not wrap. */
+struct wire_lane {
+    enum tcp_state state;
+    bool base_known, fin_sent, fin_received, scale_known, syn_sent;
+    uint8_t wscale;
+    uint32_t base;    /* the sequence number that is 0 */
+    uint32_t ifindex; /* where its segments are seen; the same ones elsewhere are left out */
+    uint32_t window;  /* last, as sent */
+    uint64_t snd_max; /* end of what it sent */
+    uint64_t fin_seq; /* of its FIN */
+    uint64_t acked;   /* highest acknowledgment it sent, in the peer's numbers */
+    uint64_t rcv_nxt; /* what it must have received without holes, in the peer's numbers */
+    uint64_t holes[CONN_HOLES_MAX][2];
+    unsigned hole_count;
+    uint64_t bytes, segments;
+};
+
+struct conn_end {
+    struct kernel_lane kernel;
+    struct wire_lane wire;
+    struct task owner;                             /* pid 0: pending or not known */
+    uint64_t since_ns, state_ns[TCP_STATE_N];      /* by the best witness */
+    uint64_t last_syn, last_fin, last_rst, last_ack; /* records of the segments it sent last */
+};
+
+struct conn {
+    struct conn *hash_next;
+    struct conn_link age;   /* in conn_table.by_age */
+    struct conn_link ended; /* in conn_table.closed or .waiting */
+    struct conn_list *ended_in;
+    uint32_t number, netns, listener;
+    struct endpoint endpoint[END_N];
+    struct conn_end end[END_N];
+    uint64_t first_ns, last_ns, ended_ns, timer; /* timer: record of the last timer */
+    bool established, closing, midstream;
+    enum end closed_by, reset_by;
+    char history[HISTORY_MAX];
+    uint32_t history_seen[END_N]; /* letters already noted, bit = letter - 'a' */
+};
+
+struct listener {
+    struct listener *hash_next;
+    uint64_t cookie;
+    uint32_t number, netns, backlog, drops_start;
+    struct endpoint addr;
+    struct task owner;
+};
+
+#define LISTENER_BUCKETS 1024
+
+struct conn_table {
+    struct conn_config config;
+    struct conn **buckets;
+    size_t bucket_count, count; /* bucket_count is a power of two */
+    struct conn_list by_age, closed, waiting;
+    struct listener *listeners[LISTENER_BUCKETS];
+    size_t listener_count;
+    uint64_t n; /* last record number given out */
+    uint32_t conn_number, listener_number;
+    uint64_t evicted;
+};
+
+/* conn.c */
+struct change change_begin(struct conn_table *t, const struct event *e, enum change_kind kind);
+void change_emit(struct conn_table *t, struct change *change);
+struct conn *conn_find(struct conn_table *t, const struct event *e);
+/* client: which of the event's two endpoints is the client. */
+struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is_client, bool before_trace,
+                      bool roles_assumed);
+void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns);
+bool conn_over(const struct conn *c);
+enum end conn_end_of(const struct conn *c, const struct endpoint *local);
+enum tcp_state conn_best_state(const struct conn_end *e);
+/* Books the time spent in the state that is left; call before a change by the best witness. */
+void conn_account(struct conn_end *e, uint64_t ts_ns);
+
+/* conn_kernel.c */
+void conn_kernel_event(struct conn_table *t, const struct event *e);
+
+/* conn_wire.c */
+void conn_wire_event(struct conn_table *t, const struct event *e);
+/* 2MSL after the last segment, with no kernel to tell: TIME-WAIT is over. */
+void conn_wire_expire(struct conn_table *t, struct conn *c, uint64_t ts_ns);
+
+/* conn_listener.c */
+struct listener *listener_find(struct conn_table *t, uint64_t cookie);
+struct listener *listener_at(struct conn_table *t, const struct endpoint *local, uint32_t netns);
+void listener_opened(struct conn_table *t, const struct event *e);
+void listener_closed(struct conn_table *t, const struct event *e);
+/* A listener known only by its cookie and depth figures is introduced first. NULL: none. */
+struct listener *listener_of_queue(struct conn_table *t, const struct event *e);
+void listener_queue(struct conn_table *t, const struct event *e, const struct conn *c, enum queue_why why);
+void listener_free_all(struct conn_table *t);
+
+/* conn_outcome.c */
+void conn_history(struct conn *c, enum end end, char letter);
+void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns);
+
+#endif

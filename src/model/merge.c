@@ -1,0 +1,126 @@
+/* A queue per witness, kept sorted by inserting from the back: a source is nearly sorted, so that the place is found in
+ * a step or two. Letting go takes the earliest of the heads. Equal times keep the order of the witnesses in the enum
+ * (kernel first) and, inside one, the order of arrival. */
+#include "tcplens/model/merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_START 1024
+
+struct queue {
+    struct event *items; /* ring of size entries, a power of two */
+    size_t size, head, count;
+};
+
+struct merge {
+    struct queue queues[WITNESS_N];
+    size_t count, max;
+    uint64_t released_ns; /* the latest that was let go */
+    event_fn emit;
+    void *arg;
+};
+
+static struct event *at(struct queue *q, size_t i)
+{
+    return &q->items[(q->head + i) & (q->size - 1)];
+}
+
+static int grow(struct queue *q)
+{
+    size_t size = q->size ? q->size * 2 : QUEUE_START;
+    struct event *items = malloc(size * sizeof(*items));
+
+    if (!items)
+        return -ENOMEM;
+    for (size_t i = 0; i < q->count; i++)
+        items[i] = *at(q, i);
+    free(q->items);
+    q->items = items;
+    q->size = size;
+    q->head = 0;
+    return 0;
+}
+
+int merge_new(size_t max, event_fn emit, void *arg, struct merge **ret_merge)
+{
+    struct merge *m = calloc(1, sizeof(*m));
+
+    if (!m)
+        return -ENOMEM;
+    m->max = max;
+    m->emit = emit;
+    m->arg = arg;
+    *ret_merge = m;
+    return 0;
+}
+
+static void release_one(struct merge *m, struct queue *q)
+{
+    struct event *e = at(q, 0);
+
+    e->late = e->ts_ns < m->released_ns;
+    if (!e->late)
+        m->released_ns = e->ts_ns;
+    m->emit(m->arg, e);
+    q->head = (q->head + 1) & (q->size - 1);
+    q->count--;
+    m->count--;
+}
+
+static struct queue *earliest(struct merge *m)
+{
+    struct queue *best = NULL;
+
+    for (unsigned i = 0; i < WITNESS_N; i++) {
+        struct queue *q = &m->queues[i];
+
+        if (q->count && (!best || at(q, 0)->ts_ns < at(best, 0)->ts_ns))
+            best = q;
+    }
+    return best;
+}
+
+void merge_put(struct merge *m, const struct event *event)
+{
+    struct queue *q = &m->queues[event->source];
+    size_t i;
+
+    if (m->count == m->max)
+        release_one(m, earliest(m));
+    if (q->count == q->size && grow(q) < 0) {
+        /* no memory to wait with: out of order is better than lost */
+        if (!q->count) {
+            struct event e = *event;
+
+            e.late = e.ts_ns < m->released_ns;
+            m->emit(m->arg, &e);
+            return;
+        }
+        release_one(m, q);
+    }
+    for (i = q->count; i > 0 && at(q, i - 1)->ts_ns > event->ts_ns; i--)
+        *at(q, i) = *at(q, i - 1);
+    *at(q, i) = *event;
+    q->count++;
+    m->count++;
+}
+
+void merge_release(struct merge *m, uint64_t ts_ns)
+{
+    struct queue *q;
+
+    while ((q = earliest(m)) && (at(q, 0)->ts_ns < ts_ns || ts_ns == UINT64_MAX))
+        release_one(m, q);
+}
+
+struct merge *merge_free(struct merge *m)
+{
+    if (!m)
+        return NULL;
+    for (unsigned i = 0; i < WITNESS_N; i++)
+        free(m->queues[i].items);
+    free(m);
+    return NULL;
+}

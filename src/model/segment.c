@@ -1,0 +1,222 @@
+/* Theory of operation
+ *
+ * ip_packet_open() leaves the cursor at the TCP header and its `wire` limit at the end of the IP
+ * packet; from there the header is read straight through and checked once. Nothing is written to
+ * the caller's struct before the segment is known to be good.
+ *
+ * What must be there: the header up to and with the window. Without the window a short capture
+ * would read as a closed one. Options may be cut or nonsense: what can be read of them is told, and
+ * the segment stands. The checksum is judged only where all it covers was captured.
+ */
+#include "tcplens/model/segment.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "tcplens/base/cursor.h"
+#include "tcplens/model/ip_packet.h"
+#include "tcplens/model/link.h"
+
+#define PROTOCOL_TCP 6
+
+static void sack_blocks(struct cursor *c, uint8_t count, struct segment *s)
+{
+    s->options |= SEGMENT_OPT_SACK;
+    s->sack_count = count;
+    for (uint8_t i = 0; i < count; i++) {
+        s->sack[i][0] = cursor_be32(c);
+        s->sack[i][1] = cursor_be32(c);
+    }
+}
+
+static void fast_open_cookie(uint8_t len, struct segment *s)
+{
+    s->options |= SEGMENT_OPT_TFO;
+    s->tfo_len = len;
+}
+
+/* As receivers do: an option of a wrong size is passed over, one that goes on past the header ends
+ * the list, of two of a kind the later counts. */
+static void tcp_options(struct cursor *options, struct segment *s)
+{
+    while (options->at < options->have) {
+        uint8_t kind = cursor_u8(options);
+        uint8_t size, len;
+        struct cursor value;
+
+        if (kind == 0)
+            return;
+        if (kind == 1)
+            continue;
+        size = cursor_u8(options);
+        if (size < 2)
+            return;
+        len = size - 2;
+        value = cursor_split(options, len);
+        if (options->overrun)
+            return;
+
+        switch (kind) {
+        case 2: /* RFC 9293 3.2 */
+            if (len == 2) {
+                s->options |= SEGMENT_OPT_MSS;
+                s->mss = cursor_be16(&value);
+            }
+            break;
+        case 3: /* RFC 7323 2.2 */
+            if (len == 1) {
+                s->options |= SEGMENT_OPT_WSCALE;
+                s->wscale = cursor_u8(&value);
+            }
+            break;
+        case 4: /* RFC 2018 section 2 */
+            if (len == 0)
+                s->options |= SEGMENT_OPT_SACK_OK;
+            break;
+        case 5: /* RFC 2018 section 3 */
+            if (len && len % 8 == 0 && len / 8 <= SEGMENT_SACK_MAX)
+                sack_blocks(&value, len / 8, s);
+            break;
+        case 8: /* RFC 7323 3.2 */
+            if (len == 8) {
+                s->options |= SEGMENT_OPT_TS;
+                s->ts_val = cursor_be32(&value);
+                s->ts_ecr = cursor_be32(&value);
+            }
+            break;
+        case 30: /* RFC 8684 section 3 */ s->options |= SEGMENT_OPT_MPTCP; break;
+        case 34: /* RFC 7413 4.1.1 */ fast_open_cookie(len, s); break;
+        case 253: /* shared by experiments; the number of Fast Open's is in RFC 7413 section 7 */
+        case 254:
+            if (len >= 2 && cursor_be16(&value) == 0xf989)
+                fast_open_cookie(len - 2, s);
+            break;
+        }
+    }
+}
+
+/* Ones' complement sum in the machine's byte order: RFC 1071 2(B) shows that the order does not
+ * matter as long as the result is compared in the same one. */
+static inline uint64_t add_carry(uint64_t sum, uint64_t word)
+{
+    sum += word;
+    return sum + (sum < word);
+}
+
+/* The next n <= 8 bytes as one word; n is a constant wherever this is called. */
+static inline uint64_t word_at(const uint8_t *p, size_t n)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, p, n);
+    return word;
+}
+
+static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, uint64_t len)
+{
+    uint64_t b = 0, c = 0, d = 0; /* four chains of additions, so that they overlap */
+
+    for (; len >= 32; p += 32, len -= 32) {
+        sum = add_carry(sum, word_at(p, 8));
+        b = add_carry(b, word_at(p + 8, 8));
+        c = add_carry(c, word_at(p + 16, 8));
+        d = add_carry(d, word_at(p + 24, 8));
+    }
+    sum = add_carry(add_carry(sum, b), add_carry(c, d));
+    for (; len >= 8; p += 8, len -= 8)
+        sum = add_carry(sum, word_at(p, 8));
+    for (; len >= 2; p += 2, len -= 2)
+        sum = add_carry(sum, word_at(p, 2));
+    return len ? add_carry(sum, word_at(p, 1)) : sum;
+}
+
+static inline uint64_t sum_addr(uint64_t sum, const struct addr *a)
+{
+    return add_carry(add_carry(sum, word_at(a->bytes, 8)), word_at(a->bytes + 8, 8));
+}
+
+static inline uint16_t fold(uint64_t sum)
+{
+    sum = (sum >> 32) + (sum & UINT32_MAX);
+    sum = (sum >> 32) + (sum & UINT32_MAX);
+    sum = (sum >> 16) + (sum & UINT16_MAX);
+    sum = (sum >> 16) + (sum & UINT16_MAX);
+    return (uint16_t)((sum >> 16) + (sum & UINT16_MAX));
+}
+
+/* tcp: len bytes, at least a header. Where the sending stack leaves the sum to the network card, a
+ * capture before the card sees the sum of the pseudo header alone, not inverted (Linux:
+ * CHECKSUM_PARTIAL), and without the length where the card also cuts the segment (Windows). */
+static bool checksum_wrong(const struct segment *s, const uint8_t *tcp, uint64_t len)
+{
+    /* Mapped IPv4 addresses need no case of their own: their ffff adds minus zero. */
+    uint64_t pseudo = sum_addr(sum_addr(htobe32(PROTOCOL_TCP), &s->src.addr), &s->dst.addr);
+    uint64_t pseudo_len = add_carry(pseudo, htobe32((uint32_t)len));
+    uint16_t stored;
+
+    memcpy(&stored, tcp + 16, sizeof(stored));
+    if (stored == fold(pseudo_len) || stored == fold(pseudo))
+        return false;
+    return fold(sum_bytes(pseudo_len, tcp, len)) != UINT16_MAX;
+}
+
+static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *packet, struct segment *s)
+{
+    struct cursor whole = *c, options;
+    uint64_t len = c->wire - c->at;
+    uint64_t header_len;
+    uint16_t offset_flags;
+
+    s->src.port = cursor_be16(c);
+    s->dst.port = cursor_be16(c);
+    s->seq = cursor_be32(c);
+    s->ack = cursor_be32(c);
+    offset_flags = cursor_be16(c);
+    s->window = cursor_be16(c);
+    if (c->overrun)
+        return ip_packet_overrun(c, packet->fragment);
+    header_len = (offset_flags >> 12) * 4u;
+    if (header_len < 20 || (header_len > len && !packet->fragment))
+        return SEGMENT_MALFORMED;
+
+    s->flags = offset_flags & 0x1ff;
+    s->payload_len = len > header_len ? (uint32_t)(len - header_len) : 0;
+    s->cut = header_len > whole.have - whole.at;
+    if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
+        s->bad_checksum = checksum_wrong(s, cursor_take(&whole, len), len);
+
+    cursor_skip(c, 4); /* checksum, urgent pointer */
+    options = *c;
+    if (!s->cut)
+        options = cursor_split(c, header_len - 20);
+    tcp_options(&options, s);
+    return SEGMENT_OK;
+}
+
+bool segment_link_supported(int dlt)
+{
+    struct cursor empty = { 0 };
+    uint32_t ifindex;
+    uint8_t version;
+
+    return link_open(dlt, &empty, &version, &ifindex) != SEGMENT_UNSUPPORTED_LINK;
+}
+
+enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct segment *ret_segment)
+{
+    struct cursor c = { .data = data, .have = caplen, .wire = len > caplen ? len : caplen };
+    struct ip_packet packet;
+    struct segment s = { 0 };
+    enum segment_result result;
+
+    result = ip_packet_open(dlt, &c, &packet);
+    if (result != SEGMENT_OK)
+        return result;
+    s.src.addr = packet.src;
+    s.dst.addr = packet.dst;
+    s.ifindex = packet.ifindex;
+    result = tcp_header(&c, &packet, &s);
+    if (result == SEGMENT_OK)
+        *ret_segment = s;
+    return result;
+}

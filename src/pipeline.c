@@ -1,0 +1,392 @@
+#include "tcplens/pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+
+#include "tcplens/base/clock.h"
+#include "tcplens/base/netns.h"
+#include "tcplens/model/merge.h"
+#include "tcplens/source/bpf.h"
+#include "tcplens/source/pcap.h"
+#include "tcplens/timeline.h"
+
+/* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
+ * an event is held this long before what came after it is written. */
+#define HOLD_NS 60000000ull
+#define HELD_MAX 1000000
+#define CAPTURE_BATCH 4096
+/* Browsers get batches, not single records. */
+#define TICKS_PER_HTTP_FLUSH 3
+
+struct pipeline {
+    struct pipeline_config config;
+    struct trace_clock clock;
+    struct source_bpf *bpf;
+    struct source_pcap *pcap;
+    struct merge *merge;
+    struct conn_table *conns;
+    struct addr *addresses;
+    size_t address_count;
+    char missing[WITNESS_N][SOURCE_PCAP_ERROR_MAX];
+    const char *capture; /* file name; NULL: live */
+    uint64_t start_ns, last_ns;
+    bool started;
+    unsigned tick, tick_events;
+    int write_error;
+    uint64_t counts[CHANGE_KIND_N], records, late;
+};
+
+static void write_line(struct pipeline *p, const char *line, size_t len, uint64_t n)
+{
+    if (p->config.trace)
+        sink_file_write(p->config.trace, line, len);
+    if (p->config.http)
+        http_write(p->config.http, line, len, n);
+}
+
+/* The settings that decide what a connection meets. */
+static void read_sysctls(struct record_header *header)
+{
+    static const char *const names[] = {
+        "net.core.somaxconn",           "net.ipv4.tcp_max_syn_backlog",   "net.ipv4.tcp_syncookies",
+        "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_fin_timeout",     "net.ipv4.tcp_syn_retries",
+        "net.ipv4.tcp_synack_retries",  "net.ipv4.tcp_retries2",          "net.ipv4.tcp_tw_reuse",
+        "net.ipv4.tcp_max_tw_buckets",  "net.ipv4.tcp_fastopen",          "net.ipv4.tcp_keepalive_time",
+    };
+    _Static_assert(sizeof(names) / sizeof(*names) <= RECORD_SYSCTL_MAX, "header has room");
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        unsigned slot = header->sysctl_count;
+
+        if (netns_sysctl(names[i], header->sysctl[slot].value, sizeof(header->sysctl[slot].value)) < 0)
+            continue; /* global ones are not shown inside a namespace */
+        header->sysctl[slot].name = names[i];
+        header->sysctl_count++;
+    }
+}
+
+static int write_header(struct pipeline *p)
+{
+    struct record_header header = { .start_ns = p->start_ns, .netns = p->config.netns, .input = p->capture };
+    struct utsname uts;
+    char kernel[sizeof(uts.sysname) + sizeof(uts.release) + sizeof(uts.machine) + 2], *line;
+    int r;
+
+    if (!p->capture) {
+        uname(&uts);
+        snprintf(kernel, sizeof(kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
+        header.kernel = kernel;
+        read_sysctls(&header);
+        if (p->pcap && p->config.interface_count) {
+            for (unsigned i = 0; i < p->config.interface_count && i < RECORD_INTERFACE_MAX; i++)
+                header.interfaces[header.interface_count++] = p->config.interfaces[i];
+        } else if (p->pcap) {
+            header.interfaces[header.interface_count++] = "any";
+        }
+    }
+    header.sources[WITNESS_KERNEL] = p->bpf;
+    header.sources[WITNESS_WIRE] = p->pcap;
+    for (unsigned i = 0; i < WITNESS_N; i++)
+        header.missing[i] = pipeline_missing(p, i);
+    for (unsigned i = 0; i < p->config.port_count && i < RECORD_PORT_MAX; i++)
+        header.ports[header.port_count++] = p->config.ports[i];
+    header.command = p->config.command;
+    r = record_format_header(&header, &line);
+    if (r < 0)
+        return r;
+    write_line(p, line, strlen(line), 0);
+    free(line);
+    p->started = true;
+    return 0;
+}
+
+static void on_change(void *arg, const struct change *change)
+{
+    struct pipeline *p = arg;
+    char line[RECORD_LINE_MAX], text[TIMELINE_LINE_MAX];
+
+    p->counts[change->kind]++;
+    p->records++;
+    p->late += change->late;
+    if (change->ts_ns > p->last_ns)
+        p->last_ns = change->ts_ns;
+    if (p->config.trace || p->config.http)
+        write_line(p, line, record_format(change, p->start_ns, line), change->n);
+    if (p->config.timeline) {
+        size_t len = timeline_format(change, p->start_ns, p->config.colour, text);
+
+        if (len)
+            sink_file_write(p->config.timeline, text, len);
+    }
+}
+
+/* In order of time, from merge or straight from a capture file. */
+static void on_ordered(void *arg, const struct event *event)
+{
+    struct pipeline *p = arg;
+
+    if (!p->started) { /* a capture's time begins with its first packet */
+        p->start_ns = p->last_ns = event->ts_ns;
+        p->write_error = write_header(p);
+    }
+    conn_table_event(p->conns, event);
+}
+
+static void on_event(void *arg, const struct event *event)
+{
+    struct pipeline *p = arg;
+
+    p->tick_events++;
+    merge_put(p->merge, event);
+}
+
+static int new_common(const struct pipeline_config *config, struct pipeline **ret_pipeline)
+{
+    struct pipeline *p = calloc(1, sizeof(*p));
+    struct conn_config conns = { .emit = on_change, .segments = config->segments };
+    int r;
+
+    if (!p)
+        return -ENOMEM;
+    p->config = *config;
+    conns.arg = p;
+    if (getrandom(&conns.hash_seed, sizeof(conns.hash_seed), 0) != sizeof(conns.hash_seed))
+        conns.hash_seed = 0;
+    *ret_pipeline = p;
+    r = netns_addresses(&p->addresses, &p->address_count);
+    if (r < 0)
+        return r;
+    conns.local = p->addresses;
+    conns.local_count = p->address_count;
+    return conn_table_new(&conns, &p->conns);
+}
+
+static int open_kernel(struct pipeline *p, uint32_t netns)
+{
+    struct source_bpf_config config = {
+        .netns = netns,
+        .ports = p->config.ports,
+        .port_count = p->config.port_count,
+    };
+    char *why = p->missing[WITNESS_KERNEL];
+    int r = source_bpf_open(&config, &p->clock, &p->bpf);
+
+    if (r == -EPERM || r == -EACCES)
+        snprintf(why, sizeof(p->missing[0]), "needs root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG");
+    else if (r == -ENOENT)
+        snprintf(why, sizeof(p->missing[0]), "this kernel shows no BTF (/sys/kernel/btf/vmlinux)");
+    else if (r < 0)
+        snprintf(why, sizeof(p->missing[0]), "the eBPF program cannot be loaded: %s", strerror(-r));
+    return r;
+}
+
+static int open_wire(struct pipeline *p, uint32_t netns)
+{
+    struct source_pcap_config config = {
+        .interfaces = p->config.interfaces,
+        .interface_count = p->config.interface_count,
+        .ports = p->config.ports,
+        .port_count = p->config.port_count,
+        .netns = netns,
+    };
+    char *why = p->missing[WITNESS_WIRE];
+    int r = source_pcap_open_live(&config, &p->clock, &p->pcap, why);
+
+    if (r == -EPERM)
+        snprintf(why, sizeof(p->missing[0]), "needs root, or CAP_NET_RAW");
+    return r;
+}
+
+int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
+                       char error[static PIPELINE_ERROR_MAX])
+{
+    int (*const open_witness[WITNESS_N])(struct pipeline *, uint32_t) = {
+        [WITNESS_KERNEL] = open_kernel,
+        [WITNESS_WIRE] = open_wire,
+    };
+    struct pipeline *p = NULL;
+    uint32_t netns;
+    int r = new_common(config, &p), failed = 0;
+
+    if (r == 0)
+        r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
+    if (r == 0)
+        r = netns_current(&netns);
+    if (r < 0) {
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
+        pipeline_close(p);
+        return r;
+    }
+    trace_clock_init(&p->clock);
+    p->start_ns = p->last_ns = trace_clock_now(&p->clock);
+    for (unsigned i = 0; i < WITNESS_N; i++) {
+        if (!config->want[i] || !open_witness[i])
+            continue;
+        r = open_witness[i](p, netns);
+        if (r == 0)
+            continue;
+        failed = failed ? failed : r;
+        if (config->need[i]) {
+            snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", witness_name(i), p->missing[i]);
+            pipeline_close(p);
+            return r;
+        }
+    }
+    if (!p->bpf && !p->pcap) {
+        snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with: kernel witness %s; wire witness %s",
+                 config->want[WITNESS_KERNEL] ? p->missing[WITNESS_KERNEL] : "not wanted",
+                 config->want[WITNESS_WIRE] ? p->missing[WITNESS_WIRE] : "not wanted");
+        pipeline_close(p);
+        return failed ? failed : -EINVAL;
+    }
+    *ret_pipeline = p;
+    return 0;
+}
+
+int pipeline_open_capture(const struct pipeline_config *config, const char *path, const char *filter,
+                          struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
+{
+    struct pipeline *p = NULL;
+    int r = new_common(config, &p);
+
+    if (r == 0) {
+        p->capture = path;
+        r = source_pcap_open_file(path, filter, &p->pcap, error);
+    } else {
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
+    }
+    if (r < 0) {
+        pipeline_close(p);
+        return r;
+    }
+    *ret_pipeline = p;
+    return 0;
+}
+
+const char *pipeline_missing(const struct pipeline *p, enum witness witness)
+{
+    return *p->missing[witness] ? p->missing[witness] : NULL;
+}
+
+static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])
+{
+    int r = p->write_error;
+
+    if (r == 0 && p->config.trace)
+        r = sink_file_flush(p->config.trace);
+    if (r == 0 && p->config.timeline)
+        r = sink_file_flush(p->config.timeline);
+    if (p->config.http && (all || ++p->tick % TICKS_PER_HTTP_FLUSH == 0))
+        http_flush(p->config.http);
+    if (r < 0)
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot write the trace: %s", strerror(-r));
+    return r;
+}
+
+static int read_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    uint64_t now = trace_clock_now(&p->clock);
+    int r = 0;
+
+    p->tick_events = 0;
+    trace_clock_update(&p->clock);
+    /* First the packets: what the kernel did because of them is read after, and is there already. */
+    if (p->pcap)
+        r = source_pcap_drain(p->pcap, 0, on_event, p, error);
+    if (p->bpf)
+        source_bpf_drain(p->bpf, on_event, p);
+    if (now > HOLD_NS)
+        merge_release(p->merge, now - HOLD_NS);
+    return r;
+}
+
+int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    int r, w;
+
+    if (p->capture) {
+        r = source_pcap_drain(p->pcap, CAPTURE_BATCH, on_ordered, p, error);
+    } else {
+        r = p->started ? 0 : write_header(p);
+        if (r == 0)
+            r = read_sources(p, error);
+    }
+    if (r < 0)
+        return r;
+    w = flush(p, false, error);
+    return w < 0 ? w : r;
+}
+
+unsigned pipeline_tick_events(const struct pipeline *p)
+{
+    return p->tick_events;
+}
+
+int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char error[static PIPELINE_ERROR_MAX])
+{
+    struct record_end end = { .reason = reason, .status = status };
+    char *line;
+    int r = p->write_error;
+
+    if (!p->started)
+        r = write_header(p);
+    if (r == 0 && !p->capture) {
+        /* twice: what a batch keeps back for the next one is let go by it */
+        r = read_sources(p, error);
+        if (r == 0)
+            r = read_sources(p, error);
+        merge_release(p->merge, UINT64_MAX);
+    }
+    if (!p->capture && trace_clock_now(&p->clock) > p->last_ns)
+        p->last_ns = trace_clock_now(&p->clock);
+    conn_table_finish(p->conns, p->last_ns);
+    end.n = conn_table_next_n(p->conns);
+    end.ts_ns = p->last_ns;
+    end.late = p->late;
+    memcpy(end.counts, p->counts, sizeof(end.counts));
+    if (p->bpf)
+        end.lost[WITNESS_KERNEL] = source_bpf_lost(p->bpf);
+    if (p->pcap)
+        end.lost[WITNESS_WIRE] = source_pcap_lost(p->pcap);
+    if (r == 0) {
+        r = record_format_end(&end, p->start_ns, &line);
+        if (r == 0) {
+            write_line(p, line, strlen(line), end.n);
+            free(line);
+        } else {
+            snprintf(error, PIPELINE_ERROR_MAX, "out of memory");
+        }
+    }
+    if (r == 0)
+        r = flush(p, true, error);
+    if (p->config.http)
+        http_finish(p->config.http);
+    return r;
+}
+
+uint64_t pipeline_lost(const struct pipeline *p)
+{
+    return (p->bpf ? source_bpf_lost(p->bpf) : 0) + (p->pcap ? source_pcap_lost(p->pcap) : 0);
+}
+
+uint64_t pipeline_records(const struct pipeline *p)
+{
+    return p->records;
+}
+
+struct pipeline *pipeline_close(struct pipeline *p)
+{
+    if (!p)
+        return NULL;
+    source_bpf_close(p->bpf);
+    source_pcap_close(p->pcap);
+    merge_free(p->merge);
+    conn_table_free(p->conns);
+    free(p->addresses);
+    free(p);
+    return NULL;
+}

@@ -1,0 +1,438 @@
+/* One thread runs libmicrohttpd in its external polling mode, so that everything that touches a connection happens in
+ * that thread: the writer's side only appends to the history (http_history.c) and signals an eventfd.
+ *
+ * A client of /events or /trace pulls from the history at its own pace. When it has all there is, its
+ * connection is suspended; the eventfd resumes all of them. A client that does not read costs one buffer and its
+ * place in the ring moves on without it.
+ *
+ * Who may read: a page of another site can make the browser send requests here, so a request needs the token, which
+ * only the printed URL holds, and a Host that is an address of this server, which a rebound DNS name is not. No
+ * answer allows another origin to read it. There is no TLS: on an address other than loopback the token and the trace
+ * can be read on the network. */
+#include "tcplens/sink/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "tcplens/sink/http_history.h"
+#include "tcplens/sink/http_site.h"
+#include "tcplens/sink/http_stream.h"
+
+/* Connections beyond the clients: for the page, and to tell the one too many why it is refused. */
+#define CONNECTION_SPARE 8
+#define CONNECTION_MEMORY (32u << 10) /* request line and headers, then the send buffer */
+#define IDLE_TIMEOUT_S 10u            /* no byte moves */
+#define STREAM_TIMEOUT_S 120u         /* longer: a browser stopped in its debugger comes back */
+#define TICK_S 5
+#define REQUEST_TICKS 2 /* for the whole request, however slowly it trickles in */
+#define HEARTBEAT_TICKS 2
+
+/* A browser that is being sent the trace. */
+struct client {
+    struct http *http;
+    struct MHD_Connection *connection;
+    struct client *next, *prev;
+    struct http_stream stream;
+    bool suspended;
+};
+
+/* A connection from accept to close, to limit the time its request may take. */
+struct peer {
+    struct MHD_Connection *connection;
+    struct peer *next, *prev;
+    unsigned ticks;
+    bool answered;
+};
+
+struct http {
+    const char *page;
+    size_t page_len;
+    struct http_site site;
+    struct http_history *history;
+    int listen_fd, wake_fd, tick_fd;
+    atomic_bool stop;
+    bool running;
+    pthread_t thread;
+    struct MHD_Daemon *daemon;
+    /* Of the thread alone: */
+    struct client *clients;
+    unsigned client_count;
+    struct peer *peers;
+    unsigned ticks;
+};
+
+/* --- Answers --- */
+
+/* Adds the headers of every answer, sends it and gives the response away, in any case. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+                              struct MHD_Response *response)
+{
+    /* Connection: close, because an idle connection that a browser keeps would take the place of a client. */
+    const char *const headers[][2] = {
+        { MHD_HTTP_HEADER_CONTENT_TYPE, type },
+        { MHD_HTTP_HEADER_CONNECTION, "close" },
+        { MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
+        { "X-Content-Type-Options", "nosniff" },
+        { "Referrer-Policy", "no-referrer" },
+        { "Cross-Origin-Resource-Policy", "same-origin" },
+        { "Content-Security-Policy", "frame-ancestors 'none'" },
+    };
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result result = MHD_YES;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && result == MHD_YES; i++)
+        result = MHD_add_response_header(response, headers[i][0], headers[i][1]);
+    if (result == MHD_YES)
+        result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* text: a literal. */
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (response && status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    return answer(connection, status, "text/plain; charset=utf-8", response);
+}
+
+static enum MHD_Result answer_page(const struct http *http, struct MHD_Connection *connection)
+{
+    return answer(
+        connection, MHD_HTTP_OK, "text/html; charset=utf-8",
+        MHD_create_response_from_buffer(http->page_len, (void *)(uintptr_t)http->page, MHD_RESPMEM_PERSISTENT));
+}
+
+/* --- Clients --- */
+
+static ssize_t client_read(void *cls, uint64_t position, char *buf, size_t max)
+{
+    struct client *c = cls;
+    ssize_t len = http_stream_read(&c->stream, buf, max);
+
+    (void)position;
+    if (len == HTTP_STREAM_END)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (!len) {
+        /* What was flushed in between is not missed: it is this thread that will take the wake-up. */
+        MHD_suspend_connection(c->connection);
+        c->suspended = true;
+    }
+    return len;
+}
+
+static void client_free(void *cls)
+{
+    struct client *c = cls;
+
+    if (c->next)
+        c->next->prev = c->prev;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->http->clients = c->next;
+    c->http->client_count--;
+    http_stream_done(&c->stream);
+    free(c);
+}
+
+static struct client *client_new(struct http *http, struct MHD_Connection *connection)
+{
+    struct client *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->http = http;
+    c->connection = connection;
+    c->next = http->clients;
+    if (c->next)
+        c->next->prev = c;
+    http->clients = c;
+    http->client_count++;
+    return c;
+}
+
+/* The header is newer than the query, which a browser repeats when it reconnects. */
+static uint64_t last_event_id(struct MHD_Connection *connection)
+{
+    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+
+    if (!text)
+        text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "lastEventId");
+    return http_stream_event_id(text);
+}
+
+static enum MHD_Result answer_trace(struct http *http, struct MHD_Connection *connection, bool events)
+{
+    if (http->client_count >= HTTP_CLIENT_MAX)
+        return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                           "Too many browsers read this trace. Close one and try again.\n");
+    struct client *c = client_new(http, connection);
+    if (!c)
+        return MHD_NO;
+    if (events)
+        http_stream_init_events(&c->stream, http->history, last_event_id(connection));
+    else
+        http_stream_init_lines(&c->stream, http->history);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONNECTION_MEMORY, client_read, c, client_free);
+    if (!response) {
+        client_free(c);
+        return MHD_NO;
+    }
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
+    if (events)
+        return answer(connection, MHD_HTTP_OK, "text/event-stream", response);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
+                                  "attachment; filename=\"trace.ndjson\"");
+    return answer(connection, MHD_HTTP_OK, "application/x-ndjson", response);
+}
+
+/* --- Requests --- */
+
+static int connection_fd(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    return info ? info->connect_fd : -1;
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *upload, size_t *upload_len, void **request)
+{
+    (void)version;
+    (void)upload;
+    (void)upload_len;
+    (void)request;
+    struct http *http = cls;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info && info->socket_context)
+        ((struct peer *)info->socket_context)->answered = true;
+
+    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    const char *token = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token");
+    if (!http_site_host_valid(&http->site, host, connection_fd(connection)))
+        return answer_text(connection, MHD_HTTP_FORBIDDEN, "The name in this URL is not an address of this server.\n");
+    if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
+    bool page = !strcmp(url, "/"), events = !strcmp(url, "/events"), trace = !strcmp(url, "/trace");
+    if (!page && !events && !trace)
+        return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
+    if (!http_site_token_valid(&http->site, token))
+        return answer_text(connection, MHD_HTTP_FORBIDDEN,
+                           "Open the whole URL that tcplens printed: its token is missing or wrong here.\n");
+    return page ? answer_page(http, connection) : answer_trace(http, connection, events);
+}
+
+static void notify_connection(void *cls, struct MHD_Connection *connection, void **context,
+                              enum MHD_ConnectionNotificationCode what)
+{
+    struct http *http = cls;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct peer *p = calloc(1, sizeof(*p));
+        *context = p;
+        if (!p)
+            return; /* it is left with the idle timeout */
+        p->connection = connection;
+        p->next = http->peers;
+        if (p->next)
+            p->next->prev = p;
+        http->peers = p;
+        return;
+    }
+    struct peer *p = *context;
+    if (!p)
+        return;
+    if (p->next)
+        p->next->prev = p->prev;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        http->peers = p->next;
+    free(p);
+    *context = NULL;
+}
+
+/* --- The thread --- */
+
+static void resume_all(struct http *http)
+{
+    for (struct client *c = http->clients; c; c = c->next) {
+        if (c->suspended) {
+            c->suspended = false;
+            MHD_resume_connection(c->connection);
+        }
+    }
+}
+
+static void tick(struct http *http)
+{
+    if (++http->ticks % HEARTBEAT_TICKS == 0) {
+        for (struct client *c = http->clients; c; c = c->next)
+            http_stream_heartbeat(&c->stream);
+        resume_all(http);
+    }
+    for (struct peer *p = http->peers; p; p = p->next) {
+        if (p->answered || p->ticks++ < REQUEST_TICKS)
+            continue;
+        /* There is no call to close a connection; the library sees the end of it and does. */
+        (void)shutdown(connection_fd(p->connection), SHUT_RDWR);
+    }
+}
+
+static bool drain(int fd)
+{
+    uint64_t count;
+    return read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static void *serve(void *arg)
+{
+    struct http *http = arg;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct pollfd fds[] = {
+        { .fd = info->epoll_fd, .events = POLLIN },
+        { .fd = http->wake_fd, .events = POLLIN },
+        { .fd = http->tick_fd, .events = POLLIN },
+    };
+    while (!atomic_load(&http->stop)) {
+        MHD_UNSIGNED_LONG_LONG left;
+        int timeout_ms = -1;
+        if (MHD_get_timeout(http->daemon, &left) == MHD_YES)
+            timeout_ms = left < TICK_S * 1000 ? (int)left : TICK_S * 1000;
+        if (poll(fds, sizeof(fds) / sizeof(*fds), timeout_ms) < 0)
+            continue; /* EINTR by a debugger: signals are blocked */
+        if (fds[1].revents && drain(http->wake_fd))
+            resume_all(http);
+        if (fds[2].revents && drain(http->tick_fd))
+            tick(http);
+        if (MHD_run(http->daemon) != MHD_YES)
+            break;
+    }
+    resume_all(http); /* the library does not stop with a connection suspended */
+    MHD_stop_daemon(http->daemon);
+    return NULL;
+}
+
+/* --- Opening and closing --- */
+
+int http_open(const char *address, uint16_t port, const char *viewer_html, size_t len, size_t history,
+              struct http **ret_http)
+{
+    struct http *http = calloc(1, sizeof(*http));
+    int r;
+
+    if (!http)
+        return -ENOMEM;
+    http->page = viewer_html;
+    http->page_len = len;
+    http->listen_fd = -1;
+    http->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    http->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    r = http->wake_fd < 0 || http->tick_fd < 0 ? -errno : 0;
+    if (r == 0)
+        r = http_history_new(history, &http->history);
+    if (r == 0)
+        r = http->listen_fd = http_site_open(address ? address : "127.0.0.1", port, &http->site);
+    if (r < 0) {
+        http_close(http);
+        return r;
+    }
+    *ret_http = http;
+    return 0;
+}
+
+/* Signals are for the threads that expect them. */
+static int start_thread(struct http *http)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int error = pthread_create(&http->thread, NULL, serve, http);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -error;
+}
+
+int http_start(struct http *http)
+{
+    struct itimerspec every = { .it_interval.tv_sec = TICK_S, .it_value.tv_sec = TICK_S };
+    if (timerfd_settime(http->tick_fd, 0, &every, NULL))
+        return -errno;
+    int fd = http->listen_fd;
+    http->listen_fd = -1; /* the library closes it, in some of its failures too */
+    errno = 0;
+    http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
+                                    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                    (unsigned)HTTP_CLIENT_MAX + CONNECTION_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
+                                    IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                                    MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_END);
+    if (!http->daemon)
+        return errno ? -errno : -ENOMEM;
+    int r = start_thread(http);
+    if (r < 0) {
+        MHD_stop_daemon(http->daemon);
+        return r;
+    }
+    http->running = true;
+    return 0;
+}
+
+const char *http_url(const struct http *http)
+{
+    return http->site.url;
+}
+
+static void wake(struct http *http)
+{
+    uint64_t one = 1;
+    ssize_t written = write(http->wake_fd, &one, sizeof(one));
+    (void)written; /* EAGAIN: it has 2^64 - 2 wake-ups waiting */
+}
+
+void http_write(struct http *http, const char *line, size_t len, uint64_t n)
+{
+    http_history_append(http->history, line, len, n);
+}
+
+void http_flush(struct http *http)
+{
+    http_history_show(http->history);
+    wake(http);
+}
+
+void http_finish(struct http *http)
+{
+    http_history_finish(http->history);
+    wake(http);
+}
+
+struct http *http_close(struct http *http)
+{
+    if (!http)
+        return NULL;
+    if (http->running) {
+        atomic_store(&http->stop, true);
+        wake(http);
+        pthread_join(http->thread, NULL);
+    }
+    int fds[] = { http->listen_fd, http->wake_fd, http->tick_fd };
+    for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    http_history_free(http->history);
+    free(http);
+    return NULL;
+}

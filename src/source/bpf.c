@@ -1,0 +1,428 @@
+/* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, gives
+ * them trace time and RFC names, and mends two things that a single hook cannot know:
+ *
+ * - connect() reports SYN-SENT before it has chosen a local port. Such an event waits here until a later one about the
+ *   same socket names the port (microseconds later), and is then passed on with its own, earlier time.
+ * - re-arming a TIME-WAIT timer looks like a cancellation followed by a start. A cancellation waits for one batch; if
+ *   the start follows, it was none.
+ *
+ * Both waiting lists are short by nature; what does not fit is counted as lost. */
+#include "tcplens/source/bpf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "tcplens.h"
+#include "tcplens.skel.h"
+#include "tcplens/base/log.h"
+
+#define WAITING_MAX 1024
+#define RESET_REASONS_MAX 64
+
+/* What a kernel without the timer tracepoint's second event would take at the most to re-arm. */
+#define REARM_NS 1000000
+
+struct waiting {
+    struct tcplens_event items[WAITING_MAX];
+    unsigned count;
+};
+
+struct source_bpf {
+    struct tcplens *skeleton;
+    struct ring_buffer *ring;
+    const struct trace_clock *clock;
+    struct btf *btf;
+    const char *reset_reasons[RESET_REASONS_MAX]; /* owned by btf */
+    uint64_t lost[TCPLENS_HOOK_N];
+    uint64_t unpaired; /* did not fit a waiting list */
+    uint64_t drained_ns;
+    unsigned hz;
+    struct waiting connects, cancels;
+    unsigned cancels_old; /* how many of them waited a batch already */
+    event_fn emit;        /* during a drain */
+    void *arg;
+};
+
+static const char *const hook_names[] = {
+    [TCPLENS_HOOK_SET_STATE] = "inet_sock_set_state",
+    [TCPLENS_HOOK_TIMER_START] = "timer_start",
+    [TCPLENS_HOOK_TIMER_CANCEL] = "timer_cancel",
+    [TCPLENS_HOOK_TIMER_EXPIRE] = "timer_expire_entry",
+    [TCPLENS_HOOK_DATA_READY] = "sk_data_ready",
+    [TCPLENS_HOOK_SYS_EXIT] = "sys_exit",
+    [TCPLENS_HOOK_KFREE_SKB] = "kfree_skb",
+    [TCPLENS_HOOK_RETRANSMIT] = "tcp_retransmit_skb",
+    [TCPLENS_HOOK_RETRANSMIT_SYNACK] = "tcp_retransmit_synack",
+    [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
+    [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
+};
+_Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
+
+/* include/net/tcp_states.h; NEW_SYN_RECV (12) is the request sock's. */
+static enum tcp_state state_of(uint8_t kernel)
+{
+    static const uint8_t states[] = {
+        [1] = TCP_STATE_ESTABLISHED, [2] = TCP_STATE_SYN_SENT,   [3] = TCP_STATE_SYN_RECEIVED,
+        [4] = TCP_STATE_FIN_WAIT_1,  [5] = TCP_STATE_FIN_WAIT_2, [6] = TCP_STATE_TIME_WAIT,
+        [7] = TCP_STATE_CLOSED,      [8] = TCP_STATE_CLOSE_WAIT, [9] = TCP_STATE_LAST_ACK,
+        [10] = TCP_STATE_LISTEN,     [11] = TCP_STATE_CLOSING,   [12] = TCP_STATE_SYN_RECEIVED,
+    };
+
+    return kernel < sizeof(states) ? states[kernel] : TCP_STATE_UNKNOWN;
+}
+
+/* HZ is not told to user space. But 64-bit jiffies start at 2^32 - 300 s and count CLOCK_MONOTONIC's seconds
+ * (INITIAL_JIFFIES, include/linux/jiffies.h), so one reading of both tells which of the usual values it is. */
+static unsigned guess_hz(uint64_t jiffies, uint64_t monotonic_ns)
+{
+    static const unsigned usual[] = { 100, 250, 300, 1000 };
+    unsigned best = usual[0];
+    uint64_t best_error = UINT64_MAX;
+
+    for (unsigned i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+        uint64_t hz = usual[i];
+        uint64_t seen = jiffies - (UINT32_MAX + 1ull - 300 * hz);
+        int64_t error = (int64_t)(seen - monotonic_ns / 1000 * hz / 1000000);
+        uint64_t size = (uint64_t)(error < 0 ? -error : error) * 1000 / hz;
+
+        if (size < best_error) {
+            best_error = size;
+            best = usual[i];
+        }
+    }
+    return best;
+}
+
+static struct endpoint endpoint_of(const uint8_t addr[16], uint16_t port)
+{
+    struct endpoint e = { .port = port };
+
+    memcpy(e.addr.bytes, addr, 16);
+    return e;
+}
+
+static void task_of(const struct tcplens_event *e, struct task *ret_task)
+{
+    if (!e->in_task)
+        return;
+    ret_task->pid = e->pid;
+    ret_task->tid = e->tid;
+    memcpy(ret_task->comm, e->comm, sizeof(ret_task->comm));
+    ret_task->comm[sizeof(ret_task->comm) - 1] = '\0';
+}
+
+static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
+{
+    static const uint8_t kinds[] = {
+        [TCPLENS_STATE] = EVENT_SOCK_STATE,
+        [TCPLENS_REQUEST_START] = EVENT_REQUEST_START,
+        [TCPLENS_REQUEST_RETRY] = EVENT_REQUEST_RETRY,
+        [TCPLENS_REQUEST_END] = EVENT_REQUEST_END,
+        [TCPLENS_ACCEPT_QUEUED] = EVENT_ACCEPT_QUEUED,
+        [TCPLENS_ACCEPT] = EVENT_ACCEPT,
+        [TCPLENS_TIMEWAIT_START] = EVENT_TIMEWAIT_START,
+        [TCPLENS_TIMEWAIT_CHANGE] = EVENT_TIMEWAIT_CHANGE,
+        [TCPLENS_TIMEWAIT_EXPIRED] = EVENT_TIMEWAIT_EXPIRED,
+        [TCPLENS_TIMEWAIT_KILLED] = EVENT_TIMEWAIT_KILLED,
+        [TCPLENS_RETRANSMIT] = EVENT_RETRANSMIT,
+        [TCPLENS_RETRANSMIT_SYNACK] = EVENT_RETRANSMIT,
+        [TCPLENS_RESET_SENT] = EVENT_RESET,
+        [TCPLENS_RESET_RECEIVED] = EVENT_RESET,
+    };
+    struct event out = {
+        .ts_ns = trace_clock_from_monotonic(s->clock, e->ts_ns),
+        .kind = kinds[e->kind],
+        .source = WITNESS_KERNEL,
+        .netns = e->netns,
+        .cookie = e->cookie,
+        .local = endpoint_of(e->laddr, e->lport),
+        .remote = endpoint_of(e->raddr, e->rport),
+    };
+
+    switch (out.kind) {
+    case EVENT_SOCK_STATE:
+        out.sock.from = state_of(e->from);
+        out.sock.to = state_of(e->to);
+        out.sock.task_context = e->in_task;
+        if (out.sock.to == TCP_STATE_LISTEN || out.sock.from == TCP_STATE_LISTEN)
+            out.sock.backlog = e->queue.backlog;
+        task_of(e, &out.sock.task);
+        break;
+    case EVENT_REQUEST_START:
+    case EVENT_REQUEST_RETRY:
+    case EVENT_REQUEST_END:
+    case EVENT_ACCEPT_QUEUED:
+    case EVENT_ACCEPT:
+        out.queue.depth = (struct queue_depth){
+            .listener = e->queue.listener,
+            .addr = endpoint_of(e->queue.addr, e->queue.port),
+            .syn = e->queue.syn,
+            .accept = e->queue.accept,
+            .backlog = e->queue.backlog,
+            .drops = e->queue.drops,
+        };
+        out.queue.call.fd = e->queue.fd;
+        out.queue.call.ret = e->queue.ret;
+        task_of(e, &out.queue.call.task);
+        break;
+    case EVENT_TIMEWAIT_START:
+    case EVENT_TIMEWAIT_CHANGE:
+    case EVENT_TIMEWAIT_EXPIRED:
+    case EVENT_TIMEWAIT_KILLED: {
+        int64_t left = (int64_t)(e->timewait.expires - e->timewait.jiffies);
+
+        if (!s->hz)
+            s->hz = guess_hz(e->timewait.jiffies, e->ts_ns);
+        out.timewait.substate = state_of(e->to);
+        out.timewait.expires_ns = out.ts_ns + (uint64_t)(left * 1000000000 / (int64_t)s->hz);
+        break;
+    }
+    case EVENT_RETRANSMIT:
+        out.retransmit.state = state_of(e->to);
+        out.retransmit.count = e->retransmit.count;
+        break;
+    case EVENT_RESET:
+        out.reset.sent = e->kind == TCPLENS_RESET_SENT;
+        if (e->reset.reason >= 0 && e->reset.reason < RESET_REASONS_MAX && s->reset_reasons[e->reset.reason])
+            strncpy(out.reset.reason, s->reset_reasons[e->reset.reason], sizeof(out.reset.reason) - 1);
+        break;
+    default:
+        return;
+    }
+    s->emit(s->arg, &out);
+}
+
+static void wait_put(struct source_bpf *s, struct waiting *w, const struct tcplens_event *e)
+{
+    if (w->count == WAITING_MAX)
+        s->unpaired++;
+    else
+        w->items[w->count++] = *e;
+}
+
+/* The newest first: what is waited for has usually just been put. */
+static struct tcplens_event *wait_find(struct waiting *w, uint64_t cookie)
+{
+    for (unsigned i = w->count; i-- > 0;)
+        if (w->items[i].cookie == cookie)
+            return &w->items[i];
+    return NULL;
+}
+
+static void wait_remove(struct waiting *w, struct tcplens_event *e)
+{
+    unsigned i = (unsigned)(e - w->items);
+
+    memmove(e, e + 1, (w->count - i - 1) * sizeof(*e));
+    w->count--;
+}
+
+/* Completes a SYN-SENT that waited for its port. */
+static void connect_known(struct source_bpf *s, const struct tcplens_event *e)
+{
+    struct tcplens_event *w = wait_find(&s->connects, e->cookie);
+
+    if (!w)
+        return;
+    if (e->lport) {
+        w->lport = e->lport;
+        memcpy(w->laddr, e->laddr, sizeof(w->laddr));
+        pass_on(s, w);
+    } /* else connect() failed before it had a port: nothing was sent, there is no connection */
+    wait_remove(&s->connects, w);
+}
+
+static int on_event(void *arg, void *data, size_t size)
+{
+    struct source_bpf *s = arg;
+    const struct tcplens_event *e = data;
+    struct tcplens_event *w;
+
+    if (size < sizeof(*e) || e->kind >= TCPLENS_KIND_N)
+        return 0;
+    if (s->connects.count && e->cookie)
+        connect_known(s, e);
+    switch (e->kind) {
+    case TCPLENS_PORT_KNOWN:
+        break;
+    case TCPLENS_STATE:
+        if (e->lport)
+            pass_on(s, e);
+        else if (state_of(e->to) == TCP_STATE_SYN_SENT)
+            wait_put(s, &s->connects, e);
+        break;
+    case TCPLENS_TIMEWAIT_KILLED:
+        wait_put(s, &s->cancels, e);
+        break;
+    case TCPLENS_TIMEWAIT_START:
+        w = wait_find(&s->cancels, e->cookie);
+        if (w && w->lport == e->lport && w->rport == e->rport && e->ts_ns - w->ts_ns < REARM_NS) {
+            if (w - s->cancels.items < s->cancels_old)
+                s->cancels_old--;
+            wait_remove(&s->cancels, w);
+        }
+        pass_on(s, e);
+        break;
+    default:
+        pass_on(s, e);
+    }
+    return 0;
+}
+
+static void report_loss(struct source_bpf *s, uint64_t now)
+{
+    struct event gap = {
+        .ts_ns = now,
+        .kind = EVENT_GAP,
+        .source = WITNESS_KERNEL,
+        .gap = { .from_ns = s->drained_ns, .to_ns = now },
+    };
+
+    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++) {
+        uint64_t lost = __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED);
+
+        if (hook == TCPLENS_HOOK_SET_STATE)
+            lost += s->unpaired;
+        if (lost == s->lost[hook])
+            continue;
+        gap.gap.lost = lost - s->lost[hook];
+        strncpy(gap.gap.hook, hook_names[hook], sizeof(gap.gap.hook) - 1);
+        s->lost[hook] = lost;
+        s->emit(s->arg, &gap);
+        memset(gap.gap.hook, 0, sizeof(gap.gap.hook));
+    }
+    s->drained_ns = now;
+}
+
+void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
+{
+    uint64_t now = trace_clock_now(s->clock);
+
+    s->emit = emit;
+    s->arg = arg;
+    ring_buffer__consume(s->ring);
+    /* cancellations that already waited for this whole batch are real */
+    for (unsigned i = 0; i < s->cancels_old; i++)
+        pass_on(s, &s->cancels.items[i]);
+    s->cancels.count -= s->cancels_old;
+    memmove(s->cancels.items, s->cancels.items + s->cancels_old, s->cancels.count * sizeof(*s->cancels.items));
+    s->cancels_old = s->cancels.count;
+    report_loss(s, now);
+}
+
+uint64_t source_bpf_lost(const struct source_bpf *s)
+{
+    uint64_t sum = 0;
+
+    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
+        sum += s->lost[hook];
+    return sum;
+}
+
+/* libbpf explains itself at length; only who debugs tcplens wants to read it. */
+static int on_libbpf_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+    if (level != LIBBPF_DEBUG)
+        log_debugv(format, args);
+    return 0;
+}
+
+/* tcp_send_reset got a third argument, the reason, in Linux 6.10. */
+static bool reset_has_reason(const struct btf *btf)
+{
+    int id = btf__find_by_name_kind(btf, "btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF);
+    const struct btf_type *t;
+
+    if (id < 0)
+        return false;
+    t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* typedef -> pointer */
+    t = btf__type_by_id(btf, t->type);                                /* pointer -> prototype */
+    return btf_is_func_proto(t) && btf_vlen(t) == 4;                  /* context, sk, skb, reason */
+}
+
+static void read_reset_reasons(struct source_bpf *s)
+{
+    static const char prefix[] = "SK_RST_REASON_";
+    int id = btf__find_by_name_kind(s->btf, "sk_rst_reason", BTF_KIND_ENUM);
+    const struct btf_type *t;
+    const struct btf_enum *e;
+
+    if (id < 0)
+        return;
+    t = btf__type_by_id(s->btf, (__u32)id);
+    e = btf_enum(t);
+    for (unsigned i = 0; i < btf_vlen(t); i++) {
+        const char *name = btf__name_by_offset(s->btf, e[i].name_off);
+
+        if (e[i].val >= 0 && e[i].val < RESET_REASONS_MAX && !strncmp(name, prefix, sizeof(prefix) - 1))
+            s->reset_reasons[e[i].val] = name + sizeof(prefix) - 1;
+    }
+}
+
+int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
+                    struct source_bpf **ret_source)
+{
+    struct source_bpf *s = calloc(1, sizeof(*s));
+    struct bpf_program *reset;
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->clock = clock;
+    s->drained_ns = trace_clock_now(clock);
+    libbpf_set_print(on_libbpf_message);
+    s->btf = btf__load_vmlinux_btf();
+    if (!s->btf) {
+        r = -ENOENT;
+        goto fail;
+    }
+    read_reset_reasons(s);
+    s->skeleton = tcplens__open();
+    if (!s->skeleton) {
+        r = -errno;
+        goto fail;
+    }
+    s->skeleton->rodata->only_netns = config->netns;
+    for (unsigned i = 0; i < config->port_count && i < TCPLENS_PORTS_MAX; i++) {
+        s->skeleton->rodata->ports[i] = config->ports[i];
+        s->skeleton->rodata->port_count = i + 1;
+    }
+    if (config->ring_bytes) {
+        r = bpf_map__set_max_entries(s->skeleton->maps.events, (__u32)config->ring_bytes);
+        if (r < 0)
+            goto fail;
+    }
+    reset = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
+    bpf_program__set_autoload(reset, true);
+    r = tcplens__load(s->skeleton);
+    if (r < 0)
+        goto fail;
+    s->ring = ring_buffer__new(bpf_map__fd(s->skeleton->maps.events), on_event, s, NULL);
+    if (!s->ring) {
+        r = -errno;
+        goto fail;
+    }
+    r = tcplens__attach(s->skeleton);
+    if (r < 0)
+        goto fail;
+    *ret_source = s;
+    return 0;
+fail:
+    source_bpf_close(s);
+    return r;
+}
+
+struct source_bpf *source_bpf_close(struct source_bpf *s)
+{
+    if (!s)
+        return NULL;
+    ring_buffer__free(s->ring);
+    tcplens__destroy(s->skeleton);
+    btf__free(s->btf);
+    free(s);
+    return NULL;
+}

@@ -1,0 +1,277 @@
+/* Theory of operation. Live, every interface is captured through Linux' "any" device in cooked mode v2, which names the
+ * interface of each packet; a packet that crosses lo shows up there twice, going out and coming in, and only the copy
+ * coming in is kept, already by the filter in the kernel. Interfaces given by name have a handle each.
+ *
+ * Nothing waits for packets: the caller drains every few milliseconds. Immediate mode makes each packet visible at once
+ * (the block-wise ring would hold packets back until a block is full, and with them the order of the merged trace).
+ * Headers are all that is looked at, so only they are copied. */
+#include "tcplens/source/pcap.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pcap/pcap.h>
+
+/* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
+#define SNAPLEN 256
+#define BUFFER_BYTES (16u << 20)
+#define FILTER_MAX 1024
+
+struct handle {
+    pcap_t *pcap;
+    struct source_pcap *source;
+    int dlt;
+    uint64_t lost;
+};
+
+struct source_pcap {
+    struct handle handles[SOURCE_PCAP_INTERFACES_MAX];
+    unsigned count;
+    bool live;
+    uint32_t netns;
+    const struct trace_clock *clock;
+    uint64_t drained_ns;
+    event_fn emit;        /* during a drain */
+    void *arg;
+};
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+    struct handle *h = (struct handle *)user;
+    struct source_pcap *s = h->source;
+    struct event e;
+    uint64_t ts;
+
+    if (segment_parse(h->dlt, bytes, header->caplen, header->len, &e.segment) != SEGMENT_OK)
+        return;
+    ts = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
+    e.ts_ns = s->clock ? trace_clock_from_realtime(s->clock, ts) : ts;
+    e.late = false;
+    e.kind = EVENT_SEGMENT;
+    e.source = WITNESS_WIRE;
+    e.netns = s->netns;
+    e.cookie = 0;
+    e.local = e.segment.src;
+    e.remote = e.segment.dst;
+    s->emit(s->arg, &e);
+}
+
+static void ports_filter(const struct source_pcap_config *config, char *buf, size_t size)
+{
+    size_t len = (size_t)snprintf(buf, size, "tcp");
+
+    for (unsigned i = 0; i < config->port_count; i++)
+        len += (size_t)snprintf(buf + len, size - len, "%sport %u", i ? " or " : " and (", config->ports[i]);
+    if (config->port_count)
+        snprintf(buf + len, size - len, ")");
+}
+
+static int set_filter(pcap_t *pcap, const char *text, char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    struct bpf_program program;
+
+    if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "filter \"%.300s\": %.120s", text, pcap_geterr(pcap));
+        return -EINVAL;
+    }
+    if (pcap_setfilter(pcap, &program) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "filter \"%.300s\": %.120s", text, pcap_geterr(pcap));
+        pcap_freecode(&program);
+        return -EINVAL;
+    }
+    pcap_freecode(&program);
+    return 0;
+}
+
+static int error_of(int status)
+{
+    switch (status) {
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        return -EPERM;
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+    case PCAP_ERROR_IFACE_NOT_UP:
+        return -ENODEV;
+    default:
+        return -EIO;
+    }
+}
+
+static int open_interface(struct source_pcap *s, const char *name, const struct source_pcap_config *config,
+                          char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    bool any = strcmp(name, "any") == 0, loopback = strcmp(name, "lo") == 0;
+    struct handle *h = &s->handles[s->count];
+    char reason[PCAP_ERRBUF_SIZE], ports[FILTER_MAX - 64], filter[FILTER_MAX];
+    int r;
+
+    h->pcap = pcap_create(name, reason);
+    if (!h->pcap) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, reason);
+        return -ENODEV;
+    }
+    s->count++;
+    h->source = s;
+    pcap_set_snaplen(h->pcap, SNAPLEN);
+    pcap_set_immediate_mode(h->pcap, 1);
+    pcap_set_buffer_size(h->pcap, (int)(config->buffer_bytes ? config->buffer_bytes : BUFFER_BYTES));
+    if (pcap_set_tstamp_precision(h->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: no nanosecond time stamps", name);
+        return -EIO;
+    }
+    r = pcap_activate(h->pcap);
+    if (r < 0) {
+        const char *detail = pcap_geterr(h->pcap);
+
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.100s%s%.200s", name, pcap_statustostr(r),
+                 *detail ? ": " : "", detail);
+        return error_of(r);
+    }
+    if (any && pcap_set_datalink(h->pcap, DLT_LINUX_SLL2) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface any: %.200s", pcap_geterr(h->pcap));
+        return -EIO;
+    }
+    h->dlt = pcap_datalink(h->pcap);
+    ports_filter(config, ports, sizeof(ports));
+    if (any)
+        snprintf(filter, sizeof(filter), "%s and not (outbound and ifindex %u)", ports, if_nametoindex("lo"));
+    else
+        snprintf(filter, sizeof(filter), "%s%s", loopback ? "inbound and " : "", ports);
+    r = set_filter(h->pcap, filter, error);
+    if (r < 0)
+        return r;
+    if (pcap_setnonblock(h->pcap, 1, reason) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, reason);
+        return -EIO;
+    }
+    return 0;
+}
+
+int source_pcap_open_live(const struct source_pcap_config *config, const struct trace_clock *clock,
+                          struct source_pcap **ret_source, char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    static const char *const all[] = { "any" };
+    const char *const *names = config->interface_count ? config->interfaces : all;
+    unsigned count = config->interface_count ? config->interface_count : 1;
+    struct source_pcap *s = calloc(1, sizeof(*s));
+    int r = 0;
+
+    if (!s) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    s->live = true;
+    s->netns = config->netns;
+    s->clock = clock;
+    s->drained_ns = trace_clock_now(clock);
+    for (unsigned i = 0; i < count && i < SOURCE_PCAP_INTERFACES_MAX && r == 0; i++)
+        r = open_interface(s, names[i], config, error);
+    if (r < 0) {
+        source_pcap_close(s);
+        return r;
+    }
+    *ret_source = s;
+    return 0;
+}
+
+int source_pcap_open_file(const char *path, const char *filter, struct source_pcap **ret_source,
+                          char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    struct source_pcap *s = calloc(1, sizeof(*s));
+    char reason[PCAP_ERRBUF_SIZE];
+    struct handle *h;
+    int r;
+
+    if (!s) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    h = &s->handles[0];
+    h->source = s;
+    h->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
+    if (!h->pcap) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "%.400s", reason);
+        source_pcap_close(s);
+        return -EINVAL;
+    }
+    s->count = 1;
+    h->dlt = pcap_datalink(h->pcap);
+    if (!segment_link_supported(h->dlt)) {
+        const char *name = pcap_datalink_val_to_name(h->dlt);
+
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "link type %s (%d) is not understood", name ? name : "?", h->dlt);
+        r = -EINVAL;
+    } else {
+        r = filter ? set_filter(h->pcap, filter, error) : 0;
+    }
+    if (r < 0) {
+        source_pcap_close(s);
+        return r;
+    }
+    *ret_source = s;
+    return 0;
+}
+
+static void report_loss(struct source_pcap *s, struct handle *h, uint64_t now)
+{
+    struct pcap_stat stat;
+    struct event gap = {
+        .ts_ns = now,
+        .kind = EVENT_GAP,
+        .source = WITNESS_WIRE,
+        .gap = { .from_ns = s->drained_ns, .to_ns = now },
+    };
+
+    if (pcap_stats(h->pcap, &stat) < 0 || stat.ps_drop == (uint32_t)h->lost)
+        return;
+    gap.gap.lost = (uint32_t)(stat.ps_drop - (uint32_t)h->lost);
+    h->lost += gap.gap.lost;
+    s->emit(s->arg, &gap);
+}
+
+int source_pcap_drain(struct source_pcap *s, unsigned max, event_fn emit, void *arg,
+                      char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    uint64_t now = s->live ? trace_clock_now(s->clock) : 0;
+    int n = 0;
+
+    s->emit = emit;
+    s->arg = arg;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct handle *h = &s->handles[i];
+
+        n = pcap_dispatch(h->pcap, s->live ? -1 : (int)max, on_packet, (u_char *)h);
+        if (n < 0) {
+            snprintf(error, SOURCE_PCAP_ERROR_MAX, "%.400s", pcap_geterr(h->pcap));
+            return -EIO;
+        }
+        if (s->live)
+            report_loss(s, h, now);
+    }
+    s->drained_ns = now;
+    return !s->live && n > 0;
+}
+
+uint64_t source_pcap_lost(const struct source_pcap *s)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < s->count; i++)
+        sum += s->handles[i].lost;
+    return sum;
+}
+
+struct source_pcap *source_pcap_close(struct source_pcap *s)
+{
+    if (!s)
+        return NULL;
+    for (unsigned i = 0; i < SOURCE_PCAP_INTERFACES_MAX; i++)
+        if (s->handles[i].pcap)
+            pcap_close(s->handles[i].pcap);
+    free(s);
+    return NULL;
+}

@@ -1,0 +1,14 @@
+#include "tcplens/viewer.h"
+
+/* Set by the assembler file that embeds the page (see the Makefile). */
+extern const char viewer_html_start[], viewer_html_end[];
+
+const char *viewer_html(void)
+{
+    return viewer_html_start;
+}
+
+size_t viewer_html_len(void)
+{
+    return (size_t)(viewer_html_end - viewer_html_start);
+}
