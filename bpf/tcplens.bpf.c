@@ -26,7 +26,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Filters, set before load. */
-const volatile __u32 only_netns = 0; /* inode number; 0: all */
+const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
 const volatile __u32 port_count = 0; /* 0: all */
 const volatile __u16 ports[TCPLENS_PORTS_MAX];
 
@@ -70,11 +70,6 @@ static __always_inline bool port_wanted(__u16 lport, __u16 rport)
     return false;
 }
 
-static __always_inline __u32 netns_of(const struct sock_common *sc)
-{
-    return BPF_CORE_READ(sc, skc_net.net, ns.inum);
-}
-
 static __always_inline void map_ipv4(__u8 out[16], __u32 addr)
 {
     __u32 *words = (__u32 *)out;
@@ -102,10 +97,11 @@ static __always_inline struct tcplens_event *event_new(enum tcplens_hook hook, e
                                                        const struct sock_common *sc, __u16 lport)
 {
     __u16 rport = bpf_ntohs(BPF_CORE_READ(sc, skc_dport));
-    __u32 netns = netns_of(sc);
+    const struct net *net = BPF_CORE_READ(sc, skc_net.net);
     struct tcplens_event *e;
 
-    if (only_netns && netns != only_netns)
+    /* By cookie: the inode number of a namespace that is still being torn down may be another one's already. */
+    if (only_netns && BPF_CORE_READ(net, net_cookie) != only_netns)
         return NULL;
     if (!port_wanted(lport, rport))
         return NULL;
@@ -116,7 +112,7 @@ static __always_inline struct tcplens_event *event_new(enum tcplens_hook hook, e
     }
     e->ts_ns = bpf_ktime_get_ns();
     e->kind = kind;
-    e->netns = netns;
+    e->netns = BPF_CORE_READ(net, ns.inum);
     e->lport = lport;
     e->rport = rport;
     e->cookie = BPF_CORE_READ(sc, skc_cookie.counter);
@@ -428,6 +424,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     read_queues(e, listener, 0);
     e->queue.fd = fd;
     e->queue.ret = ret;
+    e->queue.accept4 = nr == NR_ACCEPT4;
     event_submit(e);
     return 0;
 }

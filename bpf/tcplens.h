@@ -59,6 +59,7 @@ struct tcplens_event {
             __u16 port;
             __u32 syn, accept, backlog, drops; /* true after the event */
             __s32 fd, ret;
+            __u8 accept4; /* the call was accept4(), not accept() */
         } queue;
         struct {
             __u64 jiffies, expires; /* now and the deadline, both in jiffies */

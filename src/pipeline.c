@@ -33,6 +33,7 @@ struct pipeline {
     size_t address_count;
     char missing[WITNESS_N][SOURCE_PCAP_ERROR_MAX];
     const char *capture; /* file name; NULL: live */
+    uint32_t netns;      /* inode number */
     uint64_t start_ns, last_ns;
     bool started;
     unsigned tick, tick_events;
@@ -140,6 +141,9 @@ static void on_event(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
+    /* The trace begins when all witnesses watch: what one saw before the other could not be told from a difference. */
+    if (event->ts_ns < p->start_ns)
+        return;
     p->tick_events++;
     merge_put(p->merge, event);
 }
@@ -165,16 +169,17 @@ static int new_common(const struct pipeline_config *config, struct pipeline **re
     return conn_table_new(&conns, &p->conns);
 }
 
-static int open_kernel(struct pipeline *p, uint32_t netns)
+static int open_kernel(struct pipeline *p)
 {
     struct source_bpf_config config = {
-        .netns = netns,
         .ports = p->config.ports,
         .port_count = p->config.port_count,
     };
     char *why = p->missing[WITNESS_KERNEL];
-    int r = source_bpf_open(&config, &p->clock, &p->bpf);
+    int r = netns_cookie(&config.netns);
 
+    if (r == 0)
+        r = source_bpf_open(&config, &p->clock, &p->bpf);
     if (r == -EPERM || r == -EACCES)
         snprintf(why, sizeof(p->missing[0]), "needs root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG");
     else if (r == -ENOENT)
@@ -184,14 +189,14 @@ static int open_kernel(struct pipeline *p, uint32_t netns)
     return r;
 }
 
-static int open_wire(struct pipeline *p, uint32_t netns)
+static int open_wire(struct pipeline *p)
 {
     struct source_pcap_config config = {
         .interfaces = p->config.interfaces,
         .interface_count = p->config.interface_count,
         .ports = p->config.ports,
         .port_count = p->config.port_count,
-        .netns = netns,
+        .netns = p->netns,
     };
     char *why = p->missing[WITNESS_WIRE];
     int r = source_pcap_open_live(&config, &p->clock, &p->pcap, why);
@@ -204,29 +209,27 @@ static int open_wire(struct pipeline *p, uint32_t netns)
 int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                        char error[static PIPELINE_ERROR_MAX])
 {
-    int (*const open_witness[WITNESS_N])(struct pipeline *, uint32_t) = {
+    int (*const open_witness[WITNESS_N])(struct pipeline *) = {
         [WITNESS_KERNEL] = open_kernel,
         [WITNESS_WIRE] = open_wire,
     };
     struct pipeline *p = NULL;
-    uint32_t netns;
     int r = new_common(config, &p), failed = 0;
 
     if (r == 0)
         r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
     if (r == 0)
-        r = netns_current(&netns);
+        r = netns_current(&p->netns);
     if (r < 0) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
         pipeline_close(p);
         return r;
     }
     trace_clock_init(&p->clock);
-    p->start_ns = p->last_ns = trace_clock_now(&p->clock);
     for (unsigned i = 0; i < WITNESS_N; i++) {
         if (!config->want[i] || !open_witness[i])
             continue;
-        r = open_witness[i](p, netns);
+        r = open_witness[i](p);
         if (r == 0)
             continue;
         failed = failed ? failed : r;
@@ -243,6 +246,7 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
         pipeline_close(p);
         return failed ? failed : -EINVAL;
     }
+    p->start_ns = p->last_ns = trace_clock_now(&p->clock);
     *ret_pipeline = p;
     return 0;
 }

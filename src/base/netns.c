@@ -116,6 +116,22 @@ int netns_current(uint32_t *ret_inode)
     return 0;
 }
 
+int netns_cookie(uint64_t *ret_cookie)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
+    socklen_t len = sizeof(*ret_cookie);
+    uint64_t cookie;
+
+    if (fd < 0)
+        return -errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
+        r = -errno;
+    else
+        *ret_cookie = cookie;
+    close(fd);
+    return r;
+}
+
 int netns_addresses(struct addr **ret_addrs, size_t *ret_count)
 {
     struct ifaddrs *list, *i;

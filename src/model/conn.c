@@ -192,10 +192,13 @@ struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is
     c->closed_by = c->reset_by = END_UNKNOWN;
     c->midstream = before_trace;
     for (unsigned i = 0; i < END_N; i++) {
-        enum tcp_state start = before_trace ? TCP_STATE_UNKNOWN : i == END_CLIENT ? TCP_STATE_CLOSED : TCP_STATE_LISTEN;
+        struct conn_end *x = &c->end[i];
 
-        c->end[i].kernel.state = c->end[i].wire.state = start;
-        c->end[i].since_ns = e->ts_ns;
+        /* A client was CLOSED before its SYN. That somebody listened is known to the kernel's witness; packets show it
+         * when the SYN is answered. */
+        x->kernel.state = before_trace ? TCP_STATE_UNKNOWN : i == END_CLIENT ? TCP_STATE_CLOSED : TCP_STATE_LISTEN;
+        x->wire.state = before_trace || i == END_SERVER ? TCP_STATE_UNKNOWN : TCP_STATE_CLOSED;
+        x->since_ns = e->ts_ns;
     }
     bucket = bucket_of(t, &e->local, &e->remote, e->netns);
     c->hash_next = *bucket;

@@ -81,7 +81,8 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.kernel_state = kernel_state_name(to, object);
     change.state.object = object;
     change.state.owner = x->owner;
-    change.state.rfc = edge ? edge->label : NULL;
+    /* figure 5 draws no edge for a reset; the one it draws to CLOSED tells of a CLOSE call or an ACK */
+    change.state.rfc = edge && !(to == TCP_STATE_CLOSED && c->reset_by != END_UNKNOWN) ? edge->label : NULL;
     change_emit(t, &change);
 }
 
@@ -236,7 +237,7 @@ static void on_accept(struct conn_table *t, const struct event *e)
     change.conn = c->number;
     change.listener = l ? l->number : 0;
     change.end = conn_end_of(c, &e->local);
-    change.call.name = "accept";
+    change.call.name = e->queue.call.name;
     change.call.fd = e->queue.call.fd;
     change.call.ret = e->queue.call.ret;
     change.call.has_end = true;

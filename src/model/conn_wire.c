@@ -228,6 +228,9 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
         return;
     }
     if (seg->flags & SEGMENT_SYN) {
+        /* who answers a SYN was listening for it */
+        if ((seg->flags & SEGMENT_ACK) && w->state == TCP_STATE_UNKNOWN)
+            tcp_fsm_step(&w->state, TCP_INPUT_PASSIVE_OPEN);
         wire_step(s, from, seg->flags & SEGMENT_ACK ? TCP_INPUT_SND_SYN_ACK : TCP_INPUT_SND_SYN, HOW_INFERRED);
     } else {
         /* it speaks as one who is synchronised: the part of the handshake that is missing here took place */
@@ -235,8 +238,6 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
             wire_step(s, from, TCP_INPUT_MIDSTREAM, HOW_ASSUMED);
         else if (w->state == TCP_STATE_SYN_SENT)
             wire_step(s, from, TCP_INPUT_RCV_SYN_ACK, HOW_ASSUMED);
-        else if (w->state == TCP_STATE_LISTEN)
-            wire_step(s, from, TCP_INPUT_SND_SYN_ACK, HOW_ASSUMED);
     }
     if (seg->flags & SEGMENT_FIN) {
         if (s->conn->closed_by == END_UNKNOWN)

@@ -1,9 +1,9 @@
 /* One thread runs libmicrohttpd in its external polling mode, so that everything that touches a connection happens in
  * that thread: the writer's side only appends to the history (http_history.c) and signals an eventfd.
  *
- * A client of /events or /trace pulls from the history at its own pace. When it has all there is, its
- * connection is suspended; the eventfd resumes all of them. A client that does not read costs one buffer and its
- * place in the ring moves on without it.
+ * A client of /events or /trace pulls from the history at its own pace (http_stream.c). When it has all there is, its
+ * connection is suspended; the eventfd resumes all of them. A client that does not read costs its buffers, and the
+ * ring moves on without it.
  *
  * Who may read: a page of another site can make the browser send requests here, so a request needs the token, which
  * only the printed URL holds, and a Host that is an address of this server, which a rebound DNS name is not. No
@@ -35,8 +35,8 @@
 #define IDLE_TIMEOUT_S 10u            /* no byte moves */
 #define STREAM_TIMEOUT_S 120u         /* longer: a browser stopped in its debugger comes back */
 #define TICK_S 5
-#define REQUEST_TICKS 2 /* for the whole request, however slowly it trickles in */
-#define HEARTBEAT_TICKS 2
+#define REQUEST_TICKS 2   /* for a whole request, however slowly it trickles in: 5 to 10 s */
+#define HEARTBEAT_TICKS 2 /* to find out that a client has gone, which a suspended connection does not show */
 
 /* A browser that is being sent the trace. */
 struct client {
@@ -70,6 +70,7 @@ struct http {
     unsigned client_count;
     struct peer *peers;
     unsigned ticks;
+    bool peer_closed;
 };
 
 /* --- Answers --- */
@@ -241,6 +242,7 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
                               enum MHD_ConnectionNotificationCode what)
 {
     struct http *http = cls;
+
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         struct peer *p = calloc(1, sizeof(*p));
         *context = p;
@@ -254,6 +256,7 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
         return;
     }
     struct peer *p = *context;
+    http->peer_closed = true;
     if (!p)
         return;
     if (p->next)
@@ -286,7 +289,7 @@ static void tick(struct http *http)
         resume_all(http);
     }
     for (struct peer *p = http->peers; p; p = p->next) {
-        if (p->answered || p->ticks++ < REQUEST_TICKS)
+        if (p->answered || ++p->ticks < REQUEST_TICKS)
             continue;
         /* There is no call to close a connection; the library sees the end of it and does. */
         (void)shutdown(connection_fd(p->connection), SHUT_RDWR);
@@ -313,6 +316,10 @@ static void *serve(void *arg)
         int timeout_ms = -1;
         if (MHD_get_timeout(http->daemon, &left) == MHD_YES)
             timeout_ms = left < TICK_S * 1000 ? (int)left : TICK_S * 1000;
+        /* At the limit the library stops listening; it takes it up in the run after a connection went. */
+        if (http->peer_closed)
+            timeout_ms = 0;
+        http->peer_closed = false;
         if (poll(fds, sizeof(fds) / sizeof(*fds), timeout_ms) < 0)
             continue; /* EINTR by a debugger: signals are blocked */
         if (fds[1].revents && drain(http->wake_fd))

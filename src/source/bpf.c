@@ -6,7 +6,7 @@
  * - re-arming a TIME-WAIT timer looks like a cancellation followed by a start. A cancellation waits for one batch; if
  *   the start follows, it was none.
  *
- * Both waiting lists are short by nature; what does not fit is counted as lost. */
+ * Both waiting lists are short by nature. A connect that does not fit is counted as lost. */
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ struct source_bpf {
     struct btf *btf;
     const char *reset_reasons[RESET_REASONS_MAX]; /* owned by btf */
     uint64_t lost[TCPLENS_HOOK_N];
-    uint64_t unpaired; /* did not fit a waiting list */
+    uint64_t unpaired; /* connects that found no room to wait */
     uint64_t drained_ns;
     unsigned hz;
     struct waiting connects, cancels;
@@ -165,6 +165,7 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
             .backlog = e->queue.backlog,
             .drops = e->queue.drops,
         };
+        out.queue.call.name = e->queue.accept4 ? "accept4" : "accept";
         out.queue.call.fd = e->queue.fd;
         out.queue.call.ret = e->queue.ret;
         task_of(e, &out.queue.call.task);
@@ -196,12 +197,12 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     s->emit(s->arg, &out);
 }
 
-static void wait_put(struct source_bpf *s, struct waiting *w, const struct tcplens_event *e)
+static bool wait_put(struct waiting *w, const struct tcplens_event *e)
 {
     if (w->count == WAITING_MAX)
-        s->unpaired++;
-    else
-        w->items[w->count++] = *e;
+        return false;
+    w->items[w->count++] = *e;
+    return true;
 }
 
 /* The newest first: what is waited for has usually just been put. */
@@ -252,11 +253,12 @@ static int on_event(void *arg, void *data, size_t size)
     case TCPLENS_STATE:
         if (e->lport)
             pass_on(s, e);
-        else if (state_of(e->to) == TCP_STATE_SYN_SENT)
-            wait_put(s, &s->connects, e);
+        else if (state_of(e->to) == TCP_STATE_SYN_SENT && !wait_put(&s->connects, e))
+            s->unpaired++;
         break;
     case TCPLENS_TIMEWAIT_KILLED:
-        wait_put(s, &s->cancels, e);
+        if (!wait_put(&s->cancels, e))
+            pass_on(s, e); /* so many at once are being killed */
         break;
     case TCPLENS_TIMEWAIT_START:
         w = wait_find(&s->cancels, e->cookie);

@@ -20,6 +20,9 @@ int netns_enter(const char *name_or_pid) __attribute__((warn_unused_result));
 /* Inode number of the namespace this process is in, as /proc/self/ns/net shows it. 0 or -errno. */
 int netns_current(uint32_t *ret_inode) __attribute__((warn_unused_result));
 
+/* The same as a number that is never used again (SO_NETNS_COOKIE, Linux 5.14). 0 or -errno. */
+int netns_cookie(uint64_t *ret_cookie) __attribute__((warn_unused_result));
+
 /* The addresses of all interfaces here; *ret_addrs is for the caller to free(). 0 or -errno. */
 int netns_addresses(struct addr **ret_addrs, size_t *ret_count) __attribute__((warn_unused_result));
 

@@ -64,7 +64,8 @@ struct event {
         struct {
             struct queue_depth depth;
             struct {
-                int fd, ret; /* of accept(): the listener's, the new one */
+                const char *name; /* "accept" or "accept4" */
+                int fd, ret;      /* the listener's, the new one */
                 struct task task;
             } call;
         } queue;

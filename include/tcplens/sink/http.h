@@ -7,24 +7,31 @@
 
 struct http;
 
-/* Bytes of trace kept for browsers that come later or fall behind; older lines are dropped and said (`event: gap`). */
+/* Bytes of trace kept for browsers that come later or fall behind; older lines are dropped and said (`event: gap`).
+ * The memory is used as lines come. The header of the trace (record 0, the first line) is never dropped. */
 #define HTTP_HISTORY_DEFAULT (64u << 20)
+/* Browsers that are sent the trace at once; the next one is refused (503). */
 #define HTTP_CLIENT_MAX 32
 
 /* Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
  * is read yet, so that this can be done before rights are dropped and in the network namespace of the browser.
- * viewer_html: the page, len bytes, borrowed for the life of the sink.
+ * viewer_html: the page, len bytes, borrowed for the life of the sink. history: bytes, 4096 at least are taken.
  * Errors: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL (address), -ENOMEM. */
 int http_open(const char *address, uint16_t port, const char *viewer_html, size_t len, size_t history,
               struct http **ret_http) __attribute__((warn_unused_result));
 
-/* Starts to answer, in a thread of its own. */
+/* Starts to answer, in a thread of its own that takes no signals. Once; after an error only http_close() is left.
+ *   /        the page
+ *   /events  the trace as server-sent events: see http_stream_init_events(); Last-Event-ID resumes
+ *   /trace   what is kept of it now, as NDJSON
+ * each with ?token=, for GET and HEAD. Errors: -errno. */
 int http_start(struct http *http) __attribute__((warn_unused_result));
 
-/* "http://127.0.0.1:8080/?token=…" */
+/* "http://127.0.0.1:8080/?token=…"; for the wildcard address the one of loopback. Lives as long as the sink. */
 const char *http_url(const struct http *http);
 
-/* Appends one line of the trace (with its newline), whose record number is n. Never blocks on a client. */
+/* Appends one line of the trace (one newline, at its end), whose record number is n; numbers grow. Costs a copy, never
+ * waits for a client. A line larger than the history is dropped and counted as lost. Any thread may call the three. */
 void http_write(struct http *http, const char *line, size_t len, uint64_t n);
 /* Makes what was written visible to the clients: call it a few times a second, not per line. */
 void http_flush(struct http *http);

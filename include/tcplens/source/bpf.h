@@ -11,7 +11,7 @@
 struct source_bpf;
 
 struct source_bpf_config {
-    uint32_t netns;        /* inode number of the one namespace to watch; 0: all */
+    uint64_t netns;        /* cookie of the one namespace to watch; 0: all */
     const uint16_t *ports; /* either end's; borrowed for the call */
     unsigned port_count;   /* 0: all; at most 16 */
     size_t ring_bytes;     /* power of two; 0: 16 MiB */

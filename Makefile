@@ -1,0 +1,385 @@
+# The only build file of the C side; drives web/ through npm. `make help` lists what it does.
+# Everything generated lands under $(O), but web/node_modules. A new .c file needs no line here.
+
+VERSION := 0.1.0
+
+O = build
+V = 0
+# Sanitizers, as -fsanitize= takes them: a second build of all C code, under $(O)/san.
+SAN =
+# 1: warnings are errors.
+WERROR ?= 0
+# make demo: where the viewer is served; DEMO=once ends with the demo's last connection and serves nothing.
+PORT = 8480
+DEMO ?=
+# make fuzz: time for each target.
+SECONDS = 60
+# make deps: any of build, check, fuzz, lint.
+WANT = build
+# Seconds until a test counts as hung.
+TEST_TIMEOUT = 300
+
+# These belong to who builds a package; what the project itself needs stands apart from them.
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CLANG ?= clang
+CFLAGS ?= -O2 -g
+prefix = /usr/local
+bindir = $(prefix)/bin
+mandir = $(prefix)/share/man
+docdir = $(prefix)/share/doc/tcplens
+INSTALL ?= install
+
+ifneq ($(filter $(patsubst %/,%,$(abspath $(O)))/%,$(CURDIR)/),)
+$(error O=$(O) would mix generated files with sources (and `make clean` removes it): name another directory)
+endif
+
+# B: objects of this variant. O: what all variants share (BPF object, viewer).
+B := $(O)$(if $(SAN),/san)
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-8s%s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+## all: the tracer, the reference servers and the viewer (the default)
+.PHONY: all
+all: $(B)/tcplens $(B)/tcplens-echo
+
+# ---- flags -----------------------------------------------------------------------------------------------------------
+
+PKG_CONFIG ?= pkg-config
+PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap zlib
+# Quiet, for targets that need no library: the stamp below tells what is missing.
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+DEFINES := -D_GNU_SOURCE= -DTCPLENS_VERSION='"$(VERSION)"'
+# Fortified functions need an optimiser, and are of no use to sanitizers.
+FORTIFY = $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),,\
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+ifdef SAN
+HARDENING_CFLAGS = -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDENING_LDFLAGS = -fsanitize=$(SAN)
+else
+HARDENING_CFLAGS = -fstack-protector-strong -fPIE $(FORTIFY)
+HARDENING_LDFLAGS = -pie -Wl,-z,relro,-z,now
+endif
+
+COMPILE = $(CC) -std=gnu17 -pthread -Iinclude $(PACKAGE_CFLAGS) $(DEFINES) $(WARNINGS) $(HARDENING_CFLAGS) -MMD -MP \
+    $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) -pthread $(HARDENING_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
+
+# ---- sources ---------------------------------------------------------------------------------------------------------
+
+SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
+ECHO_SOURCES := $(filter src/echo/%,$(SOURCES))
+LIB_SOURCES := $(filter-out src/main.c $(ECHO_SOURCES),$(SOURCES))
+UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+# Other files there are shared by the tests.
+UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+HEADERS := $(sort $(shell find include src -name '*.h' 2>/dev/null))
+
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o
+ECHO_OBJECTS := $(ECHO_SOURCES:%.c=$(B)/%.o)
+UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
+REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/replay_%)
+
+# $(call stamp,TEXT) writes TEXT into the target only where it differs: what depends on it is then made anew.
+define stamp
+@mkdir -p $(@D)
+@printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
+if cmp -s $@.new $@; then rm $@.new; else $(2) mv $@.new $@; fi
+endef
+
+# Objects made with other flags are stale. A first build begins by telling all that is missing, at once.
+$(B)/flags: FORCE
+	$(call stamp,$(COMPILE) $(LINK) $(PACKAGE_LIBS),sh tests/deps.sh -n build &&)
+
+# A source file that goes away must leave the archive too.
+$(B)/objects: FORCE
+	$(call stamp,$(LIB_OBJECTS))
+
+.PHONY: FORCE
+FORCE:
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) $(EXTRA) -c -o $@ $<
+
+# q appends: two objects of one name (source/trace.o, command/trace.o) would replace each other with r.
+$(B)/libtcplens.a: $(LIB_OBJECTS) $(B)/objects
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) qcs $@ $(LIB_OBJECTS)
+
+$(B)/tcplens: $(B)/src/main.o $(B)/libtcplens.a
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+$(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) $(LDLIBS)
+
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c)
+
+# ---- the kernel side -------------------------------------------------------------------------------------------------
+
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+# libbpf's name of the architecture.
+BPF_ARCH := $(shell echo $(MACHINE) | sed -E 's/-.*//; s/x86_64|i.86/x86/; s/aarch64/arm64/; s/armv.*/arm/; \
+    s/(ppc|powerpc)64.*/powerpc/; s/riscv.*/riscv/; s/s390x/s390/; s/mips.*/mips/; s/loongarch64/loongarch/')
+# Debian keeps <asm/types.h> in a directory that clang does not search for this target.
+BPF_COMPILE = $(CLANG) -std=gnu17 -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
+    $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP -Ibpf -idirafter /usr/include/$(subst -pc-,-,$(MACHINE))
+# Ubuntu's bpftool in $PATH is a script that wants the tools of the running kernel.
+BPFTOOL ?= $(firstword $(lastword $(wildcard /usr/lib/linux-tools/*/bpftool)) \
+    $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+
+$(O)/bpf/flags: FORCE
+	$(call stamp,$(BPF_COMPILE),sh tests/deps.sh -n build &&)
+
+$(O)/bpf/tcplens.tmp.o: bpf/tcplens.bpf.c $(O)/bpf/flags
+	$(say) BPF $<
+	$(Q)$(BPF_COMPILE) -c -o $@ $<
+
+# bpftool's linker drops the DWARF sections and keeps BTF.
+$(O)/bpf/tcplens.bpf.o: $(O)/bpf/tcplens.tmp.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(O)/include/tcplens.skel.h: $(O)/bpf/tcplens.bpf.o
+	@mkdir -p $(@D)
+	$(say) SKEL $@
+	$(Q){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name tcplens && echo '/* NOLINTEND */'; } >$@
+
+-include $(O)/bpf/tcplens.tmp.d
+
+$(B)/src/source/bpf.o: $(O)/include/tcplens.skel.h
+# -isystem: the generated header is not ours to warn about.
+$(B)/src/source/bpf.o: private EXTRA = -Ibpf -isystem $(O)/include
+
+# ---- the viewer ------------------------------------------------------------------------------------------------------
+
+WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name dist -o -name build \) -prune \
+    -o -type f ! -name '.*' -print 2>/dev/null))
+
+# npm writes this file when it is done; package.json alone changes nothing that is installed.
+NODE_MODULES := web/node_modules/.package-lock.json
+
+$(NODE_MODULES): web/package-lock.json
+	@sh tests/deps.sh -n build
+	$(say) NPM web/node_modules
+	$(Q)cd web && npm ci --include=dev --no-audit --no-fund --loglevel=error || { \
+	    echo 'npm could not install what web/package-lock.json names: is its registry within reach?' >&2; exit 1; }
+	@touch $@
+
+$(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES)
+	@mkdir -p $(@D)
+	$(say) WEB $@
+	$(Q)cd web && OUT=$(abspath $@) npm run --silent build
+
+$(B)/viewer_html.S: $(B)/flags
+	$(Q)printf '%s\n' '/* The viewer as bytes of the program. */' \
+	    '    .section .rodata' \
+	    '    .global viewer_html_start, viewer_html_end' \
+	    'viewer_html_start:' \
+	    '    .incbin "$(O)/viewer.html"' \
+	    'viewer_html_end:' \
+	    '    .byte 0' \
+	    '    .section .note.GNU-stack, "", %progbits' >$@
+
+$(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html
+	$(say) AS $<
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+# ---- tools and the demo ----------------------------------------------------------------------------------------------
+
+## deps: what the build needs, installed where this is Debian or Ubuntu and you are root; else told (WANT="build check")
+.PHONY: deps
+deps:
+	@sh tests/deps.sh $(WANT)
+
+# What root made in the directory of an ordinary user (sudo make demo) is given back.
+GIVE_BACK = if [ -n "$$SUDO_UID" ] && [ "$$(stat -c %u .)" = "$$SUDO_UID" ]; then \
+    for path in $(O) web/node_modules demo.ndjson; do \
+        [ ! -e $$path ] || chown -hR "$$SUDO_UID:$$SUDO_GID" $$path; done; fi
+
+## demo: build, trace the reference servers in a network namespace of their own, show the trace in a browser (PORT=)
+.PHONY: demo
+demo: deps
+	@$(MAKE) all
+	@trap : INT; \
+	$(B)/tcplens trace --netns new $(if $(filter once,$(DEMO)),,--serve 127.0.0.1:$(PORT)) --output demo.ndjson \
+	    -- $(B)/tcplens-echo demo; \
+	status=$$?; $(GIVE_BACK); exit $$status
+
+# ---- tests -----------------------------------------------------------------------------------------------------------
+
+CHECKS := check-headers check-layers check-schema check-unit check-san check-fuzz \
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-web check-browser
+
+RUN = TEST_TIMEOUT=$(TEST_TIMEOUT) TEST_RESULTS=$(O)/test-results sh tests/run.sh
+# Where the tests find what they test.
+TEST_ENV = O=$(abspath $(O)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
+    VIEWER=$(abspath $(O))/viewer.html
+
+## check: install what the tests need (as deps does), build, run all tests
+.PHONY: check
+check:
+	@$(MAKE) deps WANT="build check"
+	@$(MAKE) test
+
+## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
+##   check-san check-fuzz check-kernel check-web check-browser
+.PHONY: test $(CHECKS)
+test: all
+	@rm -f $(O)/test-results
+	@failed=; for check in $(CHECKS); do $(MAKE) $$check || failed="$$failed $$check"; done; \
+	printf '\n---- summary\n'; cat $(O)/test-results; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; echo 'all passed'
+
+## check-headers: every header compiles alone
+check-headers:
+	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -D_GNU_SOURCE= \
+	    $(WARNINGS) -Werror')
+
+## check-layers: no file includes what stands above it
+check-layers:
+	@$(RUN) layers 'python3 tests/check_layers.py --self-test' 'python3 tests/check_layers.py'
+
+# The schema takes every example of the document, and none of the broken ones.
+check-schema:
+	@$(RUN) schema 'python3 tests/validate_trace.py --self-test docs/trace.schema.json'
+
+check-unit: $(UNITS)
+	@$(TEST_ENV) $(RUN) unit$(if $(SAN),-$(SAN)) $(UNITS)
+
+check-san:
+	@$(MAKE) SAN=address,undefined check-unit
+
+# Every input that a fuzzer ever found worth keeping, with sanitizers and without a fuzzer.
+check-fuzz:
+	@$(MAKE) SAN=address,undefined check-replay
+
+.PHONY: check-replay
+check-replay: $(REPLAYS)
+	@$(RUN) fuzz $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)')
+
+check-golden: all
+	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
+
+check-kernel: all
+	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+check-web: $(NODE_MODULES)
+	@$(TEST_ENV) $(RUN) web 'cd web && npm run --silent check' 'cd web && npm run --silent test'
+
+check-browser: all
+	@$(TEST_ENV) $(RUN) browser 'cd web && npm run --silent test:browser'
+
+UNIT_SHARED_OBJECTS := $(UNIT_SHARED:%.c=$(B)/%.o)
+$(UNITS): $(B)/%: $(B)/%.o $(UNIT_SHARED_OBJECTS) $(B)/libtcplens.a
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(PACKAGE_LIBS) $(LDLIBS)
+
+$(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libtcplens.a
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+# Else make would remove them as intermediate files, and build them again the next time.
+.SECONDARY: $(UNIT_SOURCES:%.c=$(B)/%.o) $(FUZZ_SOURCES:%.c=$(B)/%.o)
+
+# ---- fuzzing, lint, benchmarks ---------------------------------------------------------------------------------------
+
+FUZZERS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/fuzz_%)
+$(FUZZERS): %: %.o $(B)/libtcplens.a
+	$(say) LINK $@
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+## fuzz: each fuzz target for SECONDS; new inputs go to $(O)/fuzz/corpus, an input that fails to $(O)/fuzz/crash-*
+.PHONY: fuzz
+fuzz:
+	@sh tests/deps.sh -n build fuzz
+	@$(MAKE) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined B=$(O)/fuzz fuzzers
+	@set -e; for source in $(FUZZ_SOURCES); do \
+	    name=$${source#tests/fuzz/fuzz_}; name=$${name%.c}; \
+	    mkdir -p $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; echo "---- fuzz $$name, $(SECONDS) s"; \
+	    $(O)/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+	        -artifact_prefix=$(O)/fuzz/crash-$$name- $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+	done
+
+C_FILES = $(SOURCES) $(HEADERS) $(wildcard bpf/*.c bpf/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+MAN_PAGES := $(sort $(wildcard docs/man/*.1))
+
+## format: the layout of .clang-format, written into the C files
+.PHONY: format
+format:
+	@clang-format -i $(C_FILES)
+
+## lint: clang-format, clang-tidy, cppcheck (where it is installed), tsc, man pages
+.PHONY: lint
+lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
+	@sh tests/deps.sh -n build lint
+	@$(RUN) lint 'clang-format --dry-run -Werror $(C_FILES)' \
+	    $(foreach s,$(SOURCES),'clang-tidy --quiet $s -- -std=gnu17 -Iinclude -Ibpf -isystem $(O)/include \
+	        $(PACKAGE_CFLAGS) -D_GNU_SOURCE= -DTCPLENS_VERSION=\"$(VERSION)\"') \
+	    $(if $(shell command -v cppcheck),'cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+	        --enable=warning$(comma)performance$(comma)portability --suppress=missingInclude -Iinclude -D_GNU_SOURCE src') \
+	    'cd web && npm run --silent check' \
+	    $(foreach m,$(MAN_PAGES),'! groff -man -Tutf8 -ww -z $m 2>&1 | grep .')
+
+comma := ,
+
+## bench: what tests/bench measures
+.PHONY: bench
+bench: all
+	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
+	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
+	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')
+
+# ---- install ---------------------------------------------------------------------------------------------------------
+
+PROGRAMS = $(B)/tcplens $(B)/tcplens-echo
+DOCUMENTS := $(wildcard README*.md NEWS.md LICENSE) $(shell find docs -path docs/man -prune -o -type f -print 2>/dev/null)
+
+## install: programs, man pages and documents under $(DESTDIR)$(prefix)
+.PHONY: install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(docdir)
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
+	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
+	@for file in $(DOCUMENTS); do \
+	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$${file#docs/} || exit 1; done
+
+## uninstall: removes what install put there
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS:docs/%=%))
+	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
+
+## clean: removes $(O); web/node_modules stays
+.PHONY: clean
+clean:
+	rm -rf $(O)
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile
+	@echo
+	@echo 'O=build V=1 SAN=address,undefined WERROR=1; CFLAGS LDFLAGS prefix DESTDIR as usual'

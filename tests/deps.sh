@@ -1,0 +1,119 @@
+#!/bin/sh
+# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|fuzz|lint...
+#
+# What is missing is installed where this is Debian or Ubuntu and the user is root (never with -n), else told in one
+# message. Each thing is looked for itself, not as a package: what came from elsewhere (NodeSource's Node.js, which
+# Debian's npm package conflicts with) is left alone.
+export PATH="$PATH:/usr/sbin:/sbin"
+
+has() { command -v "$1" >/dev/null 2>&1; }
+library() { pkg-config --exists "$1" 2>/dev/null; }
+node_18() { has node && [ "$(node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)" = true ]; }
+python_module() { python3 -c "import $1" 2>/dev/null; }
+has_browser() { has chromium || has chromium-browser || has google-chrome; }
+bpftool_runs() { for tool in /usr/lib/linux-tools/*/bpftool bpftool; do "$tool" version >/dev/null 2>&1 && return; done; return 1; }
+c_library() { echo 'int main(void) { return 0; }' | gcc -x c -o /dev/null - >/dev/null 2>&1; }
+fuzzer() {
+    echo '#include <stdint.h>
+    int LLVMFuzzerTestOneInput(const uint8_t *p, unsigned long n) { return p && n > 9; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c -o "${TMPDIR:-/tmp}/tcplens-fuzzer.$$" - >/dev/null 2>&1
+    status=$?
+    rm -f "${TMPDIR:-/tmp}/tcplens-fuzzer.$$"
+    return $status
+}
+
+# group, Debian's packages (with + between), how to look for it, what it is.
+table() {
+    cat <<'END'
+build  gcc+libc6-dev     c_library                  gcc with the C library's headers
+build  clang             has clang                  clang (compiles the kernel side)
+build  bpftool           bpftool_runs               bpftool
+build  pkg-config        has pkg-config             pkg-config
+build  libbpf-dev        library libbpf             libbpf 1.0 or later (libbpf.pc)
+build  libelf-dev        library libelf             libelf (libelf.pc)
+build  zlib1g-dev        library zlib               zlib (zlib.pc)
+build  libpcap-dev       library libpcap            libpcap 1.10 or later (libpcap.pc)
+build  libcjson-dev      library libcjson           cJSON (libcjson.pc)
+build  libmicrohttpd-dev library libmicrohttpd      libmicrohttpd (libmicrohttpd.pc)
+build  libcap-dev        library libcap             libcap (libcap.pc)
+build  nodejs            node_18                    Node.js 18 or later
+build  npm               has npm                    npm
+build  ca-certificates   has_certificates           certificates of the web's authorities
+check  libcmocka-dev     library cmocka             cmocka (cmocka.pc)
+check  python3           has python3                Python 3.9 or later
+check  python3-jsonschema python_module jsonschema  jsonschema for the python3 of $PATH
+check  iproute2          has ip                     ip
+check  util-linux        has unshare                unshare
+check  procps            has ps                     ps
+check  tcpdump           has tcpdump                tcpdump
+check  tshark            has tshark                 tshark
+check  jq                has jq                     jq
+check  chromium          has_browser                Chromium or Chrome
+check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
+fuzz   libclang-rt-dev   fuzzer                     libFuzzer and the sanitizers of clang (compiler-rt)
+lint   clang-format      has clang-format           clang-format 14 or later
+lint   clang-tidy        has clang-tidy             clang-tidy 14 or later
+lint   groff             has groff                  groff
+END
+}
+
+# Debian's Node.js reads this file; others bring their own.
+has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || ! has dpkg; }
+
+# fontconfig itself is among the packages: a browser asks it for fonts.
+has_cjk_font() { has fc-list && [ -n "$(fc-list :lang=zh-cn)" ]; }
+
+# Sets packages and things to what the groups need and this machine has not.
+look() {
+    packages='' things=''
+    while read -r group names check_and_thing; do
+        case " $groups " in *" $group "*) ;; *) continue ;; esac
+        check=$(printf '%s\n' "$check_and_thing" | sed 's/   *.*//')
+        thing=$(printf '%s\n' "$check_and_thing" | sed 's/.*   *//')
+        if ! eval "$check"; then
+            packages="$packages $(echo "$names" | tr + ' ')"
+            things="$things
+    $thing"
+        fi
+    done <<END
+$(table)
+END
+}
+
+install=yes
+if [ "$1" = -n ]; then
+    install=no
+    shift
+fi
+groups="$*"
+look
+[ -n "$things" ] || exit 0
+
+if has apt-get; then
+    # Ubuntu has bpftool among the tools of its kernels.
+    case $packages in *bpftool*)
+        [ -n "$(apt-cache show bpftool 2>/dev/null)" ] || [ -z "$(apt-cache show linux-tools-generic 2>/dev/null)" ] ||
+            packages=$(echo "$packages" | sed 's/bpftool/linux-tools-generic/') ;;
+    esac
+    remedy="Install them:
+    sudo apt-get install --no-install-recommends$packages"
+    if [ $install = yes ] && [ "$(id -u)" = 0 ]; then
+        export DEBIAN_FRONTEND=noninteractive
+        echo "Installing what is missing:$packages"
+        # One archive out of reach need not be the one that has them: what counts is whether they can be installed.
+        apt-get update -q || echo 'apt-get update failed (see above); going on with the package lists there are.' >&2
+        # shellcheck disable=SC2086 # a list of words
+        if ! apt-get install -q -y --no-install-recommends $packages; then
+            echo "apt-get could not install$packages (see above): are the package archives within reach?" >&2
+            exit 1
+        fi
+        look
+        [ -n "$things" ] || exit 0
+        remedy='The packages of this system are installed and are too old, or hidden by another program in $PATH.'
+    fi
+else
+    remedy='Install them with the package manager of this system (libraries with their development files).'
+fi
+echo "Missing:$things
+$remedy" >&2
+exit 1

@@ -1,0 +1,87 @@
+/* Any bytes as a frame of any link type. The first byte of the input selects the link type, the second says how much of
+ * the frame was captured. Besides memory safety (the frame is copied to where it just fits) this holds: a cut frame
+ * never decodes to anything but what the whole frame decodes to. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tcplens/model/segment.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* make_corpus.py knows the order. */
+static const int link_types[] = { 1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147 };
+
+#define HEAD 2
+#define INVARIANT(condition)                                                                                           \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            abort();                                                                                                   \
+    } while (0)
+
+static enum segment_result decode(int dlt, const uint8_t *frame, size_t caplen, size_t len, struct segment *ret_segment)
+{
+    uint8_t *copy = malloc(caplen ? caplen : 1);
+    enum segment_result result;
+
+    INVARIANT(copy);
+    if (caplen)
+        memcpy(copy, frame, caplen);
+    result = segment_parse(dlt, copy, caplen, len, ret_segment);
+    free(copy);
+    return result;
+}
+
+static void check_segment(const struct segment *s, size_t len)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    struct addr parsed;
+
+    INVARIANT(s->flags <= 0x1ff);
+    INVARIANT(s->sack_count <= SEGMENT_SACK_MAX);
+    INVARIANT(!(s->options & SEGMENT_OPT_SACK) == !s->sack_count);
+    INVARIANT(s->tfo_len <= 38);
+    INVARIANT(!s->bad_checksum || (!s->cut && s->payload_len < len));
+    INVARIANT(strlen(endpoint_format(&s->src, text)) < sizeof(text));
+    INVARIANT(addr_parse(addr_format(&s->src.addr, text), &parsed) == 0 && addr_equal(&parsed, &s->src.addr));
+    INVARIANT(addr_parse(addr_format(&s->dst.addr, text), &parsed) == 0 && addr_equal(&parsed, &s->dst.addr));
+}
+
+static void check_same(const struct segment *cut, const struct segment *whole)
+{
+    INVARIANT(endpoint_equal(&cut->src, &whole->src) && endpoint_equal(&cut->dst, &whole->dst));
+    INVARIANT(cut->seq == whole->seq && cut->ack == whole->ack);
+    INVARIANT(cut->flags == whole->flags && cut->window == whole->window);
+    INVARIANT(cut->payload_len == whole->payload_len && cut->ifindex == whole->ifindex);
+    INVARIANT(!(cut->options & ~whole->options));
+    INVARIANT(cut->cut || (cut->options == whole->options && cut->sack_count == whole->sack_count));
+    INVARIANT(!cut->bad_checksum || whole->bad_checksum);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct segment whole, cut;
+    size_t len, caplen;
+    enum segment_result result, cut_result;
+    int dlt;
+
+    if (size < HEAD)
+        return 0;
+    dlt = link_types[data[0] % (sizeof(link_types) / sizeof(link_types[0]))];
+    len = size - HEAD;
+    caplen = data[1] < len ? data[1] : len;
+
+    result = decode(dlt, data + HEAD, len, len, &whole);
+    INVARIANT((result == SEGMENT_UNSUPPORTED_LINK) == !segment_link_supported(dlt));
+    if (result == SEGMENT_OK)
+        check_segment(&whole, len);
+
+    cut_result = decode(dlt, data + HEAD, caplen, len, &cut);
+    if (cut_result == SEGMENT_OK) {
+        INVARIANT(result == SEGMENT_OK);
+        check_segment(&cut, len);
+        check_same(&cut, &whole);
+    }
+    return 0;
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Writes the seeds of fuzz_segment to corpus/segment beside this script: one frame for each way a
+frame can be put together, so that the fuzzer need not find the magic numbers itself."""
+
+import pathlib
+import struct
+
+# The order of link_types in fuzz_segment.c.
+ORDER = [1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147]
+
+MACS = bytes.fromhex("020000000001 020000000002")
+SRC4, DST4 = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 7])
+SRC6, DST6 = (bytes.fromhex("20010db8") + bytes(11) + bytes([n]) for n in (1, 2))
+
+SYN_OPTIONS = bytes.fromhex("020405b4 0402 080a0102030400000000 01 030307")
+DATA_OPTIONS = bytes.fromhex("0101080a0102030405060708 01010512 0000000100000009 fffffff000000004")
+FAST_OPEN = bytes.fromhex("220a0102030405060708 0101")
+FAST_OPEN_EXPERIMENT = bytes.fromhex("fe08f98901020304")
+MPTCP = bytes.fromhex("1e0c0181 0102030405060708")
+
+
+def checksum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def tcp(addresses, tcp_options=b"", payload=b"", flags=0x10):
+    header_len = 20 + len(tcp_options)
+    length = header_len + len(payload)
+    pseudo = addresses + struct.pack("!II", length, 6)
+    header = struct.pack("!HHIIHHHH", 49153, 443, 1000, 2000, header_len << 10 | flags, 8192, 0, 0)
+    total = checksum(pseudo + header + tcp_options + payload)
+    return header[:16] + struct.pack("!H", total) + header[18:] + tcp_options + payload
+
+
+def ipv4(options=b"", fragment=0x4000, protocol=6, between=b"", offload=False, **segment):
+    rest = between + tcp(SRC4 + DST4, **segment)
+    total = 0 if offload else 20 + len(options) + len(rest)
+    head = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, total, 1, fragment, 64, protocol, 0)
+    return head + SRC4 + DST4 + options + rest
+
+
+def ipv6(next_header=6, between=b"", offload=False, **segment):
+    rest = between + tcp(SRC6 + DST6, **segment)
+    return struct.pack("!IHBB", 6 << 28, 0 if offload else len(rest), next_header, 64) + SRC6 + DST6 + rest
+
+
+AUTHENTICATION = bytes.fromhex("0604000000000001 00000002") + bytes(12)
+EXTENSIONS = (bytes.fromhex("3c00050200000100") + bytes.fromhex("2b00010400000000")
+              + bytes.fromhex("2c02020000000000") + SRC6 + bytes.fromhex("0600000000000002"))
+
+ETHER4, ETHER6, PPP4 = b"\x08\x00", b"\x86\xdd", b"\x00\x21"
+COOKED = bytes.fromhex("0000 0001 0006 0200000000010000")
+COOKED2 = bytes.fromhex("0000 00000007 0001 00 06 0200000000010000")
+
+# name: (link type, frame)
+SEEDS = {
+    "ethernet-syn": (1, MACS + ETHER4 + ipv4(tcp_options=SYN_OPTIONS, flags=0x1C2)),
+    "ethernet-data": (1, MACS + ETHER4 + ipv4(tcp_options=DATA_OPTIONS, payload=b"GET / HTTP/1.1\r\n")),
+    "ethernet-padded": (1, MACS + ETHER4 + ipv4(flags=0x14) + bytes(6)),
+    "ethernet-fast-open": (1, MACS + ETHER6 + ipv6(tcp_options=FAST_OPEN, payload=b"x", flags=2)),
+    "vlan-fast-open-experiment": (1, MACS + b"\x81\0\0\x01" + ETHER4 + ipv4(tcp_options=FAST_OPEN_EXPERIMENT, flags=2)),
+    "qinq-mptcp": (1, MACS + b"\x88\xa8\0\x01\x81\0\0\x02" + ETHER4 + ipv4(tcp_options=MPTCP, flags=2)),
+    "pppoe": (1, MACS + b"\x88\x64\x11\0\0\x09\0\x2a" + PPP4 + ipv4()),
+    "mpls": (1, MACS + b"\x88\x47" + bytes.fromhex("00010040 00020140") + ipv6()),
+    "fabricpath": (1, MACS + b"\x89\x03\0\x01" + MACS + ETHER4 + ipv4()),
+    "snap": (1, MACS + b"\0\x30\xaa\xaa\x03\0\0\0" + ETHER4 + ipv4()),
+    "arp": (1, MACS + b"\x08\x06" + bytes.fromhex("0001080006040001")),
+    "null": (0, b"\x02\0\0\0" + ipv4()),
+    "loop": (108, b"\0\0\0\x1e" + ipv6()),
+    "ppp": (9, b"\xff\x03" + PPP4 + ipv4()),
+    "ppp-serial": (50, b"\x21" + ipv4()),
+    "ppp-ether": (51, b"\x11\0\0\x09\0\x2a" + PPP4 + ipv4()),
+    "cisco-hdlc": (104, b"\x0f\0" + ETHER6 + ipv6()),
+    "cooked": (113, COOKED + ETHER4 + ipv4()),
+    "cooked2": (276, ETHER6 + COOKED2 + ipv6()),
+    "raw-v4-options": (12, ipv4(options=bytes.fromhex("0194040083030400"))),
+    "raw-v4-fragment": (14, ipv4(fragment=0x2000, payload=bytes(8))),
+    "raw-v4-later-fragment": (101, ipv4(fragment=0x2001)),
+    "raw-v4-authentication": (228, ipv4(protocol=51, between=AUTHENTICATION)),
+    "raw-v4-offload": (101, ipv4(offload=True, payload=bytes(64))),
+    "raw-v6-extensions": (229, ipv6(next_header=0, between=EXTENSIONS)),
+    "raw-v6-jumbo": (101, ipv6(next_header=0, between=bytes.fromhex("0600c20400012345"), offload=True)),
+    "raw-v6-fragment": (101, ipv6(next_header=44, between=bytes.fromhex("0600000100000001"))),
+    "raw-v6-home-address": (101, ipv6(next_header=60, between=bytes.fromhex("060201020000c910") + SRC6)),
+    "unknown-link": (147, ipv4()),
+}
+
+
+def main():
+    directory = pathlib.Path(__file__).parent / "corpus" / "segment"
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, (link, frame) in SEEDS.items():
+        # The second byte: how much was captured. Here, the headers with part of the TCP options.
+        captured = min(255, max(0, len(frame) - 9))
+        (directory / f"{name}.bin").write_bytes(bytes([ORDER.index(link), captured]) + frame)
+
+
+if __name__ == "__main__":
+    main()

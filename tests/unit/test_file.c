@@ -1,0 +1,353 @@
+/* The file sink. write() is replaced, so that each of its ways to do less than asked happens on purpose. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tcplens/sink/file.h"
+
+/* What the next calls of write() do: n > 0 writes at most n bytes, 0 returns 0, n < 0 fails with errno -n. */
+static long script[16];
+static unsigned script_len, script_at;
+static unsigned write_calls;
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+    write_calls++;
+    if (script_at < script_len) {
+        long step = script[script_at++];
+
+        if (step < 0) {
+            errno = (int)-step;
+            return -1;
+        }
+        if ((size_t)step < len)
+            len = (size_t)step;
+        if (len == 0)
+            return 0;
+    }
+    return syscall(SYS_write, fd, data, len);
+}
+
+static void set_script(unsigned len, const long *steps)
+{
+    for (unsigned i = 0; i < len; i++)
+        script[i] = steps[i];
+    script_len = len;
+    script_at = write_calls = 0;
+}
+
+#define SCRIPT(...) set_script(sizeof((long[]){ __VA_ARGS__ }) / sizeof(long), (long[]){ __VA_ARGS__ })
+
+static char directory[] = "/tmp/tcplens-test-XXXXXX", path[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!mkdtemp(directory))
+        return -1;
+    snprintf(path, sizeof(path), "%s/out", directory);
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(directory);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    script_len = script_at = write_calls = 0;
+    unlink(path);
+    return 0;
+}
+
+/* *ret_size bytes of the file; free() it. */
+static char *content(size_t *ret_size)
+{
+    FILE *f = fopen(path, "r");
+    char *data = malloc(1 << 22);
+
+    assert_non_null(f);
+    assert_non_null(data);
+    *ret_size = fread(data, 1, 1 << 22, f);
+    assert_int_equal(fclose(f), 0);
+    return data;
+}
+
+static void assert_content(const char *expected, size_t expected_size)
+{
+    size_t size;
+    char *data = content(&size);
+
+    assert_int_equal(size, expected_size);
+    assert_memory_equal(data, expected, size);
+    free(data);
+}
+
+static void test_writes(void **state)
+{
+    struct sink_file *sink = NULL;
+    struct stat st;
+    mode_t mask = umask(022);
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    umask(mask);
+    sink_file_write(sink, "one\n", 4);
+    sink_file_write(sink, "two\n", 4);
+    assert_int_equal(write_calls, 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(write_calls, 1);
+    assert_content("one\ntwo\n", 8);
+    /* Nothing to write is nothing to ask the kernel for. */
+    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(write_calls, 1);
+    sink_file_write(sink, "three\n", 6);
+    assert_int_equal(sink_file_close(sink), 0);
+    assert_content("one\ntwo\nthree\n", 14);
+
+    /* A file that is there is overwritten. */
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(sink_file_close(sink), 0);
+    assert_content("", 0);
+    assert_int_equal(sink_file_close(NULL), 0);
+}
+
+static void test_descriptor_is_closed_on_exec(void **state)
+{
+    struct sink_file *sink;
+    int next = dup(0), fd = next;
+
+    (void)state;
+    close(next);
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(sink_file_close(sink), 0);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+/* Only whole lines leave by themselves, and none is longer than what it was given as. */
+static void test_buffer_boundaries(void **state)
+{
+    enum { LINE = 1000, LINES = 200, LONG = 200000 };
+    struct sink_file *sink;
+    char *line = malloc(LONG), *expected = malloc(LINE * LINES + LONG), *p = expected, *data;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    for (int i = 0; i < LINES; i++) {
+        memset(line, 'a' + i % 26, LINE - 1);
+        line[LINE - 1] = '\n';
+        sink_file_write(sink, line, LINE);
+        memcpy(p, line, LINE);
+        p += LINE;
+        data = content(&size);
+        assert_int_equal(size % LINE, 0);
+        assert_true((size_t)(p - expected) - size <= 65536);
+        free(data);
+    }
+    memset(line, 'L', LONG);
+    sink_file_write(sink, line, LONG);
+    memcpy(p, line, LONG);
+    p += LONG;
+    assert_int_equal(sink_file_close(sink), 0);
+    assert_content(expected, (size_t)(p - expected));
+    free(line);
+    free(expected);
+}
+
+static void test_partial_writes(void **state)
+{
+    struct sink_file *sink;
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    sink_file_write(sink, "0123456789\n", 11);
+    SCRIPT(3, -EINTR, -EINTR, 1, -EAGAIN, 5);
+    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(write_calls, 7);
+    assert_content("0123456789\n", 11);
+    assert_int_equal(sink_file_close(sink), 0);
+}
+
+/* The first error stays; nothing is written after it, so that the file does not get a hole. */
+static void test_error_is_kept(void **state)
+{
+    struct sink_file *sink;
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    sink_file_write(sink, "0123456789\n", 11);
+    SCRIPT(4, -ENOSPC, -EIO);
+    assert_int_equal(sink_file_flush(sink), -ENOSPC);
+    assert_int_equal(write_calls, 2);
+    sink_file_write(sink, "more\n", 5);
+    assert_int_equal(sink_file_flush(sink), -ENOSPC);
+    assert_int_equal(sink_file_close(sink), -ENOSPC);
+    assert_int_equal(write_calls, 2);
+    assert_content("0123", 4);
+}
+
+/* An error of a write that the sink did by itself is not lost. */
+static void test_error_while_buffering(void **state)
+{
+    static char line[60000];
+    struct sink_file *sink;
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    SCRIPT(-EIO);
+    for (int i = 0; i < 5; i++)
+        sink_file_write(sink, line, sizeof(line));
+    assert_int_equal(write_calls, 1);
+    assert_int_equal(sink_file_close(sink), -EIO);
+    assert_content("", 0);
+}
+
+static void test_no_progress(void **state)
+{
+    struct sink_file *sink;
+
+    (void)state;
+    assert_int_equal(sink_file_open(path, &sink), 0);
+    sink_file_write(sink, "x\n", 2);
+    SCRIPT(0);
+    assert_int_equal(sink_file_close(sink), -EIO);
+}
+
+static void test_open_errors(void **state)
+{
+    struct sink_file *sink = (struct sink_file *)0x1;
+    char missing[80];
+
+    (void)state;
+    snprintf(missing, sizeof(missing), "%s/none/out", directory);
+    assert_int_equal(sink_file_open(missing, &sink), -ENOENT);
+    assert_int_equal(sink_file_open(directory, &sink), -EISDIR);
+    assert_int_equal(sink_file_open("", &sink), -ENOENT);
+    assert_ptr_equal(sink, (struct sink_file *)0x1);
+}
+
+static void test_full_device(void **state)
+{
+    struct sink_file *sink;
+
+    (void)state;
+    assert_int_equal(sink_file_open("/dev/full", &sink), 0);
+    sink_file_write(sink, "x\n", 2);
+    assert_int_equal(sink_file_flush(sink), -ENOSPC);
+    assert_int_equal(sink_file_close(sink), -ENOSPC);
+}
+
+static void test_reader_went_away(void **state)
+{
+    struct sink_file *sink;
+    char name[64];
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    snprintf(name, sizeof(name), "/dev/fd/%d", fds[1]);
+    assert_int_equal(sink_file_open(name, &sink), 0);
+    sink_file_write(sink, "read\n", 5);
+    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(read(fds[0], name, sizeof(name)), 5);
+    close(fds[0]);
+    sink_file_write(sink, "not read\n", 9);
+    assert_int_equal(sink_file_flush(sink), -EPIPE);
+    assert_int_equal(sink_file_close(sink), -EPIPE);
+    close(fds[1]);
+}
+
+/* Standard output as a non-blocking pipe with a slow reader: nothing is lost, and it stays open. In a process of its
+ * own, so that the test's own output is not in the way. */
+static void test_standard_output(void **state)
+{
+    enum { LINES = 100000 };
+    char line[32], expected[32];
+    int fds[2], status = 0;
+    FILE *reader;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    assert_return_code(pid, errno);
+    if (pid == 0) {
+        struct sink_file *sink;
+        int r;
+
+        close(fds[0]);
+        dup2(fds[1], STDOUT_FILENO);
+        close(fds[1]);
+        fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+        r = sink_file_open(NULL, &sink);
+        for (int i = 0; r == 0 && i < LINES; i++) {
+            int len = snprintf(line, sizeof(line), "line %d\n", i);
+
+            sink_file_write(sink, line, (size_t)len);
+        }
+        if (r == 0)
+            r = sink_file_close(sink);
+        if (r == 0)
+            r = sink_file_open("-", &sink);
+        if (r == 0) {
+            sink_file_write(sink, "still open\n", 11);
+            r = sink_file_close(sink);
+        }
+        _exit(r == 0 ? 0 : 1);
+    }
+    close(fds[1]);
+    reader = fdopen(fds[0], "r");
+    assert_non_null(reader);
+    for (int i = 0; i <= LINES; i++) {
+        snprintf(expected, sizeof(expected), "line %d\n", i);
+        assert_non_null(fgets(line, sizeof(line), reader));
+        assert_string_equal(line, i < LINES ? expected : "still open\n");
+    }
+    assert_null(fgets(line, sizeof(line), reader));
+    fclose(reader);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_writes, reset),
+        cmocka_unit_test_setup(test_descriptor_is_closed_on_exec, reset),
+        cmocka_unit_test_setup(test_buffer_boundaries, reset),
+        cmocka_unit_test_setup(test_partial_writes, reset),
+        cmocka_unit_test_setup(test_error_is_kept, reset),
+        cmocka_unit_test_setup(test_error_while_buffering, reset),
+        cmocka_unit_test_setup(test_no_progress, reset),
+        cmocka_unit_test_setup(test_open_errors, reset),
+        cmocka_unit_test_setup(test_full_device, reset),
+        cmocka_unit_test_setup(test_reader_went_away, reset),
+        cmocka_unit_test_setup(test_standard_output, reset),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,694 @@
+/* Every kind of line: its exact text, and that a JSON parser reads it back. */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include "tcplens/record.h"
+
+#define START 1800000000123456789ULL
+#define AT(t) .ts_ns = START + (t)
+#define SERVER                                                                                                         \
+    {                                                                                                                  \
+        .pid = 4710, .tid = 4710, .comm = "tcplens-echo"                                                               \
+    }
+
+static struct endpoint endpoint(const char *addr, uint16_t port)
+{
+    struct endpoint e = { .port = port };
+
+    assert_int_equal(addr_parse(addr, &e.addr), 0);
+    return e;
+}
+
+/* Formats; the buffer's end is guarded. Returns the text without its newline. */
+static const char *format(const struct change *c)
+{
+    static char buf[RECORD_LINE_MAX + 64];
+    size_t len;
+
+    memset(buf, 0x55, sizeof(buf));
+    len = record_format(c, START, buf);
+    assert_in_range(len, 1, RECORD_LINE_MAX);
+    assert_int_equal(buf[len], 0x55);
+    assert_int_equal(buf[len - 1], '\n');
+    buf[len - 1] = '\0';
+    assert_null(strchr(buf, '\n'));
+    return buf;
+}
+
+static cJSON *parse(const char *text)
+{
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithOpts(text, &end, true);
+
+    if (!root)
+        fail_msg("not JSON: %s", text);
+    assert_string_equal(end, "");
+    return root;
+}
+
+static void check(const struct change *c, const char *expected)
+{
+    const char *text = format(c);
+
+    assert_string_equal(text, expected);
+    cJSON_Delete(parse(text));
+}
+
+static void test_connection(void **state)
+{
+    struct change c = { .kind = CHANGE_CONNECTION,
+                        .n = 2,
+                        AT(1043),
+                        .conn = 1,
+                        .connection = { .client = endpoint("127.0.0.1", 40312),
+                                        .server = endpoint("127.0.0.1", 7007),
+                                        .netns = 4026532281,
+                                        .local = { true, true } } };
+
+    (void)state;
+    check(&c, "{\"record\":\"connection\",\"n\":2,\"t\":1043,\"conn\":1,"
+              "\"client\":{\"addr\":\"127.0.0.1\",\"port\":40312},\"server\":{\"addr\":\"127.0.0.1\",\"port\":7007},"
+              "\"family\":\"ipv4\",\"netns\":4026532281,\"local\":[\"client\",\"server\"]}");
+    c.connection.client = endpoint("2001:db8::1", 65535);
+    c.connection.server = endpoint("fe80::2", 0);
+    c.connection.netns = 0;
+    c.connection.local[END_CLIENT] = false;
+    c.connection.before_trace = c.connection.roles_assumed = true;
+    c.late = true;
+    check(&c, "{\"record\":\"connection\",\"n\":2,\"t\":1043,\"late\":true,\"conn\":1,"
+              "\"client\":{\"addr\":\"2001:db8::1\",\"port\":65535},\"server\":{\"addr\":\"fe80::2\",\"port\":0},"
+              "\"family\":\"ipv6\",\"local\":[\"server\"],\"since\":\"before-trace\",\"roles\":\"assumed\"}");
+    c.connection = (typeof(c.connection)){ .client = endpoint("::ffff:192.0.2.1", 1),
+                                           .server = endpoint("192.0.2.2", 2),
+                                           .local = { true, false } };
+    c.late = false;
+    check(&c, "{\"record\":\"connection\",\"n\":2,\"t\":1043,\"conn\":1,"
+              "\"client\":{\"addr\":\"192.0.2.1\",\"port\":1},\"server\":{\"addr\":\"192.0.2.2\",\"port\":2},"
+              "\"family\":\"ipv4\",\"local\":[\"client\"]}");
+    c.connection.local[END_CLIENT] = false;
+    assert_non_null(strstr(format(&c), "\"local\":[]}"));
+}
+
+static void test_state(void **state)
+{
+    struct change c = { .kind = CHANGE_STATE,
+                        .n = 3,
+                        AT(1043),
+                        .conn = 1,
+                        .end = END_CLIENT,
+                        .because = 2,
+                        .state = { .from = TCP_STATE_CLOSED,
+                                   .to = TCP_STATE_SYN_SENT,
+                                   .how = HOW_OBSERVED,
+                                   .source = WITNESS_KERNEL,
+                                   .kernel_state = "SYN_SENT",
+                                   .object = OBJECT_SOCK,
+                                   .owner = SERVER,
+                                   .rfc = "OPEN / snd SYN" } };
+
+    (void)state;
+    check(&c, "{\"record\":\"state\",\"n\":3,\"t\":1043,\"conn\":1,\"end\":\"client\",\"from\":\"CLOSED\","
+              "\"to\":\"SYN-SENT\",\"how\":\"observed\",\"source\":\"kernel\",\"because\":2,"
+              "\"kernel\":{\"state\":\"SYN_SENT\",\"object\":\"sock\"},"
+              "\"owner\":{\"pid\":4710,\"comm\":\"tcplens-echo\"},\"rfc\":\"OPEN / snd SYN\"}");
+    c.because = 0;
+    c.end = END_SERVER;
+    c.state = (typeof(c.state)){
+        .from = TCP_STATE_UNKNOWN, .to = TCP_STATE_TIME_WAIT, .how = HOW_ASSUMED, .source = WITNESS_WIRE
+    };
+    check(&c, "{\"record\":\"state\",\"n\":3,\"t\":1043,\"conn\":1,\"end\":\"server\",\"from\":\"UNKNOWN\","
+              "\"to\":\"TIME-WAIT\",\"how\":\"assumed\",\"source\":\"wire\"}");
+}
+
+static void test_object(void **state)
+{
+    const struct change c = { .kind = CHANGE_OBJECT,
+                              .n = 9,
+                              AT(48120),
+                              .conn = 1,
+                              .end = END_SERVER,
+                              .because = 8,
+                              .object = { .from = OBJECT_REQUEST,
+                                          .to = OBJECT_SOCK,
+                                          .state = TCP_STATE_SYN_RECEIVED,
+                                          .kernel_state = "SYN_RECV" } };
+
+    (void)state;
+    check(&c, "{\"record\":\"object\",\"n\":9,\"t\":48120,\"conn\":1,\"end\":\"server\",\"from\":\"request\","
+              "\"to\":\"sock\",\"state\":\"SYN-RECEIVED\",\"kernel\":{\"state\":\"SYN_RECV\",\"object\":\"sock\"},"
+              "\"because\":8}");
+}
+
+static void test_segment(void **state)
+{
+    struct change c = { .kind = CHANGE_SEGMENT,
+                        .n = 4,
+                        AT(20511),
+                        .conn = 1,
+                        .end = END_CLIENT,
+                        .segment = { .segment = { .flags = SEGMENT_SYN,
+                                                  .seq = 3735928559,
+                                                  .mss = 65495,
+                                                  .wscale = 7,
+                                                  .ts_val = 1911,
+                                                  .options = SEGMENT_OPT_MSS | SEGMENT_OPT_WSCALE |
+                                                             SEGMENT_OPT_SACK_OK | SEGMENT_OPT_TS },
+                                     .window = 65495 } };
+
+    (void)state;
+    check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"client\",\"flags\":[\"SYN\"],"
+              "\"seq\":0,\"seq_abs\":3735928559,\"len\":0,\"win\":65495,"
+              "\"options\":{\"mss\":65495,\"sack_ok\":true,\"ts\":[1911,0],\"wscale\":7}}");
+
+    /* Everything at once. */
+    c.end = END_SERVER;
+    c.segment.segment = (struct segment){ .flags = 0x1ff,
+                                          .seq = 1,
+                                          .payload_len = 1448,
+                                          .options = 0x7f,
+                                          .mss = 1460,
+                                          .wscale = 14,
+                                          .tfo_len = 8,
+                                          .sack_count = 2,
+                                          .ts_val = UINT32_MAX,
+                                          .ts_ecr = 5,
+                                          .cut = true };
+    c.segment.seq = 1ULL << 32;
+    c.segment.ack = 77;
+    c.segment.window = 1 << 30;
+    c.segment.sack[0][0] = 100;
+    c.segment.sack[0][1] = 200;
+    c.segment.sack[1][0] = 300;
+    c.segment.sack[1][1] = 1ULL << 33;
+    c.segment.notes = (1 << NOTE_N) - 1;
+    check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\","
+              "\"flags\":[\"FIN\",\"SYN\",\"RST\",\"PSH\",\"ACK\",\"URG\",\"ECE\",\"CWR\",\"AE\"],"
+              "\"seq\":4294967296,\"seq_abs\":1,\"ack\":77,\"len\":1448,\"win\":1073741824,"
+              "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
+              "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
+              "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
+              "\"lost-segment\",\"bad-checksum\"],\"cut\":true}");
+
+    /* Nothing at all; bits that nobody knows are no fields. */
+    c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };
+    check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\",\"flags\":[],\"seq\":0,"
+              "\"len\":0,\"win\":0}");
+    c.segment.segment.options = SEGMENT_OPT_SACK;
+    assert_non_null(strstr(format(&c), "\"options\":{\"sack\":[]}}"));
+}
+
+static void test_call(void **state)
+{
+    struct change c = { .kind = CHANGE_CALL,
+                        .n = 13,
+                        AT(61200),
+                        .conn = 1,
+                        .listener = 1,
+                        .end = END_SERVER,
+                        .call = { .name = "accept4", .fd = 5, .ret = 5, .has_end = true, .task = SERVER } };
+
+    (void)state;
+    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"conn\":1,\"listener\":1,\"end\":\"server\","
+              "\"name\":\"accept4\",\"fd\":5,\"ret\":5,\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
+    c.conn = 0;
+    c.call.has_end = false;
+    c.call.fd = -1;
+    c.call.ret = -EAGAIN;
+    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"listener\":1,\"name\":\"accept4\",\"fd\":-1,\"ret\":-1,"
+              "\"errno\":\"EAGAIN\",\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
+    /* What a tracer sees of a call that a signal interrupted, and numbers without a name. */
+    c.call.ret = -512;
+    assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"ERESTARTSYS\","));
+    c.call.ret = -4000;
+    assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"4000\","));
+    c.call.ret = INT32_MIN;
+    assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"2147483648\","));
+    c.call.fd = INT32_MIN;
+    assert_non_null(strstr(format(&c), "\"fd\":-2147483648,"));
+}
+
+static void test_listener(void **state)
+{
+    struct change c = {
+        .kind = CHANGE_LISTENER,
+        .n = 1,
+        AT(0),
+        .listener = 1,
+        .listening = { .addr = endpoint("127.0.0.1", 7007), .backlog = 16, .netns = 4026532281, .owner = SERVER }
+    };
+
+    (void)state;
+    check(&c, "{\"record\":\"listener\",\"n\":1,\"t\":0,\"listener\":1,\"addr\":\"127.0.0.1\",\"port\":7007,"
+              "\"backlog\":16,\"limit\":17,\"netns\":4026532281,\"owner\":{\"pid\":4710,\"comm\":\"tcplens-echo\"}}");
+    c.listening =
+        (typeof(c.listening)){ .addr = endpoint("::", 1), .backlog = UINT32_MAX, .before_trace = true, .closed = true };
+    check(&c, "{\"record\":\"listener\",\"n\":1,\"t\":0,\"listener\":1,\"addr\":\"::\",\"port\":1,"
+              "\"backlog\":4294967295,\"limit\":4294967296,\"since\":\"before-trace\",\"closed\":true}");
+}
+
+static void test_queue(void **state)
+{
+    struct change c = { .kind = CHANGE_QUEUE,
+                        .n = 7,
+                        AT(30122),
+                        .listener = 1,
+                        .conn = 1,
+                        .queue = { .syn = 1, .accept = 2, .limit = 17, .drops = 3, .why = QUEUE_SYN } };
+
+    (void)state;
+    check(&c, "{\"record\":\"queue\",\"n\":7,\"t\":30122,\"listener\":1,\"syn\":1,\"accept\":2,\"limit\":17,"
+              "\"drops\":3,\"why\":\"syn\",\"conn\":1}");
+    c.conn = 0;
+    c.queue.why = QUEUE_SAMPLE;
+    check(&c, "{\"record\":\"queue\",\"n\":7,\"t\":30122,\"listener\":1,\"syn\":1,\"accept\":2,\"limit\":17,"
+              "\"drops\":3,\"why\":\"sample\"}");
+}
+
+static void test_timer(void **state)
+{
+    struct change c = { .kind = CHANGE_TIMER,
+                        .n = 40,
+                        AT(5012003311),
+                        .conn = 1,
+                        .end = END_CLIENT,
+                        .timer = {
+                            .name = TIMER_TIME_WAIT, .expires_ns = START + 65012003311, .source = WITNESS_KERNEL } };
+
+    (void)state;
+    check(&c, "{\"record\":\"timer\",\"n\":40,\"t\":5012003311,\"conn\":1,\"end\":\"client\","
+              "\"name\":\"time-wait\",\"expires\":65012003311,\"source\":\"kernel\"}");
+    c.timer = (typeof(c.timer)){ .name = TIMER_SYN_ACK, .phase = TIMER_FIRED, .count = 2, .source = WITNESS_DIAG };
+    check(&c, "{\"record\":\"timer\",\"n\":40,\"t\":5012003311,\"conn\":1,\"end\":\"client\",\"name\":\"syn-ack\","
+              "\"fired\":true,\"count\":2,\"source\":\"diag\"}");
+    c.timer = (typeof(c.timer)){ .name = TIMER_FIN_WAIT_2, .phase = TIMER_CANCELLED, .source = WITNESS_KERNEL };
+    check(&c, "{\"record\":\"timer\",\"n\":40,\"t\":5012003311,\"conn\":1,\"end\":\"client\","
+              "\"name\":\"fin-wait-2\",\"cancelled\":true,\"source\":\"kernel\"}");
+}
+
+static void test_reset(void **state)
+{
+    struct change c = { .kind = CHANGE_RESET,
+                        .n = 51,
+                        AT(70012),
+                        .conn = 2,
+                        .end = END_SERVER,
+                        .reset = { .sent = true, .reason = "NO_SOCKET" } };
+
+    (void)state;
+    check(&c, "{\"record\":\"reset\",\"n\":51,\"t\":70012,\"conn\":2,\"end\":\"server\",\"direction\":\"sent\","
+              "\"reason\":\"NO_SOCKET\",\"who\":\"stack\"}");
+    c.reset = (typeof(c.reset)){ .sent = false };
+    check(&c, "{\"record\":\"reset\",\"n\":51,\"t\":70012,\"conn\":2,\"end\":\"server\","
+              "\"direction\":\"received\",\"who\":\"peer\"}");
+}
+
+static void test_gap(void **state)
+{
+    struct change c = { .kind = CHANGE_GAP,
+                        .n = 90,
+                        AT(81000000),
+                        .gap = { .source = WITNESS_KERNEL,
+                                 .hook = "inet_sock_set_state",
+                                 .lost = 12,
+                                 .from_ns = START + 80000000,
+                                 .to_ns = START + 81000000 } };
+
+    (void)state;
+    check(&c, "{\"record\":\"gap\",\"n\":90,\"t\":81000000,\"source\":\"kernel\",\"hook\":\"inet_sock_set_state\","
+              "\"lost\":12,\"from\":80000000,\"to\":81000000}");
+    c.gap = (typeof(c.gap)){ .source = WITNESS_WIRE, .lost = UINT64_MAX, .from_ns = 5, .to_ns = UINT64_MAX };
+    check(&c, "{\"record\":\"gap\",\"n\":90,\"t\":81000000,\"source\":\"wire\",\"lost\":18446744073709551615,"
+              "\"from\":0,\"to\":9007199254740991}");
+}
+
+static void test_outcome(void **state)
+{
+    struct change c = { .kind = CHANGE_OUTCOME,
+                        .n = 44,
+                        AT(5112003311),
+                        .conn = 1,
+                        .outcome = { .conn_state = "SF",
+                                     .history = "ShADadFAfa",
+                                     .verdict = VERDICT_CLOSED_NORMALLY,
+                                     .final = { TCP_STATE_TIME_WAIT, TCP_STATE_CLOSED },
+                                     .has_wire = true,
+                                     .bytes = { 15, 16 },
+                                     .segments = { 6, 5 },
+                                     .duration_ns = 5112000000,
+                                     .state_ns = { { [TCP_STATE_SYN_SENT] = 80000, [TCP_STATE_ESTABLISHED] = 1 },
+                                                   { [TCP_STATE_SYN_RECEIVED] = 40000 } },
+                                     .closed_by = END_CLIENT,
+                                     .reset_by = END_UNKNOWN } };
+
+    (void)state;
+    check(&c, "{\"record\":\"outcome\",\"n\":44,\"t\":5112003311,\"conn\":1,\"conn_state\":\"SF\","
+              "\"history\":\"ShADadFAfa\",\"verdict\":\"closed-normally\","
+              "\"text\":\"Closed normally: the client closed first and waits in TIME-WAIT.\","
+              "\"final\":{\"client\":\"TIME-WAIT\",\"server\":\"CLOSED\"},\"bytes\":{\"client\":15,\"server\":16},"
+              "\"segments\":{\"client\":6,\"server\":5},\"duration_ns\":5112000000,"
+              "\"durations\":{\"client\":{\"SYN-SENT\":80000,\"ESTABLISHED\":1},"
+              "\"server\":{\"SYN-RECEIVED\":40000}},\"closed_by\":\"client\"}");
+    c.outcome = (typeof(c.outcome)){ .closed_by = END_UNKNOWN, .reset_by = END_SERVER };
+    check(&c, "{\"record\":\"outcome\",\"n\":44,\"t\":5112003311,\"conn\":1,\"verdict\":\"unknown\","
+              "\"text\":\"Not enough was seen to say how it ended.\","
+              "\"final\":{\"client\":\"UNKNOWN\",\"server\":\"UNKNOWN\"},\"duration_ns\":0,"
+              "\"durations\":{\"client\":{},\"server\":{}},\"reset_by\":\"server\"}");
+}
+
+static void test_time(void **state)
+{
+    struct change c = { .kind = CHANGE_GAP, .gap = { .source = WITNESS_WIRE } };
+
+    (void)state;
+    c.ts_ns = START - 1;
+    assert_non_null(strstr(format(&c), "\"t\":0,"));
+    c.ts_ns = START + RECORD_T_MAX - 1;
+    assert_non_null(strstr(format(&c), "\"t\":9007199254740990,"));
+    c.ts_ns = START + RECORD_T_MAX + 1;
+    assert_non_null(strstr(format(&c), "\"t\":9007199254740991,"));
+}
+
+/* Every power of ten and its neighbour, as printf writes them. */
+static void test_numbers(void **state)
+{
+    struct change c = { .kind = CHANGE_GAP, .gap = { .source = WITNESS_WIRE } };
+    char expected[64];
+
+    (void)state;
+    for (uint64_t power = 1, i = 0; i < 20; power *= 10, i++) {
+        for (uint64_t value = power - 1; value <= power; value++) {
+            c.gap.lost = value;
+            snprintf(expected, sizeof(expected), "\"lost\":%" PRIu64 ",", value);
+            assert_non_null(strstr(format(&c), expected));
+        }
+    }
+}
+
+/* What a reader gets for a process name. */
+static void check_text(const char *name, const char *expected)
+{
+    struct change c = { .kind = CHANGE_CALL, .call = { .name = "close" } };
+    const char *text;
+    cJSON *root;
+
+    assert_in_range(strlen(name), 0, sizeof(c.call.task.comm) - 1);
+    strcpy(c.call.task.comm, name);
+    text = format(&c);
+    for (const char *s = text; *s; s++)
+        if (*s < 0x20 || *s >= 0x7f || *s == '<')
+            fail_msg("byte %02x in %s", *s & 0xff, text);
+    root = parse(text);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(root, "comm")), expected);
+    cJSON_Delete(root);
+}
+
+static void test_hostile_text(void **state)
+{
+    (void)state;
+    check_text("", "");
+    check_text("\",\"pid\":1,\"\\", "\",\"pid\":1,\"\\");
+    check_text("\\u0041\\n", "\\u0041\\n");
+    check_text("</script>", "</script>");
+    check_text("\x01\t\n\r\b\f\x1b[31m\x1f\x7f", "\x01\t\n\r\b\f\x1b[31m\x1f\x7f");
+    /* NEL, LS, PS, right-to-left override, BOM: some reader breaks or turns a line at each. */
+    check_text("\xc2\x85\u2028\u2029\u202e\ufeff", "\xc2\x85\u2028\u2029\u202e\ufeff");
+    check_text("é中\U0001f600\U0010ffff", "é中\U0001f600\U0010ffff");
+    /* Not UTF-8: a stray continuation, a sequence cut by the end or by a letter, bytes that never occur. */
+    check_text("a\x80z", "a\ufffdz");
+    check_text("a\xe4\xb8", "a\ufffd\ufffd");
+    check_text("\xe4\xb8z\xc3(", "\ufffd\ufffdz\ufffd(");
+    check_text("\xfe\xff\xf8\x88", "\ufffd\ufffd\ufffd\ufffd");
+    /* Overlong forms of "/" and NUL, a surrogate, beyond U+10FFFF. */
+    check_text("\xc0\xaf\xc0\x80", "\ufffd\ufffd\ufffd\ufffd");
+    check_text("\xe0\x80\xaf\xf0\x80\x80\xaf", "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd");
+    check_text("\xed\xa0\x80", "\ufffd\ufffd\ufffd");
+    check_text("\xf4\x90\x80\x80\xf5", "\ufffd\ufffd\ufffd\ufffd\ufffd");
+    /* The first and last of each length. */
+    check_text("\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", "\xc2\x80\u07ff\u0800\uffff");
+    check_text("\xf0\x90\x80\x80\xed\x9f\xbf\xee\x80\x80", "\U00010000\ud7ff\ue000");
+}
+
+/* A field of text that forgot its NUL ends where the field does. */
+static void test_unterminated_text(void **state)
+{
+    struct change c = { .kind = CHANGE_CALL, .call = { .name = "close", .ret = 3 } };
+
+    (void)state;
+    memset(c.call.task.comm, 'x', sizeof(c.call.task.comm));
+    assert_non_null(strstr(format(&c), "\"comm\":\"xxxxxxxxxxxxxxxx\"}"));
+}
+
+static uint64_t random_u64(void)
+{
+    static uint64_t x = 88172645463325252; /* xorshift64: the same numbers every time */
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x;
+}
+
+static void fill(void *data, size_t size, int how)
+{
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)data)[i] = how < 0 ? (uint8_t)random_u64() : (uint8_t)how;
+}
+
+/* Whatever a change holds, its line is JSON and fits, with room to spare. how: the byte it is filled with. */
+static void check_any_content(enum change_kind kind, int how)
+{
+    static char long_word[10000];
+    struct change c;
+    size_t len;
+
+    fill(long_word, sizeof(long_word) - 1, how);
+    fill(&c, sizeof(c), how);
+    c.kind = kind;
+    c.late = true;
+    /* Not what bytes are: pointers, bool, and enums of a table that is not ours. */
+    switch (kind) {
+    case CHANGE_CONNECTION:
+        c.connection.local[0] = c.connection.local[1] = true;
+        c.connection.before_trace = c.connection.roles_assumed = true;
+        break;
+    case CHANGE_STATE:
+        c.state.kernel_state = c.state.rfc = long_word;
+        c.state.from = c.state.to = TCP_STATE_SYN_RECEIVED;
+        break;
+    case CHANGE_OBJECT:
+        c.object.kernel_state = long_word;
+        c.object.state = TCP_STATE_SYN_RECEIVED;
+        break;
+    case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
+    case CHANGE_CALL:
+        c.call.name = long_word;
+        c.call.has_end = true;
+        break;
+    case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;
+    case CHANGE_RESET: c.reset.sent = false; break;
+    case CHANGE_OUTCOME:
+        c.outcome.has_wire = true;
+        c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
+        break;
+    default: break;
+    }
+    len = strlen(format(&c)) + 1;
+    assert_in_range(len, 1, RECORD_LINE_MAX / 2);
+    cJSON_Delete(parse(format(&c)));
+}
+
+static void test_any_content(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++) {
+        for (int byte = 0; byte < 256; byte++)
+            check_any_content((enum change_kind)kind, byte);
+        for (int i = 0; i < 2000; i++)
+            check_any_content((enum change_kind)kind, -1);
+    }
+}
+
+/* The longest outcome: every number of 20 digits, every state with a time. */
+static void test_longest_outcome(void **state)
+{
+    struct change c = { .kind = CHANGE_OUTCOME,
+                        .n = UINT64_MAX,
+                        .ts_ns = UINT64_MAX,
+                        .conn = UINT32_MAX,
+                        .because = UINT64_MAX,
+                        .late = true };
+
+    (void)state;
+    memset(&c.outcome, 0xff, sizeof(c.outcome));
+    c.outcome.verdict = VERDICT_STILL_OPEN;
+    c.outcome.has_wire = true;
+    c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
+    c.outcome.closed_by = c.outcome.reset_by = END_CLIENT;
+    assert_in_range(strlen(format(&c)), 1000, RECORD_LINE_MAX / 2);
+    cJSON_Delete(parse(format(&c)));
+}
+
+static void test_verdicts(void **state)
+{
+    struct change c = { .kind = CHANGE_OUTCOME };
+    char text[256], small[10];
+    int len;
+
+    (void)state;
+    for (unsigned v = 0; v < VERDICT_N; v++) {
+        for (unsigned closed_by = 0; closed_by <= END_UNKNOWN; closed_by++) {
+            c.outcome.verdict = (enum verdict)v;
+            c.outcome.closed_by = (enum end)closed_by;
+            len = verdict_format(&c, text, sizeof(text));
+            assert_in_range(len, 10, 150);
+            assert_int_equal(len, strlen(text));
+            assert_int_equal(text[len - 1], '.');
+            /* Only the length tells of what did not fit. */
+            assert_int_equal(verdict_format(&c, small, sizeof(small)), len);
+            assert_int_equal(strlen(small), sizeof(small) - 1);
+        }
+    }
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_CLOSED_NORMALLY, .closed_by = END_SERVER };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Closed normally: the server closed first.");
+    c.outcome.state_ns[END_SERVER][TCP_STATE_TIME_WAIT] = 1;
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Closed normally: the server closed first and has been through TIME-WAIT.");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_HALF_CLOSED,
+                                     .closed_by = END_CLIENT,
+                                     .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSE_WAIT } };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Half closed: the client sent its FIN, the server has not closed yet (CLOSE-WAIT).");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_RESET_BY_SERVER, .closed_by = END_CLIENT };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Reset: the server sent a RST after the client's FIN.");
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+
+    if (!f || !text)
+        fail_msg("%s cannot be read: tests run in the top directory", path);
+    assert_in_range(fread(text, 1, (1 << 20) - 1, f), 1, (1 << 20) - 2);
+    fclose(f);
+    return text;
+}
+
+static const char *word_of_kind(unsigned i)
+{
+    return change_kind_name((enum change_kind)i);
+}
+static const char *word_of_end(unsigned i)
+{
+    return end_name((enum end)i);
+}
+static const char *word_of_how(unsigned i)
+{
+    return how_name((enum how)i);
+}
+static const char *word_of_object(unsigned i)
+{
+    return object_name((enum object)i);
+}
+static const char *word_of_timer(unsigned i)
+{
+    return timer_name((enum timer_name)i);
+}
+static const char *word_of_queue(unsigned i)
+{
+    return queue_why_name((enum queue_why)i);
+}
+static const char *word_of_verdict(unsigned i)
+{
+    return verdict_name((enum verdict)i);
+}
+static const char *word_of_witness(unsigned i)
+{
+    return witness_name((enum witness)i);
+}
+static const char *word_of_state(unsigned i)
+{
+    return tcp_state_name((enum tcp_state)i);
+}
+
+/* The schema names each word that can be written, and no other. */
+static void test_schema_has_the_words(void **state)
+{
+    static const struct {
+        const char *path; /* within $defs */
+        const char *(*word)(unsigned);
+        unsigned count;
+    } lists[] = {
+        { "end/properties/counts/propertyNames", word_of_kind, CHANGE_KIND_N },
+        { "side", word_of_end, END_N },
+        { "state/properties/how", word_of_how, HOW_N },
+        { "kernel_object", word_of_object, OBJECT_N },
+        { "timer/properties/name", word_of_timer, TIMER_NAME_N },
+        { "queue/properties/why", word_of_queue, QUEUE_WHY_N },
+        { "segment/properties/notes/items", segment_note_name, NOTE_N },
+        { "outcome/properties/verdict", word_of_verdict, VERDICT_N },
+        { "witness", word_of_witness, WITNESS_N },
+        { "tcp_state", word_of_state, TCP_STATE_N },
+    };
+    char *text = read_file("docs/trace.schema.json");
+    cJSON *schema = parse(text);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char path[128], *save = NULL;
+        const cJSON *node = cJSON_GetObjectItemCaseSensitive(schema, "$defs"), *item;
+        unsigned found = 0;
+
+        strcpy(path, lists[i].path);
+        for (char *step = strtok_r(path, "/", &save); step; step = strtok_r(NULL, "/", &save))
+            node = cJSON_GetObjectItemCaseSensitive(node, step);
+        node = cJSON_GetObjectItemCaseSensitive(node, "enum");
+        assert_int_equal(cJSON_GetArraySize(node), lists[i].count);
+        for (unsigned word = 0; word < lists[i].count; word++)
+            cJSON_ArrayForEach(item, node) found += strcmp(cJSON_GetStringValue(item), lists[i].word(word)) == 0;
+        if (found != lists[i].count)
+            fail_msg("the words of %s differ from the program's", lists[i].path);
+    }
+    cJSON_Delete(schema);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_object),
+        cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_call),
+        cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_outcome),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_unterminated_text),
+        cmocka_unit_test(test_any_content),
+        cmocka_unit_test(test_longest_outcome),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_schema_has_the_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

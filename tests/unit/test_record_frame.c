@@ -1,0 +1,271 @@
+/* The first and the last line of a trace, through hostile strings and empty memory. */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include "tcplens/record.h"
+
+#define START 1800000000123456789ULL
+
+static cJSON *parse(const char *text)
+{
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithOpts(text, &end, true);
+
+    if (!root)
+        fail_msg("not JSON: %s", text);
+    assert_string_equal(end, "");
+    return root;
+}
+
+static char *header_line(const struct record_header *h)
+{
+    char *line = NULL;
+
+    assert_int_equal(record_format_header(h, &line), 0);
+    assert_in_range(strlen(line), 1, RECORD_LINE_MAX);
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+    for (const char *s = line; *s != '\n'; s++)
+        assert_in_range(*s, 0x20, 0x7e);
+    line[strlen(line) - 1] = '\0';
+    cJSON_Delete(parse(line));
+    return line;
+}
+
+static void test_header(void **state)
+{
+    char *command[] = { "tcplens-echo", "demo", NULL };
+    struct record_header h = { .start_ns = 1795230000123456789,
+                               .kernel = "Linux 6.18.44 x86_64",
+                               .sources = { [WITNESS_KERNEL] = true, [WITNESS_WIRE] = true },
+                               .missing = { [WITNESS_DIAG] = "no right" },
+                               .netns = "new",
+                               .interfaces = { "lo", "eth0" },
+                               .interface_count = 2,
+                               .ports = { 7007, 65535 },
+                               .port_count = 2,
+                               .command = command,
+                               .sysctl_count = 6,
+                               .sysctl = { { "net.core.somaxconn", "4096\n" },
+                                           { "net.ipv4.tcp_fin_timeout", "-1" },
+                                           { "a", "4096\t131072" },
+                                           { "b", "cubic" },
+                                           { "c", "007" },
+                                           { "d", "99999999999999999999" } } };
+    char *line = header_line(&h);
+
+    (void)state;
+    assert_string_equal(line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
+                              "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"2026-11-21T03:00:00.123456789Z\","
+                              "\"kernel\":\"Linux 6.18.44 x86_64\",\"sources\":[\"kernel\",\"wire\"],"
+                              "\"missing\":[{\"source\":\"diag\",\"why\":\"no right\"}],\"netns\":\"new\","
+                              "\"interfaces\":[\"lo\",\"eth0\"],\"filter\":{\"ports\":[7007,65535]},"
+                              "\"command\":[\"tcplens-echo\",\"demo\"],\"sysctl\":{\"net.core.somaxconn\":4096,"
+                              "\"net.ipv4.tcp_fin_timeout\":-1,\"a\":\"4096\\t131072\",\"b\":\"cubic\","
+                              "\"c\":\"007\",\"d\":\"99999999999999999999\"}}");
+    free(line);
+    h = (struct record_header){ .sources = { [WITNESS_WIRE] = true }, .input = "-" };
+    line = header_line(&h);
+    assert_string_equal(line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
+                              "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"1970-01-01T00:00:00.000000000Z\","
+                              "\"sources\":[\"wire\"],\"input\":\"-\"}");
+    free(line);
+    h = (struct record_header){ .start_ns = UINT64_MAX };
+    line = header_line(&h);
+    assert_non_null(strstr(line, "\"start\":\"2554-07-21T23:34:33.709551615Z\",\"sources\":[]}"));
+    free(line);
+}
+
+static const char *argument(const cJSON *root, int i)
+{
+    return cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "command"), i));
+}
+
+static void test_header_hostile(void **state)
+{
+    static char huge[20000];
+    char *command[101], *line;
+    struct record_header h = { .command = command };
+    cJSON *root;
+
+    (void)state;
+    command[0] = "</script>\xff\u2028\u202e\"\\\x1b\x7f\U0001f600";
+    command[1] = NULL;
+    line = header_line(&h);
+    assert_null(strchr(line, '<'));
+    root = parse(line);
+    assert_string_equal(argument(root, 0), "</script>\ufffd\u2028\u202e\"\\\x1b\x7f\U0001f600");
+    cJSON_Delete(root);
+    free(line);
+
+    /* A long argument is cut at the edge of a character, and says so. */
+    for (size_t i = 0; i + 3 < sizeof(huge); i += 3)
+        memcpy(huge + i, "中", 3);
+    command[0] = huge;
+    line = header_line(&h);
+    root = parse(line);
+    assert_int_equal(strlen(argument(root, 0)), 510 + 3);
+    assert_string_equal(argument(root, 0) + 507, "中…");
+    cJSON_Delete(root);
+    free(line);
+
+    /* The worst of everything still fits: texts are cut shorter. */
+    memset(huge, 1, sizeof(huge) - 1);
+    for (int i = 0; i < 100; i++)
+        command[i] = huge;
+    command[100] = NULL;
+    h.kernel = h.netns = h.input = huge;
+    for (int i = 0; i < WITNESS_N; i++)
+        h.missing[i] = huge;
+    h.interface_count = RECORD_INTERFACE_MAX;
+    for (int i = 0; i < RECORD_INTERFACE_MAX; i++)
+        h.interfaces[i] = huge;
+    h.port_count = RECORD_PORT_MAX;
+    memset(h.ports, 0xff, sizeof(h.ports));
+    h.sysctl_count = RECORD_SYSCTL_MAX;
+    for (int i = 0; i < RECORD_SYSCTL_MAX; i++) {
+        h.sysctl[i].name = "net.ipv4.a_sysctl_of_a_long_name";
+        memset(h.sysctl[i].value, 1, sizeof(h.sysctl[i].value));
+    }
+    line = header_line(&h);
+    root = parse(line);
+    assert_string_equal(argument(root, cJSON_GetArraySize(cJSON_GetObjectItem(root, "command")) - 1), "…");
+    cJSON_Delete(root);
+    free(line);
+
+    for (int i = 0; i < RECORD_SYSCTL_MAX; i++)
+        h.sysctl[i].name = huge;
+    line = (char *)0x1;
+    assert_int_equal(record_format_header(&h, &line), -EMSGSIZE);
+    assert_ptr_equal(line, (char *)0x1);
+}
+
+static void test_end(void **state)
+{
+    struct record_end e = { .n = 45,
+                            .ts_ns = START + 5112003311,
+                            .reason = END_REASON_COMMAND,
+                            .late = 2,
+                            .counts = { [CHANGE_CONNECTION] = 1, [CHANGE_STATE] = 20, [CHANGE_SEGMENT] = 11 },
+                            .lost = { [WITNESS_DIAG] = 3 } };
+    char *line;
+
+    (void)state;
+    assert_int_equal(record_format_end(&e, START, &line), 0);
+    assert_string_equal(line, "{\"record\":\"end\",\"n\":45,\"t\":5112003311,\"reason\":\"command\",\"status\":0,"
+                              "\"counts\":{\"connection\":1,\"state\":20,\"segment\":11},"
+                              "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2}\n");
+    cJSON_Delete(cJSON_Parse(line));
+    free(line);
+    e = (struct record_end){
+        .n = UINT64_MAX, .ts_ns = UINT64_MAX, .reason = END_REASON_INPUT, .status = -1, .late = 1ULL << 53
+    };
+    for (unsigned i = 0; i < CHANGE_KIND_N; i++)
+        e.counts[i] = 1000000000000000;
+    assert_int_equal(record_format_end(&e, START, &line), 0);
+    assert_non_null(strstr(line, "\"n\":18446744073709551615,\"t\":9007199254740991,\"reason\":\"input\",\"counts\""));
+    assert_non_null(strstr(line, "\"connection\":1000000000000000,"));
+    assert_non_null(strstr(line, "\"late\":9007199254740992}\n"));
+    cJSON_Delete(cJSON_Parse(line));
+    free(line);
+}
+
+static unsigned allocations_left, allocated;
+
+static void *failing_malloc(size_t size)
+{
+    void *p = allocations_left ? malloc(size) : NULL;
+
+    if (!p)
+        return NULL;
+    allocations_left--;
+    allocated++;
+    return p;
+}
+
+static void counting_free(void *p)
+{
+    if (p)
+        allocated--;
+    free(p);
+}
+
+/* Memory may run out at each allocation: an error is returned, nothing leaks, the output is left alone. */
+static void test_out_of_memory(void **state)
+{
+    char *command[] = { "a", NULL }, *line;
+    const struct record_header h = { .kernel = "k",
+                                     .sources = { true, true, true },
+                                     .missing = { "x", "y", "z" },
+                                     .netns = "n",
+                                     .input = "i",
+                                     .interfaces = { "lo" },
+                                     .interface_count = 1,
+                                     .ports = { 1 },
+                                     .port_count = 1,
+                                     .command = command,
+                                     .sysctl = { { "a", "1" }, { "b", "cubic" } },
+                                     .sysctl_count = 2 };
+    const struct record_end e = { .counts = { 1, 2, 3 } };
+    cJSON_Hooks hooks = { .malloc_fn = failing_malloc, .free_fn = counting_free };
+
+    (void)state;
+    cJSON_InitHooks(&hooks);
+    for (int which = 0; which < 2; which++) {
+        int r = -ENOMEM;
+        unsigned tries = 0;
+
+        for (; r < 0; tries++) {
+            line = (char *)0x1;
+            allocations_left = tries;
+            r = which ? record_format_end(&e, 0, &line) : record_format_header(&h, &line);
+            assert_int_equal(allocated, 0);
+            if (r == 0)
+                break;
+            assert_int_equal(r, -ENOMEM);
+            assert_ptr_equal(line, (char *)0x1);
+            assert_in_range(tries, 0, 1000);
+        }
+        assert_in_range(tries, 20, 1000);
+        free(line);
+    }
+    cJSON_InitHooks(NULL);
+}
+
+/* Every power of ten and its neighbour, as printf writes them: no "1e+15". */
+static void test_numbers(void **state)
+{
+    struct record_end e = { .status = -1 };
+    char expected[64], *line;
+
+    (void)state;
+    for (uint64_t power = 1, i = 0; i < 20; power *= 10, i++) {
+        for (uint64_t value = power - 1; value <= power; value++) {
+            e.lost[WITNESS_WIRE] = value;
+            assert_int_equal(record_format_end(&e, 0, &line), 0);
+            snprintf(expected, sizeof(expected), "\"wire\":%" PRIu64 "}", value);
+            assert_non_null(strstr(line, expected));
+            free(line);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_header),  cmocka_unit_test(test_header_hostile), cmocka_unit_test(test_end),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
