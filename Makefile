@@ -337,7 +337,8 @@ lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 	    $(foreach s,$(SOURCES),'clang-tidy --quiet $s -- -std=gnu17 -Iinclude -Ibpf -isystem $(O)/include \
 	        $(PACKAGE_CFLAGS) -D_GNU_SOURCE= -DTCPLENS_VERSION=\"$(VERSION)\"') \
 	    $(if $(shell command -v cppcheck),'cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
-	        --enable=warning$(comma)performance$(comma)portability --suppress=missingInclude -Iinclude -D_GNU_SOURCE src') \
+	        --enable=warning$(comma)performance$(comma)portability --suppress=missingInclude -Iinclude \
+	        -D_GNU_SOURCE src') \
 	    'cd web && npm run --silent check' \
 	    $(foreach m,$(MAN_PAGES),'! groff -man -Tutf8 -ww -z $m 2>&1 | grep .')
 

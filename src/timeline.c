@@ -52,20 +52,36 @@ static const enum style state_styles[TCP_STATE_N] = {
 /* A line, or a piece of one. */
 struct line {
     char *buf, *p, *end;
-    unsigned cells;
+    unsigned cells;  /* wide so far */
+    unsigned column; /* where the next text begins: blanks are written with what follows them, or not at all */
     bool colour, cut;
 };
 
 /* All or nothing: half an escape sequence or half a character would spoil what follows. */
 static void add_bytes(struct line *l, const char *s, size_t len, unsigned cells)
 {
-    if (len > (size_t)(l->end - l->p)) {
+    const size_t blanks = cells && l->column > l->cells ? l->column - l->cells : 0;
+
+    if (blanks + len > (size_t)(l->end - l->p)) {
         l->cut = true;
         return;
     }
-    memcpy(l->p, s, len);
-    l->p += len;
-    l->cells += cells;
+    memset(l->p, ' ', blanks);
+    memcpy(l->p + blanks, s, len);
+    l->p += blanks + len;
+    l->cells += (unsigned)blanks + cells;
+}
+
+/* The column where the next text begins. */
+static unsigned here(const struct line *l)
+{
+    return l->column > l->cells ? l->column : l->cells;
+}
+
+/* What follows begins at a column, or some blanks after what is there already. */
+static void go_to(struct line *l, unsigned column, unsigned blanks)
+{
+    l->column = l->cells + blanks > column ? l->cells + blanks : column;
 }
 
 /* Our own text, UTF-8. */
@@ -105,12 +121,6 @@ static void add_untrusted(struct line *l, const char *text, size_t max)
     }
 }
 
-static void pad(struct line *l, unsigned cells)
-{
-    while (l->cells < cells && l->p < l->end)
-        add_bytes(l, " ", 1, 1);
-}
-
 /* faint: what the wire tells, beside what the kernel does. */
 static void set_style(struct line *l, enum style style, bool faint)
 {
@@ -140,7 +150,7 @@ static void add_styled(struct line *l, enum style style, const char *text)
 
 static struct line piece(const struct line *l, char *buf, size_t size)
 {
-    return (struct line){ .buf = buf, .p = buf, .end = buf + size - LINE_RESERVE, .colour = l->colour };
+    return (struct line){ .buf = buf, .p = buf, .end = buf + size, .colour = l->colour };
 }
 
 static void join(struct line *l, const struct line *part)
@@ -152,14 +162,13 @@ static void join(struct line *l, const struct line *part)
 /* Puts a text into the lane, on the side of the end it belongs to; its style ends with it. */
 static void add_lane(struct line *l, enum end side, const struct line *text)
 {
-    const unsigned left = l->cells;
+    const unsigned left = here(l);
 
     if (side == END_SERVER && text->cells < LANE_CELLS)
-        pad(l, left + LANE_CELLS - text->cells);
+        go_to(l, left + LANE_CELLS - text->cells, 0);
     join(l, text);
     reset_style(l);
-    pad(l, left + LANE_CELLS);
-    add(l, "  ");
+    go_to(l, left + LANE_CELLS + 2, 2);
 }
 
 /* width: of the seconds, at least. */
@@ -197,13 +206,13 @@ static void end_side(struct line *l, const struct change *c, struct line *lane)
 static void format_connection(struct line *l, const struct change *c)
 {
     char client[ENDPOINT_TEXT_MAX], server[ENDPOINT_TEXT_MAX];
-    const unsigned left = l->cells;
+    const unsigned left = here(l);
 
     endpoint_format(&c->connection.client, client);
     endpoint_format(&c->connection.server, server);
     set_style(l, BOLD, false);
     addf(l, "client %s ═", client);
-    while (l->cells + strlen(server) + sizeof(" server") < left + LANE_CELLS)
+    while (here(l) + strlen(server) + sizeof(" server") < left + LANE_CELLS)
         add(l, "═");
     addf(l, " %s server", server);
     reset_style(l);
@@ -231,7 +240,7 @@ static void add_holder(struct line *l, const struct change *c)
     static const enum how nature[WITNESS_N] = {
         [WITNESS_KERNEL] = HOW_OBSERVED, [WITNESS_DIAG] = HOW_SAMPLED, [WITNESS_WIRE] = HOW_INFERRED
     };
-    const unsigned left = l->cells;
+    const unsigned left = here(l);
     const bool natural = (unsigned)c->state.source < WITNESS_N && c->state.how == nature[c->state.source];
 
     if (!natural)
@@ -243,8 +252,8 @@ static void add_holder(struct line *l, const struct change *c)
     else if (c->state.owner.pid)
         add_task(l, &c->state.owner);
     if (c->state.rfc) {
-        pad(l, left + OWNER_CELLS);
-        addf(l, " %.*s", WORD_MAX, c->state.rfc);
+        go_to(l, left + OWNER_CELLS + 1, 1);
+        addf(l, "%.*s", WORD_MAX, c->state.rfc);
     }
 }
 
@@ -482,6 +491,8 @@ static void format_reset(struct line *l, const struct change *c)
     begin_side(&lane, c);
     add(&lane, c->reset.sent ? "sends RST" : "receives RST");
     end_side(l, c, &lane);
+    if (!c->reset.reason[0])
+        return;
     set_style(l, ALARM, false);
     add_untrusted(l, c->reset.reason, sizeof(c->reset.reason));
     reset_style(l);
@@ -521,21 +532,13 @@ static void format_outcome(struct line *l, const struct change *c)
 /* "#7" a connection, "L2" a listener. */
 static void add_subject(struct line *l, const struct change *c)
 {
-    const unsigned left = l->cells;
+    const unsigned left = here(l);
 
     if (c->conn)
         addf(l, "#%u", c->conn);
     else if (c->listener)
         addf(l, "L%u", c->listener);
-    pad(l, left + CONN_CELLS);
-    add(l, " ");
-}
-
-/* Padding before a detail that stayed empty. */
-static void strip(struct line *l)
-{
-    while (l->p > l->buf && l->p[-1] == ' ')
-        l->p--;
+    go_to(l, left + CONN_CELLS + 1, 1);
 }
 
 size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, char buf[static TIMELINE_LINE_MAX])
@@ -547,7 +550,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     set_style(&l, DIM, false);
     add_time(&l, record_t(c->ts_ns, start_ns), 5);
     reset_style(&l);
-    add(&l, "  ");
+    go_to(&l, 0, 2);
     add_subject(&l, c);
     switch (c->kind) {
     case CHANGE_CONNECTION: format_connection(&l, c); break;
@@ -563,9 +566,10 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_OUTCOME: format_outcome(&l, c); break;
     case CHANGE_KIND_N: return 0;
     }
-    strip(&l);
-    if (c->late)
+    if (c->late) {
+        l.column = 0;
         add(&l, "  (late)");
+    }
     l.end = buf + TIMELINE_LINE_MAX;
     if (l.cut)
         reset_style(&l);

@@ -11,15 +11,25 @@ library() { pkg-config --exists "$1" 2>/dev/null; }
 node_18() { has node && [ "$(node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)" = true ]; }
 python_module() { python3 -c "import $1" 2>/dev/null; }
 has_browser() { has chromium || has chromium-browser || has google-chrome; }
-bpftool_runs() { for tool in /usr/lib/linux-tools/*/bpftool bpftool; do "$tool" version >/dev/null 2>&1 && return; done; return 1; }
-c_library() { echo 'int main(void) { return 0; }' | gcc -x c -o /dev/null - >/dev/null 2>&1; }
-fuzzer() {
-    echo '#include <stdint.h>
-    int LLVMFuzzerTestOneInput(const uint8_t *p, unsigned long n) { return p && n > 9; }' |
-        clang -fsanitize=fuzzer,address,undefined -x c -o "${TMPDIR:-/tmp}/tcplens-fuzzer.$$" - >/dev/null 2>&1
+bpftool_runs() {
+    for tool in /usr/lib/linux-tools/*/bpftool bpftool; do
+        "$tool" version >/dev/null 2>&1 && return
+    done
+    return 1
+}
+
+# links COMPILER OPTION... < SOURCE
+links() {
+    program=$(mktemp) || exit 1
+    "$@" -x c -o "$program" - >/dev/null 2>&1
     status=$?
-    rm -f "${TMPDIR:-/tmp}/tcplens-fuzzer.$$"
+    rm -f "$program"
     return $status
+}
+c_library() { echo 'int main(void) { return 0; }' | links gcc; }
+fuzzer() {
+    echo 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return p && n > 9; }' |
+        links clang -fsanitize=fuzzer,address,undefined
 }
 
 # group, Debian's packages (with + between), how to look for it, what it is.

@@ -10,6 +10,7 @@ import copy
 import gzip
 import json
 import sys
+import zlib
 from pathlib import Path
 
 import jsonschema
@@ -237,7 +238,7 @@ def validate(schema, path):
                     break
                 print(f"{path}:{number}: {message}")
                 shown += 1
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         print(f"{path}: {error}")
         shown += 1
     return shown == 0

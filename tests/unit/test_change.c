@@ -1,0 +1,152 @@
+/* The words of the trace, and the verdict as a sentence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include "tcplens/model/change.h"
+
+static void test_verdicts(void **state)
+{
+    struct change c = { .kind = CHANGE_OUTCOME };
+    char text[256], small[10];
+    int len;
+
+    (void)state;
+    for (unsigned v = 0; v < VERDICT_N; v++) {
+        for (unsigned closed_by = 0; closed_by <= END_UNKNOWN; closed_by++) {
+            c.outcome.verdict = (enum verdict)v;
+            c.outcome.closed_by = (enum end)closed_by;
+            len = verdict_format(&c, text, sizeof(text));
+            assert_in_range(len, 10, 150);
+            assert_int_equal(len, strlen(text));
+            assert_int_equal(text[len - 1], '.');
+            /* Only the length tells of what did not fit. */
+            assert_int_equal(verdict_format(&c, small, sizeof(small)), len);
+            assert_int_equal(strlen(small), sizeof(small) - 1);
+        }
+    }
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_CLOSED_NORMALLY, .closed_by = END_SERVER };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Closed normally: the server closed first.");
+    c.outcome.state_ns[END_SERVER][TCP_STATE_TIME_WAIT] = 1;
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Closed normally: the server closed first and has been through TIME-WAIT.");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_HALF_CLOSED,
+                                     .closed_by = END_CLIENT,
+                                     .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSE_WAIT } };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Half closed: the client sent its FIN, the server has not closed yet (CLOSE-WAIT).");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_RESET_BY_SERVER, .closed_by = END_CLIENT };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Reset: the server sent a RST after the client's FIN.");
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+
+    if (!f || !text)
+        fail_msg("%s cannot be read: tests run in the top directory", path);
+    assert_in_range(fread(text, 1, (1 << 20) - 1, f), 1, (1 << 20) - 2);
+    fclose(f);
+    return text;
+}
+
+static const char *word_of_kind(unsigned i)
+{
+    return change_kind_name((enum change_kind)i);
+}
+static const char *word_of_end(unsigned i)
+{
+    return end_name((enum end)i);
+}
+static const char *word_of_how(unsigned i)
+{
+    return how_name((enum how)i);
+}
+static const char *word_of_object(unsigned i)
+{
+    return object_name((enum object)i);
+}
+static const char *word_of_timer(unsigned i)
+{
+    return timer_name((enum timer_name)i);
+}
+static const char *word_of_queue(unsigned i)
+{
+    return queue_why_name((enum queue_why)i);
+}
+static const char *word_of_verdict(unsigned i)
+{
+    return verdict_name((enum verdict)i);
+}
+static const char *word_of_witness(unsigned i)
+{
+    return witness_name((enum witness)i);
+}
+static const char *word_of_state(unsigned i)
+{
+    return tcp_state_name((enum tcp_state)i);
+}
+
+/* The schema names each word that can be written, and no other. */
+static void test_schema_has_the_words(void **state)
+{
+    static const struct {
+        const char *path; /* within $defs */
+        const char *(*word)(unsigned);
+        unsigned count;
+    } lists[] = {
+        { "end/properties/counts/propertyNames", word_of_kind, CHANGE_KIND_N },
+        { "side", word_of_end, END_N },
+        { "state/properties/how", word_of_how, HOW_N },
+        { "kernel_object", word_of_object, OBJECT_N },
+        { "timer/properties/name", word_of_timer, TIMER_NAME_N },
+        { "queue/properties/why", word_of_queue, QUEUE_WHY_N },
+        { "segment/properties/notes/items", segment_note_name, NOTE_N },
+        { "outcome/properties/verdict", word_of_verdict, VERDICT_N },
+        { "witness", word_of_witness, WITNESS_N },
+        { "tcp_state", word_of_state, TCP_STATE_N },
+    };
+    char *text = read_file("docs/trace.schema.json");
+    cJSON *schema = cJSON_Parse(text);
+
+    (void)state;
+    assert_non_null(schema);
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char path[128], *save = NULL;
+        const cJSON *node = cJSON_GetObjectItemCaseSensitive(schema, "$defs"), *item;
+        unsigned found = 0;
+
+        strcpy(path, lists[i].path);
+        for (char *step = strtok_r(path, "/", &save); step; step = strtok_r(NULL, "/", &save))
+            node = cJSON_GetObjectItemCaseSensitive(node, step);
+        node = cJSON_GetObjectItemCaseSensitive(node, "enum");
+        assert_int_equal(cJSON_GetArraySize(node), lists[i].count);
+        for (unsigned word = 0; word < lists[i].count; word++)
+            cJSON_ArrayForEach(item, node) found += strcmp(cJSON_GetStringValue(item), lists[i].word(word)) == 0;
+        if (found != lists[i].count)
+            fail_msg("the words of %s differ from the program's", lists[i].path);
+    }
+    cJSON_Delete(schema);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_schema_has_the_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
