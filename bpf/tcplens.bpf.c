@@ -29,6 +29,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
 const volatile __u32 port_count = 0; /* 0: all */
 const volatile __u16 ports[TCPLENS_PORTS_MAX];
+/* What this kernel has; user space looks it up in BTF. */
+const volatile bool has_data_ready = true;
 
 __u64 lost[TCPLENS_HOOK_N];
 
@@ -52,6 +54,15 @@ struct {
     __type(key, struct flow);
     __type(value, __u64); /* address of the inet_timewait_sock */
 } fin_wait_2 SEC(".maps");
+
+/* Without sk_data_ready (before Linux 6.3): listeners of requests that have just been completed, by connection. The
+ * child's step to ESTABLISHED, which follows at once, then stands for its joining the accept queue. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, struct flow);
+    __type(value, __u64); /* address of the listening sock */
+} completed SEC(".maps");
 
 extern const void reqsk_timer_handler __ksym __weak;
 extern const void tw_timer_handler __ksym __weak;
@@ -168,6 +179,39 @@ static __always_inline bool is_tcp(const struct sock *sk)
     return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline void flow_of(const struct tcplens_event *e, struct flow *flow)
+{
+    __builtin_memcpy(flow->laddr, e->laddr, 16);
+    __builtin_memcpy(flow->raddr, e->raddr, 16);
+    flow->lport = e->lport;
+    flow->rport = e->rport;
+    flow->netns = e->netns;
+}
+
+static __always_inline void queued_at_established(const struct tcplens_event *state)
+{
+    struct tcplens_event *e;
+    struct flow flow = {};
+    __u64 *listener;
+
+    flow_of(state, &flow);
+    listener = bpf_map_lookup_elem(&completed, &flow);
+    if (!listener)
+        return;
+    e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+    if (e) {
+        __builtin_memcpy(e, state, sizeof(*e));
+        e->ts_ns++; /* after the state change it stands beside */
+        e->kind = TCPLENS_ACCEPT_QUEUED;
+        e->in_task = 0;
+        read_queues(e, (struct sock *)*listener, 0);
+        event_submit(e);
+    } else {
+        __sync_fetch_and_add(&lost[TCPLENS_HOOK_DATA_READY], 1);
+    }
+    bpf_map_delete_elem(&completed, &flow);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, const struct sock *sk, int from, int to)
 {
@@ -198,6 +242,8 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         set_task(e);
     if (to == TCP_LISTEN || from == TCP_LISTEN)
         read_queues(e, sk, 0);
+    if (!has_data_ready && from == TCP_SYN_RECV && to == TCP_ESTABLISHED)
+        queued_at_established(e);
     event_submit(e);
     return 0;
 }
@@ -213,17 +259,15 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
         return 0;
     read_queues(e, listener,
                 kind == TCPLENS_REQUEST_START ? 1 : kind == TCPLENS_REQUEST_END ? -1 : 0);
+    if (!has_data_ready && kind == TCPLENS_REQUEST_END) {
+        __u64 address = (__u64)listener;
+        struct flow flow = {};
+
+        flow_of(e, &flow);
+        bpf_map_update_elem(&completed, &flow, &address, BPF_ANY);
+    }
     event_submit(e);
     return 0;
-}
-
-static __always_inline void flow_of(const struct tcplens_event *e, struct flow *flow)
-{
-    __builtin_memcpy(flow->laddr, e->laddr, 16);
-    __builtin_memcpy(flow->raddr, e->raddr, 16);
-    flow->lport = e->lport;
-    flow->rport = e->rport;
-    flow->netns = e->netns;
 }
 
 static __always_inline int timewait_event(enum tcplens_hook hook, enum tcplens_kind kind, struct timer_list *timer)

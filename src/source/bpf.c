@@ -10,6 +10,7 @@
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -333,6 +334,14 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *format, 
     return 0;
 }
 
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+    char type[64];
+
+    snprintf(type, sizeof(type), "btf_trace_%s", name);
+    return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) >= 0;
+}
+
 /* tcp_send_reset got a third argument, the reason, in Linux 6.10. */
 static bool reset_has_reason(const struct btf *btf)
 {
@@ -369,7 +378,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
                     struct source_bpf **ret_source)
 {
     struct source_bpf *s = calloc(1, sizeof(*s));
-    struct bpf_program *reset;
+    struct bpf_program *program;
     int r;
 
     if (!s)
@@ -398,8 +407,11 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         if (r < 0)
             goto fail;
     }
-    reset = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
-    bpf_program__set_autoload(reset, true);
+    /* what this kernel does not have is left out, by looking, not by its version */
+    s->skeleton->rodata->has_data_ready = has_tracepoint(s->btf, "sk_data_ready");
+    bpf_program__set_autoload(s->skeleton->progs.data_ready, s->skeleton->rodata->has_data_ready);
+    program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
+    bpf_program__set_autoload(program, true);
     r = tcplens__load(s->skeleton);
     if (r < 0)
         goto fail;
