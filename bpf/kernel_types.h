@@ -123,8 +123,13 @@ struct net_device {
     possible_net_t nd_net;
 };
 
+struct dst_entry {
+    struct net_device *dev;
+};
+
 struct sk_buff {
     struct net_device *dev;
+    unsigned long _skb_refdst; /* address of a dst_entry, flags in the lowest bits */
     unsigned char *head;
     __u16 transport_header;
     __u16 network_header;

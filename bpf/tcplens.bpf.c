@@ -6,6 +6,9 @@
  * its timer: so their life is read from the timer tracepoints, by the timer's function. No function hook is used:
  * kernels that are locked down refuse those, and they break when a function is inlined or renamed.
  *
+ * What a listener refuses leaves no object at all, and is seen by the packet it is freed with: a SYN that was consumed
+ * although no request was made for it, or an ACK that was dropped, while the listener's drop counter moved.
+ *
  * Figures are stored as they are true after the event, although some hooks run before their effect: a request timer
  * starts before the SYN queue counts the request, and is cancelled before it is counted out.
  *
@@ -14,40 +17,13 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#include "kernel_types.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-
-#include "tcplens.h"
+#include "common.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Filters, set before load. */
-const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
-const volatile __u32 port_count = 0; /* 0: all */
-const volatile __u16 ports[TCPLENS_PORTS_MAX];
-/* What this kernel has; user space looks it up in BTF. */
-const volatile bool has_data_ready = true;
-
-__u64 lost[TCPLENS_HOOK_N];
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 16 << 20); /* resized before load */
-} events SEC(".maps");
 
 /* Minisocks in FIN-WAIT-2, by connection. Their step to TIME-WAIT re-arms the timer, and when the new deadline falls
  * into the same bucket of the timer wheel no tracepoint fires; but the FIN that caused it is then freed by the same
  * code path, which is seen. LRU: an entry that is left behind costs nothing. */
-struct flow {
-    __u8 laddr[16], raddr[16];
-    __u16 lport, rport;
-    __u32 netns;
-};
-
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 65536);
@@ -64,128 +40,101 @@ struct {
     __type(value, __u64); /* address of the listening sock */
 } completed SEC(".maps");
 
+/* Listeners, by the flow they would have with nobody. Of several on one address (SO_REUSEPORT) the last is kept: drops
+ * of the others are told when another event reads their figures. */
+struct listener {
+    __u64 address; /* of the listening sock */
+    __u32 drops;   /* its counter as last told */
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct flow);
+    __type(value, struct listener);
+} listeners SEC(".maps");
+
+/* What happened a moment ago on this CPU, for hooks that belong together: TCP runs them without being interrupted by
+ * another of their kind. */
+struct moment {
+    struct flow request;        /* a request sock was made for it */
+    __u64 timer;                /* of the request whose timer is running its function */
+    __u64 listener;             /* address of that request's listening sock */
+    __u32 rearmed;              /* the function armed that timer again */
+    struct tcplens_event retry; /* that request */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct moment);
+} moments SEC(".maps");
+
 extern const void reqsk_timer_handler __ksym __weak;
 extern const void tw_timer_handler __ksym __weak;
 extern const void tcp_write_timer __ksym __weak;
 
-static __always_inline bool port_wanted(__u16 lport, __u16 rport)
+static __always_inline struct moment *moment_now(void)
 {
-    if (!port_count)
-        return true;
-    for (__u32 i = 0; i < TCPLENS_PORTS_MAX; i++) {
-        if (i >= port_count)
-            break;
-        if (ports[i] == lport || ports[i] == rport)
-            return true;
-    }
-    return false;
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&moments, &zero);
 }
 
-static __always_inline void map_ipv4(__u8 out[16], __u32 addr)
+static __always_inline bool flow_equal(const struct flow *a, const struct flow *b)
 {
-    __u32 *words = (__u32 *)out;
+    const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
-    words[0] = 0;
-    words[1] = 0;
-    words[2] = bpf_htonl(0xffff);
-    words[3] = addr;
+    for (int i = 0; i < (int)(sizeof(*a) / sizeof(*x)); i++)
+        if (x[i] != y[i])
+            return false;
+    return true;
 }
+_Static_assert(sizeof(struct flow) % sizeof(__u64) == 0, "flow_equal compares whole words");
 
-/* Both addresses of any of the three objects: they share struct sock_common. */
-static __always_inline void read_addrs(const struct sock_common *sc, __u8 laddr[16], __u8 raddr[16])
+static __always_inline void listener_changed(const struct sock *sk, int to)
 {
-    if (BPF_CORE_READ(sc, skc_family) == AF_INET) {
-        map_ipv4(laddr, BPF_CORE_READ(sc, skc_rcv_saddr));
-        map_ipv4(raddr, BPF_CORE_READ(sc, skc_daddr));
-    } else {
-        BPF_CORE_READ_INTO((struct in6_addr *)laddr, sc, skc_v6_rcv_saddr);
-        BPF_CORE_READ_INTO((struct in6_addr *)raddr, sc, skc_v6_daddr);
-    }
-}
-
-/* Reserves an event about one of the three objects, or counts its loss. NULL: filtered out, or no room. */
-static __always_inline struct tcplens_event *event_new(enum tcplens_hook hook, enum tcplens_kind kind,
-                                                       const struct sock_common *sc, __u16 lport)
-{
-    __u16 rport = bpf_ntohs(BPF_CORE_READ(sc, skc_dport));
-    const struct net *net = BPF_CORE_READ(sc, skc_net.net);
-    struct tcplens_event *e;
-
-    /* By cookie: the inode number of a namespace that is still being torn down may be another one's already. */
-    if (only_netns && BPF_CORE_READ(net, net_cookie) != only_netns)
-        return NULL;
-    if (!port_wanted(lport, rport))
-        return NULL;
-    e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-    if (!e) {
-        __sync_fetch_and_add(&lost[hook], 1);
-        return NULL;
-    }
-    e->ts_ns = bpf_ktime_get_ns();
-    e->kind = kind;
-    e->netns = BPF_CORE_READ(net, ns.inum);
-    e->lport = lport;
-    e->rport = rport;
-    e->cookie = BPF_CORE_READ(sc, skc_cookie.counter);
-    e->from = 0;
-    e->to = 0;
-    e->in_task = 0;
-    read_addrs(sc, e->laddr, e->raddr);
-    return e;
-}
-
-static __always_inline void set_task(struct tcplens_event *e)
-{
-    __u64 id = bpf_get_current_pid_tgid();
-
-    e->in_task = 1;
-    e->pid = id >> 32;
-    e->tid = (__u32)id;
-    bpf_get_current_comm(e->comm, sizeof(e->comm));
-}
-
-static __always_inline void event_submit(struct tcplens_event *e)
-{
-    bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-}
-
-/* skc_num is 0 once the socket left the port table; inet_sport still knows. */
-static __always_inline __u16 local_port(const struct sock *sk)
-{
-    __u16 num = BPF_CORE_READ(sk, __sk_common.skc_num);
-
-    return num ? num : bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
-}
-
-/* The listener's own figures; syn_delta corrects what the running hook has not done yet. */
-static __always_inline void read_queues(struct tcplens_event *e, const struct sock *listener, int syn_delta)
-{
-    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)listener;
+    struct flow key = {};
     __u8 unused[16];
 
-    e->queue.listener = BPF_CORE_READ(listener, __sk_common.skc_cookie.counter);
-    e->queue.port = BPF_CORE_READ(listener, __sk_common.skc_num);
-    read_addrs(&listener->__sk_common, e->queue.addr, unused);
-    e->queue.syn = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) + syn_delta;
-    e->queue.accept = BPF_CORE_READ(listener, sk_ack_backlog);
-    e->queue.backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
-    e->queue.drops = BPF_CORE_READ(listener, sk_drops.counter);
-    e->queue.fd = -1;
-    e->queue.ret = -1;
+    key.lport = local_port(sk);
+    key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+    read_addrs(&sk->__sk_common, key.laddr, unused);
+    if (to == TCP_LISTEN) {
+        struct listener l = { .address = (__u64)sk, .drops = BPF_CORE_READ(sk, sk_drops.counter) };
+
+        bpf_map_update_elem(&listeners, &key, &l, BPF_ANY);
+    } else {
+        struct listener *l = bpf_map_lookup_elem(&listeners, &key);
+
+        if (l && l->address == (__u64)sk)
+            bpf_map_delete_elem(&listeners, &key);
+    }
 }
 
-static __always_inline bool is_tcp(const struct sock *sk)
+/* The listener a packet for this flow comes to: on its address, or on any. */
+static __always_inline struct listener *listener_of(const struct flow *flow)
 {
-    return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
-}
+    struct listener *l;
+    struct flow key = {};
 
-static __always_inline void flow_of(const struct tcplens_event *e, struct flow *flow)
-{
-    __builtin_memcpy(flow->laddr, e->laddr, 16);
-    __builtin_memcpy(flow->raddr, e->raddr, 16);
-    flow->lport = e->lport;
-    flow->rport = e->rport;
-    flow->netns = e->netns;
+    key.lport = flow->lport;
+    key.netns = flow->netns;
+    __builtin_memcpy(key.laddr, flow->laddr, 16);
+    l = bpf_map_lookup_elem(&listeners, &key);
+    if (l)
+        return l;
+    ((__u32 *)key.laddr)[3] = 0; /* of a mapped address: 0.0.0.0 */
+    if (((__u32 *)key.laddr)[2] == bpf_htonl(0xffff) && !((__u64 *)key.laddr)[0]) {
+        l = bpf_map_lookup_elem(&listeners, &key);
+        if (l)
+            return l;
+    }
+    ((__u64 *)key.laddr)[0] = 0;
+    ((__u64 *)key.laddr)[1] = 0;
+    return bpf_map_lookup_elem(&listeners, &key);
 }
 
 static __always_inline void queued_at_established(const struct tcplens_event *state)
@@ -198,16 +147,17 @@ static __always_inline void queued_at_established(const struct tcplens_event *st
     listener = bpf_map_lookup_elem(&completed, &flow);
     if (!listener)
         return;
-    e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+    e = event_alloc(TCPLENS_HOOK_DATA_READY, TCPLENS_ACCEPT_QUEUED);
     if (e) {
-        __builtin_memcpy(e, state, sizeof(*e));
-        e->ts_ns++; /* after the state change it stands beside */
-        e->kind = TCPLENS_ACCEPT_QUEUED;
-        e->in_task = 0;
+        e->ts_ns = state->ts_ns + 1; /* after the state change it stands beside */
+        e->cookie = state->cookie;
+        e->netns = state->netns;
+        e->lport = state->lport;
+        e->rport = state->rport;
+        __builtin_memcpy(e->laddr, state->laddr, 16);
+        __builtin_memcpy(e->raddr, state->raddr, 16);
         read_queues(e, (struct sock *)*listener, 0);
         event_submit(e);
-    } else {
-        __sync_fetch_and_add(&lost[TCPLENS_HOOK_DATA_READY], 1);
     }
     bpf_map_delete_elem(&completed, &flow);
 }
@@ -221,49 +171,54 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     if (!is_tcp(sk))
         return 0;
     lport = local_port(sk);
-    /* connect() sets SYN-SENT before it picks a port: pass it on, TCPLENS_PORT_KNOWN decides. The cookie is made
-     * on demand: ask for it while the object that children and minisock copy it from is still this one. */
+    /* The cookie is made on demand: ask for it while the object that children and minisock copy it from is still
+     * this one. */
     bpf_get_socket_cookie((void *)sk);
-    if (lport) {
-        e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, lport);
-    } else {
-        __u16 any_port = port_count ? ports[0] : 0;
-
-        e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, any_port);
-        if (e)
-            e->lport = 0;
-    }
+    /* connect() sets SYN-SENT before it picks a port: pass it on whatever the filter, TCPLENS_PORT_KNOWN decides. */
+    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, lport || !port_count ? lport : ports[0]);
     if (!e)
         return 0;
+    e->lport = lport;
     e->from = from;
     e->to = to;
     /* The task is told only where it is certain to be the cause: these happen inside its system call. */
     if (to == TCP_SYN_SENT || to == TCP_LISTEN)
         set_task(e);
-    if (to == TCP_LISTEN || from == TCP_LISTEN)
+    if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE)) {
+        listener_changed(sk, to);
         read_queues(e, sk, 0);
+    }
     if (!has_data_ready && from == TCP_SYN_RECV && to == TCP_ESTABLISHED)
         queued_at_established(e);
     event_submit(e);
     return 0;
 }
 
+static __always_inline struct request_sock *request_of(struct timer_list *timer)
+{
+    return (void *)timer - bpf_core_field_offset(struct request_sock, rsk_timer);
+}
+
 static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_kind kind, struct timer_list *timer)
 {
-    struct request_sock *req = (void *)timer - bpf_core_field_offset(struct request_sock, rsk_timer);
+    struct request_sock *req = request_of(timer);
     struct sock *listener = BPF_CORE_READ(req, __req_common.skc_listener);
     struct tcplens_event *e;
+    struct moment *moment;
+    struct flow flow = {};
 
     e = event_new(hook, kind, &req->__req_common, BPF_CORE_READ(req, __req_common.skc_num));
     if (!e)
         return 0;
-    read_queues(e, listener,
-                kind == TCPLENS_REQUEST_START ? 1 : kind == TCPLENS_REQUEST_END ? -1 : 0);
-    if (!has_data_ready && kind == TCPLENS_REQUEST_END) {
+    read_queues(e, listener, kind == TCPLENS_REQUEST_START ? 1 : -1);
+    flow_of(e, &flow);
+    if (kind == TCPLENS_REQUEST_START) {
+        moment = moment_now();
+        if (moment)
+            moment->request = flow;
+    } else if (!has_data_ready) {
         __u64 address = (__u64)listener;
-        struct flow flow = {};
 
-        flow_of(e, &flow);
         bpf_map_update_elem(&completed, &flow, &address, BPF_ANY);
     }
     event_submit(e);
@@ -300,12 +255,14 @@ int BPF_PROG(timer_start, struct timer_list *timer)
     const void *fn = timer->function;
 
     if (fn == &reqsk_timer_handler && fn) {
-        struct request_sock *req = (void *)timer - bpf_core_field_offset(struct request_sock, rsk_timer);
+        struct moment *moment;
 
-        /* started again after each SYN-ACK retry */
-        if (BPF_CORE_READ_BITFIELD_PROBED(req, num_timeout))
-            return 0;
-        return request_event(TCPLENS_HOOK_TIMER_START, TCPLENS_REQUEST_START, timer);
+        if (!BPF_CORE_READ_BITFIELD_PROBED(request_of(timer), num_timeout))
+            return request_event(TCPLENS_HOOK_TIMER_START, TCPLENS_REQUEST_START, timer);
+        moment = moment_now();
+        if (moment && moment->timer == (__u64)timer)
+            moment->rearmed = 1;
+        return 0;
     }
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_START, TCPLENS_TIMEWAIT_START, timer);
@@ -329,61 +286,125 @@ SEC("tp_btf/timer_cancel")
 int BPF_PROG(timer_cancel, struct timer_list *timer)
 {
     const void *fn = timer->function;
-    unsigned long now = bpf_jiffies64();
 
+    if ((fn != &reqsk_timer_handler && fn != &tw_timer_handler) || !fn)
+        return 0;
     /* Expiring also removes the timer from the wheel: that is no cancellation. */
-    if (fn == &reqsk_timer_handler && fn && (long)(now - timer->expires) < 0)
+    if ((long)(bpf_jiffies64() - timer->expires) >= 0)
+        return 0;
+    if (fn == &reqsk_timer_handler)
         return request_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_REQUEST_END, timer);
-    if (fn == &tw_timer_handler && fn && (long)(now - timer->expires) < 0)
-        return timewait_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_TIMEWAIT_KILLED, timer);
-    return 0;
+    return timewait_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_TIMEWAIT_KILLED, timer);
 }
 
+/* A request's timer sends the SYN-ACK again, or gives the request up and frees it: which, shows only afterwards. */
 SEC("tp_btf/timer_expire_entry")
 int BPF_PROG(timer_expire_entry, struct timer_list *timer)
 {
     const void *fn = timer->function;
+    struct request_sock *req;
+    struct moment *moment;
 
-    if (fn == &reqsk_timer_handler && fn)
-        return request_event(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_REQUEST_RETRY, timer);
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_TIMEWAIT_EXPIRED, timer);
+    if (fn != &reqsk_timer_handler || !fn)
+        return 0;
+    moment = moment_now();
+    if (!moment)
+        return 0;
+    req = request_of(timer);
+    moment->timer = 0;
+    moment->rearmed = 0;
+    moment->retry.lport = BPF_CORE_READ(req, __req_common.skc_num);
+    moment->retry.rport = bpf_ntohs(BPF_CORE_READ(req, __req_common.skc_dport));
+    if (!netns_wanted(BPF_CORE_READ(req, __req_common.skc_net.net)) ||
+        !port_wanted(moment->retry.lport, moment->retry.rport))
+        return 0;
+    moment->retry.netns = BPF_CORE_READ(req, __req_common.skc_net.net, ns.inum);
+    read_addrs(&req->__req_common, moment->retry.laddr, moment->retry.raddr);
+    moment->listener = (__u64)BPF_CORE_READ(req, __req_common.skc_listener);
+    moment->timer = (__u64)timer;
+    return 0;
+}
+
+SEC("tp_btf/timer_expire_exit")
+int BPF_PROG(timer_expire_exit, struct timer_list *timer)
+{
+    struct moment *moment = moment_now();
+    struct tcplens_event *e;
+    struct flow flow = {};
+
+    if (!moment || !moment->timer || moment->timer != (__u64)timer)
+        return 0;
+    moment->timer = 0;
+    flow_of(&moment->retry, &flow);
+    e = event_of_flow(TCPLENS_HOOK_TIMER_EXPIRE, moment->rearmed ? TCPLENS_REQUEST_RETRY : TCPLENS_REQUEST_EXPIRED,
+                      &flow);
+    if (!e)
+        return 0;
+    read_queues(e, (struct sock *)moment->listener, 0);
+    event_submit(e);
+    return 0;
+}
+
+/* A packet for a listener was freed without a request or a child coming of it. */
+static __always_inline void listener_refused(enum tcplens_hook hook, const struct flow *flow, __u8 flags)
+{
+    struct listener *l = listener_of(flow);
+    const struct sock *sk;
+    struct tcplens_event *e;
+    __u32 drops;
+
+    if (!l || !port_wanted(flow->lport, flow->rport))
+        return;
+    sk = (const struct sock *)l->address;
+    drops = BPF_CORE_READ(sk, sk_drops.counter);
+    /* A SYN that is not dropped but makes no request either was answered by a SYN cookie. */
+    if (drops == l->drops && !(flags & TCP_FLAG_SYN))
+        return;
+    e = event_of_flow(hook, drops == l->drops ? TCPLENS_COOKIE : TCPLENS_OVERFLOW, flow);
+    l->drops = drops;
+    if (!e)
+        return;
+    e->to = flags & TCP_FLAG_SYN ? TCP_LISTEN : TCP_SYN_RECV;
+    read_queues(e, sk, 0);
+    event_submit(e);
+}
+
+SEC("tp_btf/consume_skb")
+int BPF_PROG(consume_skb, struct sk_buff *skb)
+{
+    __u8 flags = skb_tcp_flags(skb);
+    struct moment *moment;
+    struct flow flow = {};
+
+    if ((flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_FIN)) != TCP_FLAG_SYN)
+        return 0;
+    moment = moment_now();
+    if (!moment)
+        return 0;
+    skb_flow(skb, &flow);
+    if (!flow_equal(&moment->request, &flow))
+        listener_refused(TCPLENS_HOOK_CONSUME_SKB, &flow, flags);
+    moment->request.lport = 0; /* it answers for one SYN only */
     return 0;
 }
 
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(kfree_skb, struct sk_buff *skb)
 {
-    unsigned char *head, *ip, *tcp;
+    __u8 flags = skb_tcp_flags(skb);
     struct inet_timewait_sock *tw;
     struct tcplens_event *e;
     struct flow flow = {};
-    __u16 ports_be[2];
     __u64 *address;
-    __u32 words[2];
-    __u8 version, flags = 0;
 
-    if (!skb->dev || !skb->transport_header || skb->transport_header == (__u16)~0)
+    if (!(flags & (TCP_FLAG_FIN | TCP_FLAG_ACK)) || (flags & (TCP_FLAG_SYN | TCP_FLAG_RST)))
         return 0;
-    if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
+    skb_flow(skb, &flow);
+    if (!(flags & TCP_FLAG_FIN)) {
+        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags);
         return 0;
-    head = skb->head;
-    ip = head + skb->network_header;
-    tcp = head + skb->transport_header;
-    if (bpf_probe_read_kernel(&flags, 1, tcp + 13) || !(flags & 1))
-        return 0; /* no FIN */
-    bpf_probe_read_kernel(&version, 1, ip);
-    bpf_probe_read_kernel(ports_be, sizeof(ports_be), tcp);
-    flow.rport = bpf_ntohs(ports_be[0]);
-    flow.lport = bpf_ntohs(ports_be[1]);
-    flow.netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
-    if (version >> 4 == 4) {
-        bpf_probe_read_kernel(words, sizeof(words), ip + 12);
-        map_ipv4(flow.raddr, words[0]);
-        map_ipv4(flow.laddr, words[1]);
-    } else {
-        bpf_probe_read_kernel(flow.raddr, 16, ip + 8);
-        bpf_probe_read_kernel(flow.laddr, 16, ip + 24);
     }
     address = bpf_map_lookup_elem(&fin_wait_2, &flow);
     if (!address)
@@ -487,29 +508,22 @@ int BPF_PROG(retransmit_skb, const struct sock *sk)
     return 0;
 }
 
-SEC("tp_btf/tcp_retransmit_synack")
-int BPF_PROG(retransmit_synack, const struct sock *sk, const struct request_sock *req)
+/* A RST in answer to a segment that belongs to no socket is told by that segment. */
+static __always_inline int reset_sent(const struct sock *sk, struct sk_buff *skb, int reason)
 {
     struct tcplens_event *e;
+    struct flow flow = {};
 
-    e = event_new(TCPLENS_HOOK_RETRANSMIT_SYNACK, TCPLENS_RETRANSMIT_SYNACK, &req->__req_common,
-                  BPF_CORE_READ(req, __req_common.skc_num));
-    if (!e)
-        return 0;
-    e->to = TCP_SYN_RECV;
-    e->retransmit.count = BPF_CORE_READ_BITFIELD_PROBED(req, num_timeout);
-    event_submit(e);
-    return 0;
-}
-
-/* A RST in answer to a segment that belongs to no socket has only the segment: sk is NULL or the listener. */
-static __always_inline int reset_sent(const struct sock *sk, int reason)
-{
-    struct tcplens_event *e;
-
-    if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
-        return 0;
-    e = event_new(TCPLENS_HOOK_SEND_RESET, TCPLENS_RESET_SENT, &sk->__sk_common, local_port(sk));
+    if (sk && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN) {
+        e = event_new(TCPLENS_HOOK_SEND_RESET, TCPLENS_RESET_SENT, &sk->__sk_common, local_port(sk));
+    } else {
+        if (!skb || !skb_tcp_flags(skb))
+            return 0;
+        skb_flow(skb, &flow);
+        if (!port_wanted(flow.lport, flow.rport))
+            return 0;
+        e = event_of_flow(TCPLENS_HOOK_SEND_RESET, TCPLENS_RESET_SENT, &flow);
+    }
     if (!e)
         return 0;
     e->reset.reason = reason;
@@ -519,15 +533,15 @@ static __always_inline int reset_sent(const struct sock *sk, int reason)
 
 /* Two programs for one tracepoint, because its arguments grew: user space loads the one that fits this kernel's BTF. */
 SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(send_reset, const struct sock *sk, const struct sk_buff *skb)
+int BPF_PROG(send_reset, const struct sock *sk, struct sk_buff *skb)
 {
-    return reset_sent(sk, -1);
+    return reset_sent(sk, skb, -1);
 }
 
 SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(send_reset_reason, const struct sock *sk, const struct sk_buff *skb, int reason)
+int BPF_PROG(send_reset_reason, const struct sock *sk, struct sk_buff *skb, int reason)
 {
-    return reset_sent(sk, reason);
+    return reset_sent(sk, skb, reason);
 }
 
 SEC("tp_btf/tcp_receive_reset")

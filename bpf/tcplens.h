@@ -11,6 +11,9 @@ enum tcplens_kind {
     TCPLENS_REQUEST_START,  /* timers of request socks */
     TCPLENS_REQUEST_RETRY,
     TCPLENS_REQUEST_END,
+    TCPLENS_REQUEST_EXPIRED,
+    TCPLENS_OVERFLOW,       /* a listener dropped a SYN (to = LISTEN) or an ACK (to = SYN_RECV) */
+    TCPLENS_COOKIE,         /* a listener answered a SYN with a cookie and keeps nothing */
     TCPLENS_ACCEPT_QUEUED,  /* sk_data_ready of a listener */
     TCPLENS_ACCEPT,         /* accept() returned a descriptor */
     TCPLENS_TIMEWAIT_START, /* timers of TIME-WAIT minisocks */
@@ -18,7 +21,6 @@ enum tcplens_kind {
     TCPLENS_TIMEWAIT_EXPIRED,
     TCPLENS_TIMEWAIT_KILLED,
     TCPLENS_RETRANSMIT,
-    TCPLENS_RETRANSMIT_SYNACK,
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
     TCPLENS_KIND_N
@@ -32,9 +34,9 @@ enum tcplens_hook {
     TCPLENS_HOOK_TIMER_EXPIRE,
     TCPLENS_HOOK_DATA_READY,
     TCPLENS_HOOK_SYS_EXIT,
+    TCPLENS_HOOK_CONSUME_SKB,
     TCPLENS_HOOK_KFREE_SKB,
     TCPLENS_HOOK_RETRANSMIT,
-    TCPLENS_HOOK_RETRANSMIT_SYNACK,
     TCPLENS_HOOK_SEND_RESET,
     TCPLENS_HOOK_RECEIVE_RESET,
     TCPLENS_HOOK_N

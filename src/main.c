@@ -1,4 +1,4 @@
-#include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,8 @@ static void help(void)
 
 int main(int argc, char *argv[])
 {
+    /* a reader that goes away is an error of write(), to be told or not */
+    signal(SIGPIPE, SIG_IGN);
     if (getenv("TCPLENS_DEBUG"))
         log_set_level(LOG_LEVEL_DEBUG);
     if (argc < 2)

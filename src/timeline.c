@@ -314,6 +314,7 @@ static void format_queue(struct line *l, const struct change *c)
         [QUEUE_EXPIRED] = "gave up waiting for the ACK",
         [QUEUE_DROPPED] = "removed before completion",
         [QUEUE_CLOSED] = "listener closed",
+        [QUEUE_COOKIE] = "answered with a SYN cookie",
         [QUEUE_SAMPLE] = "sampled",
     };
     const bool overflow = c->queue.why == QUEUE_OVERFLOW;

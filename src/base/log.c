@@ -1,6 +1,7 @@
 #include "tcplens/base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum log_level level_max = LOG_LEVEL_NOTE;
@@ -11,20 +12,11 @@ void log_set_level(enum log_level level)
 }
 
 /* A file name or a process name in a message could hold a newline or a terminal's control sequence. */
-static void print(enum log_level level, const char *format, va_list args)
+static void print_line(const char *text, size_t len)
 {
-    char text[1024];
-    size_t len;
-
-    if (level > level_max)
-        return;
-    vsnprintf(text, sizeof(text), format, args);
-    len = strlen(text);
-    while (len && text[len - 1] == '\n')
-        text[--len] = '\0';
     fputs("tcplens: ", stderr);
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
 
         if (c < 0x20 || c == 0x7f)
             fprintf(stderr, "\\x%02x", c);
@@ -32,6 +24,16 @@ static void print(enum log_level level, const char *format, va_list args)
             fputc(c, stderr);
     }
     fputc('\n', stderr);
+}
+
+static void print(enum log_level level, const char *format, va_list args)
+{
+    char text[1024];
+
+    if (level > level_max)
+        return;
+    vsnprintf(text, sizeof(text), format, args);
+    print_line(text, strlen(text));
 }
 
 void log_error(const char *format, ...)
@@ -52,7 +54,16 @@ void log_note(const char *format, ...)
     va_end(args);
 }
 
+/* A library's message can be a whole log: the verifier's. */
 void log_debugv(const char *format, va_list args)
 {
-    print(LOG_LEVEL_DEBUG, format, args);
+    char *text, *line, *end;
+
+    if (level_max < LOG_LEVEL_DEBUG || vasprintf(&text, format, args) < 0)
+        return;
+    for (line = text; *line; line = *end ? end + 1 : end) {
+        end = strchrnul(line, '\n');
+        print_line(line, (size_t)(end - line));
+    }
+    free(text);
 }

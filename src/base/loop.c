@@ -31,6 +31,7 @@ void loop_restore_signals(void)
 
     signal_set(&set);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_DFL);
 }
 
 static int watch(struct loop *loop, int fd)

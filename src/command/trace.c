@@ -42,7 +42,9 @@ struct trace {
     struct http *http;
     uint64_t ticks, ticks_max; /* ticks_max: of --duration, 0 without */
     pid_t child;
-    int release;      /* write end of the pipe the child waits at */
+    int release;       /* write end of the pipe the child waits at */
+    int exec_report;   /* read end of the pipe on which the child says why it could not run the command */
+    bool exec_failed;
     int child_status; /* as a shell would give it; -1: no command, or still running */
     unsigned settling; /* ticks since the command ended */
     enum end_reason reason;
@@ -74,18 +76,14 @@ static int help(void)
 /* The command, held back at a pipe until everything watches. */
 static int start_command(struct trace *t, bool output_taken)
 {
-    int gate[2], r;
+    int gate[2], report[2], r;
     char go;
 
-    if (pipe2(gate, O_CLOEXEC) < 0)
+    if (pipe2(gate, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
         return -errno;
     t->child = fork();
-    if (t->child < 0) {
-        r = -errno;
-        close(gate[0]);
-        close(gate[1]);
-        return r;
-    }
+    if (t->child < 0)
+        return -errno;
     if (t->child == 0) {
         loop_restore_signals();
         prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -97,20 +95,28 @@ static int start_command(struct trace *t, bool output_taken)
             dup2(STDERR_FILENO, STDOUT_FILENO);
         execvp(t->config.command[0], t->config.command);
         r = errno;
-        log_error("cannot run %s: %s", t->config.command[0], strerror(r));
+        if (write(report[1], &r, sizeof(r)) < 0)
+            _exit(125);
         _exit(r == ENOENT ? 127 : 126);
     }
     close(gate[0]);
+    close(report[1]);
     t->release = gate[1];
+    t->exec_report = report[0];
     return loop_watch_child(t->loop, t->child);
 }
 
+/* Lets the command go, and waits until it runs or cannot: the report closes itself when it does. */
 static void release_command(struct trace *t)
 {
+    int r;
+
     if (t->release < 0)
         return;
-    if (write(t->release, "", 1) < 0)
-        t->child_status = 125;
+    if (write(t->release, "", 1) == 1 && read(t->exec_report, &r, sizeof(r)) == sizeof(r)) {
+        log_error("cannot run %s: %s", t->config.command[0], strerror(r));
+        t->exec_failed = true;
+    }
     close(t->release);
     t->release = -1;
 }
@@ -305,14 +311,14 @@ static int watch(struct trace *t)
     if (lost)
         log_note("%llu events were lost; the trace says where (gap records)",
                  (unsigned long long)pipeline_lost(t->pipeline));
-    if (t->child_status > 0)
+    if (t->child_status > 0 && !t->exec_failed)
         log_note("%s ended with status %d", t->config.command[0], t->child_status);
-    if (t->http && !t->interrupted) {
+    if (t->http && !t->interrupted && !t->exec_failed) {
         log_note("the trace is complete; still serving %s until Ctrl-C", http_url(t->http));
         t->pipeline = pipeline_close(t->pipeline);
         r = loop_run(t->loop);
     }
-    return r < 0 || t->failed ? EXIT_FAILED : lost ? EXIT_LOST : EXIT_DONE;
+    return r < 0 || t->failed || t->exec_failed ? EXIT_FAILED : lost ? EXIT_LOST : EXIT_DONE;
 }
 
 static int run(struct trace *t)
@@ -344,6 +350,8 @@ static int run(struct trace *t)
         status = watch(t);
     if (t->release >= 0)
         close(t->release); /* never let go: it ends by itself */
+    if (t->exec_report >= 0)
+        close(t->exec_report);
     pipeline_close(t->pipeline);
     http_close(t->http);
     r = sink_file_close(t->config.timeline);
@@ -399,6 +407,7 @@ int command_trace(int argc, char *argv[])
     struct trace t = {
         .config = { .want = { [WITNESS_KERNEL] = true, [WITNESS_WIRE] = true } },
         .release = -1,
+        .exec_report = -1,
         .child_status = -1,
     };
     int c, status = EXIT_DONE;
@@ -420,6 +429,7 @@ int command_trace(int argc, char *argv[])
             if (t.config.interface_count == RECORD_INTERFACE_MAX)
                 return command_usage_error("trace", "more than %d interfaces", RECORD_INTERFACE_MAX);
             t.interfaces[t.config.interface_count++] = optarg;
+            t.config.need[WITNESS_WIRE] = true;
             break;
         case OPT_SOURCE:
             status = parse_sources(&t, optarg);
@@ -452,6 +462,8 @@ int command_trace(int argc, char *argv[])
         if (strcmp(argv[optind - 1], "--") != 0)
             return command_usage_error("trace", "'%s' is no option: a command stands after --", argv[optind]);
         t.config.command = argv + optind;
+    } else if (strcmp(argv[argc - 1], "--") == 0) {
+        return command_usage_error("trace", "which command? Nothing stands after --");
     }
     t.config.ports = t.ports;
     t.config.interfaces = t.interfaces;

@@ -54,6 +54,7 @@ TABLE(queue_why_names, QUEUE_WHY_N,
       [QUEUE_EXPIRED] = "expired",
       [QUEUE_DROPPED] = "dropped",
       [QUEUE_CLOSED] = "closed",
+      [QUEUE_COOKIE] = "cookie",
       [QUEUE_SAMPLE] = "sample");
 
 TABLE(verdict_names, VERDICT_N,

@@ -114,7 +114,10 @@ struct change change_begin(struct conn_table *t, const struct event *e, enum cha
     change.kind = kind;
     change.n = ++t->n;
     change.ts_ns = e->ts_ns;
-    change.late = e->late;
+    /* whatever merge said: a capture file can be out of order by itself */
+    change.late = e->ts_ns < t->told_ns;
+    if (!change.late)
+        t->told_ns = e->ts_ns;
     return change;
 }
 
@@ -236,7 +239,8 @@ void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
     for (unsigned i = 0; i < END_N; i++)
         conn_account(&c->end[i], c->last_ns);
-    conn_outcome(t, c, ts_ns);
+    /* a late event can be what ends it, but it is said now */
+    conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
     conn_forget(t, c);
 }
 
@@ -291,24 +295,29 @@ static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
                             c->end[END_SERVER].kernel.seen || c->end[END_SERVER].wire.segments);
     told = (waits(&c->end[END_CLIENT]) && c->end[END_CLIENT].kernel.seen) ||
            (waits(&c->end[END_SERVER]) && c->end[END_SERVER].kernel.seen);
-    c->ended_ns = ts_ns;
+    c->ended_ns = ts_ns < t->told_ns ? t->told_ns : ts_ns;
     if (!over || told)
         ended_set(c, NULL);
     else
         ended_set(c, waits(&c->end[END_CLIENT]) || waits(&c->end[END_SERVER]) ? &t->waiting : &t->closed);
 }
 
+/* Each at the time it was due, the earliest first: the trace is in order of time. */
 static void sweep(struct conn_table *t, uint64_t now)
 {
-    struct conn *c;
+    for (;;) {
+        struct conn *closed = t->closed.first, *waiting = t->waiting.first;
+        uint64_t closed_ns = closed ? closed->ended_ns + CLOSED_LINGER_NS : UINT64_MAX;
+        uint64_t waiting_ns = waiting ? waiting->ended_ns + TIME_WAIT_NS : UINT64_MAX;
 
-    while ((c = t->closed.first) && c->ended_ns + CLOSED_LINGER_NS < now)
-        conn_retire(t, c, now);
-    while ((c = t->waiting.first) && c->ended_ns + TIME_WAIT_NS < now) {
-        uint64_t end_ns = c->ended_ns + TIME_WAIT_NS;
-
-        conn_wire_expire(t, c, end_ns);
-        conn_retire(t, c, now);
+        if (closed_ns >= now && waiting_ns >= now)
+            return;
+        if (closed_ns <= waiting_ns) {
+            conn_retire(t, closed, closed_ns);
+        } else {
+            conn_wire_expire(t, waiting, waiting_ns);
+            conn_retire(t, waiting, waiting_ns);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ static uint64_t cause_of(const struct conn *c, enum end end, enum tcp_state from
     case TCP_STATE_TIME_WAIT:
         return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
     case TCP_STATE_CLOSED:
-        if (from == TCP_STATE_TIME_WAIT)
+        if (from == TCP_STATE_TIME_WAIT || (from == TCP_STATE_FIN_WAIT_2 && c->timer))
             return c->timer;
         if (c->reset_by == end)
             return c->end[end].last_rst;
@@ -68,8 +68,9 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
         c->established = true;
     if (to == TCP_STATE_CLOSING)
         c->closing = true;
-    if ((to == TCP_STATE_FIN_WAIT_1) && c->closed_by == END_UNKNOWN)
-        c->closed_by = end;
+    /* of a peer on another host only the effect of its FIN is seen */
+    if ((to == TCP_STATE_FIN_WAIT_1 || to == TCP_STATE_CLOSE_WAIT) && c->closed_by == END_UNKNOWN)
+        c->closed_by = to == TCP_STATE_FIN_WAIT_1 ? end : !end;
     change = change_begin(t, e, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
@@ -122,8 +123,9 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e)
 static void on_connect(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
+    struct conn_end *x;
 
-    if (c && (c->end[END_CLIENT].kernel.seen || conn_over(c))) {
+    if (c && (c->end[conn_end_of(c, &e->local)].kernel.seen || conn_over(c))) {
         conn_retire(t, c, e->ts_ns);
         c = NULL;
     }
@@ -131,8 +133,10 @@ static void on_connect(struct conn_table *t, const struct event *e)
         c = conn_new(t, e, true, false, false);
     if (!c)
         return;
-    c->end[conn_end_of(c, &e->local)].owner = e->sock.task;
-    c->end[conn_end_of(c, &e->local)].kernel.cookie = e->cookie;
+    x = &c->end[conn_end_of(c, &e->local)];
+    x->owner = e->sock.task;
+    x->kernel.cookie = e->cookie;
+    x->kernel.state = TCP_STATE_CLOSED; /* in a simultaneous open nobody listened */
     follow(t, e, c, conn_end_of(c, &e->local), TCP_STATE_SYN_SENT, OBJECT_SOCK);
 }
 
@@ -179,15 +183,30 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
     follow(t, e, c, end, to, OBJECT_SOCK);
 }
 
+static uint64_t timer_emit(struct conn_table *t, const struct event *e, struct conn *c, enum end end,
+                           enum timer_name name, enum timer_phase phase, uint64_t expires_ns, uint32_t count)
+{
+    struct change change = change_begin(t, e, CHANGE_TIMER);
+
+    change.conn = c->number;
+    change.end = end;
+    change.timer.name = name;
+    change.timer.phase = phase;
+    change.timer.expires_ns = expires_ns;
+    change.timer.count = count;
+    change.timer.source = e->source;
+    change_emit(t, &change);
+    return change.n;
+}
+
 static void on_request(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
     struct listener *l;
-    struct change change;
     enum end end;
 
     if (e->kind == EVENT_REQUEST_START) {
-        if (c && conn_over(c) && c->end[END_SERVER].kernel.seen) {
+        if (c && conn_over(c) && c->end[conn_end_of(c, &e->local)].kernel.seen) {
             conn_retire(t, c, e->ts_ns);
             c = NULL;
         }
@@ -197,7 +216,7 @@ static void on_request(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    l = listener_of_queue(t, e);
+    l = listener_of_queue(t, e, c);
     if (l)
         c->listener = l->number;
     switch (e->kind) {
@@ -206,13 +225,12 @@ static void on_request(struct conn_table *t, const struct event *e)
         listener_queue(t, e, c, QUEUE_SYN);
         break;
     case EVENT_REQUEST_RETRY:
-        change = change_begin(t, e, CHANGE_TIMER);
-        change.conn = c->number;
-        change.end = end;
-        change.timer.name = TIMER_SYN_ACK;
-        change.timer.phase = TIMER_FIRED;
-        change.timer.source = e->source;
-        change_emit(t, &change);
+        c->timer = timer_emit(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
+        break;
+    case EVENT_REQUEST_EXPIRED:
+        c->timer = timer_emit(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
+        follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
+        listener_queue(t, e, c, QUEUE_EXPIRED);
         break;
     default: /* EVENT_REQUEST_END: the child, where there is one, has just been made */
         if (c->end[end].kernel.object == OBJECT_REQUEST) {
@@ -226,7 +244,7 @@ static void on_request(struct conn_table *t, const struct event *e)
 
 static void on_accept(struct conn_table *t, const struct event *e)
 {
-    struct listener *l = listener_of_queue(t, e);
+    struct listener *l = listener_of_queue(t, e, NULL);
     struct conn *c = conn_of(t, e);
     struct change change;
 
@@ -244,22 +262,6 @@ static void on_accept(struct conn_table *t, const struct event *e)
     change.call.task = e->queue.call.task;
     change_emit(t, &change);
     listener_queue(t, e, c, QUEUE_ACCEPT);
-}
-
-static uint64_t timer_emit(struct conn_table *t, const struct event *e, struct conn *c, enum end end,
-                           enum timer_name name, enum timer_phase phase, uint64_t expires_ns, uint32_t count)
-{
-    struct change change = change_begin(t, e, CHANGE_TIMER);
-
-    change.conn = c->number;
-    change.end = end;
-    change.timer.name = name;
-    change.timer.phase = phase;
-    change.timer.expires_ns = expires_ns;
-    change.timer.count = count;
-    change.timer.source = e->source;
-    change_emit(t, &change);
-    return change.n;
 }
 
 /* A kernel counts deadlines in ticks: the same one read twice differs by less than this. */
@@ -340,7 +342,14 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_REQUEST_START:
     case EVENT_REQUEST_RETRY:
     case EVENT_REQUEST_END:
+    case EVENT_REQUEST_EXPIRED:
         on_request(t, e);
+        break;
+    case EVENT_OVERFLOW:
+        listener_queue(t, e, conn_find(t, e), QUEUE_OVERFLOW);
+        break;
+    case EVENT_COOKIE:
+        listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE);
         break;
     case EVENT_ACCEPT_QUEUED:
         listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED);

@@ -97,12 +97,14 @@ void listener_closed(struct conn_table *t, const struct event *e)
     free(l);
 }
 
-struct listener *listener_of_queue(struct conn_table *t, const struct event *e)
+struct listener *listener_of_queue(struct conn_table *t, const struct event *e, const struct conn *c)
 {
     const struct queue_depth *depth = &e->queue.depth;
     struct listener *l = listener_find(t, depth->listener);
     bool known = l;
 
+    if (!l && c && c->listener)
+        return NULL; /* it was closed meanwhile: its SYN queue empties later */
     if (!l) {
         l = listener_new(t, depth->listener);
         if (!l)
@@ -122,7 +124,7 @@ struct listener *listener_of_queue(struct conn_table *t, const struct event *e)
 void listener_queue(struct conn_table *t, const struct event *e, const struct conn *c, enum queue_why why)
 {
     const struct queue_depth *depth = &e->queue.depth;
-    struct listener *l = listener_of_queue(t, e);
+    struct listener *l = listener_of_queue(t, e, c);
     struct change change;
 
     if (!l)

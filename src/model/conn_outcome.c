@@ -50,6 +50,13 @@ static bool gone(enum tcp_state state)
     return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT;
 }
 
+/* Got past the exchange of FINs: then so did its peer, seen or not. */
+static bool saw_both_fins(const struct conn_end *x, enum tcp_state final)
+{
+    return final == TCP_STATE_TIME_WAIT || x->state_ns[TCP_STATE_TIME_WAIT] ||
+           (final == TCP_STATE_CLOSED && x->state_ns[TCP_STATE_LAST_ACK]);
+}
+
 static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N])
 {
     enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
@@ -64,9 +71,12 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
     if (c->closed_by != END_UNKNOWN) {
         if (c->closing)
             return VERDICT_CLOSED_BOTH;
+        if ((client == TCP_STATE_UNKNOWN && saw_both_fins(&c->end[END_SERVER], server)) ||
+            (server == TCP_STATE_UNKNOWN && saw_both_fins(&c->end[END_CLIENT], client)))
+            return VERDICT_CLOSED_NORMALLY;
         return gone(client) && gone(server) ? VERDICT_CLOSED_NORMALLY : VERDICT_HALF_CLOSED;
     }
-    if (server == TCP_STATE_SYN_RECEIVED)
+    if (server == TCP_STATE_SYN_RECEIVED || (!c->established && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
     if (!c->established)
         return client == TCP_STATE_SYN_SENT || client == TCP_STATE_CLOSED ? VERDICT_NO_ANSWER : VERDICT_UNKNOWN;
@@ -79,15 +89,16 @@ void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns)
     struct change change = change_begin(t, &e, CHANGE_OUTCOME);
 
     change.conn = c->number;
+    change.outcome.has_wire = c->end[END_CLIENT].wire.segments || c->end[END_SERVER].wire.segments;
     for (unsigned i = 0; i < END_N; i++) {
         struct conn_end *x = &c->end[i];
 
-        change.outcome.final[i] = conn_best_state(x);
+        if (x->kernel.seen || change.outcome.has_wire)
+            change.outcome.final[i] = conn_best_state(x);
         change.outcome.bytes[i] = x->wire.bytes;
         change.outcome.segments[i] = x->wire.segments;
         memcpy(change.outcome.state_ns[i], x->state_ns, sizeof(x->state_ns));
     }
-    change.outcome.has_wire = c->end[END_CLIENT].wire.segments || c->end[END_SERVER].wire.segments;
     if (change.outcome.has_wire) {
         strcpy(change.outcome.conn_state, conn_state(c));
         memcpy(change.outcome.history, c->history, sizeof(c->history));

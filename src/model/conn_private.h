@@ -83,7 +83,8 @@ struct conn_table {
     struct conn_list by_age, closed, waiting;
     struct listener *listeners[LISTENER_BUCKETS];
     size_t listener_count;
-    uint64_t n; /* last record number given out */
+    uint64_t n;       /* last record number given out */
+    uint64_t told_ns; /* latest time of a record */
     uint32_t conn_number, listener_number;
     uint64_t evicted;
 };
@@ -115,8 +116,9 @@ struct listener *listener_find(struct conn_table *t, uint64_t cookie);
 struct listener *listener_at(struct conn_table *t, const struct endpoint *local, uint32_t netns);
 void listener_opened(struct conn_table *t, const struct event *e);
 void listener_closed(struct conn_table *t, const struct event *e);
-/* A listener known only by its cookie and depth figures is introduced first. NULL: none. */
-struct listener *listener_of_queue(struct conn_table *t, const struct event *e);
+/* A listener known only by its cookie and depth figures is introduced first. c: the connection that moved, or NULL.
+ * NULL: none. */
+struct listener *listener_of_queue(struct conn_table *t, const struct event *e, const struct conn *c);
 void listener_queue(struct conn_table *t, const struct event *e, const struct conn *c, enum queue_why why);
 void listener_free_all(struct conn_table *t);
 

@@ -16,33 +16,40 @@ struct step {
     enum how how;
 };
 
-static void wire_step(const struct step *s, enum end end, enum tcp_input input, enum how how)
+/* The end has left `from`, through edge (NULL: through none of the table). */
+static void moved(const struct step *s, enum end end, enum tcp_state from, const struct tcp_edge *edge, enum how how)
 {
     struct conn *c = s->conn;
-    struct conn_end *x = &c->end[end];
-    enum tcp_state from = x->wire.state;
-    const struct tcp_edge *edge;
+    enum tcp_state to = c->end[end].wire.state;
     struct change change;
 
-    if (!x->kernel.seen)
-        conn_account(x, s->event->ts_ns);
-    edge = tcp_fsm_step(&x->wire.state, input);
-    if (!edge || edge->to == from)
-        return;
-    if (edge->to == TCP_STATE_ESTABLISHED)
+    if (to == TCP_STATE_ESTABLISHED)
         c->established = true;
-    if (edge->to == TCP_STATE_CLOSING)
+    if (to == TCP_STATE_CLOSING)
         c->closing = true;
     change = change_begin(s->table, s->event, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
     change.because = s->because;
     change.state.from = from;
-    change.state.to = edge->to;
+    change.state.to = to;
     change.state.how = how;
     change.state.source = WITNESS_WIRE;
-    change.state.rfc = edge->label;
+    change.state.rfc = edge ? edge->label : NULL;
     change_emit(s->table, &change);
+}
+
+static void wire_step(const struct step *s, enum end end, enum tcp_input input, enum how how)
+{
+    struct conn_end *x = &s->conn->end[end];
+    enum tcp_state from = x->wire.state;
+    const struct tcp_edge *edge;
+
+    if (!x->kernel.seen)
+        conn_account(x, s->event->ts_ns);
+    edge = tcp_fsm_step(&x->wire.state, input);
+    if (edge && edge->to != from)
+        moved(s, end, from, edge, how);
 }
 
 /* Relative and without wrapping: the nearest to what the sender has reached. */
@@ -79,9 +86,10 @@ static bool begins_anew(const struct conn *c, enum end from, const struct segmen
 
     if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN)
         return false;
-    if (w->base_known && w->syn_sent && w->base == s->seq)
+    if (w->syn_sent && w->base == s->seq)
         return false;
-    if (w->state == TCP_STATE_SYN_SENT || w->state == TCP_STATE_SYN_RECEIVED)
+    /* simultaneous open, and the split handshake that answers a SYN with an ACK first */
+    if (!w->syn_sent && c->end[!from].wire.state == TCP_STATE_SYN_SENT)
         return false;
     return w->segments > 0 || (conn_over(c) && c->end[!from].wire.segments > 0 && !c->end[from].kernel.seen);
 }
@@ -131,7 +139,19 @@ static void receive(struct wire_lane *receiver, uint64_t start, uint64_t end)
     }
 }
 
-static uint32_t analyse(const struct wire_lane *sender, const struct segment *s, uint64_t seq, uint64_t ack)
+/* Fills a hole: what arrived late and not twice. */
+static bool fills_hole(const struct wire_lane *receiver, uint64_t start, uint64_t end)
+{
+    if (end <= receiver->rcv_nxt)
+        return false;
+    for (unsigned i = 0; i < receiver->hole_count; i++)
+        if (start >= receiver->holes[i][0] && end <= receiver->holes[i][1])
+            return false;
+    return true;
+}
+
+static uint32_t analyse(const struct wire_lane *sender, const struct wire_lane *receiver, const struct segment *s,
+                        uint64_t seq, uint64_t ack)
 {
     uint64_t end = seq + segment_seq_len(s);
     uint32_t notes = 0;
@@ -145,7 +165,7 @@ static uint32_t analyse(const struct wire_lane *sender, const struct segment *s,
                  !(s->flags & (SEGMENT_SYN | SEGMENT_FIN)))
             notes |= NOTE_KEEP_ALIVE;
         else if (segment_seq_len(s) && seq < sender->snd_max && end <= sender->snd_max)
-            notes |= NOTE_RETRANSMISSION;
+            notes |= fills_hole(receiver, seq, end) ? NOTE_OUT_OF_ORDER : NOTE_RETRANSMISSION;
     }
     if (s->window == 0 && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)))
         notes |= NOTE_ZERO_WINDOW;
@@ -216,9 +236,40 @@ static void note_history(struct conn *c, enum end from, const struct segment *s,
         conn_history(c, from, 'r');
 }
 
+/* The peer's FIN counts when all before it has arrived, or was acknowledged where the capture missed it. */
+static void take_fin(const struct step *s, enum end end)
+{
+    struct wire_lane *w = &s->conn->end[end].wire;
+    const struct wire_lane *peer = &s->conn->end[!end].wire;
+
+    if (!peer->fin_sent || w->fin_received || w->rcv_nxt <= peer->fin_seq)
+        return;
+    w->fin_received = true;
+    wire_step(s, end, TCP_INPUT_RCV_FIN, HOW_INFERRED);
+}
+
+static void send_fin(const struct step *s, enum end from)
+{
+    struct conn_end *x = &s->conn->end[from];
+    enum tcp_state state = x->wire.state;
+
+    if (s->conn->closed_by == END_UNKNOWN)
+        s->conn->closed_by = from;
+    if (state != TCP_STATE_CLOSE_WAIT || x->wire.acked > s->conn->end[!from].wire.fin_seq) {
+        wire_step(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
+        return;
+    }
+    /* It does not acknowledge the peer's FIN, which was on its way when this one was sent: they crossed. */
+    if (!x->kernel.seen)
+        conn_account(x, s->event->ts_ns);
+    tcp_fsm_follow(&x->wire.state, TCP_STATE_CLOSING);
+    moved(s, from, state, NULL, HOW_INFERRED);
+}
+
 /* What sending this proves about the sender. */
 static void step_sender(const struct step *s, enum end from, const struct segment *seg)
 {
+    const struct wire_lane *peer = &s->conn->end[!from].wire;
     struct wire_lane *w = &s->conn->end[from].wire;
 
     if (seg->flags & SEGMENT_RST) {
@@ -232,18 +283,20 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
         if ((seg->flags & SEGMENT_ACK) && w->state == TCP_STATE_UNKNOWN)
             tcp_fsm_step(&w->state, TCP_INPUT_PASSIVE_OPEN);
         wire_step(s, from, seg->flags & SEGMENT_ACK ? TCP_INPUT_SND_SYN_ACK : TCP_INPUT_SND_SYN, HOW_INFERRED);
+        if (!(seg->flags & SEGMENT_ACK) && peer->state == TCP_STATE_SYN_SENT) /* the peer's SYN is on its way to it */
+            wire_step(s, from, TCP_INPUT_RCV_SYN, HOW_INFERRED);
     } else {
         /* it speaks as one who is synchronised: the part of the handshake that is missing here took place */
-        if (w->state == TCP_STATE_UNKNOWN)
+        if (w->state == TCP_STATE_UNKNOWN && peer->state != TCP_STATE_SYN_SENT)
             wire_step(s, from, TCP_INPUT_MIDSTREAM, HOW_ASSUMED);
         else if (w->state == TCP_STATE_SYN_SENT)
             wire_step(s, from, TCP_INPUT_RCV_SYN_ACK, HOW_ASSUMED);
+        else if (w->state == TCP_STATE_SYN_RECEIVED && !peer->segments)
+            wire_step(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
     }
-    if (seg->flags & SEGMENT_FIN) {
-        if (s->conn->closed_by == END_UNKNOWN)
-            s->conn->closed_by = from;
-        wire_step(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
-    }
+    take_fin(s, from);
+    if (seg->flags & SEGMENT_FIN)
+        send_fin(s, from);
 }
 
 /* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected. */
@@ -257,7 +310,7 @@ static bool rst_acceptable(const struct wire_lane *receiver, const struct segmen
 /* What getting it does to the receiver. */
 static void step_receiver(const struct step *s, enum end from, const struct segment *seg, uint64_t seq, uint64_t ack)
 {
-    struct wire_lane *sender = &s->conn->end[from].wire, *receiver = &s->conn->end[!from].wire;
+    const struct wire_lane *receiver = &s->conn->end[!from].wire;
     enum end to = !from;
 
     if (seg->flags & SEGMENT_RST) {
@@ -279,10 +332,18 @@ static void step_receiver(const struct step *s, enum end from, const struct segm
     }
     if ((seg->flags & SEGMENT_ACK) && receiver->fin_sent && ack > receiver->fin_seq)
         wire_step(s, to, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
-    if (sender->fin_sent && !receiver->fin_received && receiver->rcv_nxt > sender->fin_seq) {
-        receiver->fin_received = true;
-        wire_step(s, to, TCP_INPUT_RCV_FIN, HOW_INFERRED);
-    }
+    take_fin(s, to);
+}
+
+/* RFC 9293 3.5.1 and 3.10.7.3: to a SYN on endpoints that the peer still holds for an earlier connection it answers with
+ * what acknowledges no SYN, and gets a RST in that numbering. Neither moves an end of this connection. */
+static bool of_earlier_use(const struct wire_lane *sender, const struct wire_lane *receiver, const struct segment *s)
+{
+    if (receiver->state == TCP_STATE_SYN_SENT && receiver->syn_sent && (s->flags & SEGMENT_ACK))
+        return s->ack - receiver->base - 1 >= receiver->snd_max;
+    if (sender->state == TCP_STATE_SYN_SENT && sender->syn_sent && (s->flags & SEGMENT_RST))
+        return s->seq != sender->base + (uint32_t)sender->snd_max;
+    return false;
 }
 
 void conn_wire_event(struct conn_table *t, const struct event *e)
@@ -307,6 +368,11 @@ void conn_wire_event(struct conn_table *t, const struct event *e)
         sender->ifindex = seg->ifindex;
     else if (sender->ifindex != seg->ifindex)
         return;
+    if (of_earlier_use(sender, receiver, seg)) {
+        emit_segment(t, e, c, from, 0, 0, 0);
+        sender->segments++;
+        return;
+    }
 
     set_base(sender, seg->seq);
     if ((seg->flags & SEGMENT_SYN) && !sender->syn_sent) {
@@ -321,7 +387,7 @@ void conn_wire_event(struct conn_table *t, const struct event *e)
         ack = unwrap(receiver, seg->ack);
     }
     end = seq + segment_seq_len(seg);
-    notes = analyse(sender, seg, seq, ack);
+    notes = analyse(sender, receiver, seg, seq, ack);
     if ((seg->flags & SEGMENT_SYN) && (seg->options & SEGMENT_OPT_WSCALE)) {
         sender->wscale = seg->wscale;
         sender->scale_known = true;
@@ -329,16 +395,15 @@ void conn_wire_event(struct conn_table *t, const struct event *e)
     note_history(c, from, seg, notes);
 
     s.because = emit_segment(t, e, c, from, seq, ack, notes);
-    if (s.because) {
-        if (seg->flags & SEGMENT_SYN)
-            x->last_syn = s.because;
-        if (seg->flags & SEGMENT_FIN)
-            x->last_fin = s.because;
-        if (seg->flags & SEGMENT_RST)
-            x->last_rst = s.because;
-        if (seg->flags & SEGMENT_ACK)
-            x->last_ack = s.because;
-    }
+    /* 0 where it is not written: an earlier one is no cause of what comes now */
+    if (seg->flags & SEGMENT_SYN)
+        x->last_syn = s.because;
+    if (seg->flags & SEGMENT_FIN)
+        x->last_fin = s.because;
+    if (seg->flags & SEGMENT_RST)
+        x->last_rst = s.because;
+    if (seg->flags & SEGMENT_ACK)
+        x->last_ack = s.because;
 
     if ((seg->flags & SEGMENT_FIN) && !sender->fin_sent) {
         sender->fin_sent = true;

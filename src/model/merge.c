@@ -87,8 +87,6 @@ void merge_put(struct merge *m, const struct event *event)
     struct queue *q = &m->queues[event->source];
     size_t i;
 
-    if (m->count == m->max)
-        release_one(m, earliest(m));
     if (q->count == q->size && grow(q) < 0) {
         /* no memory to wait with: out of order is better than lost */
         if (!q->count) {
@@ -105,6 +103,8 @@ void merge_put(struct merge *m, const struct event *event)
     *at(q, i) = *event;
     q->count++;
     m->count++;
+    if (m->count > m->max)
+        release_one(m, earliest(m));
 }
 
 void merge_release(struct merge *m, uint64_t ts_ns)

@@ -55,9 +55,9 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_TIMER_EXPIRE] = "timer_expire_entry",
     [TCPLENS_HOOK_DATA_READY] = "sk_data_ready",
     [TCPLENS_HOOK_SYS_EXIT] = "sys_exit",
+    [TCPLENS_HOOK_CONSUME_SKB] = "consume_skb",
     [TCPLENS_HOOK_KFREE_SKB] = "kfree_skb",
     [TCPLENS_HOOK_RETRANSMIT] = "tcp_retransmit_skb",
-    [TCPLENS_HOOK_RETRANSMIT_SYNACK] = "tcp_retransmit_synack",
     [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
     [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
 };
@@ -123,6 +123,9 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
         [TCPLENS_REQUEST_START] = EVENT_REQUEST_START,
         [TCPLENS_REQUEST_RETRY] = EVENT_REQUEST_RETRY,
         [TCPLENS_REQUEST_END] = EVENT_REQUEST_END,
+        [TCPLENS_REQUEST_EXPIRED] = EVENT_REQUEST_EXPIRED,
+        [TCPLENS_OVERFLOW] = EVENT_OVERFLOW,
+        [TCPLENS_COOKIE] = EVENT_COOKIE,
         [TCPLENS_ACCEPT_QUEUED] = EVENT_ACCEPT_QUEUED,
         [TCPLENS_ACCEPT] = EVENT_ACCEPT,
         [TCPLENS_TIMEWAIT_START] = EVENT_TIMEWAIT_START,
@@ -130,7 +133,6 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
         [TCPLENS_TIMEWAIT_EXPIRED] = EVENT_TIMEWAIT_EXPIRED,
         [TCPLENS_TIMEWAIT_KILLED] = EVENT_TIMEWAIT_KILLED,
         [TCPLENS_RETRANSMIT] = EVENT_RETRANSMIT,
-        [TCPLENS_RETRANSMIT_SYNACK] = EVENT_RETRANSMIT,
         [TCPLENS_RESET_SENT] = EVENT_RESET,
         [TCPLENS_RESET_RECEIVED] = EVENT_RESET,
     };
@@ -156,6 +158,9 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     case EVENT_REQUEST_START:
     case EVENT_REQUEST_RETRY:
     case EVENT_REQUEST_END:
+    case EVENT_REQUEST_EXPIRED:
+    case EVENT_OVERFLOW:
+    case EVENT_COOKIE:
     case EVENT_ACCEPT_QUEUED:
     case EVENT_ACCEPT:
         out.queue.depth = (struct queue_depth){

@@ -127,8 +127,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     if (r < 0) {
         const char *detail = pcap_geterr(h->pcap);
 
-        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.100s%s%.200s", name, pcap_statustostr(r),
-                 *detail ? ": " : "", detail);
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, *detail ? detail : pcap_statustostr(r));
         return error_of(r);
     }
     if (any && pcap_set_datalink(h->pcap, DLT_LINUX_SLL2) < 0) {

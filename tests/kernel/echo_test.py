@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 DEADLINE = 30.0  # seconds for one event
 CASE_DEADLINE = 180.0
@@ -71,21 +72,22 @@ def wait_for(condition, what):
 class Server:
     """A running server; on leaving it must end cleanly, having said nothing unexpected."""
 
-    def __init__(self, *options, bind="127.0.0.1", nofile=None, expect_stderr="", descriptors=()):
+    def __init__(self, *options, bind="127.0.0.1", nofile=None, expect_stderr=""):
         def limit():
             resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
         self.expect_stderr = expect_stderr
         self.process = subprocess.Popen(
             [ECHO, "server", "--bind", bind, "--port", "0", *options], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=descriptors,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=limit if nofile else None)
         self.lines = []
+        self.reading = threading.Lock()  # a case that holds it lets the pipe fill
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.stopped = False
         wait_for(lambda: self.lines or not self.reader.is_alive(), "the server to listen")
-        check(self.lines, "server did not start:", self.process.stderr.read()
+        check(self.lines, "server did not start:", self.process.stderr.read().decode()
               if self.process.poll() is not None else "")
         match = re.fullmatch(r"listening on (\[[0-9a-f:]+\]|[0-9.]+):(\d+)", self.lines[0])
         check(match, "first line is", repr(self.lines[0]))
@@ -94,8 +96,24 @@ class Server:
         self.pid = self.process.pid
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        pipe, rest = self.process.stdout.fileno(), b""
+        while True:
+            select.select([pipe], [], [])
+            with self.reading:
+                piece = os.read(pipe, 65536)
+            if not piece:
+                return
+            *lines, rest = (rest + piece).split(b"\n")
+            self.lines += [line.decode() for line in lines]
+
+    def fill_stdout(self):
+        """The next line the server prints will block it; self.reading must be held."""
+        pipe = os.open(f"/proc/{self.pid}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+        for size in (4096, 1):  # whole pages, then whatever room is left
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(pipe, b"\n" * size)
+        os.close(pipe)
 
     def wait_line(self, part):
         wait_for(lambda: any(part in line for line in self.lines), f"the line {part!r}")
@@ -124,7 +142,7 @@ class Server:
         self.stopped = True
         self.process.send_signal(number)
         check_equal(self.process.wait(DEADLINE), 0, f"exit status after {number.name}:")
-        error = self.process.stderr.read()
+        error = self.process.stderr.read().decode()
         check(re.fullmatch(self.expect_stderr, error), "server wrote on stderr:", repr(error))
 
     def connect(self, host=None, **options):
@@ -142,7 +160,7 @@ class Server:
                 self.process.kill()
             self.process.wait()
             if kind is not None:
-                sys.stderr.write("".join(f"    | {line}\n" for line in self.lines[-10:]))
+                print(*(f"    | {line}" for line in self.lines[-10:] if line), sep="\n")
 
 
 def connect(address, receive_buffer=None, send_buffer=None):
@@ -195,6 +213,21 @@ def tcp_sockets():
                 found.append((int(local.rsplit(":", 1)[1], 16),
                               int(remote.rsplit(":", 1)[1], 16), int(state, 16)))
     return found
+
+
+def unread_bytes(local, remote):
+    """What has arrived at a socket and was not read yet; local, remote: ports of IPv4."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in file.readlines()[1:]:
+            fields = line.split()
+            ports = tuple(int(end.rsplit(":", 1)[1], 16) for end in fields[1:3])
+            if ports == (local, remote):
+                return int(fields[4].split(":")[1], 16)
+    raise AssertionError(f"no connection from port {local} to port {remote}")
+
+
+def unacknowledged_bytes(sock):
+    return struct.unpack("i", fcntl.ioctl(sock, SIOCOUTQ, bytes(4)))[0]
 
 
 def set_sysctl(name, value):
@@ -340,11 +373,9 @@ def busy_client_does_not_starve_others(mode):
         echo(other, b"hello")
         server.process.send_signal(signal.SIGSTOP)
         busy.sendall(data)
-        wait_for(lambda: struct.unpack("i", fcntl.ioctl(busy, SIOCOUTQ, bytes(4)))[0] == 0,
-                 "2 MB to arrive at the server")
+        wait_for(lambda: unacknowledged_bytes(busy) == 0, "2 MB to arrive at the server")
         other.sendall(b"x")
-        wait_for(lambda: struct.unpack("i", fcntl.ioctl(other, SIOCOUTQ, bytes(4)))[0] == 0,
-                 "the byte to arrive at the server")
+        wait_for(lambda: unacknowledged_bytes(other) == 0, "the byte to arrive at the server")
         server.process.send_signal(signal.SIGCONT)
         check(receive(busy, len(data)) == data, "the echo differs")
         check_equal(receive(other, 1), b"x")
@@ -474,6 +505,27 @@ def close_delay(mode):
 
 
 @case_both_modes
+def event_during_close_delay(mode):
+    """epoll reports the FIN once more although end of file was read: that must not come round.
+
+    The server is held between read() and the next step by a full pipe at its output, so that the
+    FIN surely arrives after the event it is working on."""
+    with Server("--verbose", "--close-delay", "3600000", *mode) as server, server.connect() as sock:
+        port = sock.getsockname()[1]
+        server.wait_line("accept()")
+        with server.reading:
+            server.fill_stdout()
+            sock.sendall(b"hello")
+            wait_for(lambda: unacknowledged_bytes(sock) == 0, "five bytes to arrive")
+            wait_for(lambda: unread_bytes(server.port, port) == 0, "the server to read them")
+            sock.shutdown(socket.SHUT_WR)
+            wait_for(lambda: (server.port, port, CLOSE_WAIT) in tcp_sockets(), "CLOSE-WAIT")
+        check_equal(receive(sock, 5), b"hello")
+        server.wait_line("end of file")
+        check(server.is_idle(), "the server spins while it delays close()")
+
+
+@case_both_modes
 def fin_is_acknowledged_alone(mode):
     """Also if the delay is shorter than that of a delayed ACK (40 ms): what --fast relies on."""
     with capture_loopback() as capture, Server("--close-delay", "1", *mode) as server:
@@ -528,13 +580,15 @@ def reader_of_stdout_goes_away():
         with server.connect() as sock:
             echo(sock, b"1")
         server.wait_line("close()")
-        # Replacing the pipe's only read end closes it, while the reading thread stays in read().
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, server.process.stdout.fileno())
         os.close(null)
-        for _ in range(3):
-            with server.connect() as sock:
-                echo(sock, b"2")
+        # That was the pipe's only read end, but for the thread in select(): a line wakes it.
+        with server.connect() as sock:
+            echo(sock, b"2")
+        server.reader.join(DEADLINE)
+        with server.connect() as sock:
+            echo(sock, b"3")
         server.process.send_signal(signal.SIGTERM)
         check_equal(server.process.wait(DEADLINE), 1, "exit status, as output was lost:")
         server.stopped = True
@@ -739,6 +793,7 @@ def check_demo(options, port, address):
                      "server: close()"]
     lines = [line for line in out.splitlines() if "accept()" not in line]
     check(len(lines) == len(steps) and all(map(str.startswith, lines, steps)), "the steps:", out)
+    check(lines[-1].endswith(", 15 bytes echoed"), "not closed by itself:", lines[-1])
     check_equal(out.count("server: accept() returned"), 1)
 
     check_equal(seen[0], (False, SYN, 0))
@@ -817,11 +872,9 @@ def run_case(name):
     try:
         function(*arguments)
     except (AssertionError, OSError, subprocess.SubprocessError) as problem:
-        line = problem.__traceback__
-        while line.tb_next:
-            line = line.tb_next
+        lines = [str(frame.lineno) for frame in traceback.extract_tb(problem.__traceback__)[1:]]
         print(f"    {type(problem).__name__}: {problem}")
-        print(f"    at {os.path.basename(__file__)}:{line.tb_lineno}")
+        print(f"    at {os.path.basename(__file__)}:{' > '.join(lines)}")
         return 1
     return 0
 

@@ -25,7 +25,7 @@ int loop_run(struct loop *loop) __attribute__((warn_unused_result));
 void loop_stop(struct loop *loop);
 struct loop *loop_free(struct loop *loop);
 
-/* For a child between fork and exec: the signals that loop_new() blocked are delivered again. */
+/* For a child between fork and exec: the signals that loop_new() blocked are delivered again, and SIGPIPE ends it. */
 void loop_restore_signals(void);
 
 #endif

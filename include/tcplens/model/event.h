@@ -17,6 +17,9 @@ enum event_kind {
     EVENT_REQUEST_START,    /* .queue: a request sock entered the SYN queue */
     EVENT_REQUEST_RETRY,    /* .queue: its SYN-ACK timer fired */
     EVENT_REQUEST_END,      /* .queue: it left the SYN queue (completed or dropped) */
+    EVENT_REQUEST_EXPIRED,  /* .queue: it was given up after its last retry */
+    EVENT_OVERFLOW,         /* .queue: the listener dropped a SYN, or the ACK that would complete a handshake */
+    EVENT_COOKIE,           /* .queue: the listener answered a SYN with a cookie, and keeps no request sock */
     EVENT_ACCEPT_QUEUED,    /* .queue: a connection joined the accept queue */
     EVENT_ACCEPT,           /* .queue and .call: accept() returned */
     EVENT_TIMEWAIT_START,   /* .timewait: a minisock took the connection over */
