@@ -117,6 +117,27 @@ struct files_struct {
 
 struct task_struct {
     struct files_struct *files;
+    struct task_struct *group_leader;
+    int pid, tgid;
+    char comm[16];
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__tcp {
+    struct bpf_iter_meta *meta;
+    struct sock_common *sk_common;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    __u32 fd;
+    struct file *file;
 };
 
 struct net_device {

@@ -225,6 +225,15 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
     return 0;
 }
 
+static __always_inline void fin_wait_2_add(const struct tcplens_event *e, const struct inet_timewait_sock *tw)
+{
+    __u64 address = (__u64)tw;
+    struct flow flow = {};
+
+    flow_of(e, &flow);
+    bpf_map_update_elem(&fin_wait_2, &flow, &address, BPF_ANY);
+}
+
 static __always_inline int timewait_event(enum tcplens_hook hook, enum tcplens_kind kind, struct timer_list *timer)
 {
     struct inet_timewait_sock *tw = (void *)timer - bpf_core_field_offset(struct inet_timewait_sock, tw_timer);
@@ -237,12 +246,10 @@ static __always_inline int timewait_event(enum tcplens_hook hook, enum tcplens_k
     e->to = BPF_CORE_READ(tw, tw_substate);
     e->timewait.jiffies = bpf_jiffies64();
     e->timewait.expires = BPF_CORE_READ(timer, expires);
-    flow_of(e, &flow);
     if (kind == TCPLENS_TIMEWAIT_START && e->to == TCP_FIN_WAIT2) {
-        __u64 address = (__u64)tw;
-
-        bpf_map_update_elem(&fin_wait_2, &flow, &address, BPF_ANY);
+        fin_wait_2_add(e, tw);
     } else {
+        flow_of(e, &flow);
         bpf_map_delete_elem(&fin_wait_2, &flow);
     }
     event_submit(e);
@@ -556,3 +563,5 @@ int BPF_PROG(receive_reset, struct sock *sk)
     event_submit(e);
     return 0;
 }
+
+#include "snapshot.h"

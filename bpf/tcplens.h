@@ -23,6 +23,8 @@ enum tcplens_kind {
     TCPLENS_RETRANSMIT,
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
+    TCPLENS_SNAPSHOT,       /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
+    TCPLENS_OWNER,          /* the process that holds the socket of this cookie */
     TCPLENS_KIND_N
 };
 

@@ -247,6 +247,14 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
         return failed ? failed : -EINVAL;
     }
     p->start_ns = p->last_ns = trace_clock_now(&p->clock);
+    if (p->bpf) {
+        r = source_bpf_snapshot(p->bpf, on_event, p);
+        if (r < 0) {
+            snprintf(error, PIPELINE_ERROR_MAX, "cannot list the sockets that exist already: %s", strerror(-r));
+            pipeline_close(p);
+            return r;
+        }
+    }
     *ret_pipeline = p;
     return 0;
 }

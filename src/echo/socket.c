@@ -8,7 +8,7 @@
 
 int socket_resolve(const char *host, long port, bool numeric, struct addrinfo **ret_list)
 {
-    /* No AI_ADDRCONFIG: it would hide every answer in a namespace that has only loopback. */
+    /* No AI_ADDRCONFIG: it leaves loopback out of account, and can so hide ::1 on a host without IPv6. */
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,

@@ -302,6 +302,37 @@ static void on_timewait(struct conn_table *t, const struct event *e)
     }
 }
 
+/* An object that was there before the hooks. What a hook has told of it meanwhile is newer. */
+static void on_snapshot(struct conn_table *t, const struct event *e)
+{
+    struct kernel_lane *k;
+    struct conn *c;
+    enum object object;
+    enum end end;
+
+    if (e->snapshot.state == TCP_STATE_LISTEN) {
+        listener_existed(t, e);
+        return;
+    }
+    if (e->snapshot.state == TCP_STATE_CLOSED || e->snapshot.state == TCP_STATE_UNKNOWN)
+        return; /* bound, or not even that: no connection */
+    c = conn_of(t, e);
+    if (!c)
+        return;
+    end = conn_end_of(c, &e->local);
+    k = &c->end[end].kernel;
+    if (k->seen)
+        return;
+    object = e->snapshot.minisock ? OBJECT_TIMEWAIT : e->snapshot.request ? OBJECT_REQUEST : OBJECT_SOCK;
+    k->cookie = e->cookie;
+    k->deadline_ns = e->snapshot.expires_ns;
+    c->end[end].owner = e->snapshot.owner;
+    follow(t, e, c, end, e->snapshot.state, object);
+    if (e->snapshot.minisock)
+        timer_emit(t, e, c, end, e->snapshot.state == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT, TIMER_SET,
+                   k->deadline_ns, 0);
+}
+
 static void on_reset(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
@@ -371,6 +402,9 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
         break;
     case EVENT_RESET:
         on_reset(t, e);
+        break;
+    case EVENT_SNAPSHOT:
+        on_snapshot(t, e);
         break;
     case EVENT_GAP:
         on_gap(t, e);

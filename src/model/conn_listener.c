@@ -82,6 +82,23 @@ void listener_opened(struct conn_table *t, const struct event *e)
     listener_emit(t, e, l, false, false);
 }
 
+void listener_existed(struct conn_table *t, const struct event *e)
+{
+    struct listener *l = listener_find(t, e->cookie);
+
+    if (l)
+        return;
+    l = listener_new(t, e->cookie);
+    if (!l)
+        return;
+    l->addr = e->local;
+    l->netns = e->netns;
+    l->backlog = e->snapshot.depth.backlog;
+    l->drops_start = e->snapshot.depth.drops;
+    l->owner = e->snapshot.owner;
+    listener_emit(t, e, l, true, false);
+}
+
 void listener_closed(struct conn_table *t, const struct event *e)
 {
     struct listener **p = bucket_of(t, e->cookie), *l;

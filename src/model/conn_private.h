@@ -115,6 +115,7 @@ void conn_wire_expire(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 struct listener *listener_find(struct conn_table *t, uint64_t cookie);
 struct listener *listener_at(struct conn_table *t, const struct endpoint *local, uint32_t netns);
 void listener_opened(struct conn_table *t, const struct event *e);
+void listener_existed(struct conn_table *t, const struct event *e);
 void listener_closed(struct conn_table *t, const struct event *e);
 /* A listener known only by its cookie and depth figures is introduced first. c: the connection that moved, or NULL.
  * NULL: none. */

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
@@ -63,7 +65,10 @@ static const char *const hook_names[] = {
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
-/* include/net/tcp_states.h; NEW_SYN_RECV (12) is the request sock's. */
+/* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
+#define KERNEL_TIME_WAIT 6
+#define KERNEL_NEW_SYN_RECV 12
+
 static enum tcp_state state_of(uint8_t kernel)
 {
     static const uint8_t states[] = {
@@ -106,6 +111,28 @@ static struct endpoint endpoint_of(const uint8_t addr[16], uint16_t port)
     return e;
 }
 
+/* jiffies of a deadline to the trace's clock */
+static uint64_t deadline(struct source_bpf *s, const struct tcplens_event *e)
+{
+    int64_t left = (int64_t)(e->timewait.expires - e->timewait.jiffies);
+
+    if (!s->hz)
+        s->hz = guess_hz(e->timewait.jiffies, e->ts_ns);
+    return trace_clock_from_monotonic(s->clock, e->ts_ns) + (uint64_t)(left * 1000000000 / (int64_t)s->hz);
+}
+
+static struct queue_depth depth_of(const struct tcplens_event *e)
+{
+    return (struct queue_depth){
+        .listener = e->queue.listener,
+        .addr = endpoint_of(e->queue.addr, e->queue.port),
+        .syn = e->queue.syn,
+        .accept = e->queue.accept,
+        .backlog = e->queue.backlog,
+        .drops = e->queue.drops,
+    };
+}
+
 static void task_of(const struct tcplens_event *e, struct task *ret_task)
 {
     if (!e->in_task)
@@ -135,6 +162,7 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
         [TCPLENS_RETRANSMIT] = EVENT_RETRANSMIT,
         [TCPLENS_RESET_SENT] = EVENT_RESET,
         [TCPLENS_RESET_RECEIVED] = EVENT_RESET,
+        [TCPLENS_SNAPSHOT] = EVENT_SNAPSHOT,
     };
     struct event out = {
         .ts_ns = trace_clock_from_monotonic(s->clock, e->ts_ns),
@@ -163,14 +191,7 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     case EVENT_COOKIE:
     case EVENT_ACCEPT_QUEUED:
     case EVENT_ACCEPT:
-        out.queue.depth = (struct queue_depth){
-            .listener = e->queue.listener,
-            .addr = endpoint_of(e->queue.addr, e->queue.port),
-            .syn = e->queue.syn,
-            .accept = e->queue.accept,
-            .backlog = e->queue.backlog,
-            .drops = e->queue.drops,
-        };
+        out.queue.depth = depth_of(e);
         out.queue.call.name = e->queue.accept4 ? "accept4" : "accept";
         out.queue.call.fd = e->queue.fd;
         out.queue.call.ret = e->queue.ret;
@@ -179,15 +200,20 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     case EVENT_TIMEWAIT_START:
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
-    case EVENT_TIMEWAIT_KILLED: {
-        int64_t left = (int64_t)(e->timewait.expires - e->timewait.jiffies);
-
-        if (!s->hz)
-            s->hz = guess_hz(e->timewait.jiffies, e->ts_ns);
+    case EVENT_TIMEWAIT_KILLED:
         out.timewait.substate = state_of(e->to);
-        out.timewait.expires_ns = out.ts_ns + (uint64_t)(left * 1000000000 / (int64_t)s->hz);
+        out.timewait.expires_ns = deadline(s, e);
         break;
-    }
+    case EVENT_SNAPSHOT:
+        out.snapshot.state = state_of(e->to);
+        out.snapshot.minisock = e->from == KERNEL_TIME_WAIT;
+        out.snapshot.request = e->to == KERNEL_NEW_SYN_RECV;
+        if (out.snapshot.minisock)
+            out.snapshot.expires_ns = deadline(s, e);
+        if (out.snapshot.state == TCP_STATE_LISTEN)
+            out.snapshot.depth = depth_of(e);
+        task_of(e, &out.snapshot.owner);
+        break;
     case EVENT_RETRANSMIT:
         out.retransmit.state = state_of(e->to);
         out.retransmit.count = e->retransmit.count;
@@ -320,6 +346,85 @@ void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
     memmove(s->cancels.items, s->cancels.items + s->cancels_old, s->cancels.count * sizeof(*s->cancels.items));
     s->cancels_old = s->cancels.count;
     report_loss(s, now);
+}
+
+/* What an iterator wrote. */
+struct listing {
+    struct tcplens_event *items;
+    size_t count;
+};
+
+static int iterate(struct bpf_link *link, struct listing *ret_listing)
+{
+    const size_t item = sizeof(struct tcplens_event);
+    int fd = bpf_iter_create(bpf_link__fd(link)), r = 0;
+    size_t have = 0, size = 0;
+    char *buf = NULL;
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return -errno;
+    while (n != 0 && r == 0) {
+        if (size - have < item) {
+            char *larger = realloc(buf, size = size ? size * 2 : 64 * item);
+
+            if (!larger) {
+                r = -ENOMEM;
+                break;
+            }
+            buf = larger;
+        }
+        n = read(fd, buf + have, size - have);
+        if (n > 0)
+            have += (size_t)n;
+        else if (n < 0 && errno != EINTR && errno != EAGAIN)
+            r = -errno;
+    }
+    close(fd);
+    if (r < 0) {
+        free(buf);
+        return r;
+    }
+    ret_listing->items = (struct tcplens_event *)(void *)buf;
+    ret_listing->count = have / item;
+    return 0;
+}
+
+static int compare_cookies(const void *a, const void *b)
+{
+    const struct tcplens_event *x = a, *y = b;
+
+    return (x->cookie > y->cookie) - (x->cookie < y->cookie);
+}
+
+int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
+{
+    struct listing sockets = { NULL, 0 }, owners = { NULL, 0 };
+    int r = iterate(s->skeleton->links.snapshot_tcp, &sockets);
+
+    if (r == 0)
+        r = iterate(s->skeleton->links.snapshot_owners, &owners);
+    if (r == 0 && owners.count)
+        qsort(owners.items, owners.count, sizeof(*owners.items), compare_cookies);
+    s->emit = emit;
+    s->arg = arg;
+    for (size_t i = 0; r == 0 && i < sockets.count; i++) {
+        struct tcplens_event *e = &sockets.items[i];
+        const struct tcplens_event *owner = NULL;
+
+        if (e->cookie && owners.count)
+            owner = bsearch(e, owners.items, owners.count, sizeof(*owners.items), compare_cookies);
+        if (owner) {
+            e->in_task = 1;
+            e->pid = owner->pid;
+            e->tid = owner->tid;
+            memcpy(e->comm, owner->comm, sizeof(e->comm));
+        }
+        pass_on(s, e);
+    }
+    free(sockets.items);
+    free(owners.items);
+    return r;
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)

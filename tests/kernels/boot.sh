@@ -11,7 +11,7 @@ here=$(dirname "$0")
 kept=${O:-build}/kernels
 deadline=${BOOT_DEADLINE:-600}
 # What the tests call, besides Python.
-programs='sh ip mount mkdir sleep stty timeout true unshare'
+programs='sh ip mount sleep stty timeout true uname unshare'
 
 if ! command -v qemu-system-x86_64 >/dev/null; then
     echo "Linux $series cannot be booted: qemu-system-x86_64 is missing (package qemu-system-x86)" >&2
@@ -39,7 +39,7 @@ python=$(python3 -c 'import sys; print(sys.executable)') || exit 1
 
 # shellcheck disable=SC2086 # a list of words
 python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$TCPLENS" "$ECHO" \
-    "$PWD/tests" "$PWD/docs" || exit 1
+    "$PWD/tests" "$PWD/docs" /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/group || exit 1
 
 # panic=-1 with -no-reboot: a kernel that crashes ends at once.
 timeout --kill-after=5 "$deadline" qemu-system-x86_64 -accel tcg,thread=multi -machine pc -smp 2 -m 1G \

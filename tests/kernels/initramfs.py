@@ -15,7 +15,8 @@ import subprocess
 import sys
 import sysconfig
 
-MOUNT_POINTS = ["/dev", "/proc", "/run", "/sys", "/tmp"]
+# Directories that are made new, with their modes: nothing of what is in them here.
+EMPTY = {"/dev": 0o755, "/proc": 0o555, "/run": 0o755, "/sys": 0o555, "/tmp": 0o1777}
 # What the kernel tests import besides the standard library.
 MODULES = ["jsonschema"]
 # Parts of the standard library that no test uses: a third of the whole.
@@ -107,9 +108,9 @@ class Archive:
 
 def main(output, *names):
     archive = Archive(output)
-    for path in MOUNT_POINTS:
+    for path, mode in EMPTY.items():
         archive.done.add(path)
-        archive.entry(path, stat.S_IFDIR | 0o755)
+        archive.entry(path, stat.S_IFDIR | mode)
     for name in names:
         path = os.path.abspath(name) if "/" in name else shutil.which(name)
         if not path or not os.path.exists(path):

@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
+    EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace */
     EVENT_GAP,              /* .gap: events were lost */
     EVENT_KIND_N
 };
@@ -76,6 +77,13 @@ struct event {
             enum tcp_state substate; /* FIN-WAIT-2 or TIME-WAIT */
             uint64_t expires_ns;     /* UNIX time of the deadline */
         } timewait;
+        struct {
+            enum tcp_state state;
+            bool request, minisock;   /* else a full socket */
+            uint64_t expires_ns;      /* of a minisock */
+            struct queue_depth depth; /* of a listener */
+            struct task owner;        /* pid 0: nobody holds it, or not known */
+        } snapshot;
         struct {
             enum tcp_state state; /* SYN-RECEIVED: a SYN-ACK of a request sock */
             uint32_t count;       /* times in a row */

@@ -23,6 +23,9 @@ struct source_bpf_config {
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source) __attribute__((warn_unused_result));
 
+/* Hands over what existed before: a snapshot event for every TCP object, with the process that holds it. Needs the rights that opening needed. 0 or -errno. */
+int source_bpf_snapshot(struct source_bpf *source, event_fn emit, void *arg) __attribute__((warn_unused_result));
+
 /* Hands over all that has been collected. Order is nearly, not exactly, that of time. Makes no system call. */
 void source_bpf_drain(struct source_bpf *source, event_fn emit, void *arg);
 
