@@ -17,6 +17,8 @@ const volatile __u32 port_count = 0; /* 0: all */
 const volatile __u16 ports[TCPLENS_PORTS_MAX];
 /* What this kernel has; user space looks it up in BTF. */
 const volatile bool has_data_ready = true;
+/* System calls are followed. */
+const volatile bool has_calls = false;
 
 __u64 lost[TCPLENS_HOOK_N];
 
@@ -87,6 +89,7 @@ static __always_inline struct tcplens_event *event_alloc(enum tcplens_hook hook,
     e->from = 0;
     e->to = 0;
     e->in_task = 0;
+    e->during = TCPLENS_CALL_NONE;
     return e;
 }
 
@@ -165,6 +168,24 @@ static __always_inline bool is_tcp(const struct sock *sk)
     return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline struct sock *sock_of_fd(struct files_struct *files, long fd)
+{
+    struct fdtable *fdt = BPF_CORE_READ(files, fdt);
+    struct file **fds, *file = NULL;
+    struct socket *sock;
+
+    if (fd < 0 || fd >= BPF_CORE_READ(fdt, max_fds))
+        return NULL;
+    fds = BPF_CORE_READ(fdt, fd);
+    if (bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) || !file)
+        return NULL;
+    sock = BPF_CORE_READ(file, private_data);
+    /* only a socket points back to its file */
+    if (!sock || BPF_CORE_READ(sock, file) != file)
+        return NULL;
+    return BPF_CORE_READ(sock, sk);
+}
+
 /* The listener's own figures; syn_delta corrects what the running hook has not done yet. */
 static __always_inline void read_queues(struct tcplens_event *e, const struct sock *listener, int syn_delta)
 {
@@ -180,6 +201,7 @@ static __always_inline void read_queues(struct tcplens_event *e, const struct so
     e->queue.drops = BPF_CORE_READ(listener, sk_drops.counter);
     e->queue.fd = -1;
     e->queue.ret = -1;
+    e->queue.duration_ns = 0;
 }
 
 #define TCP_FLAG_FIN 0x01

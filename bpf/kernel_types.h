@@ -159,22 +159,67 @@ struct sk_buff {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-    unsigned long di;
+    unsigned long di, si, dx;
     unsigned long orig_ax;
 };
 #define REGS_SYSCALL(regs) ((regs)->orig_ax)
 #define REGS_ARG1(regs) ((regs)->di)
-#define NR_ACCEPT 43
-#define NR_ACCEPT4 288
+#define REGS_ARG2(regs) ((regs)->si)
+#define REGS_ARG3(regs) ((regs)->dx)
+enum {
+    NR_READ = 0,
+    NR_WRITE = 1,
+    NR_CLOSE = 3,
+    NR_READV = 19,
+    NR_WRITEV = 20,
+    NR_SENDFILE = 40,
+    NR_SOCKET = 41,
+    NR_CONNECT = 42,
+    NR_ACCEPT = 43,
+    NR_SENDTO = 44,
+    NR_RECVFROM = 45,
+    NR_SENDMSG = 46,
+    NR_RECVMSG = 47,
+    NR_SHUTDOWN = 48,
+    NR_BIND = 49,
+    NR_LISTEN = 50,
+    NR_SETSOCKOPT = 54,
+    NR_ACCEPT4 = 288,
+    NR_RECVMMSG = 299,
+    NR_SENDMMSG = 307,
+};
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+    __u64 regs[31];
     __u64 orig_x0;
     int syscallno;
 };
 #define REGS_SYSCALL(regs) ((unsigned long)(regs)->syscallno)
 #define REGS_ARG1(regs) ((regs)->orig_x0)
-#define NR_ACCEPT 202
-#define NR_ACCEPT4 242
+#define REGS_ARG2(regs) ((regs)->regs[1])
+#define REGS_ARG3(regs) ((regs)->regs[2])
+enum {
+    NR_CLOSE = 57,
+    NR_READ = 63,
+    NR_WRITE = 64,
+    NR_READV = 65,
+    NR_WRITEV = 66,
+    NR_SENDFILE = 71,
+    NR_SOCKET = 198,
+    NR_BIND = 200,
+    NR_LISTEN = 201,
+    NR_ACCEPT = 202,
+    NR_CONNECT = 203,
+    NR_SENDTO = 206,
+    NR_RECVFROM = 207,
+    NR_SETSOCKOPT = 208,
+    NR_SHUTDOWN = 210,
+    NR_SENDMSG = 211,
+    NR_RECVMSG = 212,
+    NR_ACCEPT4 = 242,
+    NR_RECVMMSG = 243,
+    NR_SENDMMSG = 269,
+};
 #else
 #error "system call numbers and registers of this architecture are not known here"
 #endif

@@ -137,6 +137,8 @@ static __always_inline struct listener *listener_of(const struct flow *flow)
     return bpf_map_lookup_elem(&listeners, &key);
 }
 
+#include "calls.h"
+
 static __always_inline void queued_at_established(const struct tcplens_event *state)
 {
     struct tcplens_event *e;
@@ -184,6 +186,8 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     /* The task is told only where it is certain to be the cause: these happen inside its system call. */
     if (to == TCP_SYN_SENT || to == TCP_LISTEN)
         set_task(e);
+    if (has_calls)
+        e->during = call_on(sk);
     if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE)) {
         listener_changed(sk, to);
         read_queues(e, sk, 0);
@@ -451,24 +455,6 @@ int BPF_PROG(data_ready, const struct sock *sk)
     return 0;
 }
 
-static __always_inline struct sock *sock_of_fd(struct files_struct *files, long fd)
-{
-    struct fdtable *fdt = BPF_CORE_READ(files, fdt);
-    struct file **fds, *file = NULL;
-    struct socket *sock;
-
-    if (fd < 0 || fd >= BPF_CORE_READ(fdt, max_fds))
-        return NULL;
-    fds = BPF_CORE_READ(fdt, fd);
-    if (bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) || !file)
-        return NULL;
-    sock = BPF_CORE_READ(file, private_data);
-    /* only a socket points back to its file */
-    if (!sock || BPF_CORE_READ(sock, file) != file)
-        return NULL;
-    return BPF_CORE_READ(sock, sk);
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
@@ -476,6 +462,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     struct tcplens_event *e;
     struct sock *sk, *listener;
     unsigned long nr;
+    __u64 since;
     int fd;
 
     if (ret < 0)
@@ -497,6 +484,8 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     e->queue.fd = fd;
     e->queue.ret = ret;
     e->queue.accept4 = nr == NR_ACCEPT4;
+    since = has_calls ? call_since() : 0;
+    e->queue.duration_ns = since ? e->ts_ns - since : 0;
     event_submit(e);
     return 0;
 }

@@ -5,6 +5,19 @@
 #define TCPLENS_PORTS_MAX 16
 #define TCPLENS_COMM_LEN 16
 
+/* System calls that are followed. */
+#define TCPLENS_CALLS(X)                                                                                               \
+    X(SOCKET) X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE)    \
+    X(READV) X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+
+enum tcplens_call {
+    TCPLENS_CALL_NONE,
+#define TCPLENS_CALL_ID(name) TCPLENS_CALL_##name,
+    TCPLENS_CALLS(TCPLENS_CALL_ID)
+#undef TCPLENS_CALL_ID
+    TCPLENS_CALL_N
+};
+
 enum tcplens_kind {
     TCPLENS_STATE,          /* inet_sock_set_state */
     TCPLENS_PORT_KNOWN,     /* a connecting socket has its local port now */
@@ -24,6 +37,7 @@ enum tcplens_kind {
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
     TCPLENS_SNAPSHOT,       /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
+    TCPLENS_CALL,           /* a system call returned */
     TCPLENS_OWNER,          /* the process that holds the socket of this cookie */
     TCPLENS_KIND_N
 };
@@ -54,6 +68,8 @@ struct tcplens_event {
     __u8 kind; /* enum tcplens_kind */
     __u8 from, to;
     __u8 in_task; /* pid, tid and comm are those of the process that caused it */
+    __u8 during;  /* enum tcplens_call: the call in which a state changed */
+    __u8 unused[3];
     __u32 pid, tid;
     char comm[TCPLENS_COMM_LEN];
     union {
@@ -64,6 +80,7 @@ struct tcplens_event {
             __u32 syn, accept, backlog, drops; /* true after the event */
             __s32 fd, ret;
             __u8 accept4; /* the call was accept4(), not accept() */
+            __u64 duration_ns; /* of the call; 0: not known */
         } queue;
         struct {
             __u64 jiffies, expires; /* now and the deadline, both in jiffies */
@@ -71,6 +88,14 @@ struct tcplens_event {
         struct {
             __u32 count;
         } retransmit;
+        struct {
+            __u64 socket;   /* tells sockets apart that have no cookie yet */
+            __s64 ret;      /* -errno where it failed */
+            __u64 duration_ns; /* 0: not known */
+            __u64 args[2];  /* those after the descriptor */
+            __s32 fd;
+            __u8 id;        /* enum tcplens_call */
+        } call;
         struct {
             __s32 reason; /* enum sk_rst_reason; -1: this kernel does not say */
         } reset;

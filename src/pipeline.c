@@ -174,6 +174,7 @@ static int open_kernel(struct pipeline *p)
     struct source_bpf_config config = {
         .ports = p->config.ports,
         .port_count = p->config.port_count,
+        .calls = p->config.calls,
     };
     char *why = p->missing[WITNESS_KERNEL];
     int r = netns_cookie(&config.netns);

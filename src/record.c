@@ -89,6 +89,8 @@ static char *put_state(char *p, const struct change *c)
         p = put_owner(p, &c->state.owner);
     if (c->state.rfc)
         p = PUT_TEXT(p, "rfc", c->state.rfc, RFC_MAX);
+    if (c->state.call)
+        p = PUT_TEXT(p, "call", c->state.call, CALL_NAME_MAX);
     return p;
 }
 
@@ -219,25 +221,50 @@ static const char *errno_name(unsigned code, char buf[static 16])
     return buf;
 }
 
+static char *put_args(char *p, const struct call *call)
+{
+    if (!call->args[0].name)
+        return p;
+    p = PUT_KEY(p, "args");
+    *p++ = '{';
+    for (unsigned i = 0; i < CALL_ARGS_MAX && call->args[i].name; i++) {
+        const struct call_arg *arg = &call->args[i];
+
+        if (i)
+            *p++ = ',';
+        p = json_put_text(p, arg->name, CALL_NAME_MAX);
+        *p++ = ':';
+        p = arg->text ? json_put_text(p, arg->text, CALL_NAME_MAX) : json_put_i64(p, arg->number);
+    }
+    *p++ = '}';
+    return p;
+}
+
 static char *put_call(char *p, const struct change *c)
 {
-    const bool failed = c->call.ret < 0;
-    char number[16];
+    const struct call *call = &c->call.call;
+    const bool failed = call->ret < 0;
+    char number[24];
 
     if (c->conn)
         p = PUT_U64(p, "conn", c->conn);
     if (c->listener)
         p = PUT_U64(p, "listener", c->listener);
+    if (c->call.socket)
+        p = PUT_U64(p, "socket", c->call.socket);
     if (c->call.has_end)
         p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_TEXT(p, "name", c->call.name, CALL_NAME_MAX);
-    p = json_put_i64(PUT_KEY(p, "fd"), c->call.fd);
-    p = json_put_i64(PUT_KEY(p, "ret"), failed ? -1 : c->call.ret);
+    p = PUT_TEXT(p, "name", call->name, CALL_NAME_MAX);
+    p = json_put_i64(PUT_KEY(p, "fd"), call->fd);
+    p = put_args(p, call);
+    p = json_put_i64(PUT_KEY(p, "ret"), failed ? -1 : call->ret);
     if (failed)
-        p = PUT_WORD(p, "errno", errno_name(0U - (unsigned)c->call.ret, number));
-    p = PUT_U64(p, "pid", c->call.task.pid);
-    p = PUT_U64(p, "tid", c->call.task.tid);
-    return PUT_TEXT(p, "comm", c->call.task.comm, sizeof(c->call.task.comm));
+        p = PUT_WORD(p, "errno", errno_name(0U - (unsigned)call->ret, number));
+    if (call->duration_ns)
+        p = PUT_U64(p, "duration_ns", call->duration_ns);
+    p = PUT_U64(p, "pid", call->task.pid);
+    p = PUT_U64(p, "tid", call->task.tid);
+    return PUT_TEXT(p, "comm", call->task.comm, sizeof(call->task.comm));
 }
 
 static char *put_listener(char *p, const struct change *c)

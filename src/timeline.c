@@ -264,24 +264,35 @@ static void format_segment(struct line *l, const struct change *c)
 
 static void format_call(struct line *l, const struct change *c)
 {
-    const int code = c->call.ret < 0 ? (int)(0U - (unsigned)c->call.ret) : 0;
+    const struct call *call = &c->call.call;
+    const int code = call->ret < 0 ? (int)(0U - (unsigned)call->ret) : 0;
     const char *error = code ? strerrorname_np(code) : NULL;
     char buf[192];
     struct line lane = line_piece(l, buf, sizeof(buf));
 
     if (c->call.has_end)
         begin_side(&lane, c);
-    line_addf(&lane, "%.*s(%d) = ", WORD_MAX, c->call.name, c->call.fd);
+    line_addf(&lane, "%.*s(", WORD_MAX, call->name);
+    if (call->fd >= 0)
+        line_addf(&lane, "%d", call->fd);
+    if (call->args[0].text)
+        line_addf(&lane, ", %.*s", WORD_MAX, call->args[0].text);
+    else if (call->args[0].name)
+        line_addf(&lane, ", %lld", (long long)call->args[0].number);
+    line_add(&lane, ") = ");
     if (error)
         line_addf(&lane, "-%s", error);
     else
-        line_addf(&lane, "%d", c->call.ret);
+        line_addf(&lane, "%lld", (long long)call->ret);
     /* A call that belongs to no end is about a listening socket: a matter of the server. */
     if (c->call.has_end)
         end_side(l, c, &lane);
     else
         add_lane(l, END_SERVER, &lane);
-    add_task(l, &c->call.task);
+    add_task(l, &call->task);
+    if (call->duration_ns)
+        line_addf(l, "  took %llu.%06llu s", (unsigned long long)(call->duration_ns / 1000000000),
+                  (unsigned long long)(call->duration_ns / 1000 % 1000000));
 }
 
 static void format_listener(struct line *l, const struct change *c)

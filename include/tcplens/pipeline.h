@@ -28,6 +28,7 @@ struct pipeline_config {
     unsigned port_count;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
+    bool calls; /* follow system calls */
     struct sink_file *trace;    /* gets NDJSON; or NULL */
     struct sink_file *timeline; /* gets text; or NULL */
     bool colour;

@@ -63,6 +63,7 @@ static int help(void)
          "  -p, --port PORT            only connections with this port at either end; may be repeated\n"
          "  -i, --iface NAME           capture packets on this interface; may be repeated (default: all)\n"
          "      --source LIST          witnesses: kernel, wire or kernel,wire (default: those that can)\n"
+         "      --calls                system calls on TCP sockets too\n"
          "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
          "      --duration SECONDS     end after this time\n"
          "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
@@ -390,13 +391,14 @@ static int parse_duration(struct trace *t, const char *text)
 
 int command_trace(int argc, char *argv[])
 {
-    enum { OPT_NETNS = 256, OPT_SOURCE, OPT_SEGMENTS, OPT_DURATION, OPT_SERVE, OPT_HELP };
+    enum { OPT_NETNS = 256, OPT_SOURCE, OPT_SEGMENTS, OPT_CALLS, OPT_DURATION, OPT_SERVE, OPT_HELP };
     static const struct option options[] = {
         { "netns", required_argument, NULL, OPT_NETNS },
         { "port", required_argument, NULL, 'p' },
         { "iface", required_argument, NULL, 'i' },
         { "source", required_argument, NULL, OPT_SOURCE },
         { "segments", required_argument, NULL, OPT_SEGMENTS },
+        { "calls", no_argument, NULL, OPT_CALLS },
         { "duration", required_argument, NULL, OPT_DURATION },
         { "output", required_argument, NULL, 'o' },
         { "serve", required_argument, NULL, OPT_SERVE },
@@ -437,6 +439,9 @@ int command_trace(int argc, char *argv[])
         case OPT_SEGMENTS:
             if (command_parse_segments(optarg, &t.config.segments) < 0)
                 return command_usage_error("trace", "--segments takes all, control or none, not '%s'", optarg);
+            break;
+        case OPT_CALLS:
+            t.config.calls = true;
             break;
         case OPT_DURATION:
             status = parse_duration(&t, optarg);

@@ -82,6 +82,8 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.kernel_state = kernel_state_name(to, object);
     change.state.object = object;
     change.state.owner = x->owner;
+    if (e->kind == EVENT_SOCK_STATE)
+        change.state.call = e->sock.call;
     /* figure 5 draws no edge for a reset; the one it draws to CLOSED tells of a CLOSE call or an ACK */
     change.state.rfc = edge && !(to == TCP_STATE_CLOSED && c->reset_by != END_UNKNOWN) ? edge->label : NULL;
     change_emit(t, &change);
@@ -255,11 +257,8 @@ static void on_accept(struct conn_table *t, const struct event *e)
     change.conn = c->number;
     change.listener = l ? l->number : 0;
     change.end = conn_end_of(c, &e->local);
-    change.call.name = e->queue.call.name;
-    change.call.fd = e->queue.call.fd;
-    change.call.ret = e->queue.call.ret;
+    change.call.call = e->queue.call;
     change.call.has_end = true;
-    change.call.task = e->queue.call.task;
     change_emit(t, &change);
     listener_queue(t, e, c, QUEUE_ACCEPT);
 }
@@ -333,6 +332,24 @@ static void on_snapshot(struct conn_table *t, const struct event *e)
                    k->deadline_ns, 0);
 }
 
+/* A call belongs to the connection or the listener of its socket; before there is either, to the socket alone. */
+static void on_call(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = e->remote.port ? conn_find(t, e) : NULL;
+    const struct listener *l = e->call.state == TCP_STATE_LISTEN ? listener_find(t, e->cookie) : NULL;
+    struct change change = change_begin(t, e, CHANGE_CALL);
+
+    change.call.socket = socket_number(t, e->call.socket, e->call.call.name);
+    change.conn = c ? c->number : 0;
+    change.listener = l ? l->number : 0;
+    change.call.call = e->call.call;
+    if (c) {
+        change.call.has_end = true;
+        change.end = conn_end_of(c, &e->local);
+    }
+    change_emit(t, &change);
+}
+
 static void on_reset(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
@@ -399,6 +416,9 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
         /* a request's retry has told already that its timer fired */
         if (c && e->retransmit.state != TCP_STATE_SYN_RECEIVED)
             timer_emit(t, e, c, conn_end_of(c, &e->local), TIMER_RETRANSMIT, TIMER_FIRED, 0, e->retransmit.count);
+        break;
+    case EVENT_CALL:
+        on_call(t, e);
         break;
     case EVENT_RESET:
         on_reset(t, e);

@@ -74,6 +74,16 @@ struct listener {
     struct task owner;
 };
 
+/* Sockets by what the kernel side tells them apart with, in a set-associative table: a socket that is pushed out gets
+ * another number when it speaks again. */
+#define SOCKET_SETS 4096
+#define SOCKET_WAYS 4
+
+struct socket_slot {
+    uint64_t key;
+    uint32_t number;
+};
+
 #define LISTENER_BUCKETS 1024
 
 struct conn_table {
@@ -83,6 +93,8 @@ struct conn_table {
     struct conn_list by_age, closed, waiting;
     struct listener *listeners[LISTENER_BUCKETS];
     size_t listener_count;
+    struct socket_slot sockets[SOCKET_SETS][SOCKET_WAYS];
+    uint32_t socket_count;
     uint64_t n;       /* last record number given out */
     uint64_t told_ns; /* latest time of a record */
     uint32_t conn_number, listener_number;
@@ -105,6 +117,10 @@ void conn_account(struct conn_end *e, uint64_t ts_ns);
 
 /* conn_kernel.c */
 void conn_kernel_event(struct conn_table *t, const struct event *e);
+
+/* conn_socket.c */
+/* The number of a socket within the trace. An address is used again: socket() makes a new one. */
+uint32_t socket_number(struct conn_table *t, uint64_t key, const char *call);
 
 /* conn_wire.c */
 void conn_wire_event(struct conn_table *t, const struct event *e);

@@ -244,6 +244,8 @@ static void take_fin(const struct step *s, enum end end)
 
     if (!peer->fin_sent || w->fin_received || w->rcv_nxt <= peer->fin_seq)
         return;
+    if (tcp_fsm_cell(w->state, TCP_INPUT_RCV_FIN)->to == TCP_STATE_UNKNOWN)
+        return; /* not known yet to be synchronised: later */
     w->fin_received = true;
     wire_step(s, end, TCP_INPUT_RCV_FIN, HOW_INFERRED);
 }

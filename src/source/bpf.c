@@ -10,9 +10,12 @@
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -143,6 +146,95 @@ static void task_of(const struct tcplens_event *e, struct task *ret_task)
     ret_task->comm[sizeof(ret_task->comm) - 1] = '\0';
 }
 
+static const char *call_name(uint8_t id)
+{
+    static const char *const names[] = {
+        [TCPLENS_CALL_SOCKET] = "socket",     [TCPLENS_CALL_BIND] = "bind",         [TCPLENS_CALL_LISTEN] = "listen",
+        [TCPLENS_CALL_CONNECT] = "connect",   [TCPLENS_CALL_ACCEPT] = "accept",     [TCPLENS_CALL_ACCEPT4] = "accept4",
+        [TCPLENS_CALL_SHUTDOWN] = "shutdown", [TCPLENS_CALL_CLOSE] = "close",       [TCPLENS_CALL_SETSOCKOPT] = "setsockopt",
+        [TCPLENS_CALL_READ] = "read",         [TCPLENS_CALL_WRITE] = "write",       [TCPLENS_CALL_READV] = "readv",
+        [TCPLENS_CALL_WRITEV] = "writev",     [TCPLENS_CALL_SENDTO] = "sendto",     [TCPLENS_CALL_RECVFROM] = "recvfrom",
+        [TCPLENS_CALL_SENDMSG] = "sendmsg",   [TCPLENS_CALL_RECVMSG] = "recvmsg",   [TCPLENS_CALL_SENDMMSG] = "sendmmsg",
+        [TCPLENS_CALL_RECVMMSG] = "recvmmsg", [TCPLENS_CALL_SENDFILE] = "sendfile",
+    };
+    _Static_assert(sizeof(names) / sizeof(*names) == TCPLENS_CALL_N, "a name for each call");
+
+    return id < TCPLENS_CALL_N ? names[id] : NULL;
+}
+
+/* The options that decide what TCP does; NULL: of no interest. */
+static const char *option_name(uint64_t level, uint64_t option)
+{
+    static const struct {
+        int level, option;
+        const char *name;
+    } options[] = {
+        { SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR" },
+        { SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT" },
+        { SOL_SOCKET, SO_LINGER, "SO_LINGER" },
+        { SOL_SOCKET, SO_KEEPALIVE, "SO_KEEPALIVE" },
+        { SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF" },
+        { SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF" },
+        { IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY" },
+        { IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY" },
+        { IPPROTO_TCP, TCP_CORK, "TCP_CORK" },
+        { IPPROTO_TCP, TCP_QUICKACK, "TCP_QUICKACK" },
+        { IPPROTO_TCP, TCP_KEEPIDLE, "TCP_KEEPIDLE" },
+        { IPPROTO_TCP, TCP_KEEPINTVL, "TCP_KEEPINTVL" },
+        { IPPROTO_TCP, TCP_KEEPCNT, "TCP_KEEPCNT" },
+        { IPPROTO_TCP, TCP_SYNCNT, "TCP_SYNCNT" },
+        { IPPROTO_TCP, TCP_LINGER2, "TCP_LINGER2" },
+        { IPPROTO_TCP, TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT" },
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, "TCP_USER_TIMEOUT" },
+        { IPPROTO_TCP, TCP_FASTOPEN, "TCP_FASTOPEN" },
+        { IPPROTO_TCP, TCP_FASTOPEN_CONNECT, "TCP_FASTOPEN_CONNECT" },
+        { IPPROTO_TCP, TCP_MAXSEG, "TCP_MAXSEG" },
+    };
+
+    for (unsigned i = 0; i < sizeof(options) / sizeof(*options); i++)
+        if ((int)level == options[i].level && (int)option == options[i].option)
+            return options[i].name;
+    return NULL;
+}
+
+/* False: not worth telling. */
+static bool call_of(const struct tcplens_event *e, struct event *out)
+{
+    static const char *const how[] = { [SHUT_RD] = "SHUT_RD", [SHUT_WR] = "SHUT_WR", [SHUT_RDWR] = "SHUT_RDWR" };
+    struct call *call = &out->call.call;
+    struct call_arg *arg = call->args;
+
+    call->name = call_name(e->call.id);
+    if (!call->name)
+        return false;
+    out->call.socket = e->call.socket;
+    out->call.state = state_of(e->to);
+    call->fd = e->call.fd;
+    call->ret = e->call.ret;
+    call->duration_ns = e->call.duration_ns;
+    task_of(e, &call->task);
+    switch (e->call.id) {
+    case TCPLENS_CALL_LISTEN:
+        *arg = (struct call_arg){ "backlog", NULL, (int)e->call.args[0] };
+        break;
+    case TCPLENS_CALL_SHUTDOWN:
+        *arg = (struct call_arg){ "how", e->call.args[0] < 3 ? how[e->call.args[0]] : "?", 0 };
+        break;
+    case TCPLENS_CALL_SETSOCKOPT:
+        *arg = (struct call_arg){ "option", option_name(e->call.args[0], e->call.args[1]), 0 };
+        return arg->text;
+    case TCPLENS_CALL_READ:
+    case TCPLENS_CALL_WRITE:
+    case TCPLENS_CALL_SENDTO:
+    case TCPLENS_CALL_RECVFROM:
+        *arg = (struct call_arg){ "len", NULL, (int64_t)(e->call.args[1] & INT64_MAX) };
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
 static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
 {
     static const uint8_t kinds[] = {
@@ -163,6 +255,7 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
         [TCPLENS_RESET_SENT] = EVENT_RESET,
         [TCPLENS_RESET_RECEIVED] = EVENT_RESET,
         [TCPLENS_SNAPSHOT] = EVENT_SNAPSHOT,
+        [TCPLENS_CALL] = EVENT_CALL,
     };
     struct event out = {
         .ts_ns = trace_clock_from_monotonic(s->clock, e->ts_ns),
@@ -179,6 +272,7 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
         out.sock.from = state_of(e->from);
         out.sock.to = state_of(e->to);
         out.sock.task_context = e->in_task;
+        out.sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
         if (out.sock.to == TCP_STATE_LISTEN || out.sock.from == TCP_STATE_LISTEN)
             out.sock.backlog = e->queue.backlog;
         task_of(e, &out.sock.task);
@@ -192,9 +286,12 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     case EVENT_ACCEPT_QUEUED:
     case EVENT_ACCEPT:
         out.queue.depth = depth_of(e);
-        out.queue.call.name = e->queue.accept4 ? "accept4" : "accept";
-        out.queue.call.fd = e->queue.fd;
-        out.queue.call.ret = e->queue.ret;
+        out.queue.call = (struct call){
+            .name = e->queue.accept4 ? "accept4" : "accept",
+            .fd = e->queue.fd,
+            .ret = e->queue.ret,
+            .duration_ns = e->queue.duration_ns,
+        };
         task_of(e, &out.queue.call.task);
         break;
     case EVENT_TIMEWAIT_START:
@@ -217,6 +314,10 @@ static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
     case EVENT_RETRANSMIT:
         out.retransmit.state = state_of(e->to);
         out.retransmit.count = e->retransmit.count;
+        break;
+    case EVENT_CALL:
+        if (!call_of(e, &out))
+            return;
         break;
     case EVENT_RESET:
         out.reset.sent = e->kind == TCPLENS_RESET_SENT;
@@ -520,6 +621,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     /* what this kernel does not have is left out, by looking, not by its version */
     s->skeleton->rodata->has_data_ready = has_tracepoint(s->btf, "sk_data_ready");
     bpf_program__set_autoload(s->skeleton->progs.data_ready, s->skeleton->rodata->has_data_ready);
+    s->skeleton->rodata->has_calls = config->calls;
+    bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
+    bpf_program__set_autoload(s->skeleton->progs.call_exit, config->calls);
     program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);
     r = tcplens__load(s->skeleton);

@@ -130,7 +130,7 @@ Done = collections.namedtuple("Done", "status stdout stderr")
 
 def run(*arguments, before=(), **options):
     """Runs tcplens to its end."""
-    done = subprocess.run([*before, TCPLENS, *arguments], stdin=subprocess.DEVNULL, text=True,
+    done = subprocess.run([*before, TCPLENS, *map(str, arguments)], stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, timeout=2 * DEADLINE, check=False, **options)
     return Done(done.returncode, done.stdout, done.stderr)
 

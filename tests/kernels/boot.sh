@@ -11,7 +11,7 @@ here=$(dirname "$0")
 kept=${O:-build}/kernels
 deadline=${BOOT_DEADLINE:-600}
 # What the tests call, besides Python.
-programs='sh ip mount sleep stty timeout true uname unshare'
+programs='sh ip mount setpriv sleep stty timeout true uname unshare'
 
 if ! command -v qemu-system-x86_64 >/dev/null; then
     echo "Linux $series cannot be booted: qemu-system-x86_64 is missing (package qemu-system-x86)" >&2

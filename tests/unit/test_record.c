@@ -216,25 +216,25 @@ static void test_call(void **state)
                         .conn = 1,
                         .listener = 1,
                         .end = END_SERVER,
-                        .call = { .name = "accept4", .fd = 5, .ret = 5, .has_end = true, .task = SERVER } };
+                        .call = { .call = { .name = "accept4", .fd = 5, .ret = 5, .task = SERVER }, .has_end = true } };
 
     (void)state;
     check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"conn\":1,\"listener\":1,\"end\":\"server\","
               "\"name\":\"accept4\",\"fd\":5,\"ret\":5,\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
     c.conn = 0;
     c.call.has_end = false;
-    c.call.fd = -1;
-    c.call.ret = -EAGAIN;
+    c.call.call.fd = -1;
+    c.call.call.ret = -EAGAIN;
     check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"listener\":1,\"name\":\"accept4\",\"fd\":-1,\"ret\":-1,"
               "\"errno\":\"EAGAIN\",\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
     /* What a tracer sees of a call that a signal interrupted, and numbers without a name. */
-    c.call.ret = -512;
+    c.call.call.ret = -512;
     assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"ERESTARTSYS\","));
-    c.call.ret = -4000;
+    c.call.call.ret = -4000;
     assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"4000\","));
-    c.call.ret = INT32_MIN;
+    c.call.call.ret = INT32_MIN;
     assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"2147483648\","));
-    c.call.fd = INT32_MIN;
+    c.call.call.fd = INT32_MIN;
     assert_non_null(strstr(format(&c), "\"fd\":-2147483648,"));
 }
 
@@ -398,12 +398,12 @@ static void test_numbers(void **state)
 /* What a reader gets for a process name. */
 static void check_text(const char *name, const char *expected)
 {
-    struct change c = { .kind = CHANGE_CALL, .call = { .name = "close" } };
+    struct change c = { .kind = CHANGE_CALL, .call = { .call = { .name = "close" } } };
     const char *text;
     cJSON *root;
 
-    assert_in_range(strlen(name), 0, sizeof(c.call.task.comm) - 1);
-    strcpy(c.call.task.comm, name);
+    assert_in_range(strlen(name), 0, sizeof(c.call.call.task.comm) - 1);
+    strcpy(c.call.call.task.comm, name);
     text = format(&c);
     for (const char *s = text; *s; s++)
         if (*s < 0x20 || *s >= 0x7f || *s == '<')
@@ -442,10 +442,10 @@ static void test_hostile_text(void **state)
 /* A field of text that forgot its NUL ends where the field does. */
 static void test_unterminated_text(void **state)
 {
-    struct change c = { .kind = CHANGE_CALL, .call = { .name = "close", .ret = 3 } };
+    struct change c = { .kind = CHANGE_CALL, .call = { .call = { .name = "close", .ret = 3 } } };
 
     (void)state;
-    memset(c.call.task.comm, 'x', sizeof(c.call.task.comm));
+    memset(c.call.call.task.comm, 'x', sizeof(c.call.call.task.comm));
     assert_non_null(strstr(format(&c), "\"comm\":\"xxxxxxxxxxxxxxxx\"}"));
 }
 
@@ -492,7 +492,7 @@ static void check_any_content(enum change_kind kind, int how)
         break;
     case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
     case CHANGE_CALL:
-        c.call.name = long_word;
+        c.call.call.name = long_word;
         c.call.has_end = true;
         break;
     case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;

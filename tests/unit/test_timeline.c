@@ -237,17 +237,17 @@ static void test_call(void **state)
                         .conn = 1,
                         .listener = 1,
                         .end = END_SERVER,
-                        .call = { .name = "accept4", .fd = 5, .ret = 6, .has_end = true, .task = ECHO } };
+                        .call = { .call = { .name = "accept4", .fd = 5, .ret = 6, .task = ECHO }, .has_end = true } };
 
     (void)state;
     check(&c, "    0.000050  #1                                     accept4(5) = 6 server  tcplens-echo[4711]");
     c.end = END_CLIENT;
-    c.call.name = "connect";
-    c.call.ret = -EINPROGRESS;
+    c.call.call.name = "connect";
+    c.call.call.ret = -EINPROGRESS;
     check(&c, "    0.000050  #1    client connect(5) = -EINPROGRESS                        tcplens-echo[4711]");
     c.conn = 0;
     c.call.has_end = false;
-    c.call.ret = INT32_MIN;
+    c.call.call.ret = INT32_MIN;
     check(&c, "    0.000050  L1                                  connect(5) = -2147483648  tcplens-echo[4711]");
 }
 
@@ -346,13 +346,13 @@ static void test_outcome(void **state)
 /* A name can be any bytes: the terminal must see none that it obeys, and none that reorders the line. */
 static void test_hostile_text(void **state)
 {
-    struct change c = { .kind = CHANGE_CALL, .conn = 1, .call = { .name = "close" } };
+    struct change c = { .kind = CHANGE_CALL, .conn = 1, .call = { .call = { .name = "close" } } };
     const char *line;
 
     (void)state;
-    strcpy(c.call.task.comm, "\x1b[2J\r\n\\\x7f\xe2\x80\xae");
+    strcpy(c.call.call.task.comm, "\x1b[2J\r\n\\\x7f\xe2\x80\xae");
     assert_non_null(strstr(format(&c, false), "  \\x1b[2J\\x0d\\x0a\\\\\\x7f\\xe2\\x80\\xae[0]"));
-    memset(c.call.task.comm, '\x9b', sizeof(c.call.task.comm));
+    memset(c.call.call.task.comm, '\x9b', sizeof(c.call.call.task.comm));
     line = format(&c, false);
     assert_null(strchr(line, '\x9b'));
     assert_non_null(strstr(line, "\\x9b\\x9b[0]"));
@@ -385,7 +385,7 @@ static void test_any_content(void **state)
             case CHANGE_OBJECT: c.object.state = TCP_STATE_SYN_RECEIVED; break;
             case CHANGE_SEGMENT: c.segment.segment.cut = true; break;
             case CHANGE_CALL:
-                c.call.name = long_word;
+                c.call.call.name = long_word;
                 c.call.has_end = true;
                 break;
             case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;

@@ -96,6 +96,7 @@ struct change {
             enum object object;
             struct task owner; /* pid 0: pending, or not known */
             const char *rfc;   /* edge label or NULL */
+            const char *call;  /* the system call that did it, or NULL */
         } state;
         struct {
             enum object from, to;
@@ -110,10 +111,9 @@ struct change {
             uint32_t notes;                      /* enum segment_note */
         } segment;
         struct {
-            const char *name; /* "accept" */
-            int fd, ret;      /* ret < 0: -errno */
-            bool has_end;     /* change.end says which */
-            struct task task;
+            struct call call;
+            uint32_t socket; /* number of the socket within the trace; 0: not counted */
+            bool has_end;    /* change.end says which */
         } call;
         struct {
             struct endpoint addr;

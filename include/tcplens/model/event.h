@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
+    EVENT_CALL,             /* .call: a system call on a socket returned */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace */
     EVENT_GAP,              /* .gap: events were lost */
     EVENT_KIND_N
@@ -37,6 +38,25 @@ enum event_kind {
 struct task {
     uint32_t pid, tid; /* thread group, thread; 0: not known (softirq) */
     char comm[16];     /* NUL-terminated */
+};
+
+/* One argument of a system call; text or number. */
+struct call_arg {
+    const char *name; /* NULL: there is none */
+    const char *text; /* NULL: it is a number */
+    int64_t number;
+};
+
+#define CALL_ARGS_MAX 2
+
+/* A system call that returned. */
+struct call {
+    const char *name;     /* "accept4" */
+    int fd;               /* it was called with; -1: none */
+    int64_t ret;          /* < 0: -errno */
+    uint64_t duration_ns; /* 0: not known */
+    struct call_arg args[CALL_ARGS_MAX];
+    struct task task;
 };
 
 /* The state of a listener's two queues, true after the event. */
@@ -63,15 +83,12 @@ struct event {
             enum tcp_state from, to;
             uint32_t backlog;  /* at LISTEN: sk_max_ack_backlog */
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
+            const char *call; /* the call that changed it, where calls are followed and it was one; or NULL */
             struct task task;
         } sock;
         struct {
             struct queue_depth depth;
-            struct {
-                const char *name; /* "accept" or "accept4" */
-                int fd, ret;      /* the listener's, the new one */
-                struct task task;
-            } call;
+            struct call call; /* of accept() */
         } queue;
         struct {
             enum tcp_state substate; /* FIN-WAIT-2 or TIME-WAIT */
@@ -92,6 +109,11 @@ struct event {
             bool sent;
             char reason[48]; /* kernel's word, empty where it gives none */
         } reset;
+        struct {
+            uint64_t socket; /* tells sockets apart that have no cookie yet; not for anybody to see */
+            enum tcp_state state;
+            struct call call;
+        } call;
         struct {
             char hook[32]; /* empty for the wire */
             uint64_t lost; /* events */

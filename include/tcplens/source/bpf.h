@@ -2,6 +2,7 @@
 #ifndef TCPLENS_SOURCE_BPF_H
 #define TCPLENS_SOURCE_BPF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct source_bpf_config {
     uint64_t netns;        /* cookie of the one namespace to watch; 0: all */
     const uint16_t *ports; /* either end's; borrowed for the call */
     unsigned port_count;   /* 0: all; at most 16 */
+    bool calls;            /* system calls on TCP sockets too */
     size_t ring_bytes;     /* power of two; 0: 16 MiB */
 };
 
