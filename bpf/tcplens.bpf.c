@@ -59,6 +59,7 @@ struct {
  * another of their kind. */
 struct moment {
     struct flow request;        /* a request sock was made for it */
+    __u64 child_ns;             /* a child was made that has no name yet (before Linux 6.13) */
     __u64 timer;                /* of the request whose timer is running its function */
     __u64 listener;             /* address of that request's listening sock */
     __u32 rearmed;              /* the function armed that timer again */
@@ -139,6 +140,26 @@ static __always_inline struct listener *listener_of(const struct flow *flow)
 
 #include "calls.h"
 
+/* Tells of the child that was made a moment ago, now that its connection is known by what follows it. */
+static __always_inline void child_named(struct moment *moment, const struct tcplens_event *known)
+{
+    struct tcplens_event *e;
+    struct flow flow = {};
+
+    if (!moment || !moment->child_ns)
+        return;
+    flow_of(known, &flow);
+    e = event_of_flow(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &flow);
+    if (e) {
+        e->ts_ns = moment->child_ns;
+        e->cookie = known->cookie;
+        e->from = TCP_LISTEN;
+        e->to = TCP_SYN_RECV;
+        event_submit(e);
+    }
+    moment->child_ns = 0;
+}
+
 static __always_inline void queued_at_established(const struct tcplens_event *state)
 {
     struct tcplens_event *e;
@@ -173,6 +194,14 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     if (!is_tcp(sk))
         return 0;
     lport = local_port(sk);
+    if (from == TCP_LISTEN && to == TCP_SYN_RECV && !BPF_CORE_READ(sk, __sk_common.skc_dport)) {
+        /* Kernels before 6.13 set the state of the child before its addresses, and its cookie even later. */
+        struct moment *moment = moment_now();
+
+        if (moment)
+            moment->child_ns = bpf_ktime_get_ns();
+        return 0;
+    }
     /* The cookie is made on demand: ask for it while the object that children and minisock copy it from is still
      * this one. */
     bpf_get_socket_cookie((void *)sk);
@@ -192,8 +221,11 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         listener_changed(sk, to);
         read_queues(e, sk, 0);
     }
-    if (!has_data_ready && from == TCP_SYN_RECV && to == TCP_ESTABLISHED)
-        queued_at_established(e);
+    if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
+        child_named(moment_now(), e); /* answered a SYN cookie: there was no request */
+        if (!has_data_ready)
+            queued_at_established(e);
+    }
     event_submit(e);
     return 0;
 }
@@ -216,11 +248,12 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
         return 0;
     read_queues(e, listener, kind == TCPLENS_REQUEST_START ? 1 : -1);
     flow_of(e, &flow);
-    if (kind == TCPLENS_REQUEST_START) {
-        moment = moment_now();
-        if (moment)
-            moment->request = flow;
-    } else if (!has_data_ready) {
+    moment = moment_now();
+    if (kind == TCPLENS_REQUEST_END)
+        child_named(moment, e);
+    if (kind == TCPLENS_REQUEST_START && moment)
+        moment->request = flow;
+    if (kind == TCPLENS_REQUEST_END && !has_data_ready) {
         __u64 address = (__u64)listener;
 
         bpf_map_update_elem(&completed, &flow, &address, BPF_ANY);

@@ -71,9 +71,12 @@ class Trace:
         self.records = [json.loads(line) for line in lines]
         self.header, self.end = self.records[0], self.records[-1]
         self.by_n = {r["n"]: r for r in self.records}
+        self.by_conn = collections.defaultdict(list)
+        for r in self.records:
+            self.by_conn[r.get("conn")].append(r)
 
     def all(self, kind, **fields):
-        return [r for r in self.records
+        return [r for r in (self.by_conn[fields["conn"]] if "conn" in fields else self.records)
                 if r["record"] == kind and all(r.get(k) == v for k, v in fields.items())]
 
     def one(self, kind, **fields):

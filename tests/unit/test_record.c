@@ -236,6 +236,14 @@ static void test_call(void **state)
     assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"2147483648\","));
     c.call.call.fd = INT32_MIN;
     assert_non_null(strstr(format(&c), "\"fd\":-2147483648,"));
+    /* What --calls adds. */
+    c.listener = 0;
+    c.call.socket = 7;
+    c.call.call = (struct call){ .name = "recvfrom", .fd = 3, .ret = 6442450944, .duration_ns = 1500, .task = SERVER,
+                                 .args = { { "len", NULL, 6442450944 }, { "option", "SO_\"LINGER", 0 } } };
+    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"socket\":7,\"name\":\"recvfrom\",\"fd\":3,"
+              "\"args\":{\"len\":6442450944,\"option\":\"SO_\\\"LINGER\"},\"ret\":6442450944,\"duration_ns\":1500,"
+              "\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
 }
 
 static void test_listener(void **state)
@@ -483,7 +491,7 @@ static void check_any_content(enum change_kind kind, int how)
         c.connection.before_trace = c.connection.roles_assumed = true;
         break;
     case CHANGE_STATE:
-        c.state.kernel_state = c.state.rfc = long_word;
+        c.state.kernel_state = c.state.rfc = c.state.call = long_word;
         c.state.from = c.state.to = TCP_STATE_SYN_RECEIVED;
         break;
     case CHANGE_OBJECT:
@@ -493,6 +501,8 @@ static void check_any_content(enum change_kind kind, int how)
     case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
     case CHANGE_CALL:
         c.call.call.name = long_word;
+        c.call.call.args[0].name = c.call.call.args[0].text = long_word;
+        c.call.call.args[1].name = c.call.call.args[1].text = long_word;
         c.call.has_end = true;
         break;
     case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;

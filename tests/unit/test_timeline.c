@@ -249,6 +249,12 @@ static void test_call(void **state)
     c.call.has_end = false;
     c.call.call.ret = INT32_MIN;
     check(&c, "    0.000050  L1                                  connect(5) = -2147483648  tcplens-echo[4711]");
+    c.call.call = (struct call){ .name = "shutdown", .fd = 5, .args = { { "how", "SHUT_WR", 0 } }, .task = ECHO };
+    c.call.call.duration_ns = 2500000000;
+    check(&c, "    0.000050  L1                                  shutdown(5, SHUT_WR) = 0  tcplens-echo[4711]  "
+              "took 2.500000 s");
+    c.call.call = (struct call){ .name = "socket", .fd = -1, .ret = 4, .task = ECHO };
+    check(&c, "    0.000050  L1                                                socket() = 4  tcplens-echo[4711]");
 }
 
 static void test_listener_and_queue(void **state)
@@ -386,6 +392,7 @@ static void test_any_content(void **state)
             case CHANGE_SEGMENT: c.segment.segment.cut = true; break;
             case CHANGE_CALL:
                 c.call.call.name = long_word;
+                c.call.call.args[0].name = c.call.call.args[0].text = long_word;
                 c.call.has_end = true;
                 break;
             case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;
