@@ -585,6 +585,39 @@ static void read_reset_reasons(struct source_bpf *s)
     }
 }
 
+int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook), void *arg)
+{
+    static const char states[] = "the states of full sockets are not seen";
+    static const char timers[] = "SYN queue, FIN-WAIT-2 and TIME-WAIT are not seen";
+    static const char refused[] = "what a listener refuses is not seen";
+    struct source_bpf_hook hooks[] = {
+        { "inet_sock_set_state", states, false },
+        { "timer_start", timers, false },
+        { "timer_cancel", timers, false },
+        { "timer_expire_entry", timers, false },
+        { "timer_expire_exit", timers, false },
+        { "sk_data_ready", "the accept queue is followed by the child's step to ESTABLISHED instead", false },
+        { "sys_exit", "accept() is not seen", false },
+        { "consume_skb", refused, false },
+        { "kfree_skb", refused, false },
+        { "tcp_retransmit_skb", "retransmissions are seen on the wire only", false },
+        { "tcp_send_reset", "resets sent are seen on the wire only", false },
+        { "tcp_receive_reset", "resets received are seen on the wire only", false },
+    };
+    struct btf *btf;
+
+    libbpf_set_print(on_libbpf_message);
+    btf = btf__load_vmlinux_btf();
+    if (!btf)
+        return -ENOENT;
+    for (unsigned i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
+        hooks[i].found = has_tracepoint(btf, hooks[i].name);
+        each(arg, &hooks[i]);
+    }
+    btf__free(btf);
+    return 0;
+}
+
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source)
 {

@@ -286,7 +286,7 @@ int main(int argc, char *argv[])
         {},
     };
     struct churn c = { .concurrency = 64, .seconds = 60 };
-    struct rlimit files = { 2 * CONCURRENCY_MAX + 100, 2 * CONCURRENCY_MAX + 100 };
+    struct rlimit files;
     struct rusage used;
     pthread_t server;
     double seconds, cpu;
@@ -303,7 +303,8 @@ int main(int argc, char *argv[])
     }
     if (optind != argc || !c.connections)
         return usage();
-    if (2 * c.concurrency + 100 > 1024 && setrlimit(RLIMIT_NOFILE, &files) < 0)
+    files.rlim_cur = files.rlim_max = 2 * c.concurrency + 100; /* both ends are here */
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         fail("cannot open so many sockets");
 
     server_open(&c);
@@ -323,8 +324,8 @@ int main(int argc, char *argv[])
     cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
     c.errors += atomic_load(&c.server_errors);
-    printf("{\"connections\":%lu,\"seconds\":%.6f,\"per_second\":%.1f,\"errors\":%lu,\"cpu_seconds\":%.6f}\n", c.finished,
-           seconds, (double)c.finished / seconds, c.errors, cpu);
+    printf("{\"connections\":%lu,\"seconds\":%.6f,\"per_second\":%.1f,\"errors\":%lu,\"cpu_seconds\":%.6f}\n",
+           c.finished, seconds, (double)c.finished / seconds, c.errors, cpu);
     free(c.slots);
     free(c.free_slots);
     return c.finished == c.connections && !c.errors ? 0 : 1;

@@ -334,6 +334,9 @@ def crowd_of_clients():
     check_equal(len(trace.all("connection")), count)
     for conn in range(1, count + 1):
         trace.check_paths(conn, ACTIVE + CLOSES_SECOND, PASSIVE + CLOSES_FIRST, sources=("kernel",))
+    steps = {conn: " ".join(r["why"] for r in trace.all("queue", conn=conn)) for conn in range(1, count + 1)}
+    wrong = {conn: why for conn, why in steps.items() if why != "syn established established accept"}
+    check(not wrong, f"{len(wrong)} connections went through the queues otherwise:", str(wrong)[:300])
     calls = collections.Counter(r["conn"] for r in trace.all("call"))
     check_equal(set(calls.values()) | {len(calls)}, {1, count}, "each is accepted once:")
     depth = [r["accept"] for r in trace.all("queue")]

@@ -254,7 +254,7 @@ static void test_call(void **state)
     check(&c, "    0.000050  L1                                  shutdown(5, SHUT_WR) = 0  tcplens-echo[4711]  "
               "took 2.500000 s");
     c.call.call = (struct call){ .name = "socket", .fd = -1, .ret = 4, .task = ECHO };
-    check(&c, "    0.000050  L1                                                socket() = 4  tcplens-echo[4711]");
+    check(&c, "    0.000050  L1                                              socket() = 4  tcplens-echo[4711]");
 }
 
 static void test_listener_and_queue(void **state)

@@ -34,6 +34,15 @@ void source_bpf_drain(struct source_bpf *source, event_fn emit, void *arg);
 /* Events for which there was no room so far; each loss also came as an EVENT_GAP. */
 uint64_t source_bpf_lost(const struct source_bpf *source);
 
+/* A hook of the kernel witness: whether this kernel has it, and what is not seen without it. */
+struct source_bpf_hook {
+    const char *name, *without;
+    bool found;
+};
+
+/* Names every hook. 0, or -ENOENT where this kernel shows no type information, and nothing can be said. */
+int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook), void *arg);
+
 /* NULL is fine; returns NULL. */
 struct source_bpf *source_bpf_close(struct source_bpf *source);
 

@@ -1,0 +1,154 @@
+/* tcplens doctor: what works on this machine, and why the rest does not. Tries things rather than guessing from versions. */
+#include "tcplens/command/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tcplens/base/clock.h"
+#include "tcplens/base/netns.h"
+#include "tcplens/source/bpf.h"
+#include "tcplens/source/pcap.h"
+
+/* detail: what is lost without it, and the remedy. */
+static void line(bool ok, const char *what, const char *detail)
+{
+    printf("%-8s %s", ok ? "ok" : "missing", what);
+    if (!ok && detail && *detail)
+        printf(": %s", detail);
+    putchar('\n');
+}
+
+static bool has_capability(cap_value_t value)
+{
+    cap_flag_value_t flag = CAP_CLEAR;
+    cap_t caps = cap_get_proc();
+
+    if (!caps)
+        return false;
+    if (cap_get_flag(caps, value, CAP_EFFECTIVE, &flag) < 0)
+        flag = CAP_CLEAR;
+    cap_free(caps);
+    return flag == CAP_SET;
+}
+
+static void capabilities(void)
+{
+    static const struct {
+        cap_value_t value;
+        const char *name, *without;
+    } wanted[] = {
+        { CAP_BPF, "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
+        { CAP_PERFMON, "CAP_PERFMON", "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
+        { CAP_SYSLOG, "CAP_SYSLOG",
+          "the addresses of the kernel's timer handlers are hidden: SYN queue and TIME-WAIT are not seen" },
+        { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap" },
+        { CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+          "only needed to enter another network namespace; --netns new uses a user namespace instead" },
+    };
+
+    for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+        line(has_capability(wanted[i].value), wanted[i].name, wanted[i].without);
+}
+
+static void on_hook(void *arg, const struct source_bpf_hook *hook)
+{
+    char what[96];
+
+    (void)arg;
+    snprintf(what, sizeof(what), "hook %s", hook->name);
+    line(hook->found, what, hook->without);
+}
+
+static bool kernel_witness(void)
+{
+    const struct source_bpf_config config = { .netns = 0 };
+    struct trace_clock clock;
+    struct source_bpf *bpf;
+    int r;
+
+    trace_clock_init(&clock);
+    r = source_bpf_hooks(on_hook, NULL);
+    line(r == 0, "type information of the kernel (/sys/kernel/btf/vmlinux)",
+         "no kernel witness; a kernel with CONFIG_DEBUG_INFO_BTF is needed");
+    r = source_bpf_open(&config, &clock, &bpf);
+    line(r == 0, "kernel witness: the eBPF program loads and attaches", r < 0 ? strerror(-r) : NULL);
+    if (r == 0)
+        source_bpf_close(bpf);
+    return r == 0;
+}
+
+static bool wire_witness(void)
+{
+    const struct source_pcap_config config = { .interface_count = 0 };
+    char error[SOURCE_PCAP_ERROR_MAX] = "";
+    struct trace_clock clock;
+    struct source_pcap *pcap;
+    int r;
+
+    trace_clock_init(&clock);
+    r = source_pcap_open_live(&config, &clock, &pcap, error);
+    line(r == 0, "wire witness: libpcap captures on all interfaces", error);
+    if (r == 0)
+        source_pcap_close(pcap);
+    return r == 0;
+}
+
+/* In a child: what is entered cannot be left. */
+static bool new_namespace(void)
+{
+    int status;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        bool user;
+
+        _exit(netns_enter_new(&user) < 0 ? 1 : 0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return false;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int help(void)
+{
+    puts("usage: tcplens doctor\n"
+         "Says what works on this machine: rights, kernel features, hooks, witnesses; and what is lost without those that\n"
+         "are missing. Exit status 0 if both witnesses work here, 3 if not.\n\n"
+         "  --help  print this\n\n"
+         "Without root: setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)");
+    return EXIT_DONE;
+}
+
+int command_doctor(int argc, char *argv[])
+{
+    static const struct option options[] = { { "help", no_argument, NULL, 'h' }, {} };
+    struct utsname uts;
+    bool kernel, wire;
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (c == 'h')
+            return help();
+        return command_option_error("doctor", c, argv);
+    }
+    if (optind < argc)
+        return command_usage_error("doctor", "'%s' is one word too many", argv[optind]);
+    uname(&uts);
+    printf("%s %s %s, user %u\n", uts.sysname, uts.release, uts.machine, geteuid());
+    capabilities();
+    kernel = kernel_witness();
+    wire = wire_witness();
+    line(new_namespace(), "network namespaces of its own (--netns new)",
+         "user namespaces are not allowed here: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces");
+    return kernel && wire ? EXIT_DONE : EXIT_RIGHTS;
+}
