@@ -2,6 +2,8 @@
 #ifndef TCPLENS_BPF_H
 #define TCPLENS_BPF_H
 
+#include <linux/types.h>
+
 #define TCPLENS_PORTS_MAX 16
 #define TCPLENS_COMM_LEN 16
 

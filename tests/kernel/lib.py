@@ -22,6 +22,13 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
 ECHO = os.path.abspath(os.environ.get("ECHO", "build/tcplens-echo"))
 
+# The states that an end enters, to be joined.
+ACTIVE = "SYN-SENT ESTABLISHED"
+PASSIVE = "SYN-RECEIVED ESTABLISHED"
+CLOSES_FIRST = " FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT"
+CLOSES_SECOND = " CLOSE-WAIT LAST-ACK CLOSED"
+NOBODY = 65534
+
 CASES = {}
 
 
@@ -112,6 +119,24 @@ class Trace:
         check_equal(self.all("gap"), [])
 
 
+def flags(segment):
+    return ",".join(segment["flags"])
+
+
+def check_demo_segments(trace):
+    """What `tcplens-echo demo` puts on the wire: a handshake, three times five bytes each way, four-way close."""
+    segments = trace.all("segment")
+    found = [(r["from"], flags(r)) for r in segments]
+    check_equal(found[:3], [("client", "SYN"), ("server", "SYN,ACK"), ("client", "ACK")])
+    check_equal(found[-4:], [("client", "FIN,ACK"), ("server", "ACK"), ("server", "FIN,ACK"), ("client", "ACK")])
+    check_equal([(r["seq"], r.get("ack")) for r in segments[:3]], [(0, None), (0, 1), (1, 1)])
+    check_equal([(r["seq"], r["ack"]) for r in segments[-4:]], [(16, 16), (16, 17), (16, 17), (17, 17)])
+    for end in ("client", "server"):
+        check_equal(sum(r["len"] for r in segments if r["from"] == end), 15, f"bytes of the {end}:")
+        check_equal([r["seq"] for r in segments if r["from"] == end and r["len"]], [1, 6, 11])
+    check_equal({word for r in segments for word in r.get("notes", [])}, set(), "notes:")
+
+
 def parse(text):
     check(text.endswith("\n"), "the last line is cut:", repr(text[-200:]))
     return Trace(text.splitlines())
@@ -138,9 +163,37 @@ def run(*arguments, before=(), **options):
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def python(script, *arguments):
+PRELUDE = """
+import os, signal, socket, struct, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
+def listen(host="127.0.0.1", port=7007, **options):
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, **options)
+def connect(host="127.0.0.1", port=7007):
+    return socket.create_connection((host, port), 30)
+def ready(*words):
+    print("ready", *words, flush=True)
+def rest(sock):
+    data = b""
+    while piece := sock.recv(4096):
+        data += piece
+    return data
+"""
+
+
+def script(text, *arguments):
     """A command that runs a small program, which is not known to tcplens in any way."""
-    return [sys.executable, "-c", script, *map(str, arguments)]
+    return [sys.executable, "-c", PRELUDE + text, *map(str, arguments)]
+
+
+# A connection that is open while the test looks at it, and closed when standard input says so.
+HOLD = """
+server = listen()
+client = connect()
+peer, _ = server.accept()
+ready(os.getpid(), os.getuid())
+sys.stdin.readline()
+client.close(); rest(peer); peer.close()
+"""
 
 
 def trace_of(command, *options, status=0, reason="command"):

@@ -21,7 +21,6 @@ COMPLETE = r"the trace is complete"
 
 # Two connections, the second once standard input says so.
 TWO_STEPS = """
-import os, socket, sys
 server = socket.create_server(("127.0.0.1", 7007))
 for _ in range(2):
     client = socket.create_connection(("127.0.0.1", 7007))
@@ -121,7 +120,7 @@ def served(command, **options):
 @case
 def live_records():
     """The very lines of the file arrive while the command runs, and the stream ends with the trace."""
-    with served(lib.python(TWO_STEPS)) as run:
+    with served(lib.script(TWO_STEPS)) as run:
         events = Events(run.site)
         inside = run.tracer.wait_line(r"^ready (\S+)")[1]
         with open("/proc/self/ns/net", "rb") as here:
@@ -175,7 +174,7 @@ def after_the_end():
 @case
 def interrupted_while_tracing():
     """One Ctrl-C ends the trace and the serving; who reads gets the rest and the end."""
-    with served(lib.python(TWO_STEPS)) as run:
+    with served(lib.script(TWO_STEPS)) as run:
         events = Events(run.site)
         run.tracer.wait_line("^ready")
         lib.wait_for(lambda: len(events.lines) > 1, "records")
@@ -188,7 +187,7 @@ def interrupted_while_tracing():
 
 @case
 def many_browsers():
-    with served(lib.python(TWO_STEPS)) as run:
+    with served(lib.script(TWO_STEPS)) as run:
         browsers = [Events(run.site) for _ in range(4)]
         run.tracer.wait_line("^ready")
         gone = run.site.open("/events")  # one that goes away without a word
@@ -204,7 +203,7 @@ def many_browsers():
 
 @case
 def page_and_access():
-    with served(lib.python(TWO_STEPS)) as run:
+    with served(lib.script(TWO_STEPS)) as run:
         site = run.site
         run.tracer.wait_line("^ready")
         page = site.open("/")

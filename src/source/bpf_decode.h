@@ -1,0 +1,26 @@
+/* Turns the kernel side's events into the model's; needs no kernel to do so. */
+#ifndef TCPLENS_SOURCE_BPF_DECODE_H
+#define TCPLENS_SOURCE_BPF_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcplens.h"
+#include "tcplens/base/clock.h"
+#include "tcplens/model/event.h"
+
+#define BPF_RESET_REASONS_MAX 64
+
+struct bpf_decoder {
+    const struct trace_clock *clock;
+    const char *reset_reasons[BPF_RESET_REASONS_MAX]; /* by enum sk_rst_reason; NULL: no name */
+    unsigned hz;                                      /* 0: not known yet */
+};
+
+/* False where the event is not worth passing on; *ret_event is untouched then. */
+bool bpf_decode(struct bpf_decoder *decoder, const struct tcplens_event *e, struct event *ret_event);
+
+/* The RFC's name for a state of include/net/tcp_states.h. */
+enum tcp_state bpf_state(uint8_t kernel);
+
+#endif
