@@ -14,7 +14,7 @@ PORT = 8480
 DEMO ?=
 # make fuzz: time for each target.
 SECONDS = 60
-# make deps: any of build, check, fuzz, lint.
+# make deps: any of build, check, kernels, fuzz, lint.
 WANT = build
 # Seconds until a test counts as hung.
 TEST_TIMEOUT = 300
@@ -226,7 +226,10 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-kernels check-web check-browser
+
+# Series of Debian's kernels that check-kernels boots.
+KERNELS = 6.1 6.12
 
 RUN = TEST_TIMEOUT=$(TEST_TIMEOUT) TEST_RESULTS=$(O)/test-results sh tests/run.sh
 # Where the tests find what they test.
@@ -236,11 +239,11 @@ TEST_ENV = O=$(abspath $(O)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B)
 ## check: install what the tests need (as deps does), build, run all tests
 .PHONY: check
 check:
-	@$(MAKE) deps WANT="build check"
+	@$(MAKE) deps WANT="build check kernels"
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-san check-fuzz check-kernel check-web check-browser
+##   check-san check-fuzz check-kernel check-kernels check-web check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -280,6 +283,17 @@ check-golden: all
 
 check-kernel: all
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
+check-kernels: all
+	@$(MAKE) --jobs=$(words $(KERNELS)) $(KERNELS:%=check-kernels-%)
+
+# Emulated, everything takes ten times as long.
+.PHONY: $(KERNELS:%=check-kernels-%)
+$(KERNELS:%=check-kernels-%): private TEST_TIMEOUT = 1200
+$(KERNELS:%=check-kernels-%): check-kernels-%: all
+	@$(TEST_ENV) $(RUN) kernels-$* 'sh tests/kernels/boot.sh $* \
+	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),"python3 $t")'
 
 check-web: $(NODE_MODULES)
 	@$(TEST_ENV) $(RUN) web 'cd web && npm run --silent check' 'cd web && npm run --silent test'
@@ -344,9 +358,23 @@ lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 
 comma := ,
 
+# The load of tests/bench/trace.py.
+CHURN := $(B)/tests/bench/churn
+$(CHURN): $(CHURN).o
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+-include $(CHURN).d
+
+## bench-trace: what tracing costs who is traced, next to other tracers (BENCH="--rounds 9 --variants kernel,both")
+.PHONY: bench-trace
+bench-trace: all $(CHURN)
+	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
+	@$(TEST_ENV) python3 tests/bench/trace.py $(BENCH)
+
 ## bench: what tests/bench measures
 .PHONY: bench
-bench: all
+bench: all $(CHURN)
 	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')

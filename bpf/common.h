@@ -15,8 +15,6 @@
 const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
 const volatile __u32 port_count = 0; /* 0: all */
 const volatile __u16 ports[TCPLENS_PORTS_MAX];
-/* What this kernel has; user space looks it up in BTF. */
-const volatile bool has_data_ready = true;
 /* System calls are followed. */
 const volatile bool has_calls = false;
 

@@ -52,12 +52,18 @@ struct sock_common {
     struct sock *skc_listener;
 };
 
+struct timer_list {
+    unsigned long expires;
+    void (*function)(struct timer_list *);
+};
+
 struct sock {
     struct sock_common __sk_common;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
     atomic_t sk_drops;
     __u16 sk_protocol;
+    struct timer_list sk_timer;
 };
 
 struct inet_sock {
@@ -65,16 +71,8 @@ struct inet_sock {
     __u16 inet_sport; /* network byte order; outlives skc_num */
 };
 
-struct request_sock;
-
 struct request_sock_queue {
     atomic_t qlen;
-    struct request_sock *rskq_accept_tail;
-};
-
-struct timer_list {
-    unsigned long expires;
-    void (*function)(struct timer_list *);
 };
 
 struct inet_connection_sock {
@@ -82,13 +80,13 @@ struct inet_connection_sock {
     struct request_sock_queue icsk_accept_queue;
     struct timer_list icsk_retransmit_timer;
     __u8 icsk_retransmits;
+    __u32 icsk_rto; /* jiffies */
 };
 
 struct request_sock {
     struct sock_common __req_common;
     __u8 num_timeout : 7;
     struct timer_list rsk_timer;
-    struct sock *sk;
 };
 
 struct inet_timewait_sock {

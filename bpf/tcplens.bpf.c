@@ -31,15 +31,6 @@ struct {
     __type(value, __u64); /* address of the inet_timewait_sock */
 } fin_wait_2 SEC(".maps");
 
-/* Without sk_data_ready (before Linux 6.3): listeners of requests that have just been completed, by connection. The
- * child's step to ESTABLISHED, which follows at once, then stands for its joining the accept queue. */
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 8192);
-    __type(key, struct flow);
-    __type(value, __u64); /* address of the listening sock */
-} completed SEC(".maps");
-
 /* Listeners, by the flow they would have with nobody. Of several on one address (SO_REUSEPORT) the last is kept: drops
  * of the others are told when another event reads their figures. */
 struct listener {
@@ -59,6 +50,8 @@ struct {
  * another of their kind. */
 struct moment {
     struct flow request;        /* a request sock was made for it */
+    struct flow completed;      /* a request sock was completed for it */
+    __u64 completed_listener;   /* address of that one's listening sock */
     __u64 child_ns;             /* a child was made that has no name yet (before Linux 6.13) */
     __u64 timer;                /* of the request whose timer is running its function */
     __u64 listener;             /* address of that request's listening sock */
@@ -76,6 +69,7 @@ struct {
 extern const void reqsk_timer_handler __ksym __weak;
 extern const void tw_timer_handler __ksym __weak;
 extern const void tcp_write_timer __ksym __weak;
+extern const void tcp_keepalive_timer __ksym __weak;
 
 static __always_inline struct moment *moment_now(void)
 {
@@ -160,29 +154,33 @@ static __always_inline void child_named(struct moment *moment, const struct tcpl
     moment->child_ns = 0;
 }
 
-static __always_inline void queued_at_established(const struct tcplens_event *state)
+/* A child joins the accept queue just before it becomes ESTABLISHED, in the same breath as its request was completed:
+ * this is exact for each connection, which the listener's wake-up (sk_data_ready) is not, when two handshakes complete
+ * at once. */
+static __always_inline void accept_queued(struct moment *moment, const struct tcplens_event *state)
 {
     struct tcplens_event *e;
+    const struct sock *listener;
     struct flow flow = {};
-    __u64 *listener;
+    struct listener *l;
 
     flow_of(state, &flow);
-    listener = bpf_map_lookup_elem(&completed, &flow);
-    if (!listener)
-        return;
-    e = event_alloc(TCPLENS_HOOK_DATA_READY, TCPLENS_ACCEPT_QUEUED);
-    if (e) {
-        e->ts_ns = state->ts_ns + 1; /* after the state change it stands beside */
-        e->cookie = state->cookie;
-        e->netns = state->netns;
-        e->lport = state->lport;
-        e->rport = state->rport;
-        __builtin_memcpy(e->laddr, state->laddr, 16);
-        __builtin_memcpy(e->raddr, state->raddr, 16);
-        read_queues(e, (struct sock *)*listener, 0);
-        event_submit(e);
+    if (moment && flow_equal(&moment->completed, &flow)) {
+        listener = (const struct sock *)moment->completed_listener;
+        moment->completed.lport = 0;
+    } else { /* answered a SYN cookie: there was no request */
+        l = listener_of(&flow);
+        if (!l)
+            return;
+        listener = (const struct sock *)l->address;
     }
-    bpf_map_delete_elem(&completed, &flow);
+    e = event_of_flow(TCPLENS_HOOK_SET_STATE, TCPLENS_ACCEPT_QUEUED, &flow);
+    if (!e)
+        return;
+    e->ts_ns = state->ts_ns + 1; /* after the state change it stands beside */
+    e->cookie = state->cookie;
+    read_queues(e, listener, 0);
+    event_submit(e);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -222,9 +220,10 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         read_queues(e, sk, 0);
     }
     if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
-        child_named(moment_now(), e); /* answered a SYN cookie: there was no request */
-        if (!has_data_ready)
-            queued_at_established(e);
+        struct moment *moment = moment_now();
+
+        child_named(moment, e); /* answered a SYN cookie: there was no request to name it */
+        accept_queued(moment, e);
     }
     event_submit(e);
     return 0;
@@ -253,10 +252,9 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
         child_named(moment, e);
     if (kind == TCPLENS_REQUEST_START && moment)
         moment->request = flow;
-    if (kind == TCPLENS_REQUEST_END && !has_data_ready) {
-        __u64 address = (__u64)listener;
-
-        bpf_map_update_elem(&completed, &flow, &address, BPF_ANY);
+    if (kind == TCPLENS_REQUEST_END && moment) {
+        moment->completed = flow;
+        moment->completed_listener = (__u64)listener;
     }
     event_submit(e);
     return 0;
@@ -341,6 +339,22 @@ int BPF_PROG(timer_cancel, struct timer_list *timer)
     return timewait_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_TIMEWAIT_KILLED, timer);
 }
 
+static __always_inline int keepalive_fired(struct timer_list *timer)
+{
+    struct sock *sk = (void *)timer - bpf_core_field_offset(struct sock, sk_timer);
+    __u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    struct tcplens_event *e;
+
+    if (state == TCP_LISTEN || state == TCP_CLOSE)
+        return 0;
+    e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_KEEPALIVE, &sk->__sk_common, local_port(sk));
+    if (!e)
+        return 0;
+    e->to = state;
+    event_submit(e);
+    return 0;
+}
+
 /* A request's timer sends the SYN-ACK again, or gives the request up and frees it: which, shows only afterwards. */
 SEC("tp_btf/timer_expire_entry")
 int BPF_PROG(timer_expire_entry, struct timer_list *timer)
@@ -351,6 +365,8 @@ int BPF_PROG(timer_expire_entry, struct timer_list *timer)
 
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_TIMEWAIT_EXPIRED, timer);
+    if (fn == &tcp_keepalive_timer && fn)
+        return keepalive_fired(timer);
     if (fn != &reqsk_timer_handler || !fn)
         return 0;
     moment = moment_now();
@@ -467,22 +483,14 @@ int BPF_PROG(kfree_skb, struct sk_buff *skb)
     return 0;
 }
 
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(data_ready, const struct sock *sk)
+/* A second listen() changes the backlog and no state. */
+static __always_inline int listened(const struct sock *sk)
 {
-    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
-    struct tcplens_event *e;
-    struct sock *child;
+    struct tcplens_event *e = event_new(TCPLENS_HOOK_SYS_EXIT, TCPLENS_LISTENED, &sk->__sk_common, local_port(sk));
 
-    /* Fires for data too: the test for a listener comes first. */
-    if (sk->__sk_common.skc_state != TCP_LISTEN || !is_tcp(sk))
-        return 0;
-    child = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_tail, sk);
-    if (!child)
-        return 0;
-    e = event_new(TCPLENS_HOOK_DATA_READY, TCPLENS_ACCEPT_QUEUED, &child->__sk_common, local_port(child));
     if (!e)
         return 0;
+    set_task(e);
     read_queues(e, sk, 0);
     event_submit(e);
     return 0;
@@ -501,13 +509,17 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     if (ret < 0)
         return 0;
     nr = REGS_SYSCALL(regs);
-    if (nr != NR_ACCEPT4 && nr != NR_ACCEPT)
+    if (nr != NR_ACCEPT4 && nr != NR_ACCEPT && nr != NR_LISTEN)
         return 0;
     task = bpf_get_current_task_btf();
     fd = REGS_ARG1(regs);
-    sk = sock_of_fd(task->files, ret);
     listener = sock_of_fd(task->files, fd);
-    if (!sk || !listener || !is_tcp(sk))
+    if (!listener || !is_tcp(listener))
+        return 0;
+    if (nr == NR_LISTEN)
+        return listened(listener);
+    sk = sock_of_fd(task->files, ret);
+    if (!sk || !is_tcp(sk))
         return 0;
     e = event_new(TCPLENS_HOOK_SYS_EXIT, TCPLENS_ACCEPT, &sk->__sk_common, local_port(sk));
     if (!e)
@@ -533,6 +545,8 @@ int BPF_PROG(retransmit_skb, const struct sock *sk)
         return 0;
     e->to = BPF_CORE_READ(sk, __sk_common.skc_state);
     e->retransmit.count = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_retransmits);
+    e->retransmit.rto = BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_rto);
+    e->retransmit.jiffies = bpf_jiffies64();
     event_submit(e);
     return 0;
 }

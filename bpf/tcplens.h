@@ -29,13 +29,15 @@ enum tcplens_kind {
     TCPLENS_REQUEST_EXPIRED,
     TCPLENS_OVERFLOW,       /* a listener dropped a SYN (to = LISTEN) or an ACK (to = SYN_RECV) */
     TCPLENS_COOKIE,         /* a listener answered a SYN with a cookie and keeps nothing */
-    TCPLENS_ACCEPT_QUEUED,  /* sk_data_ready of a listener */
+    TCPLENS_ACCEPT_QUEUED,  /* a child joined the accept queue */
+    TCPLENS_LISTENED,       /* listen() returned */
     TCPLENS_ACCEPT,         /* accept() returned a descriptor */
     TCPLENS_TIMEWAIT_START, /* timers of TIME-WAIT minisocks */
     TCPLENS_TIMEWAIT_CHANGE,
     TCPLENS_TIMEWAIT_EXPIRED,
     TCPLENS_TIMEWAIT_KILLED,
     TCPLENS_RETRANSMIT,
+    TCPLENS_KEEPALIVE,      /* the keep-alive timer of a socket fired */
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
     TCPLENS_SNAPSHOT,       /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
@@ -50,7 +52,6 @@ enum tcplens_hook {
     TCPLENS_HOOK_TIMER_START,
     TCPLENS_HOOK_TIMER_CANCEL,
     TCPLENS_HOOK_TIMER_EXPIRE,
-    TCPLENS_HOOK_DATA_READY,
     TCPLENS_HOOK_SYS_EXIT,
     TCPLENS_HOOK_CONSUME_SKB,
     TCPLENS_HOOK_KFREE_SKB,
@@ -88,7 +89,8 @@ struct tcplens_event {
             __u64 jiffies, expires; /* now and the deadline, both in jiffies */
         } timewait;
         struct {
-            __u32 count;
+            __u64 jiffies;
+            __u32 count, rto; /* rto in jiffies */
         } retransmit;
         struct {
             __u64 socket;   /* tells sockets apart that have no cookie yet */

@@ -305,8 +305,12 @@ static char *put_timer(char *p, const struct change *c, uint64_t start_ns)
         p = PUT(p, ",\"fired\":true");
     else if (c->timer.phase == TIMER_CANCELLED)
         p = PUT(p, ",\"cancelled\":true");
+    if (c->timer.why != TIMER_WHY_NONE)
+        p = PUT_WORD(p, "why", timer_why_name(c->timer.why));
     if (c->timer.count)
         p = PUT_U64(p, "count", c->timer.count);
+    if (c->timer.rto_ns)
+        p = PUT_U64(p, "rto_ns", c->timer.rto_ns);
     return PUT_WORD(p, "source", witness_name(c->timer.source));
 }
 

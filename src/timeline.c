@@ -359,8 +359,16 @@ static void format_timer(struct line *l, const struct change *c)
         add_seconds(&lane, c->timer.expires_ns > c->ts_ns ? c->timer.expires_ns - c->ts_ns : 0);
     }
     end_side(l, c, &lane);
+    if (c->timer.why == TIMER_WHY_REUSED)
+        line_add(l, "the endpoints are used again");
+    else if (c->timer.why == TIMER_WHY_RESET)
+        line_add(l, "by a RST");
     if (c->timer.count)
         line_addf(l, "%u in a row", c->timer.count);
+    if (c->timer.rto_ns) {
+        line_add(l, c->timer.count ? ", after " : "after ");
+        add_seconds(l, c->timer.rto_ns);
+    }
 }
 
 static void format_reset(struct line *l, const struct change *c)

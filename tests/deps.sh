@@ -1,5 +1,5 @@
 #!/bin/sh
-# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|fuzz|lint...
+# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|kernels|fuzz|lint...
 #
 # What is missing is installed where this is Debian or Ubuntu and the user is root (never with -n), else told in one
 # message. Each thing is looked for itself, not as a package: what came from elsewhere (NodeSource's Node.js, which
@@ -60,7 +60,14 @@ check  tshark            has tshark                 tshark
 check  jq                has jq                     jq
 check  chromium          has_browser                Chromium or Chrome
 check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
+kernels qemu-system-x86  has_qemu                 QEMU for x86-64
 fuzz   libclang-rt-dev   fuzzer                     libFuzzer and the sanitizers of clang (compiler-rt)
+bench  python3           has python3                Python 3.9 or later
+bench  iproute2          has ip                     ip
+bench  util-linux        has unshare                unshare
+bench  libbpf-tools      has tcpstates              tcpstates and tcplife, to compare with
+bench  bpftrace          has bpftrace               bpftrace, to compare with
+bench  tcpdump           has tcpdump                tcpdump, to compare with
 lint   clang-format      has clang-format           clang-format 14 or later
 lint   clang-tidy        has clang-tidy             clang-tidy 14 or later
 lint   groff             has groff                  groff
@@ -72,6 +79,9 @@ has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || ! has dpkg; }
 
 # fontconfig itself is among the packages: a browser asks it for fonts.
 has_cjk_font() { has fc-list && [ -n "$(fc-list :lang=zh-cn)" ]; }
+
+# The kernels that are tested are for x86-64.
+has_qemu() { has qemu-system-x86_64 || [ "$(uname -m)" != x86_64 ]; }
 
 # Sets packages and things to what the groups need and this machine has not.
 look() {

@@ -132,11 +132,7 @@ static void on_tick(void *arg)
 {
     struct trace *t = arg;
 
-    if (t->interrupted && !t->child) { /* only the viewer is still being served */
-        loop_stop(t->loop);
-        return;
-    }
-    if (!t->pipeline)
+    if (!t->pipeline) /* only the viewer is still being served */
         return;
     if (pipeline_tick(t->pipeline, t->error) < 0) {
         t->failed = true;

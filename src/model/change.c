@@ -46,6 +46,12 @@ TABLE(timer_names, TIMER_NAME_N,
       [TIMER_RETRANSMIT] = "retransmit",
       [TIMER_KEEPALIVE] = "keepalive");
 
+TABLE(timer_why_names, TIMER_WHY_N,
+      [TIMER_WHY_NONE] = "",
+      [TIMER_WHY_REUSED] = "reused",
+      [TIMER_WHY_RESET] = "reset",
+      [TIMER_WHY_REMOVED] = "removed");
+
 TABLE(queue_why_names, QUEUE_WHY_N,
       [QUEUE_SYN] = "syn",
       [QUEUE_ESTABLISHED] = "established",
@@ -114,6 +120,11 @@ const char *object_name(enum object object)
 const char *timer_name(enum timer_name name)
 {
     return word(timer_names, TIMER_NAME_N, name);
+}
+
+const char *timer_why_name(enum timer_why why)
+{
+    return word(timer_why_names, TIMER_WHY_N, why);
 }
 
 const char *queue_why_name(enum queue_why why)

@@ -126,17 +126,28 @@ void change_emit(struct conn_table *t, struct change *change)
     t->config.emit(t->config.arg, change);
 }
 
+static bool is_about(const struct conn *c, const struct event *e)
+{
+    if (c->netns != e->netns)
+        return false;
+    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
+}
+
+/* The one in use; but the event of a minisock finds the connection whose socket it continues, also a superseded one. */
 struct conn *conn_find(struct conn_table *t, const struct event *e)
 {
+    struct conn *current = NULL;
+
     for (struct conn *c = *bucket_of(t, &e->local, &e->remote, e->netns); c; c = c->hash_next) {
-        if (c->netns != e->netns)
+        if (!is_about(c, e))
             continue;
-        if (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote))
+        if (e->cookie && c->end[conn_end_of(c, &e->local)].kernel.cookie == e->cookie)
             return c;
-        if (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote))
-            return c;
+        if (!c->superseded)
+            current = c;
     }
-    return NULL;
+    return current;
 }
 
 static void grow(struct conn_table *t)
@@ -242,6 +253,15 @@ void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
     /* a late event can be what ends it, but it is said now */
     conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
     conn_forget(t, c);
+}
+
+struct conn *conn_supersede(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+{
+    if (c->end[END_CLIENT].kernel.object == OBJECT_TIMEWAIT || c->end[END_SERVER].kernel.object == OBJECT_TIMEWAIT)
+        c->superseded = true;
+    else
+        conn_retire(t, c, ts_ns);
+    return NULL;
 }
 
 enum tcp_state conn_best_state(const struct conn_end *e)

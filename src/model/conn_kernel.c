@@ -84,8 +84,9 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.owner = x->owner;
     if (e->kind == EVENT_SOCK_STATE)
         change.state.call = e->sock.call;
-    /* figure 5 draws no edge for a reset; the one it draws to CLOSED tells of a CLOSE call or an ACK */
-    change.state.rfc = edge && !(to == TCP_STATE_CLOSED && c->reset_by != END_UNKNOWN) ? edge->label : NULL;
+    /* figure 5 draws no edge for a reset or for a TIME-WAIT cut short; those it draws to CLOSED tell of other causes */
+    if (edge && !(to == TCP_STATE_CLOSED && (c->reset_by != END_UNKNOWN || e->kind == EVENT_TIMEWAIT_KILLED)))
+        change.state.rfc = edge->label;
     change_emit(t, &change);
 }
 
@@ -127,10 +128,8 @@ static void on_connect(struct conn_table *t, const struct event *e)
     struct conn *c = conn_find(t, e);
     struct conn_end *x;
 
-    if (c && (c->end[conn_end_of(c, &e->local)].kernel.seen || conn_over(c))) {
-        conn_retire(t, c, e->ts_ns);
-        c = NULL;
-    }
+    if (c && (c->end[conn_end_of(c, &e->local)].kernel.seen || conn_over(c)))
+        c = conn_supersede(t, c, e->ts_ns);
     if (!c)
         c = conn_new(t, e, true, false, false);
     if (!c)
@@ -208,10 +207,8 @@ static void on_request(struct conn_table *t, const struct event *e)
     enum end end;
 
     if (e->kind == EVENT_REQUEST_START) {
-        if (c && conn_over(c) && c->end[conn_end_of(c, &e->local)].kernel.seen) {
-            conn_retire(t, c, e->ts_ns);
-            c = NULL;
-        }
+        if (c && conn_over(c) && c->end[conn_end_of(c, &e->local)].kernel.seen)
+            c = conn_supersede(t, c, e->ts_ns);
         if (!c)
             c = conn_new(t, e, false, false, false);
     }
@@ -266,6 +263,29 @@ static void on_accept(struct conn_table *t, const struct event *e)
 /* A kernel counts deadlines in ticks: the same one read twice differs by less than this. */
 #define TICK_NS 20000000ull
 
+/* Its own timer, a new use of the same endpoints, a RST from the peer, or somebody who removed it. */
+static uint64_t timewait_over(struct conn_table *t, const struct event *e, const struct conn *c, enum end end,
+                              enum timer_name name)
+{
+    const struct conn_end *peer = &c->end[!end];
+    struct change change = change_begin(t, e, CHANGE_TIMER);
+
+    change.conn = c->number;
+    change.end = end;
+    change.timer.name = name;
+    change.timer.phase = e->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED;
+    change.timer.source = e->source;
+    if (change.timer.phase == TIMER_CANCELLED) {
+        change.timer.why = c->superseded                      ? TIMER_WHY_REUSED
+                           : peer->last_rst > peer->last_fin  ? TIMER_WHY_RESET
+                                                              : TIMER_WHY_REMOVED;
+        if (change.timer.why == TIMER_WHY_RESET)
+            change.because = peer->last_rst;
+    }
+    change_emit(t, &change);
+    return change.n;
+}
+
 static void on_timewait(struct conn_table *t, const struct event *e)
 {
     struct conn *c = e->kind == EVENT_TIMEWAIT_START ? conn_of(t, e) : conn_find(t, e);
@@ -283,8 +303,7 @@ static void on_timewait(struct conn_table *t, const struct event *e)
     if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED) {
         if (k->object != OBJECT_TIMEWAIT)
             return;
-        c->timer = timer_emit(t, e, c, end, name,
-                              e->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED, 0, 0);
+        c->timer = timewait_over(t, e, c, end, name);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
         return;
     }
@@ -367,6 +386,25 @@ static void on_reset(struct conn_table *t, const struct event *e)
     change_emit(t, &change);
 }
 
+static void on_retransmit(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+    struct change change;
+
+    if (!c)
+        return;
+    change = change_begin(t, e, CHANGE_TIMER);
+    change.conn = c->number;
+    change.end = conn_end_of(c, &e->local);
+    change.timer.name = TIMER_RETRANSMIT;
+    change.timer.phase = TIMER_FIRED;
+    change.timer.count = e->retransmit.count;
+    change.timer.rto_ns = e->retransmit.rto_ns;
+    change.timer.source = e->source;
+    change_emit(t, &change);
+    c->timer = change.n;
+}
+
 static void on_gap(struct conn_table *t, const struct event *e)
 {
     struct change change = change_begin(t, e, CHANGE_GAP);
@@ -402,6 +440,9 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_ACCEPT_QUEUED:
         listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED);
         break;
+    case EVENT_LISTENED:
+        listener_of_queue(t, e, NULL);
+        break;
     case EVENT_ACCEPT:
         on_accept(t, e);
         break;
@@ -411,11 +452,13 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_TIMEWAIT_KILLED:
         on_timewait(t, e);
         break;
-    case EVENT_RETRANSMIT:
+    case EVENT_KEEPALIVE:
         c = conn_find(t, e);
-        /* a request's retry has told already that its timer fired */
-        if (c && e->retransmit.state != TCP_STATE_SYN_RECEIVED)
-            timer_emit(t, e, c, conn_end_of(c, &e->local), TIMER_RETRANSMIT, TIMER_FIRED, 0, e->retransmit.count);
+        if (c)
+            c->timer = timer_emit(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
+        break;
+    case EVENT_RETRANSMIT:
+        on_retransmit(t, e);
         break;
     case EVENT_CALL:
         on_call(t, e);

@@ -67,6 +67,21 @@ static void listener_emit(struct conn_table *t, const struct event *e, const str
     change_emit(t, &change);
 }
 
+static void queue_emit(struct conn_table *t, const struct event *e, const struct listener *l,
+                       const struct queue_depth *depth, uint32_t conn, enum queue_why why)
+{
+    struct change change = change_begin(t, e, CHANGE_QUEUE);
+
+    change.listener = l->number;
+    change.conn = conn;
+    change.queue.syn = depth->syn;
+    change.queue.accept = depth->accept;
+    change.queue.limit = l->backlog + 1;
+    change.queue.drops = depth->drops - l->drops_start;
+    change.queue.why = why;
+    change_emit(t, &change);
+}
+
 void listener_opened(struct conn_table *t, const struct event *e)
 {
     struct listener *l = listener_find(t, e->cookie);
@@ -77,7 +92,8 @@ void listener_opened(struct conn_table *t, const struct event *e)
         return;
     l->addr = e->local;
     l->netns = e->netns;
-    l->backlog = e->sock.backlog;
+    l->backlog = e->sock.depth.backlog;
+    l->drops_start = e->sock.depth.drops;
     l->owner = e->sock.task;
     listener_emit(t, e, l, false, false);
 }
@@ -108,6 +124,9 @@ void listener_closed(struct conn_table *t, const struct event *e)
     l = *p;
     if (!l)
         return;
+    /* who still waits in its queues is reset */
+    if (e->sock.depth.syn || e->sock.depth.accept)
+        queue_emit(t, e, l, &e->sock.depth, 0, QUEUE_CLOSED);
     listener_emit(t, e, l, false, true);
     *p = l->hash_next;
     t->listener_count--;
@@ -140,21 +159,10 @@ struct listener *listener_of_queue(struct conn_table *t, const struct event *e, 
 
 void listener_queue(struct conn_table *t, const struct event *e, const struct conn *c, enum queue_why why)
 {
-    const struct queue_depth *depth = &e->queue.depth;
-    struct listener *l = listener_of_queue(t, e, c);
-    struct change change;
+    const struct listener *l = listener_of_queue(t, e, c);
 
-    if (!l)
-        return;
-    change = change_begin(t, e, CHANGE_QUEUE);
-    change.listener = l->number;
-    change.conn = c ? c->number : 0;
-    change.queue.syn = depth->syn;
-    change.queue.accept = depth->accept;
-    change.queue.limit = l->backlog + 1;
-    change.queue.drops = depth->drops - l->drops_start;
-    change.queue.why = why;
-    change_emit(t, &change);
+    if (l)
+        queue_emit(t, e, l, &e->queue.depth, c ? c->number : 0, why);
 }
 
 void listener_free_all(struct conn_table *t)

@@ -61,6 +61,7 @@ struct conn {
     struct conn_end end[END_N];
     uint64_t first_ns, last_ns, ended_ns, timer; /* timer: record of the last timer */
     bool established, closing, midstream;
+    bool superseded; /* a newer connection has the same endpoints */
     enum end closed_by, reset_by;
     char history[HISTORY_MAX];
     uint32_t history_seen[END_N]; /* letters already noted, bit = letter - 'a' */
@@ -109,6 +110,9 @@ struct conn *conn_find(struct conn_table *t, const struct event *e);
 struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is_client, bool before_trace,
                       bool roles_assumed);
 void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns);
+/* Its endpoints are used again: makes room, and returns NULL. Where the kernel still holds a minisock the connection
+ * stays, behind the new one, until that is gone. */
+struct conn *conn_supersede(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 bool conn_over(const struct conn *c);
 enum end conn_end_of(const struct conn *c, const struct endpoint *local);
 enum tcp_state conn_best_state(const struct conn_end *e);

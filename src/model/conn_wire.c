@@ -101,8 +101,7 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e)
     bool assumed, client;
 
     if (c && begins_anew(c, conn_end_of(c, &e->local), s)) {
-        conn_retire(t, c, e->ts_ns);
-        c = NULL;
+        c = conn_supersede(t, c, e->ts_ns);
     }
     if (c)
         return c;

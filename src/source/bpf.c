@@ -54,7 +54,6 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_TIMER_START] = "timer_start",
     [TCPLENS_HOOK_TIMER_CANCEL] = "timer_cancel",
     [TCPLENS_HOOK_TIMER_EXPIRE] = "timer_expire_entry",
-    [TCPLENS_HOOK_DATA_READY] = "sk_data_ready",
     [TCPLENS_HOOK_SYS_EXIT] = "sys_exit",
     [TCPLENS_HOOK_CONSUME_SKB] = "consume_skb",
     [TCPLENS_HOOK_KFREE_SKB] = "kfree_skb",
@@ -338,7 +337,6 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
         { "timer_cancel", timers, false },
         { "timer_expire_entry", timers, false },
         { "timer_expire_exit", timers, false },
-        { "sk_data_ready", "the accept queue is followed by the child's step to ESTABLISHED instead", false },
         { "sys_exit", "accept() is not seen", false },
         { "consume_skb", refused, false },
         { "kfree_skb", refused, false },
@@ -393,12 +391,10 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         if (r < 0)
             goto fail;
     }
-    /* what this kernel does not have is left out, by looking, not by its version */
-    s->skeleton->rodata->has_data_ready = has_tracepoint(s->btf, "sk_data_ready");
-    bpf_program__set_autoload(s->skeleton->progs.data_ready, s->skeleton->rodata->has_data_ready);
     s->skeleton->rodata->has_calls = config->calls;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     bpf_program__set_autoload(s->skeleton->progs.call_exit, config->calls);
+    /* by looking, not by the kernel's version */
     program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);
     r = tcplens__load(s->skeleton);

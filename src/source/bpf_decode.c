@@ -52,14 +52,20 @@ static struct endpoint endpoint_of(const uint8_t addr[16], uint16_t port)
     return e;
 }
 
+static unsigned ticks_per_second(struct bpf_decoder *d, uint64_t jiffies, uint64_t monotonic_ns)
+{
+    if (!d->hz)
+        d->hz = guess_hz(jiffies, monotonic_ns);
+    return d->hz;
+}
+
 /* jiffies of a deadline to the trace's clock */
 static uint64_t deadline(struct bpf_decoder *d, const struct tcplens_event *e)
 {
     int64_t left = (int64_t)(e->timewait.expires - e->timewait.jiffies);
+    int64_t hz = ticks_per_second(d, e->timewait.jiffies, e->ts_ns);
 
-    if (!d->hz)
-        d->hz = guess_hz(e->timewait.jiffies, e->ts_ns);
-    return trace_clock_from_monotonic(d->clock, e->ts_ns) + (uint64_t)(left * 1000000000 / (int64_t)d->hz);
+    return trace_clock_from_monotonic(d->clock, e->ts_ns) + (uint64_t)(left * 1000000000 / hz);
 }
 
 static struct queue_depth depth_of(const struct tcplens_event *e)
@@ -185,6 +191,8 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_COOKIE] = EVENT_COOKIE,
         [TCPLENS_ACCEPT_QUEUED] = EVENT_ACCEPT_QUEUED,
         [TCPLENS_ACCEPT] = EVENT_ACCEPT,
+        [TCPLENS_LISTENED] = EVENT_LISTENED,
+        [TCPLENS_KEEPALIVE] = EVENT_KEEPALIVE,
         [TCPLENS_TIMEWAIT_START] = EVENT_TIMEWAIT_START,
         [TCPLENS_TIMEWAIT_CHANGE] = EVENT_TIMEWAIT_CHANGE,
         [TCPLENS_TIMEWAIT_EXPIRED] = EVENT_TIMEWAIT_EXPIRED,
@@ -211,8 +219,8 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out.sock.to = bpf_state(e->to);
         out.sock.task_context = e->in_task;
         out.sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
-        if (out.sock.to == TCP_STATE_LISTEN || out.sock.from == TCP_STATE_LISTEN)
-            out.sock.backlog = e->queue.backlog;
+        if (out.sock.to == TCP_STATE_LISTEN || (out.sock.from == TCP_STATE_LISTEN && out.sock.to == TCP_STATE_CLOSED))
+            out.sock.depth = depth_of(e);
         task_of(e, &out.sock.task);
         break;
     case EVENT_REQUEST_START:
@@ -222,6 +230,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     case EVENT_OVERFLOW:
     case EVENT_COOKIE:
     case EVENT_ACCEPT_QUEUED:
+    case EVENT_LISTENED:
     case EVENT_ACCEPT:
         out.queue.depth = depth_of(e);
         out.queue.call = (struct call){
@@ -252,6 +261,9 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     case EVENT_RETRANSMIT:
         out.retransmit.state = bpf_state(e->to);
         out.retransmit.count = e->retransmit.count;
+        out.retransmit.rto_ns = (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
+        break;
+    case EVENT_KEEPALIVE:
         break;
     case EVENT_CALL:
         if (!call_of(e, &out))

@@ -173,7 +173,7 @@ def after_the_end():
 
 @case
 def interrupted_while_tracing():
-    """One Ctrl-C ends the trace and the serving; who reads gets the rest and the end."""
+    """One Ctrl-C ends the trace and the serving; what a browser got until then is whole lines, in order."""
     with served(lib.script(TWO_STEPS)) as run:
         events = Events(run.site)
         run.tracer.wait_line("^ready")

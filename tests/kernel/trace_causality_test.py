@@ -11,8 +11,9 @@ import sys
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, flags, script, trace_of)
 
-# becomes a minisock is dropped, and sent again after 200 ms. And an ACK that comes late to a minisock can bring about
-# a RST that ends its TIME-WAIT (RFC 1337).
+# Two things that busy loopback connections really meet would make paths differ. A FIN that meets its socket just as
+# that becomes a minisock is dropped, and sent again after 200 ms. And an ACK that comes late to a minisock can bring
+# about a RST that ends its TIME-WAIT (RFC 1337).
 QUIET = """
 with open("/proc/sys/net/ipv4/tcp_rfc1337", "w") as file:
     file.write("1")

@@ -110,7 +110,7 @@ def errors():
             ((*new, "--serve", "127.0.0.1:99999", *command), 2, ["--serve", "127.0.0.1:99999"]),
             ((*new, "--serve", "nowhere:80", *command), 2, ["--serve", "nowhere"]),
             ((*new, "--serve", busy, "-o", trace, *command), 1, ["taken", busy.split(":")[1]]),
-            ((*new, "-o", f"{directory}/none/trace.ndjson", *command), 1, [f"{directory}/none/trace.ndjson", "No such"]),
+            ((*new, "-o", f"{directory}/none/a.ndjson", *command), 1, [f"{directory}/none/a.ndjson", "No such"]),
             ((*new, "-o", directory, *command), 1, [directory, "directory"]),
             ((*new, "--iface", "none0", "-o", trace, *command), 1, ["none0"]),
             (("trace", "--netns", "none", "-o", trace, *command), 1, ["'none'", "ip netns"]),

@@ -300,9 +300,9 @@ for a, b in ((one, peer), (two, peer2)):
 def other_namespace(text):
     """A program in a network namespace of its own, which tcplens did not make."""
     with contextlib.ExitStack() as stack:
-        shell = 'ip link set lo up && exec "$@"'
-        yield lib.Running(["unshare", "--net", "sh", "-c", shell, "sh", *script("ready()\nsys.stdin.readline()" + text)],
-                          stack)
+        shell = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        program = script("ready()\nsys.stdin.readline()" + text)
+        yield lib.Running(["unshare", "--net", *shell, *program], stack)
 
 
 @case

@@ -250,8 +250,8 @@ static inline size_t put_text(char *to, size_t room, const struct change *c)
                                 (unsigned long long)c->segment.seq, (unsigned long long)c->segment.ack,
                                 c->segment.segment.payload_len);
     case CHANGE_CALL:
-        return (size_t)snprintf(to, room, "call %s %s fd %d ret %d pid %u", end_name(c->end), c->call.name, c->call.fd,
-                                c->call.ret, c->call.task.pid);
+        return (size_t)snprintf(to, room, "call %s %s fd %d ret %d pid %u", end_name(c->end), c->call.call.name, c->call.call.fd,
+                                (int)c->call.call.ret, c->call.call.task.pid);
     case CHANGE_LISTENER:
         return (size_t)snprintf(to, room, "listener %u %s backlog %u pid %u%s%s", c->listener,
                                 endpoint_format(&c->listening.addr, a), c->listening.backlog, c->listening.owner.pid,
@@ -394,7 +394,7 @@ static inline void listener(struct script *s, uint64_t cookie, enum tcp_state fr
     memset(&e.remote, 0, sizeof(e.remote));
     e.sock.from = from;
     e.sock.to = to;
-    e.sock.backlog = backlog;
+    e.sock.depth.backlog = backlog;
     e.sock.task = task(by);
     feed(s, &e);
 }

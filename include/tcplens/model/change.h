@@ -30,6 +30,9 @@ enum how { HOW_OBSERVED, HOW_SAMPLED, HOW_INFERRED, HOW_ASSUMED, HOW_PREDICTED, 
 /* The kernel object that holds an end's state. */
 enum object { OBJECT_NONE, OBJECT_REQUEST, OBJECT_SOCK, OBJECT_TIMEWAIT, OBJECT_N };
 enum timer_name { TIMER_TIME_WAIT, TIMER_FIN_WAIT_2, TIMER_SYN_ACK, TIMER_RETRANSMIT, TIMER_KEEPALIVE, TIMER_NAME_N };
+/* Why a minisock's timer was cancelled: its endpoints were used again, its peer reset it, or it was removed otherwise
+ * (the namespace ended, there were too many). */
+enum timer_why { TIMER_WHY_NONE, TIMER_WHY_REUSED, TIMER_WHY_RESET, TIMER_WHY_REMOVED, TIMER_WHY_N };
 enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 enum queue_why {
     QUEUE_SYN,
@@ -130,6 +133,8 @@ struct change {
             enum timer_phase phase;
             uint64_t expires_ns; /* UNIX time; 0: none */
             uint32_t count;      /* 0: not counted */
+            uint64_t rto_ns;     /* of a retransmission: the timeout in force; 0: not known */
+            enum timer_why why;  /* of a cancelled one */
             enum witness source;
         } timer;
         struct {
@@ -164,6 +169,7 @@ const char *end_name(enum end end);
 const char *how_name(enum how how);
 const char *object_name(enum object object);
 const char *timer_name(enum timer_name name);
+const char *timer_why_name(enum timer_why why); /* not of TIMER_WHY_NONE */
 const char *queue_why_name(enum queue_why why);
 const char *segment_note_name(unsigned bit); /* 0 <= bit < NOTE_N */
 const char *verdict_name(enum verdict verdict);

@@ -21,11 +21,13 @@ enum event_kind {
     EVENT_OVERFLOW,         /* .queue: the listener dropped a SYN, or the ACK that would complete a handshake */
     EVENT_COOKIE,           /* .queue: the listener answered a SYN with a cookie, and keeps no request sock */
     EVENT_ACCEPT_QUEUED,    /* .queue: a connection joined the accept queue */
+    EVENT_LISTENED,         /* .queue: listen() returned, perhaps with another backlog */
     EVENT_ACCEPT,           /* .queue and .call: accept() returned */
     EVENT_TIMEWAIT_START,   /* .timewait: a minisock took the connection over */
     EVENT_TIMEWAIT_CHANGE,  /* .timewait: the minisock got the peer's FIN: FIN-WAIT-2 to TIME-WAIT */
     EVENT_TIMEWAIT_EXPIRED, /* .timewait: its timer fired */
     EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
+    EVENT_KEEPALIVE,        /* the keep-alive timer fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
     EVENT_CALL,             /* .call: a system call on a socket returned */
@@ -81,10 +83,10 @@ struct event {
         struct segment segment;
         struct {
             enum tcp_state from, to;
-            uint32_t backlog;  /* at LISTEN: sk_max_ack_backlog */
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
             const char *call; /* the call that changed it, where calls are followed and it was one; or NULL */
             struct task task;
+            struct queue_depth depth; /* of a listener that begins or ends */
         } sock;
         struct {
             struct queue_depth depth;
@@ -104,6 +106,7 @@ struct event {
         struct {
             enum tcp_state state; /* SYN-RECEIVED: a SYN-ACK of a request sock */
             uint32_t count;       /* times in a row */
+            uint64_t rto_ns;      /* the timeout in force; 0: not known */
         } retransmit;
         struct {
             bool sent;

@@ -1,0 +1,356 @@
+"""What tracing costs who is traced: connection churn on loopback, untraced and under tcplens and others.
+
+    python3 tests/bench/trace.py [--rounds N] [--connections N] [--variants NAME,...] [--skip-paced] [--skip-long]
+
+Each run has a network namespace of its own, so that nobody's TIME-WAITs expire in another's run. The variants take
+turns, and begin at another one each round: what else the machine does hits all of them. A ratio compares with the
+untraced run of the same round; the table shows medians, and in brackets the smallest and the largest.
+
+`conn/s` is what the clock says. `cpu` compares processor time instead (load and tracer together, from the load's
+begin until the tracer is done), which another busy program on the machine disturbs less.
+
+Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the result $O/bench/trace.json).
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
+BUILD = os.path.abspath(os.environ.get("O", "build"))
+CHURN = f"{BUILD}/tests/bench/churn"
+OUTPUT = f"{BUILD}/bench"
+DEADLINE = 60.0  # seconds for a tracer to start, or to end
+LOAD_SECONDS = 120  # for one run of the load
+TICKS = os.sysconf("SC_CLK_TCK")
+
+PACED_RATE = 10_000  # connections per second
+PACED_ROUNDS = 3
+LONG = 200_000  # connections
+
+STATES = "tracepoint:sock:inet_sock_set_state"
+BPFTRACE = STATES + """ /args->protocol == IPPROTO_TCP/ {
+    printf("%d %s:%d %s:%d %d %d\\n", pid, ntop(args->family, args->saddr), args->sport,
+        ntop(args->family, args->daddr), args->dport, args->oldstate, args->newstate); }"""
+
+
+class CannotRun(Exception):
+    """A tracer does not work here; says why."""
+
+
+class Variant:
+    """A way to trace. FILE in the command becomes the output file; without it stdout is the output."""
+
+    def __init__(self, name, command, what, target=None, lost=None, ready=None):
+        self.name, self.command, self.what, self.target = name, command, what, target
+        self.lost, self.ready = lost, ready
+        self.own = bool(command) and command[0] == TCPLENS
+        self.wants_all = self.own and "--port" not in command
+
+
+def tcplens(*options):
+    return [TCPLENS, "trace", "--quiet", "--netns", "PID", "--output", "FILE", *options]
+
+
+def variants():
+    kernel = ["--source", "kernel", "--segments", "none"]
+    found = [
+        Variant("untraced", None, "the load alone"),
+        Variant("kernel", tcplens(*kernel), "tcplens: states, queues, TIME-WAIT", 0.75),
+        Variant("both", tcplens("--segments", "control"), "tcplens: kernel and wire, SYN FIN RST written", 0.60),
+        Variant("filtered", tcplens(*kernel, "--port", "9"), "tcplens: kernel, a port that nobody uses", 0.95),
+    ]
+    usage = subprocess.run([TCPLENS, "trace", "--help"], capture_output=True, text=True, check=True).stdout
+    if "--calls" in usage:
+        found.append(Variant("calls", tcplens(*kernel, "--calls"), "tcplens: kernel, system calls too", 0.60))
+    lost_events = r"[Ll]ost (\d+) events"
+    return found + [
+        Variant("tcpstates", ["tcpstates"], "libbpf-tools: states", lost=lost_events),
+        Variant("tcplife", ["tcplife"], "libbpf-tools: a line a connection", lost=lost_events),
+        Variant("bpftrace", ["bpftrace", "-e", BPFTRACE], "states", lost=lost_events),
+        Variant("tcpdump", ["tcpdump", "-n", "-i", "lo", "-w", "/dev/null", "tcp"], "packets, thrown away",
+                lost=r"(\d+) packets? dropped by kernel", ready=r"listening on"),
+    ]
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def namespace():
+    """A network namespace: the process id of who holds it."""
+    # 200,000 TIME-WAITs shall live until their time is over.
+    script = ("ip link set lo up && echo 1048576 >/proc/sys/net/ipv4/tcp_max_tw_buckets && echo ready && exec cat")
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            if holder.stdout.readline() != "ready\n":
+                raise SystemExit("trace.py: cannot make a network namespace: run as root")
+            yield holder.pid
+        finally:
+            holder.stdin.close()
+
+
+def inside(pid, command):
+    return ["nsenter", f"--net=/proc/{pid}/ns/net", *command]
+
+
+def with_tracefs(command):
+    """Mounted for this command alone, where it is not mounted: most tools look their tracepoints up there."""
+    script = ('mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"')
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]
+
+
+def text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+class Tracer:
+    """A tracer at work in a namespace: ready when the constructor returns."""
+
+    def __init__(self, variant, pid, directory):
+        self.variant = variant
+        self.output, self.errors = f"{directory}/output", f"{directory}/errors"
+        places = {"FILE": self.output, "PID": str(pid)}
+        command = [places.get(word, word) for word in variant.command]
+        if not variant.own:
+            command = inside(pid, with_tracefs(command))
+        with open(self.output, "wb") as out, open(self.errors, "wb") as err:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self.cpu_at_start = self.cpu()
+
+    def _is_ready(self):
+        if self.variant.own:  # the header is written once everything is attached
+            return os.path.getsize(self.output) > 0
+        if self.variant.ready:
+            return re.search(self.variant.ready, text_of(self.errors))
+        with open(f"/proc/{self.process.pid}/wchan", encoding="ascii") as file:
+            return re.search("ep_poll|epoll_wait", file.read())  # it waits for events
+
+    def _wait_ready(self):
+        end = time.monotonic() + DEADLINE
+        while not self._is_ready():
+            if self.process.poll() is not None:
+                lines = text_of(self.errors).strip().splitlines() or ["it says nothing"]
+                raise CannotRun(f"ended with status {self.process.returncode}: {lines[-1]:.150}")
+            if time.monotonic() > end:
+                raise CannotRun(f"not ready within {DEADLINE:.0f} s")
+            time.sleep(0.01)  # only spares the processor
+
+    def cpu(self):
+        """Seconds it has used so far, to a hundredth."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def stop(self, connections):
+        """Ends it and tells what it did: a dict."""
+        cpu_during = self.cpu() - self.cpu_at_start
+        begin = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        used = self._wait_end()
+        result = {
+            "tracer_cpu_during": cpu_during,
+            "tracer_cpu": used.ru_utime + used.ru_stime - self.cpu_at_start,
+            "finish_seconds": time.monotonic() - begin,
+            "output_bytes": os.path.getsize(self.output),
+            "max_rss_bytes": used.ru_maxrss * 1024,
+        }
+        result.update(self._own_end(connections) if self.variant.own else {
+            "lost": sum(int(n) for path in (self.errors, self.output)
+                        for n in re.findall(self.variant.lost, text_of(path)))})
+        return result
+
+    def _wait_end(self):
+        end = time.monotonic() + DEADLINE
+        while True:
+            pid, status, used = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                return used
+            if time.monotonic() > end:
+                self.process.kill()
+                self.process.wait()
+                raise SystemExit(f"trace.py: {self.variant.name} did not end within {DEADLINE:.0f} s")
+            time.sleep(0.002)
+
+    def _own_end(self, connections):
+        with open(self.output, "rb") as file:
+            file.seek(max(0, os.path.getsize(self.output) - 4096))
+            end = json.loads(file.read().splitlines()[-1])
+        lost = sum(end["lost"].values())
+        seen = end["counts"].get("connection", 0)
+        # What saw nothing costs nothing: that would be no measurement.
+        if end["record"] != "end" or not lost and seen != (connections if self.variant.wants_all else 0):
+            raise SystemExit(f"trace.py: {self.variant.name} saw {seen} of {connections} connections: {end}")
+        return {"lost": lost, "seen": seen, "records": end["n"], "late": end["late"]}
+
+
+def run(variant, connections, rate=None):
+    """One run of the load under a tracer: a dict of what was measured."""
+    load = [CHURN, "--connections", str(connections), "--seconds", str(LOAD_SECONDS)]
+    if rate:
+        load += ["--rate", str(rate)]
+    with namespace() as pid, tempfile.TemporaryDirectory(dir=OUTPUT) as directory:
+        os.chmod(directory, 0o755)
+        tracer = Tracer(variant, pid, directory) if variant.command else None
+        try:
+            done = subprocess.run(inside(pid, load), capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise SystemExit(f"trace.py: the load failed under {variant.name}: {done.stderr}{done.stdout}")
+            result = json.loads(done.stdout)
+            result["tracer_cpu"] = 0.0
+            if tracer:
+                result.update(tracer.stop(connections))
+        finally:
+            if tracer and tracer.process.returncode is None:
+                tracer.process.kill()
+                tracer.process.wait()
+    return result
+
+
+# --- many runs ----------------------------------------------------------------------------------
+
+
+def rounds(chosen, count, connections, rate=None):
+    """Interleaved: {name: [result of each round]}, and {name: why it cannot run}."""
+    results, broken = {v.name: [] for v in chosen}, {}
+    for number in range(count):
+        turn = number % len(chosen)
+        for variant in chosen[turn:] + chosen[:turn]:
+            if variant.name in broken:
+                continue
+            try:
+                results[variant.name].append(run(variant, connections, rate))
+            except CannotRun as why:
+                broken[variant.name] = str(why)
+        print(f"round {number + 1} of {count} done", file=sys.stderr, flush=True)
+    return results, broken
+
+
+def spread(values, form="{:.2f}"):
+    return (form + " [" + form + "…" + form + "]").format(statistics.median(values), min(values), max(values))
+
+
+def cpu_per_connection(result):
+    return (result["cpu_seconds"] + result["tracer_cpu"]) / result["connections"]
+
+
+def ratios(results, name):
+    """Of a variant to the untraced run of the same round: by the clock, and by processor time."""
+    pairs = list(zip(results["untraced"], results[name]))
+    return ([r["per_second"] / u["per_second"] for u, r in pairs],
+            [cpu_per_connection(u) / cpu_per_connection(r) for u, r in pairs])
+
+
+def print_full_speed(chosen, results, broken):
+    print(f"{'variant':<10} {'conn/s':>7}  {'ratio, conn/s':<19} {'ratio, cpu':<19} {'CPU s/100k':<19} "
+          f"{'lost':>7} {'MB':>6} {'finish s':>8}  what")
+    for variant in chosen:
+        if variant.name in broken:
+            print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
+            continue
+        runs = results[variant.name]
+        clock, cpu = ratios(results, variant.name)
+        cost = [r["tracer_cpu"] / r["connections"] * 100_000 for r in runs]
+        extra = [spread(cost), f"{max(r['lost'] for r in runs):7}",
+                 f"{statistics.median(r['output_bytes'] for r in runs) / 1e6:6.1f}",
+                 f"{statistics.median(r['finish_seconds'] for r in runs):8.2f}"] if variant.command else ["", "", "", ""]
+        print(f"{variant.name:<10} {statistics.median(r['per_second'] for r in runs):7.0f}  {spread(clock):<19} "
+              f"{spread(cpu):<19} {extra[0]:<19} {extra[1]:>7} {extra[2]:>6} {extra[3]:>8}  {variant.what}")
+
+
+def paced_percent(runs):
+    """Of one processor, while the load ran."""
+    return [100 * r["tracer_cpu_during"] / r["seconds"] for r in runs]
+
+
+def print_paced(chosen, results, broken):
+    print(f"\n{PACED_RATE} connections/s, paced\n{'variant':<10} {'conn/s':>7}  {'tracer, % of one CPU':<22} {'lost':>7}")
+    for variant in chosen:
+        if variant.name in broken:
+            print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
+        else:
+            runs = results[variant.name]
+            print(f"{variant.name:<10} {statistics.median(r['per_second'] for r in runs):7.0f}  "
+                  f"{spread(paced_percent(runs), '{:.1f}'):<22} {max(r['lost'] for r in runs):7}")
+
+
+def print_targets(chosen, report):
+    """What is aimed at, and whether it is met; a busy machine is no reason to fail."""
+    print("\ntargets")
+
+    def row(what, got, met):
+        print(f"  {'met   ' if met else 'MISSED'} {what}: {got}")
+
+    full, paced, long = (report.get(key, {}).get("results", {}) for key in ("full_speed", "paced", "long"))
+    for variant in chosen:
+        if variant.target and full.get(variant.name):
+            got = statistics.median(ratios(full, variant.name)[0])
+            row(f"{variant.name}, ratio at least {variant.target:.2f}", f"{got:.2f}", got >= variant.target)
+    if paced.get("kernel"):
+        got = statistics.median(paced_percent(paced["kernel"]))
+        row(f"kernel, {PACED_RATE} connections/s, at most 15 % of one CPU", f"{got:.1f} %", got <= 15)
+    for name, runs in long.items():
+        row(f"{name}, {LONG} connections at full speed, events lost 0",
+            f"{runs[0]['lost']} ({runs[0]['seen']} connections in the trace)", runs[0]["lost"] == 0)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=40_000)
+    parser.add_argument("--variants", default="", help="names, with commas between; default: all")
+    parser.add_argument("--skip-paced", action="store_true")
+    parser.add_argument("--skip-long", action="store_true")
+    options = parser.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if os.geteuid() != 0:
+        print("trace.py: needs root: eBPF programs and network namespaces", file=sys.stderr)
+        return 77
+    for path in (TCPLENS, CHURN):
+        if not os.access(path, os.X_OK):
+            print(f"trace.py: no program at {path}: `make bench-trace` builds it", file=sys.stderr)
+            return 2
+    names = options.variants.split(",") if options.variants else []
+    chosen = [v for v in variants() if not names or v.name in names or v.name == "untraced"]
+    traced = [v for v in chosen if v.command]
+    os.makedirs(OUTPUT, exist_ok=True)
+
+    report = {"kernel": os.uname().release, "cpus": os.cpu_count(), "rounds": options.rounds}
+
+    def measure(key, *arguments):
+        results, broken = rounds(*arguments)
+        report[key] = {"results": results, "cannot_run": broken}
+        with open(f"{OUTPUT}/trace.json", "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=1)
+        return results, broken
+
+    print(f"{options.connections} connections a run, {options.rounds} rounds, {os.cpu_count()} CPUs, load average "
+          f"{os.getloadavg()[0]:.1f} before\n")
+    print_full_speed(chosen, *measure("full_speed", chosen, options.rounds, options.connections))
+    if not options.skip_paced:
+        print_paced(traced, *measure("paced", traced, PACED_ROUNDS, 5 * PACED_RATE, PACED_RATE))
+    if not options.skip_long:
+        measure("long", [v for v in traced if v.wants_all], 1, LONG)
+    print_targets(chosen, report)
+    print(f"\nall of it: {OUTPUT}/trace.json")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
