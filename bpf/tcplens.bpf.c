@@ -66,6 +66,23 @@ struct {
     __type(value, struct moment);
 } moments SEC(".maps");
 
+/* connect() sets SYN-SENT before it picks a port. What happened waits here, by socket, until its first SYN's timer is
+ * started, which is the earliest hook at which the port is known. */
+struct connecting {
+    __u64 ts_ns;
+    __u32 pid, tid;
+    char comm[TCPLENS_COMM_LEN];
+    __u32 during; /* enum tcplens_call */
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, __u64); /* address of the sock */
+    __type(value, struct connecting);
+} connecting SEC(".maps");
+
 extern const void reqsk_timer_handler __ksym __weak;
 extern const void tw_timer_handler __ksym __weak;
 extern const void tcp_write_timer __ksym __weak;
@@ -183,6 +200,43 @@ static __always_inline void accept_queued(struct moment *moment, const struct tc
     event_submit(e);
 }
 
+static __always_inline void connect_begins(const struct sock *sk)
+{
+    __u64 key = (__u64)sk, id = bpf_get_current_pid_tgid();
+    struct connecting c = { .ts_ns = bpf_ktime_get_ns(), .pid = id >> 32, .tid = (__u32)id };
+
+    if (!netns_wanted(sk->__sk_common.skc_net.net))
+        return;
+    bpf_get_current_comm(c.comm, sizeof(c.comm));
+    if (has_calls)
+        c.during = call_on(sk);
+    bpf_map_update_elem(&connecting, &key, &c, BPF_ANY);
+}
+
+static __always_inline int connect_has_port(const struct sock *sk)
+{
+    __u64 key = (__u64)sk;
+    struct connecting *c = bpf_map_lookup_elem(&connecting, &key);
+    struct tcplens_event *e;
+
+    if (!c)
+        return 0; /* the port was bound before, or this is a retry */
+    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, local_port(sk));
+    if (e) {
+        e->ts_ns = c->ts_ns;
+        e->from = TCP_CLOSE;
+        e->to = TCP_SYN_SENT;
+        e->in_task = 1;
+        e->pid = c->pid;
+        e->tid = c->tid;
+        __builtin_memcpy(e->comm, c->comm, sizeof(e->comm));
+        e->during = c->during;
+        event_submit(e);
+    }
+    bpf_map_delete_elem(&connecting, &key);
+    return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, const struct sock *sk, int from, int to)
 {
@@ -203,11 +257,14 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     /* The cookie is made on demand: ask for it while the object that children and minisock copy it from is still
      * this one. */
     bpf_get_socket_cookie((void *)sk);
-    /* connect() sets SYN-SENT before it picks a port: pass it on whatever the filter, TCPLENS_PORT_KNOWN decides. */
-    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, lport || !port_count ? lport : ports[0]);
+    if (!lport) {
+        if (to == TCP_SYN_SENT)
+            connect_begins(sk);
+        return 0; /* else it never had one: connect() failed before anything was sent */
+    }
+    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &sk->__sk_common, lport);
     if (!e)
         return 0;
-    e->lport = lport;
     e->from = from;
     e->to = to;
     /* The task is told only where it is certain to be the cause: these happen inside its system call. */
@@ -309,17 +366,12 @@ int BPF_PROG(timer_start, struct timer_list *timer)
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_START, TCPLENS_TIMEWAIT_START, timer);
     if (fn == &tcp_write_timer && fn) {
-        /* the retransmission timer of the first SYN: the earliest hook at which connect() has picked a port */
         struct inet_connection_sock *icsk =
             (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
-        struct sock *sk = &icsk->icsk_inet.sk;
-        struct tcplens_event *e;
+        const struct sock *sk = &icsk->icsk_inet.sk;
 
-        if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
-            return 0;
-        e = event_new(TCPLENS_HOOK_TIMER_START, TCPLENS_PORT_KNOWN, &sk->__sk_common, local_port(sk));
-        if (e)
-            event_submit(e);
+        if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT)
+            return connect_has_port(sk);
     }
     return 0;
 }

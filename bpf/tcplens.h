@@ -22,7 +22,6 @@ enum tcplens_call {
 
 enum tcplens_kind {
     TCPLENS_STATE,          /* inet_sock_set_state */
-    TCPLENS_PORT_KNOWN,     /* a connecting socket has its local port now */
     TCPLENS_REQUEST_START,  /* timers of request socks */
     TCPLENS_REQUEST_RETRY,
     TCPLENS_REQUEST_END,

@@ -35,6 +35,7 @@ struct pipeline {
     const char *capture; /* file name; NULL: live */
     uint32_t netns;      /* inode number */
     uint64_t start_ns, last_ns;
+    uint64_t read_ns; /* when the sources were read last */
     bool started;
     unsigned tick, tick_events;
     int write_error;
@@ -312,8 +313,10 @@ static int read_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
         r = source_pcap_drain(p->pcap, 0, on_event, p, error);
     if (p->bpf)
         source_bpf_drain(p->bpf, on_event, p);
-    if (now > HOLD_NS)
-        merge_release(p->merge, now - HOLD_NS);
+    /* A source may keep an event back for one batch, and a busy machine makes batches long: what is newer than the
+     * last batch waits. */
+    merge_release(p->merge, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
+    p->read_ns = now;
     return r;
 }
 

@@ -21,11 +21,15 @@ static const char *kernel_state_name(enum tcp_state state, enum object object)
     return names[state];
 }
 
-/* The record that made an end enter a state: a segment of its peer, or what it did itself. 0 where none was seen. */
-static uint64_t cause_of(const struct conn *c, enum end end, enum tcp_state from, enum tcp_state to)
+/* The record that made an end enter a state: the timer that e is about, a segment of its peer, or what it did itself.
+ * 0 where none was seen. */
+static uint64_t cause_of(const struct event *e, const struct conn *c, enum end end, enum tcp_state from,
+                         enum tcp_state to)
 {
     const struct conn_end *peer = &c->end[!end];
 
+    if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED || e->kind == EVENT_REQUEST_EXPIRED)
+        return c->timer;
     switch (to) {
     case TCP_STATE_SYN_RECEIVED:
     case TCP_STATE_ESTABLISHED:
@@ -38,8 +42,6 @@ static uint64_t cause_of(const struct conn *c, enum end end, enum tcp_state from
     case TCP_STATE_TIME_WAIT:
         return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
     case TCP_STATE_CLOSED:
-        if (from == TCP_STATE_TIME_WAIT || (from == TCP_STATE_FIN_WAIT_2 && c->timer))
-            return c->timer;
         if (c->reset_by == end)
             return c->end[end].last_rst;
         return peer->last_rst ? peer->last_rst : from == TCP_STATE_LAST_ACK ? peer->last_ack : 0;
@@ -74,7 +76,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change = change_begin(t, e, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
-    change.because = cause_of(c, end, from, to);
+    change.because = cause_of(e, c, end, from, to);
     change.state.from = from;
     change.state.to = to;
     change.state.how = e->source == WITNESS_DIAG ? HOW_SAMPLED : HOW_OBSERVED;
@@ -160,8 +162,10 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
         on_connect(t, e);
         return;
     }
+    if (to == TCP_STATE_UNKNOWN)
+        return; /* a state the RFC does not know: bound and nothing more */
     c = conn_find(t, e);
-    if (!c && (to == TCP_STATE_CLOSED || from == TCP_STATE_UNKNOWN || to == TCP_STATE_UNKNOWN))
+    if (!c && (to == TCP_STATE_CLOSED || from == TCP_STATE_UNKNOWN))
         return; /* the last breath of something that was never followed */
     if (!c)
         c = from == TCP_STATE_LISTEN ? conn_new(t, e, false, false, false) : conn_of(t, e);

@@ -1,12 +1,6 @@
-/* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, gives
- * them trace time and RFC names, and mends two things that a single hook cannot know:
- *
- * - connect() reports SYN-SENT before it has chosen a local port. Such an event waits here until a later one about the
- *   same socket names the port (microseconds later), and is then passed on with its own, earlier time.
- * - re-arming a TIME-WAIT timer looks like a cancellation followed by a start. A cancellation waits for one batch; if
- *   the start follows, it was none.
- *
- * Both waiting lists are short by nature. A connect that does not fit is counted as lost. */
+/* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, and mends
+ * one thing that a single hook cannot know: re-arming a TIME-WAIT timer looks like a cancellation followed by a start.
+ * A cancellation waits for one batch; if the start follows, it was none. */
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
@@ -40,10 +34,9 @@ struct source_bpf {
     const struct trace_clock *clock;
     struct btf *btf;
     uint64_t lost[TCPLENS_HOOK_N];
-    uint64_t unpaired; /* connects that found no room to wait */
     uint64_t drained_ns;
     struct bpf_decoder decoder; /* its names are owned by btf */
-    struct waiting connects, cancels;
+    struct waiting cancels;
     unsigned cancels_old; /* how many of them waited a batch already */
     event_fn emit;        /* during a drain */
     void *arg;
@@ -96,21 +89,6 @@ static void wait_remove(struct waiting *w, struct tcplens_event *e)
     w->count--;
 }
 
-/* Completes a SYN-SENT that waited for its port. */
-static void connect_known(struct source_bpf *s, const struct tcplens_event *e)
-{
-    struct tcplens_event *w = wait_find(&s->connects, e->cookie);
-
-    if (!w)
-        return;
-    if (e->lport) {
-        w->lport = e->lport;
-        memcpy(w->laddr, e->laddr, sizeof(w->laddr));
-        pass_on(s, w);
-    } /* else connect() failed before it had a port: nothing was sent, there is no connection */
-    wait_remove(&s->connects, w);
-}
-
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
@@ -119,17 +97,7 @@ static int on_event(void *arg, void *data, size_t size)
 
     if (size < sizeof(*e) || e->kind >= TCPLENS_KIND_N)
         return 0;
-    if (s->connects.count && e->cookie)
-        connect_known(s, e);
     switch (e->kind) {
-    case TCPLENS_PORT_KNOWN:
-        break;
-    case TCPLENS_STATE:
-        if (e->lport)
-            pass_on(s, e);
-        else if (bpf_state(e->to) == TCP_STATE_SYN_SENT && !wait_put(&s->connects, e))
-            s->unpaired++;
-        break;
     case TCPLENS_TIMEWAIT_KILLED:
         if (!wait_put(&s->cancels, e))
             pass_on(s, e); /* so many at once are being killed */
@@ -161,8 +129,6 @@ static void report_loss(struct source_bpf *s, uint64_t now)
     for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++) {
         uint64_t lost = __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED);
 
-        if (hook == TCPLENS_HOOK_SET_STATE)
-            lost += s->unpaired;
         if (lost == s->lost[hook])
             continue;
         gap.gap.lost = lost - s->lost[hook];

@@ -18,7 +18,7 @@
 
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
 #define SNAPLEN 256
-#define BUFFER_BYTES (16u << 20)
+#define BUFFER_BYTES (32u << 20)
 #define FILTER_MAX 1024
 
 struct handle {

@@ -3,11 +3,11 @@
     python3 tests/bench/trace.py [--rounds N] [--connections N] [--variants NAME,...] [--skip-paced] [--skip-long]
 
 Each run has a network namespace of its own, so that nobody's TIME-WAITs expire in another's run. The variants take
-turns, and begin at another one each round: what else the machine does hits all of them. A ratio compares with the
-untraced run of the same round; the table shows medians, and in brackets the smallest and the largest.
+turns, and each run of one has an untraced run before and after it, which it is compared with: so what else the machine
+does hits all of them. The table shows medians over the rounds, and in brackets the smallest and the largest.
 
-`conn/s` is what the clock says. `cpu` compares processor time instead (load and tracer together, from the load's
-begin until the tracer is done), which another busy program on the machine disturbs less.
+The ratio of conn/s is what the clock says. That of CPU compares processor time instead (load and tracer together, from
+the load's begin until the tracer is done), which another busy program on the machine disturbs less.
 
 Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the result $O/bench/trace.json).
 """
@@ -55,6 +55,9 @@ class Variant:
         self.wants_all = self.own and "--port" not in command
 
 
+UNTRACED = Variant("untraced", None, "the load alone")
+
+
 def tcplens(*options):
     return [TCPLENS, "trace", "--quiet", "--netns", "PID", "--output", "FILE", *options]
 
@@ -62,7 +65,6 @@ def tcplens(*options):
 def variants():
     kernel = ["--source", "kernel", "--segments", "none"]
     found = [
-        Variant("untraced", None, "the load alone"),
         Variant("kernel", tcplens(*kernel), "tcplens: states, queues, TIME-WAIT", 0.75),
         Variant("both", tcplens("--segments", "control"), "tcplens: kernel and wire, SYN FIN RST written", 0.60),
         Variant("filtered", tcplens(*kernel, "--port", "9"), "tcplens: kernel, a port that nobody uses", 0.95),
@@ -226,9 +228,21 @@ def run(variant, connections, rate=None):
 # --- many runs ----------------------------------------------------------------------------------
 
 
-def rounds(chosen, count, connections, rate=None):
+def cpu_per_connection(result):
+    return (result["cpu_seconds"] + result["tracer_cpu"]) / result["connections"]
+
+
+def compare(result, neighbours):
+    """Puts into the result how it compares with the untraced runs just before and just after it."""
+    result["ratio"] = result["per_second"] / statistics.mean(n["per_second"] for n in neighbours)
+    result["cpu_ratio"] = statistics.mean(map(cpu_per_connection, neighbours)) / cpu_per_connection(result)
+
+
+def rounds(chosen, count, connections, rate=None, compared=False):
     """Interleaved: {name: [result of each round]}, and {name: why it cannot run}."""
     results, broken = {v.name: [] for v in chosen}, {}
+    if compared:
+        results[UNTRACED.name] = [run(UNTRACED, connections, rate)]
     for number in range(count):
         turn = number % len(chosen)
         for variant in chosen[turn:] + chosen[:turn]:
@@ -238,40 +252,37 @@ def rounds(chosen, count, connections, rate=None):
                 results[variant.name].append(run(variant, connections, rate))
             except CannotRun as why:
                 broken[variant.name] = str(why)
+                continue
+            if compared:
+                results[UNTRACED.name].append(run(UNTRACED, connections, rate))
+                compare(results[variant.name][-1], results[UNTRACED.name][-2:])
         print(f"round {number + 1} of {count} done", file=sys.stderr, flush=True)
     return results, broken
 
 
 def spread(values, form="{:.2f}"):
+    values = list(values)
     return (form + " [" + form + "…" + form + "]").format(statistics.median(values), min(values), max(values))
 
 
-def cpu_per_connection(result):
-    return (result["cpu_seconds"] + result["tracer_cpu"]) / result["connections"]
+def middle(runs, key):
+    return statistics.median(r[key] for r in runs)
 
 
-def ratios(results, name):
-    """Of a variant to the untraced run of the same round: by the clock, and by processor time."""
-    pairs = list(zip(results["untraced"], results[name]))
-    return ([r["per_second"] / u["per_second"] for u, r in pairs],
-            [cpu_per_connection(u) / cpu_per_connection(r) for u, r in pairs])
-
-
-def print_full_speed(chosen, results, broken):
-    print(f"{'variant':<10} {'conn/s':>7}  {'ratio, conn/s':<19} {'ratio, cpu':<19} {'CPU s/100k':<19} "
-          f"{'lost':>7} {'MB':>6} {'finish s':>8}  what")
-    for variant in chosen:
+def print_full_speed(results, broken):
+    print(f"{'variant':<10} {'conn/s':>6}  {'ratio of conn/s':<17} {'ratio of CPU':<17} {'CPU s/100,000':<17} "
+          f"{'lost':>7} {'MB':>6} {'finish s':>8}  what\n"
+          f"{UNTRACED.name:<10} {middle(results[UNTRACED.name], 'per_second'):6.0f}  {'1':<17} {'1':<17} "
+          f"{'':<17} {'':>7} {'':>6} {'':>8}  {UNTRACED.what}")
+    for variant in variants():
         if variant.name in broken:
             print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
-            continue
-        runs = results[variant.name]
-        clock, cpu = ratios(results, variant.name)
-        cost = [r["tracer_cpu"] / r["connections"] * 100_000 for r in runs]
-        extra = [spread(cost), f"{max(r['lost'] for r in runs):7}",
-                 f"{statistics.median(r['output_bytes'] for r in runs) / 1e6:6.1f}",
-                 f"{statistics.median(r['finish_seconds'] for r in runs):8.2f}"] if variant.command else ["", "", "", ""]
-        print(f"{variant.name:<10} {statistics.median(r['per_second'] for r in runs):7.0f}  {spread(clock):<19} "
-              f"{spread(cpu):<19} {extra[0]:<19} {extra[1]:>7} {extra[2]:>6} {extra[3]:>8}  {variant.what}")
+        elif results.get(variant.name):
+            runs = results[variant.name]
+            cost = (r["tracer_cpu"] / r["connections"] * 100_000 for r in runs)
+            print(f"{variant.name:<10} {middle(runs, 'per_second'):6.0f}  {spread(r['ratio'] for r in runs):<17} "
+                  f"{spread(r['cpu_ratio'] for r in runs):<17} {spread(cost):<17} {max(r['lost'] for r in runs):7} "
+                  f"{middle(runs, 'output_bytes') / 1e6:6.1f} {middle(runs, 'finish_seconds'):8.2f}  {variant.what}")
 
 
 def paced_percent(runs):
@@ -300,7 +311,7 @@ def print_targets(chosen, report):
     full, paced, long = (report.get(key, {}).get("results", {}) for key in ("full_speed", "paced", "long"))
     for variant in chosen:
         if variant.target and full.get(variant.name):
-            got = statistics.median(ratios(full, variant.name)[0])
+            got = middle(full[variant.name], "ratio")
             row(f"{variant.name}, ratio at least {variant.target:.2f}", f"{got:.2f}", got >= variant.target)
     if paced.get("kernel"):
         got = statistics.median(paced_percent(paced["kernel"]))
@@ -312,8 +323,8 @@ def print_targets(chosen, report):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--connections", type=int, default=20_000)
     parser.add_argument("--variants", default="", help="names, with commas between; default: all")
     parser.add_argument("--skip-paced", action="store_true")
     parser.add_argument("--skip-long", action="store_true")
@@ -327,14 +338,13 @@ def main():
             print(f"trace.py: no program at {path}: `make bench-trace` builds it", file=sys.stderr)
             return 2
     names = options.variants.split(",") if options.variants else []
-    chosen = [v for v in variants() if not names or v.name in names or v.name == "untraced"]
-    traced = [v for v in chosen if v.command]
+    chosen = [v for v in variants() if not names or v.name in names]
     os.makedirs(OUTPUT, exist_ok=True)
 
     report = {"kernel": os.uname().release, "cpus": os.cpu_count(), "rounds": options.rounds}
 
-    def measure(key, *arguments):
-        results, broken = rounds(*arguments)
+    def measure(key, *arguments, **options):
+        results, broken = rounds(*arguments, **options)
         report[key] = {"results": results, "cannot_run": broken}
         with open(f"{OUTPUT}/trace.json", "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
@@ -342,11 +352,11 @@ def main():
 
     print(f"{options.connections} connections a run, {options.rounds} rounds, {os.cpu_count()} CPUs, load average "
           f"{os.getloadavg()[0]:.1f} before\n")
-    print_full_speed(chosen, *measure("full_speed", chosen, options.rounds, options.connections))
+    print_full_speed(*measure("full_speed", chosen, options.rounds, options.connections, compared=True))
     if not options.skip_paced:
-        print_paced(traced, *measure("paced", traced, PACED_ROUNDS, 5 * PACED_RATE, PACED_RATE))
+        print_paced(chosen, *measure("paced", chosen, PACED_ROUNDS, 5 * PACED_RATE, PACED_RATE))
     if not options.skip_long:
-        measure("long", [v for v in traced if v.wants_all], 1, LONG)
+        measure("long", [v for v in chosen if v.wants_all], 1, LONG)
     print_targets(chosen, report)
     print(f"\nall of it: {OUTPUT}/trace.json")
     return 0

@@ -654,15 +654,10 @@ static void strange_cookie(void **state)
 
 static void request_is_retried_and_dropped(void **state)
 {
-    struct event e;
-
     (void)state;
     listen_with(16);
     request_starts();
     queue(&s, EVENT_REQUEST_RETRY, (struct depth){ LISTENER, .syn = 1, .backlog = 16 });
-    e = kernel_event(&s, EVENT_RETRANSMIT, S, 0);
-    e.retransmit.state = SYN_RECEIVED; /* the same timer, seen by another hook */
-    feed(&s, &e);
     queue(&s, EVENT_REQUEST_END, (struct depth){ LISTENER, .backlog = 16, .drops = 2 });
     script_finish(&s);
     assert_string_equal(lines(&s, 2), "connection 192.0.2.1:40000 192.0.2.2:80\n"
@@ -904,7 +899,7 @@ static void random_events(void **state)
                   (struct depth){ (r >> 12) % 3, .syn = 1, .backlog = (r >> 14) % 2 });
             break;
         case 5:
-            accept_call(&s, (r >> 10) % 3, (struct depth){ (r >> 12) % 3 }, 3, 4, SERVER_PID);
+            accept_call(&s, (r >> 10) % 3, (struct depth){ .listener = (r >> 12) % 3 }, 3, 4, SERVER_PID);
             break;
         case 6:
             listener(&s, (r >> 10) % 3, r & 1 << 12 ? CLOSED : LISTEN, r & 1 << 12 ? LISTEN : CLOSED, 5, SERVER_PID);

@@ -19,7 +19,7 @@ struct source_pcap_config {
     const uint16_t *ports; /* either end's */
     unsigned port_count;   /* 0: all */
     uint32_t netns;        /* goes into the events */
-    size_t buffer_bytes;   /* per interface; 0: 16 MiB */
+    size_t buffer_bytes;   /* per interface; 0: 32 MiB */
 };
 
 /* Opens for live capture in the namespace this process is in. clock is borrowed for the life of the source.
