@@ -1,0 +1,60 @@
+// Bundles the viewer into one HTML file that needs nothing else: node build.mjs, result in
+// dist/viewer.html or where OUT says.
+
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = resolve(process.env.OUT ?? join(here, 'dist/viewer.html'));
+const LIMIT = { plain: 150_000, gzip: 50_000 };
+
+const result = await build({
+  absWorkingDir: here,
+  entryPoints: { main: 'src/main.tsx', theme: 'src/theme.css' },
+  bundle: true,
+  minify: true,
+  write: false,
+  outdir: 'out',
+  format: 'iife',
+  target: ['chrome110', 'firefox115'],
+  charset: 'utf8',
+  legalComments: 'none',
+  // Calls of h(type, props, ...children) are shorter than the automatic runtime's jsx(type, { children }).
+  jsx: 'transform',
+  jsxFactory: 'jsxNode',
+  jsxFragment: 'JsxFragment',
+  inject: ['src/jsx.ts'],
+  // Else the jsx settings of tsconfig.json, which are for the type check, would win.
+  tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
+  define: { 'process.env.NODE_ENV': '"production"' },
+});
+const file = (name) => result.outputFiles.find((f) => f.path.endsWith(name)).text.trim();
+const js = file('main.js');
+const css = file('theme.css');
+// Inside of an element nothing may look like its end tag.
+if (/<\/script|<!--/i.test(js) || /<\/style/i.test(css)) throw new Error('bundle would end its own element');
+
+const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+const csp = [
+  "default-src 'none'", `script-src ${hash(js)}`, `style-src ${hash(css)}`, "connect-src 'self'",
+  'img-src data:', "base-uri 'none'", "form-action 'none'",
+  "require-trusted-types-for 'script'", "trusted-types 'none'",
+].join('; ');
+
+const page = await readFile(join(here, 'src/page.html'), 'utf8');
+// A function, because text like $& means something in a replacement string.
+const html = page.replace('@csp@', () => csp).replace('@css@', () => css).replace('@js@', () => js);
+const size = { plain: Buffer.byteLength(html), gzip: gzipSync(html, { level: 9 }).length };
+await mkdir(dirname(out), { recursive: true });
+await writeFile(out, html);
+console.log(`${out}: ${size.plain} bytes, ${size.gzip} gzipped`);
+for (const key of ['plain', 'gzip']) {
+  if (size[key] > LIMIT[key]) {
+    console.error(`viewer.html is too large: ${size[key]} bytes ${key}, the limit is ${LIMIT[key]}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,119 @@
+// What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
+
+import type { End, How, Kind, Source, State } from '../trace/records';
+import type { Move } from '../trace/transitions';
+
+export type Lang = 'en' | 'zh';
+
+/** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
+export interface Who { a: string; A: string; b: string; B: string }
+
+/** What happened, and why. `{a}`, `{A}`, `{b}`, `{B}` stand for the ends, see Who. */
+export type Told = readonly [what: string, why: string];
+
+export const VERDICTS = [
+  'closed-normally', 'closed-both', 'still-open', 'half-closed', 'refused', 'reset-by-client',
+  'reset-by-server', 'no-answer', 'handshake-incomplete', 'midstream', 'unknown',
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const TIMERS = ['time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keepalive'] as const;
+export type TimerName = (typeof TIMERS)[number];
+
+export const QUEUE_WHYS = [
+  'syn', 'established', 'accept', 'overflow', 'expired', 'dropped', 'closed', 'sample',
+] as const;
+export type QueueWhy = (typeof QUEUE_WHYS)[number];
+
+export const CALLS = [
+  'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
+] as const;
+export type CallKind = (typeof CALLS)[number];
+
+export const ERRNOS = [
+  'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EAGAIN', 'EINPROGRESS', 'EADDRINUSE',
+  'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH',
+] as const;
+export type Errno = (typeof ERRNOS)[number];
+
+export const SEGMENTS = [
+  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'rst', 'keep-alive', 'odd',
+] as const;
+export type SegmentKind = (typeof SEGMENTS)[number];
+
+export const NOTES = ['retransmission', 'out-of-order', 'keep-alive', 'zero-window'] as const;
+export type Note = (typeof NOTES)[number];
+
+export const REASONS = [
+  'NO_SOCKET', 'NOT_SPECIFIED', 'TCP_ABORT_ON_CLOSE', 'TCP_ABORT_ON_LINGER', 'TCP_ABORT_ON_DATA',
+  'TCP_STATE', 'TCP_KEEPALIVE_TIMEOUT', 'TCP_INVALID_ACK_SEQUENCE', 'TCP_INVALID_SYN', 'TCP_FLAGS', 'TCP_OVERFLOW',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+export interface Dictionary {
+  ui: {
+    open: string; sample: string; close: string; cancel: string; copy: string; copied: string;
+    drop: string; emptyTitle: string; emptyLead: string; orDrop: string; recordYours: string;
+    recordHint: string; nothingLeaves: string;
+    trySample: string; language: string; theme: Record<'auto' | 'light' | 'dark', string>; help: string;
+    connections: string; ladder: string; machine: string; why: string; queues: string; legend: string;
+    filter: string; filterHint: string; clearFilter: string; filterNone: string;
+    shown: (n: string, all: string) => string;
+    stats: (events: string, conns: number) => string;
+    first: string; prev: string; play: string; pause: string; next: string; last: string;
+    prevState: string; nextState: string; speed: string; perSecond: (n: number) => string;
+    position: (i: string, of: string) => string; time: string; state: string; 
+    live: string; followOn: string; followOff: string; sampleName: string; liveName: string;
+    loading: string; noConnections: string; noListener: string; noSelection: string; noEvent: string;
+    idle: (s: string) => string; notYet: string; inferredLane: string; 
+    left: (s: string) => string; expired: string; synQueue: string; acceptQueue: string;
+    drops: (n: string) => string; full: string; listenerOf: (owner: string) => string;
+    closedListener: string; cause: string; causeOf: (text: string) => string;
+    noEdge: string; wireSays: string; jump: (n: number) => string;
+    tableHint: string; queueHint: string; lostHere: (n: string) => string; connName: (n: number) => string;
+    firstSeen: string; before: string; assumedRoles: string; retransmitted: (n: string) => string;
+    sent: string; segments: string; duration: string; timeIn: string; 
+    shortcuts: string; singleKeys: string; narrow: string;
+    stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
+    timerCancelled: string; panelFailed: string; tryAgain: string;
+  };
+  /** Ends, as a label and inside of a sentence. */
+  label: Record<End, string>;
+  end: Record<End, { mid: string; start: string }>;
+  keys: [string, string][];
+  problems: {
+    empty: string; notTrace: (head: string) => string; version: (found: string) => string;
+    capture: string; captureRun: string; unreadable: (m: string) => string;
+    malformed: (count: number, line: number, why: string) => string; truncated: string;
+    gap: (n: string, times: number) => string; tooLarge: (n: string) => string; missing: (source: string, why: string) => string;
+    liveConnecting: string; liveLost: string; liveRefused: string; liveEnded: string; liveDropped: (n: string) => string;
+    cannotOpen: (name: string) => string;
+  };
+  /** Short, for the list; and the sentence at the top of a connection. */
+  verdict: Record<Verdict, string>;
+  headline: Record<Verdict, string>;
+  states: Record<State, string>;
+  groups: Record<'idle' | 'opening' | 'open' | 'active' | 'passive' | 'wait', string>;
+  how: Record<How, string>;
+  source: Record<Source, string>;
+  kinds: Record<Kind, string>;
+  why: {
+    governed: string;
+    moves: Record<Move, Told>;
+    otherMove: Told;
+    rfcEdge: string;
+    segments: Record<SegmentKind, Told>;
+    notes: Record<Note, string>;
+    seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string;
+    calls: Record<CallKind, Told>; callOther: Told;
+    errno: Record<Errno, string>;
+    timers: Record<TimerName, Told>; timerOther: Told; fired: string; cancelled: string;
+    queues: Record<QueueWhy, Told>; queueOther: Told;
+    objects: { sock: Told; timewait: Told; other: Told };
+    reset: Record<'sent' | 'received', Told>; reasons: Record<Reason, string>;
+    gap: Told; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
+    fields: Record<
+      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
+      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns', string>;
+  };
+}

@@ -1,0 +1,22 @@
+import { effect, signal } from '@preact/signals';
+import { render } from 'preact';
+import { App } from './panels/app';
+import { theme } from './state/app';
+import { startPlayer } from './state/cursor';
+import { keepHash, readHash } from './state/hash';
+import { startKeys } from './state/keys';
+import { openLive } from './state/open';
+
+readHash();
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const system = signal(dark.matches);
+dark.addEventListener('change', (e) => { system.value = e.matches; });
+effect(() => {
+  const wish = theme.value === 'auto' ? (system.value ? 'dark' : 'light') : theme.value;
+  document.documentElement.dataset.theme = wish;
+});
+keepHash();
+startKeys();
+startPlayer();
+openLive();
+render(<App />, document.getElementById('app')!);

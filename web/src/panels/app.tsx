@@ -1,0 +1,96 @@
+// The page: which panels there are and where they stand.
+
+import { useEffect, useState } from 'preact/hooks';
+import { conn, currentRec, d, lang, loading, revision, tab, trace, type Tab } from '../state/app';
+import { openFile } from '../state/open';
+import { clock } from '../text';
+import { Controls, FileInput, TopBar } from './bar';
+import { Empty } from './empty';
+import { explain } from './explain';
+import { Help } from './help';
+import { Ladder } from './ladder';
+import { List } from './list';
+import { Machine } from './machine';
+import { Loading, Notices } from './notices';
+import { Guard } from './parts';
+import { Queues } from './queues';
+import { Announce, Legend, Summary } from './summary';
+import { Why } from './why';
+
+export function App() {
+  const t = trace.value;
+  useEffect(() => { document.documentElement.lang = lang.value === 'zh' ? 'zh-CN' : 'en'; }, [lang.value]);
+  return (
+    <>
+      <FileInput />
+      <TopBar />
+      <Loading />
+      <Notices />
+      {t ? <Panels /> : !loading.value && <Empty />}
+      <Help />
+      <DropTarget />
+    </>
+  );
+}
+
+const TABS: Tab[] = ['list', 'ladder', 'machine'];
+
+function Panels() {
+  const ui = d.value.ui;
+  const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine };
+  return (
+    <main class={`panels tab-${tab.value}`}>
+      <Controls />
+      <Summary />
+      <div class="tabs" role="group" aria-label={ui.narrow}>
+        {TABS.map((name) => (
+          <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
+        ))}
+      </div>
+      <div class="col-list"><Guard><List /></Guard></div>
+      <div class="col-ladder"><Guard><Ladder /></Guard><Legend /></div>
+      <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard></div>
+      <div class="col-queues"><Guard><Queues /></Guard></div>
+      <Spoken />
+    </main>
+  );
+}
+
+function Spoken() {
+  void revision.value;
+  const rec = currentRec.value;
+  const t = trace.value;
+  const e = rec && t && explain(d.value, t, conn.value, rec);
+  return <Announce text={e ? `${e.title}. ${e.what} ${clock(rec.t)} s` : ''} />;
+}
+
+/** Files may be dropped anywhere. */
+function DropTarget() {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    let depth = 0;
+    const files = (e: DragEvent) => !!e.dataTransfer?.types.includes('Files');
+    const enter = (e: DragEvent) => { if (files(e)) { depth++; setOver(true); } };
+    const leave = () => { if (--depth <= 0) { depth = 0; setOver(false); } };
+    const hold = (e: DragEvent) => { if (files(e)) e.preventDefault(); };
+    const drop = (e: DragEvent) => {
+      if (!files(e)) return;
+      e.preventDefault();
+      depth = 0;
+      setOver(false);
+      const file = e.dataTransfer?.files[0];
+      if (file) void openFile(file);
+    };
+    addEventListener('dragenter', enter);
+    addEventListener('dragleave', leave);
+    addEventListener('dragover', hold);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragenter', enter);
+      removeEventListener('dragleave', leave);
+      removeEventListener('dragover', hold);
+      removeEventListener('drop', drop);
+    };
+  }, []);
+  return over ? <div class="dropping"><b>{d.value.ui.drop}</b></div> : null;
+}

@@ -1,0 +1,114 @@
+// The two lines at the top: what is open, and the cursor's controls.
+
+import {
+  currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loaded, playing, revision, speed, theme,
+  trace, type Theme,
+} from '../state/app';
+import { first, isState, last, play, step } from '../state/cursor';
+import { toggleFollow } from '../state/keys';
+import { openFile } from '../state/open';
+import { clock, count, show } from '../text';
+import { Icon } from './parts';
+
+export function pick(): void {
+  document.getElementById('file')?.click();
+}
+
+export function FileInput() {
+  return (
+    <input
+      id="file" type="file" class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng"
+      onChange={(e) => {
+        const input = e.currentTarget;
+        const file = input.files?.[0];
+        if (file) void openFile(file);
+        // The same file can be opened again after it has changed.
+        input.value = '';
+      }}
+    />
+  );
+}
+
+export function TopBar() {
+  const words = d.value;
+  const t = trace.value;
+  const what = loaded.value;
+  void revision.value;
+  const name = what && (what.kind === 'sample' ? words.ui.sampleName : what.kind === 'live' ? words.ui.liveName : show(what.name, 60));
+  return (
+    <header class="bar top">
+      <h1><Logo /> tcplens</h1>
+      {name && <span class="file" title={t?.header?.command?.map((a) => show(a)).join(' ')}>{name}</span>}
+      {t && <span class="muted stats">{words.ui.stats(count(t.records.length), t.conns.length)}</span>}
+      <span class="grow" />
+      {t && <button onClick={pick}>{words.ui.open}</button>}
+      <LangSwitch />
+      <ThemeSwitch />
+      <button class="square" aria-label={words.ui.help} title={`${words.ui.help} (?)`} onClick={() => { helpOpen.value = true; }}>?</button>
+    </header>
+  );
+}
+
+function Logo() {
+  return (
+    <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" class="logo">
+      <path d="M4 2v16M16 2v16" stroke="currentColor" stroke-width="2" /><path d="M5 6l10 3M15 12l-10 3" stroke="currentColor" stroke-width="1.8" />
+    </svg>
+  );
+}
+
+function LangSwitch() {
+  return (
+    <div class="switch" role="group" aria-label={d.value.ui.language}>
+      <button lang="en" aria-pressed={lang.value === 'en'} onClick={() => { lang.value = 'en'; }}>EN</button>
+      <button lang="zh" aria-pressed={lang.value === 'zh'} onClick={() => { lang.value = 'zh'; }}>中</button>
+    </div>
+  );
+}
+
+const NEXT: Record<Theme, Theme> = { auto: 'light', light: 'dark', dark: 'auto' };
+
+function ThemeSwitch() {
+  const name = d.value.ui.theme[theme.value];
+  return (
+    <button class="square" id="theme" aria-label={name} title={name} onClick={() => { theme.value = NEXT[theme.value]; }}>
+      <Icon name={theme.value} />
+    </button>
+  );
+}
+
+export function Controls() {
+  const words = d.value;
+  const ui = words.ui;
+  const total = ladder.value?.events.length ?? 0;
+  const here = currentRow.value?.index ?? -1;
+  const button = (name: Parameters<typeof Icon>[0]['name'], label: string, key: string, act: () => void, off: boolean) => (
+    <button class="square" aria-label={label} title={`${label} (${key})`} disabled={off} onClick={act}><Icon name={name} /></button>
+  );
+  return (
+    <div class="bar controls" role="toolbar" aria-label={ui.time}>
+      {button('first', ui.first, 'Home', first, here <= 0)}
+      {button('prevState', ui.prevState, 'Shift ←', () => step(-1, isState), here <= 0)}
+      {button('prev', ui.prev, '←', () => step(-1), here <= 0)}
+      <button class="square main" id="play" aria-label={playing.value ? ui.pause : ui.play} title={`${playing.value ? ui.pause : ui.play} (Space)`} disabled={total === 0} onClick={() => play(!playing.value)}>
+        <Icon name={playing.value ? 'pause' : 'play'} />
+      </button>
+      {button('next', ui.next, '→', () => step(1), here >= total - 1)}
+      {button('nextState', ui.nextState, 'Shift →', () => step(1, isState), here >= total - 1)}
+      {button('last', ui.last, 'End', last, here >= total - 1)}
+      <label class="speed"><span class="sr">{ui.speed}</span>
+        <select value={String(speed.value)} onChange={(e) => { speed.value = Number(e.currentTarget.value); }}>
+          {[0.5, 1, 2, 5, 20].map((s) => <option key={s} value={String(s)}>{ui.perSecond(s)}</option>)}
+        </select>
+      </label>
+      <output class="position"><b>t = {clock(cursor.value.t)} s</b>{total > 0 && <span class="muted">{ui.position(count(here + 1), count(total))}</span>}</output>
+      <span class="grow" />
+      {live.value && live.value !== 'refused' && (
+        <>
+          {live.value === 'open' && <span class="live"><i aria-hidden="true" />{ui.live}</span>}
+          {live.value !== 'ended' && <button aria-pressed={follow.value} onClick={toggleFollow} title={`${ui.followOff} (L)`}>{follow.value ? ui.followOn : ui.followOff}</button>}
+        </>
+      )}
+    </div>
+  );
+}

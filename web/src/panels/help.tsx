@@ -1,0 +1,36 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { d, helpOpen, singleKeys } from '../state/app';
+import { Icon } from './parts';
+import { Legend } from './summary';
+
+export function Help() {
+  const ref = useRef<HTMLDialogElement>(null);
+  const open = helpOpen.value;
+  useEffect(() => {
+    const el = ref.current;
+    if (!el) return;
+    if (open && !el.open) el.showModal();
+    if (!open && el.open) el.close();
+  }, [open]);
+  const words = d.value;
+  return (
+    <dialog ref={ref} aria-labelledby="help-title" onClose={() => { helpOpen.value = false; }}>
+      <div class="dialog-head">
+        <h2 id="help-title">{words.ui.help}</h2>
+        <button class="square" aria-label={words.ui.close} onClick={() => { helpOpen.value = false; }}><Icon name="close" /></button>
+      </div>
+      <h3>{words.ui.shortcuts}</h3>
+      <dl class="keys">
+        {words.keys.map(([key, what]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div>)}
+      </dl>
+      <label class="check">
+        <input type="checkbox" checked={singleKeys.value} onChange={(e) => { singleKeys.value = e.currentTarget.checked; }} /> {words.ui.singleKeys}
+      </label>
+      <h3>{words.ui.legend}</h3>
+      <Legend />
+      <dl class="states-list">
+        {Object.entries(words.states).map(([s, text]) => <div key={s}><dt>{s}</dt><dd>{text}</dd></div>)}
+      </dl>
+    </dialog>
+  );
+}

@@ -1,0 +1,176 @@
+// The sequence diagram: two lifelines with state lanes, and one row for each event. Only rows in
+// sight are in the document, and those rows are the table that a screen reader walks.
+
+import { useEffect, useMemo } from 'preact/hooks';
+import { conn, cursor, currentRow, d, hovered, ladder, playing, trace } from '../state/app';
+import { moveTo } from '../state/cursor';
+import { groupOf } from '../trace/describe';
+import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
+import { primary, type Conn } from '../trace/model';
+import { firstRowBelow, type Ladder as Rows } from '../trace/rows';
+import { ENDS, type End } from '../trace/records';
+import { address, clock, show, span as spanText } from '../text';
+import { Glyph, useViewport } from './parts';
+import { Event } from './ladder-rows';
+import { owner } from './explain';
+
+const MARGIN = 200;
+
+export function Ladder() {
+  const { ref, view } = useViewport<HTMLDivElement>();
+  const rows = ladder.value;
+  const c = conn.value;
+  const row = currentRow.value;
+
+  // The cursor's row stays in sight, wherever the cursor was moved from.
+  useEffect(() => {
+    const el = ref.current;
+    if (!el || !row) return;
+    const room = Math.min(90, el.clientHeight / 4);
+    if (row.y < el.scrollTop + room) el.scrollTop = row.y - room;
+    else if (row.y + row.h > el.scrollTop + el.clientHeight - room) el.scrollTop = row.y + row.h - el.clientHeight + room;
+  }, [row?.y, row?.rec.n, c?.id]);
+
+  const words = d.value;
+  return (
+    <section class="panel ladder" aria-labelledby="ladder-title">
+      <h2 id="ladder-title" class="sr">{words.ui.ladder}</h2>
+      {c && <Head conn={c} />}
+      <div
+        class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${words.ui.ladder}. ${words.ui.tableHint}`}
+        aria-rowcount={rows?.events.length ?? 0} aria-colcount={2}
+        aria-activedescendant={row && inSight(row, view) ? `row-${row.rec.n}` : undefined}
+        onMouseLeave={() => { hovered.value = undefined; }}
+      >
+        {rows && c ? <Body rows={rows} conn={c} top={view.top} height={view.height} /> : null}
+      </div>
+      {!c && <p class="hollow">{trace.value?.conns.length ? words.ui.noSelection : words.ui.noConnections}</p>}
+    </section>
+  );
+}
+
+const inSight = (row: { y: number; h: number }, view: { top: number; height: number }) =>
+  row.y + row.h >= view.top - MARGIN && row.y <= view.top + view.height + MARGIN;
+
+function Head({ conn: c }: { conn: Conn }) {
+  const words = d.value;
+  return (
+    <div class="ladder-head" aria-hidden="true">
+      <div class="time">{words.ui.time}</div>
+      {ENDS.map((end) => (
+        <div class={`who ${end}`}>
+          <b>{words.label[end]}</b> <span title={address(c.rec[end])}>{address(c.rec[end])}</span>
+          <small>{ownerOf(c, end)}</small>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function ownerOf(c: Conn, end: End): string {
+  for (const e of c.events) {
+    if (e.record === 'state' && e.end === end && e.owner) return owner(e.owner);
+    if (e.record === 'call' && e.end === end && e.comm !== undefined) return owner(e);
+  }
+  return '';
+}
+
+function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: number; height: number }) {
+  const words = d.value;
+  const from = top - MARGIN;
+  const to = top + height + MARGIN;
+  const first = firstRowBelow(rows.rows, from);
+  const shown = [];
+  for (let i = first; i < rows.rows.length && rows.rows[i]!.y < to; i++) shown.push(rows.rows[i]!);
+  const now = currentRow.value;
+  const rec = now?.rec;
+  const because = rec && 'because' in rec ? rec.because : undefined;
+  const cause = because === undefined ? undefined : rows.rowOf.get(because);
+  const hot = hovered.value;
+  return (
+    <div class="ladder-body" style={{ height: `${Math.max(rows.height, height)}px` }} role="presentation">
+      <Lanes rows={rows} conn={c} from={from} to={to} />
+      {shown.map((row) => row.kind === 'idle'
+        ? <div key={`i${row.n}`} class="idle" aria-hidden="true" style={{ top: `${row.y}px`, height: `${row.h}px` }}>
+            <span>{words.ui.idle(spanText(row.ns))}</span>
+          </div>
+        : <div
+            key={row.rec.n} id={`row-${row.rec.n}`} role="row" aria-rowindex={row.index + 1} aria-selected={row === now}
+            class={`row ${row === now ? 'now' : ''} ${row === cause ? 'cause' : ''} ${row.rec.n === hot ? 'hot' : ''}`}
+            style={{ top: `${row.y}px`, height: `${row.h}px` }}
+            onClick={() => moveTo(row.rec)} onMouseEnter={() => { hovered.value = row.rec.n; }}
+          >
+            <div role="gridcell" class="time">{clock(row.rec.t)}</div>
+            <div role="gridcell" class="what"><Event row={row} conn={c} /></div>
+          </div>)}
+      {now && cause && rec?.record === 'state' && now.y > cause.y && (
+        <Cause end={rec.end} top={cause.y + cause.h / 2} bottom={now.y + now.h / 2} />
+      )}
+      {playing.value && now && <div class="curtain" aria-hidden="true" style={{ top: `${now.y + now.h}px` }} />}
+    </div>
+  );
+}
+
+/** The line from a cause to the state change it brought, beside the rail. */
+function Cause({ end, top, bottom }: { end: End; top: number; bottom: number }) {
+  const h = Math.min(bottom - top, 4000);
+  return (
+    <svg class={`because ${end}`} aria-hidden="true" style={{ top: `${bottom - h}px` }} width="12" height={h + 6}>
+      <path d={end === 'client' ? `M2 4H8V${h}H3` : `M10 4H4V${h}H9`} fill="none" stroke="currentColor" stroke-width="1.5" />
+      <path d={end === 'client' ? `M0 ${h}l5-4v8z` : `M12 ${h}l-5-4v8z`} fill="currentColor" />
+    </svg>
+  );
+}
+
+function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: number; to: number }) {
+  const lanes = useMemo(() => ENDS.map((end) => {
+    const lead = primary(c, end);
+    return {
+      end,
+      lead: spansOf(rows, c, end, lead),
+      // The packets' own path, beside the kernel's.
+      wire: lead === 'host' && c.paths[end].wire.length > 0 ? spansOf(rows, c, end, 'wire') : [],
+      marks: marksOf(rows, end),
+    };
+  }), [rows, c]);
+  const at = cursor.value;
+  return (
+    <div aria-hidden="true">
+      {lanes.map(({ end, lead, wire, marks }) => (
+        <div key={end}>
+          <div class={`rail ${end}`} />
+          {lead.filter((s) => s.bottom > from && s.top < to).map((s) => (
+            <Lane key={s.n ?? -1} end={end} span={s} now={s.n === at.n} marks={marks} />
+          ))}
+          {wire.filter((s) => s.bottom > from && s.top < to).map((s) => (
+            <div
+              key={`w${s.n ?? -1}`} class={`lane wire ${end} s-${groupOf(s.state)}`}
+              title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${s.bottom - s.top}px` }}
+            />
+          ))}
+          {marks.filter((m) => m.y > from && m.y < to).map((m) => (
+            <div key={`m${m.n}`} class={`handover ${end}`} style={{ top: `${m.y}px` }} title={`${m.from} → ${m.to}`}><span>{show(m.to, 12)}</span></div>
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Lane({ end, span: s, now, marks }: { end: End; span: Span; now: boolean; marks: Mark[] }) {
+  const sure = s.how === 'observed' || s.how === 'sampled';
+  const marked = marks.some((m) => m.y > s.top && m.y < s.top + 44);
+  return (
+    <div
+      class={`lane lead ${end} s-${groupOf(s.state)} ${sure || s.n === undefined ? '' : 'hatched'} ${now ? 'now' : ''}`}
+      style={{ top: `${s.top}px`, height: `${s.bottom - s.top}px` }} title={d.value.states[s.state]}
+    >
+      {s.bottom - s.top >= 20 && (
+        <div class="lane-name">
+          <Glyph group={groupOf(s.state)} /><b>{s.state}</b>
+        </div>
+      )}
+      {s.object && s.object !== 'sock' && s.object !== 'none' && !marked && s.bottom - s.top > 44 && <small class="lane-object">{show(s.object, 12)}</small>}
+    </div>
+  );
+}

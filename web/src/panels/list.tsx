@@ -1,0 +1,91 @@
+// The list of connections: who with whom, both ends' states at the cursor, and what became of it.
+// Only rows in sight are in the document.
+
+import { useEffect } from 'preact/hooks';
+import { known } from '../i18n';
+import { cursor, d, filterText, revision, selected, trace, visible } from '../state/app';
+import { select } from '../state/cursor';
+import { stateAt, type Conn } from '../trace/model';
+import { ENDS } from '../trace/records';
+import { address, count, show } from '../text';
+import { Icon, StateName, useViewport } from './parts';
+import { tone } from './ladder-rows';
+
+const ROW = 62;
+
+export function List() {
+  const { ref, view } = useViewport<HTMLDivElement>();
+  const words = d.value;
+  const all = visible.value;
+  const chosen = all.findIndex((c) => c.id === selected.value);
+  void revision.value;
+
+  useEffect(() => {
+    const el = ref.current;
+    if (!el || chosen < 0) return;
+    const top = chosen * ROW;
+    if (top < el.scrollTop) el.scrollTop = top;
+    else if (top + ROW > el.scrollTop + el.clientHeight) el.scrollTop = top + ROW - el.clientHeight;
+  }, [chosen]);
+
+  const first = Math.max(0, Math.floor(view.top / ROW) - 4);
+  const rows = all.slice(first, Math.ceil((view.top + view.height) / ROW) + 4);
+  const total = trace.value?.conns.length ?? 0;
+  return (
+    <section class="panel list" aria-labelledby="list-title">
+      <h2 id="list-title">{words.ui.connections} <small>{words.ui.shown(count(all.length), count(total))}</small></h2>
+      <div class="filter">
+        <label class="sr" for="filter">{words.ui.filter}</label>
+        <input
+          id="filter" type="search" autocomplete="off" spellcheck={false} placeholder={words.ui.filterHint}
+          value={filterText.value} onInput={(e) => { filterText.value = e.currentTarget.value; }}
+        />
+        {filterText.value && (
+          <button class="bare" aria-label={words.ui.clearFilter} title={words.ui.clearFilter} onClick={() => { filterText.value = ''; }}><Icon name="close" /></button>
+        )}
+      </div>
+      <div
+        class="list-scroll" ref={ref} tabIndex={0} role="listbox" aria-label={words.ui.connections}
+        aria-activedescendant={rows.some((c) => c.id === selected.value) ? `conn-${selected.value}` : undefined}
+      >
+        {all.length === 0
+          ? <div class="hollow" role="option" aria-selected="false" aria-disabled="true">{total ? words.ui.filterNone : words.ui.noConnections}</div>
+          : <div role="presentation" style={{ height: `${all.length * ROW}px`, position: 'relative' }}>
+              {rows.map((c, i) => <Row key={c.id} conn={c} index={first + i} total={all.length} />)}
+            </div>}
+      </div>
+    </section>
+  );
+}
+
+function Row({ conn: c, index, total }: { conn: Conn; index: number; total: number }) {
+  const words = d.value;
+  const on = c.id === selected.value;
+  const at = cursor.value;
+  const verdict = c.outcome ? (known(words.verdict, c.outcome.verdict) ?? show(c.outcome.verdict, 24)) : words.verdict['still-open'];
+  return (
+    <div
+      id={`conn-${c.id}`} role="option" aria-selected={on} aria-posinset={index + 1} aria-setsize={total}
+      class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => select(c.id)}
+    >
+      <div class="line">
+        <span class="num">{c.id}</span>
+        <span class="ends-text" title={`${address(c.rec.client)} → ${address(c.rec.server)}`}>
+          {address(c.rec.client)} <span class="muted">→</span> {c.rec.client.addr === c.rec.server.addr ? `:${c.rec.server.port}` : address(c.rec.server)}
+        </span>
+      </div>
+      <div class="line states">
+        {ENDS.map((end) => {
+          const now = stateAt(c, end, at);
+          return (
+            <span key={end} class="end-state">
+              <span class="who-letter" aria-hidden="true">{end === 'client' ? 'C' : 'S'}</span><span class="sr">{words.end[end].mid} </span>
+              {now.began ? <StateName state={now.state} /> : <span class="muted">{words.ui.notYet}</span>}
+            </span>
+          );
+        })}
+      </div>
+      <div class={`line verdict v-${tone(c.outcome?.verdict ?? 'still-open')}`}>{verdict}{c.problems > 0 && <span class="badge">⚠ {count(c.problems)}</span>}</div>
+    </div>
+  );
+}

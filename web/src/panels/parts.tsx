@@ -1,0 +1,103 @@
+// Small parts that several panels use.
+
+import { Component, type ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { groupOf, type Group } from '../trace/describe';
+import type { State } from '../trace/records';
+import { d } from '../state/app';
+
+const SHAPES: Record<Group, ComponentChildren> = {
+  idle: <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.6" />,
+  opening: <><circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.6" /><path d="M6 6V1.8A4.2 4.2 0 0 1 10.2 6Z" fill="currentColor" /></>,
+  open: <rect x="1.5" y="1.5" width="9" height="9" fill="currentColor" />,
+  active: <><rect x="1.6" y="1.6" width="8.8" height="8.8" fill="none" stroke="currentColor" stroke-width="1.2" /><path d="M2 6 6 2M2 10 10 2M6 10 10 6" stroke="currentColor" stroke-width="1.3" /></>,
+  passive: <><rect x="1.6" y="1.6" width="8.8" height="8.8" fill="none" stroke="currentColor" stroke-width="1.2" /><path d="M4.2 2v8M6 2v8M7.8 2v8" stroke="currentColor" stroke-width="1" /></>,
+  wait: <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3.3 2" />,
+};
+
+export function Glyph({ group }: { group: Group }) {
+  return <svg class={`glyph g-${group}`} viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{SHAPES[group]}</svg>;
+}
+
+export function StateName({ state, title }: { state: State; title?: string }) {
+  return (
+    <span class="state-name" title={title ?? d.value.states[state]}>
+      <Glyph group={groupOf(state)} /> {state}
+    </span>
+  );
+}
+
+const ICONS = {
+  first: 'M3 3h2v10H3zM13 3v10L6 8z', prev: 'M12 3v10L4.5 8z', next: 'M4 3v10l7.5-5z', last: 'M11 3h2v10h-2zM3 3v10l7-5z',
+  play: 'M4 2.5v11L13.5 8z', pause: 'M4 3h3v10H4zM9 3h3v10H9z', close: 'M3.5 4.6 4.6 3.5 8 6.9l3.4-3.4 1.1 1.1L9.1 8l3.4 3.4-1.1 1.1L8 9.1l-3.4 3.4-1.1-1.1L6.9 8z',
+  light: 'M8 4.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM7.3.8h1.4v2H7.3zM7.3 13.2h1.4v2H7.3zM.8 7.3h2v1.4h-2zM13.2 7.3h2v1.4h-2zM2.4 3.4l1-1L4.8 3.8l-1 1zM11.2 12.2l1-1 1.4 1.4-1 1zM2.4 12.6l1.4-1.4 1 1-1.4 1.4zM11.2 3.8l1.4-1.4 1 1-1.4 1.4z',
+  dark: 'M9.5 1.5A6.5 6.5 0 1 0 14.5 10 5.5 5.5 0 0 1 9.5 1.5z',
+  auto: 'M8 1.5a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zm0 1.5v10a5 5 0 0 0 0-10z',
+  prevState: 'M2.5 3h1.8v10H2.5zM12.5 3v10L9 8zM9 3v10L5 8z', nextState: 'M11.7 3h1.8v10h-1.8zM3.5 3v10L7 8zM7 3v10l4-5z',
+};
+
+export function Icon({ name }: { name: keyof typeof ICONS }) {
+  return <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d={ICONS[name]} fill="currentColor" /></svg>;
+}
+
+export function Copy({ text }: { text: string }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // file:// pages may be refused the clipboard; select the text so that a key can copy it.
+      const code = document.getElementById('command');
+      if (code) getSelection()?.selectAllChildren(code);
+      return;
+    }
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  return <button class="small" onClick={() => void copy()}>{done ? d.value.ui.copied : d.value.ui.copy}</button>;
+}
+
+/** An error in one panel must not take the page with it. */
+export class Guard extends Component<{ children: ComponentChildren }, { failed: boolean; why: string }> {
+  override state = { failed: false, why: '' };
+  static override getDerivedStateFromError(e: unknown) {
+    return { failed: true, why: e instanceof Error ? e.message : String(e) };
+  }
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <div class="hollow" role="alert">
+        <p>{d.value.ui.panelFailed}</p>
+        <p class="muted">{this.state.why}</p>
+        <button onClick={() => this.setState({ failed: false })}>{d.value.ui.tryAgain}</button>
+      </div>
+    );
+  }
+}
+
+/** Size and scroll position of an element, kept up to date; what virtual lists are cut to. */
+export function useViewport<T extends HTMLElement>() {
+  const ref = useRef<T>(null);
+  const [view, setView] = useState({ top: 0, height: 600, width: 800 });
+  useEffect(() => {
+    const el = ref.current;
+    if (!el) return;
+    let frame = 0;
+    const read = () => {
+      frame = 0;
+      const next = { top: el.scrollTop, height: el.clientHeight, width: el.clientWidth };
+      setView((v) => (v.top === next.top && v.height === next.height && v.width === next.width ? v : next));
+    };
+    const soon = () => { frame ||= requestAnimationFrame(read); };
+    const sizes = new ResizeObserver(soon);
+    sizes.observe(el);
+    el.addEventListener('scroll', soon, { passive: true });
+    read();
+    return () => {
+      sizes.disconnect();
+      el.removeEventListener('scroll', soon);
+      cancelAnimationFrame(frame);
+    };
+  }, []);
+  return { ref, view };
+}

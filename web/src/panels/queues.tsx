@@ -1,0 +1,148 @@
+// Depth of each listener's queues over the time of the trace: step areas on one time axis with the
+// cursor. Drawn to the width of the panel, whatever the number of events.
+
+import { useMemo } from 'preact/hooks';
+import { cursor, d, revision, trace } from '../state/app';
+import { moveToTime } from '../state/cursor';
+import { lastAt, type Listener } from '../trace/model';
+import { timescale, type Scale } from '../trace/timescale';
+import type { QueueRec } from '../trace/records';
+import { address, clock, count, span } from '../text';
+import { owner } from './explain';
+import { useViewport } from './parts';
+
+const LABEL = 218;
+const TRACK = 34;
+const AXIS = 18;
+
+export function Queues() {
+  const { ref, view } = useViewport<HTMLDivElement>();
+  void revision.value;
+  const t = trace.value;
+  const words = d.value;
+  const at = cursor.value;
+  const end = Math.max(t?.last ?? 1, 1);
+  const width = Math.max(60, view.width - LABEL - 26);
+  const records = t?.records.length ?? 0;
+  const scale = useMemo(() => timescale(t?.records ?? [], end), [t, records, end]);
+  const x = (time: number) => scale.at(time) * width;
+  const jump = (e: MouseEvent) => {
+    const box = (e.currentTarget as HTMLElement).getBoundingClientRect();
+    moveToTime(Math.round(scale.time((e.clientX - box.left) / box.width)));
+  };
+  const listeners = t?.listeners ?? [];
+  return (
+    <section class="panel queues" aria-labelledby="queues-title">
+      <h2 id="queues-title">{words.ui.queues}</h2>
+      <div class="queues-scroll" ref={ref} tabIndex={0} aria-label={words.ui.queueHint}>
+        {listeners.length === 0 && <p class="hollow">{words.ui.noListener}</p>}
+        {listeners.map((l) => {
+          const now = l.queue[lastAt(l.queue, at)];
+          const limit = now?.limit ?? l.rec.limit;
+          return (
+            <div class="listener" key={l.id}>
+              <div class="listener-name">
+                <b>{address(l.rec)}</b>
+                {l.closed !== undefined && l.closed <= at.t && <em> {words.ui.closedListener}</em>}
+                {(now?.drops ?? 0) > 0 && <em>▼ {words.ui.drops(count(now!.drops!))}</em>}
+                <small>{l.rec.owner ? words.ui.listenerOf(owner(l.rec.owner)) : ''}</small>
+              </div>
+              <Track l={l} field="syn" now={now} limit={undefined} x={x} folds={scale.folds} width={width} jump={jump} />
+              <Track l={l} field="accept" now={now} limit={limit} x={x} folds={scale.folds} width={width} jump={jump} />
+            </div>
+          );
+        })}
+        {listeners.length > 0 && <Axis scale={scale} width={width} />}
+      </div>
+    </section>
+  );
+}
+
+interface TrackProps {
+  l: Listener; field: 'syn' | 'accept'; now: QueueRec | undefined; limit: number | undefined;
+  x: (t: number) => number; folds: Scale['folds']; width: number; jump: (e: MouseEvent) => void;
+}
+
+function Track({ l, field, now, limit, x, folds, width, jump }: TrackProps) {
+  const words = d.value;
+  const depth = now?.[field] ?? 0;
+  const full = limit !== undefined && depth >= limit;
+  const shape = useMemo(() => steps(l, field, limit, x, width), [l, l.queue.length, field, limit, width, x(l.queue[0]?.t ?? 0), trace.value?.last]);
+  const y = TRACK - 4 - (limit ?? 0) * shape.scale;
+  return (
+    <div class="track">
+      <div class="track-name">
+        <span>{field === 'syn' ? words.ui.synQueue : words.ui.acceptQueue}</span>
+        <b class={full ? 'full' : ''}>{count(depth)}{limit !== undefined && ` / ${count(limit)}`}{full && ` ${words.ui.full}`}</b>
+      </div>
+      <div class="track-plot" onClick={jump}>
+        <svg width={width} height={TRACK} aria-hidden="true">
+          <line class="base" x1="0" x2={width} y1={TRACK - 3.5} y2={TRACK - 3.5} />
+          {folds.map((f) => <rect key={f[0]} class="fold" x={x(f[0])} width={x(f[1]) - x(f[0])} height={TRACK - 4} />)}
+          {limit !== undefined && <line class="limit" x1="0" x2={width} y1={y} y2={y} />}
+          <path class={`area ${field}`} d={shape.area} />
+          {field === 'accept' && shape.drops.map((dx) => <path key={dx} class="drop" d={`M${dx - 4} 1h8l-4 7z`} />)}
+          <line class="cursor" x1={x(cursor.value.t)} x2={x(cursor.value.t)} y1="0" y2={TRACK} />
+        </svg>
+      </div>
+    </div>
+  );
+}
+
+/** One step a pixel at most: the deepest of what falls on it. */
+function steps(l: Listener, field: 'syn' | 'accept', limit: number | undefined, x: (t: number) => number, width: number) {
+  let top = limit ?? 1;
+  for (const q of l.queue) top = Math.max(top, q[field]);
+  const scale = (TRACK - 10) / Math.max(1, top);
+  const base = TRACK - 4;
+  let area = `M0 ${base}`;
+  const drops: number[] = [];
+  let px = -1;
+  let peak = 0;
+  let last = 0;
+  let dropped = 0;
+  const flush = () => {
+    if (px < 0) return;
+    area += `H${px}V${base - peak * scale}`;
+    // A depth that came and went within a pixel still shows, one pixel wide.
+    if (peak !== last) area += `h1V${base - last * scale}`;
+  };
+  for (const q of l.queue) {
+    const at = Math.round(x(q.t));
+    if (at !== px) {
+      flush();
+      px = at;
+      peak = 0;
+    }
+    peak = Math.max(peak, q[field]);
+    last = q[field];
+    if ((q.drops ?? 0) > dropped || q.why === 'overflow') {
+      dropped = Math.max(dropped, q.drops ?? 0);
+      if (drops[drops.length - 1] !== at) drops.push(at);
+    }
+  }
+  flush();
+  return { area: `${area}H${width}V${base}Z`, drops, scale };
+}
+
+function Axis({ scale, width }: { scale: Scale; width: number }) {
+  const ticks = Math.max(2, Math.min(8, Math.floor(width / 110)));
+  const folds = scale.folds.map(([from, to]) => ({ at: ((scale.at(from) + scale.at(to)) / 2) * width, ns: to - from }));
+  // A fold is told by how much it leaves out; a tick that would touch it gives way.
+  const named = folds.filter((f, i) => f.at > 40 && f.at < width - 60 && (i === 0 || f.at - folds[i - 1]!.at > 90));
+  return (
+    <div class="track axis" aria-hidden="true">
+      <div class="track-name" />
+      <svg width={width} height={AXIS}>
+        {named.map((f) => <text key={f.at} class="fold-text" x={f.at} y="13" text-anchor="middle">⋯ {span(f.ns)} ⋯</text>)}
+        {Array.from({ length: ticks + 1 }, (_, i) => {
+          const at = (i / ticks) * width;
+          const anchor = i === 0 ? 'start' : i === ticks ? 'end' : 'middle';
+          const middle = i === 0 ? at : i === ticks ? at - 36 : at;
+          if (named.some((f) => Math.abs(f.at - middle) < 84)) return null;
+          return <text key={i} x={at} y="13" text-anchor={anchor}>{i === 0 ? '0' : `${clock(Math.round(scale.time(i / ticks)))} s`}</text>;
+        })}
+      </svg>
+    </div>
+  );
+}

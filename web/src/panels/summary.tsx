@@ -1,0 +1,54 @@
+// One sentence that says what became of the selected connection, and the legend.
+
+import { conn, cursor, d, revision } from '../state/app';
+import { stateAt } from '../trace/model';
+import { ENDS } from '../trace/records';
+import type { Group } from '../trace/describe';
+import { address, bytes, count, span } from '../text';
+import { headline } from './explain';
+import { tone } from './ladder-rows';
+import { Glyph } from './parts';
+
+export function Summary() {
+  void revision.value;
+  const c = conn.value;
+  const words = d.value;
+  if (!c) return null;
+  const o = c.outcome;
+  const end = c.events[c.events.length - 1]!;
+  const again = c.events.reduce((n, e) => n + (e.record === 'segment' && e.notes?.includes('retransmission') ? 1 : 0), 0);
+  const text = o ? headline(words, o)
+    : `${words.verdict['still-open']}: ${ENDS.map((e) => `${words.end[e].mid} ${stateAt(c, e, { t: end.t, n: end.n }).state}`).join(', ')}`;
+  return (
+    <div class={`summary v-${tone(o?.verdict ?? 'still-open')}`}>
+      <p class="headline"><b>{text}</b></p>
+      <p class="facts-line muted">
+        <span>#{c.id} {address(c.rec.client)} → {address(c.rec.server)}</span>
+        <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>
+        {ENDS.map((e) => o?.bytes?.[e] !== undefined && (
+          <span key={e}>{words.end[e].start} {words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${count(o.segments[e])} ${words.ui.segments}`}</span>
+        ))}
+        {again > 0 && <span>{words.ui.retransmitted(count(again))}</span>}
+        {c.rec.roles === 'assumed' && <span>{words.ui.assumedRoles}</span>}
+      </p>
+    </div>
+  );
+}
+
+const GROUPS: Group[] = ['idle', 'opening', 'open', 'active', 'passive', 'wait'];
+
+export function Legend() {
+  const words = d.value;
+  return (
+    <ul class="legend" aria-label={words.ui.legend}>
+      {GROUPS.map((g) => <li key={g}><i class={`swatch s-${g}`} aria-hidden="true" /><Glyph group={g} /> {words.groups[g]}</li>)}
+      <li><i class="swatch hatched s-open" aria-hidden="true" /> {words.ui.inferredLane}</li>
+    </ul>
+  );
+}
+
+/** Tells a screen reader what the cursor came to. */
+export function Announce({ text }: { text: string }) {
+  void cursor.value;
+  return <div class="sr" aria-live="polite" id="announce">{text}</div>;
+}

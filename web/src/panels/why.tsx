@@ -1,0 +1,71 @@
+// "Why?": the selected record in plain words.
+
+import { conn, currentRec, currentRow, d, trace } from '../state/app';
+import { moveToRecord } from '../state/cursor';
+import { shortOf } from '../trace/describe';
+import { show } from '../text';
+import { explain } from './explain';
+
+export function Why() {
+  const words = d.value;
+  const t = trace.value;
+  const rec = currentRec.value;
+  const row = currentRow.value;
+  return (
+    <section class="panel why" aria-labelledby="why-title">
+      <h2 id="why-title">{words.ui.why}</h2>
+      <div class="why-scroll" id="why" tabIndex={0} aria-labelledby="why-title">
+        {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <Text />}
+        {row && row.attached.length > 0 && (
+          <div class="attached">
+            <h3>{words.ui.wireSays}</h3>
+            {row.attached.map((s) => (
+              <button key={s.n} class="small" onClick={() => moveToRecord(s.n)} title={words.ui.jump(s.n)}>
+                {words.label[s.end]}: {s.from} → {s.to}
+              </button>
+            ))}
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Text() {
+  const words = d.value;
+  const t = trace.value!;
+  const rec = currentRec.value!;
+  const e = explain(words, t, conn.value, rec);
+  const sysctl = t.header?.sysctl ?? {};
+  const because = 'because' in rec ? t.byN(rec.because) : undefined;
+  return (
+    <>
+      <h3 class="why-head"><span class="tag">{words.kinds[rec.record]}</span> {e.title}</h3>
+      <p class="lead">{e.what}</p>
+      {e.more.map((m) => <p key={m} class="more">{m}</p>)}
+      {e.why && <p>{e.why}</p>}
+      {because && (
+        <p class="cause-line">
+          {words.ui.cause}: <button class="small" title={words.ui.jump(because.n)} onClick={() => moveToRecord(because.n)}>#{because.n} {shortOf(because)}</button>
+        </p>
+      )}
+      <dl class="facts">
+        {e.facts.map((f) => <div key={f.label}><dt>{f.label}</dt><dd>{f.value}</dd></div>)}
+        {((e.governs.calls?.length ?? 0) > 0 || (e.governs.sysctl?.length ?? 0) > 0) && (
+          <div>
+            <dt>{words.why.governed}</dt>
+            <dd>
+              {e.governs.calls?.map((c) => <code key={c}>{c}</code>)}
+              {e.governs.sysctl?.map((s) => (
+                <code key={s}>{s}{Object.hasOwn(sysctl, s) && <b> = {show(sysctl[s], 40)}</b>}</code>
+              ))}
+            </dd>
+          </div>
+        )}
+        {e.governs.rfc.length > 0 && (
+          <div><dt>RFC 9293</dt><dd>{e.governs.rfc.map((s) => `§${s}`).join(', ')}</dd></div>
+        )}
+      </dl>
+    </>
+  );
+}

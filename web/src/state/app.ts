@@ -1,0 +1,100 @@
+// The one state of the page. Panels read signals and call the functions here and in cursor.ts;
+// they never talk to each other.
+
+import { batch, computed, signal } from '@preact/signals';
+import { Trace, type Conn, type Point } from '../trace/model';
+import { matches, parseFilter } from '../trace/filter';
+import { buildLadder, rowAt, type EventRow, type Ladder } from '../trace/rows';
+import type { Malformed, Refusal } from '../trace/parse';
+import type { LiveState } from '../trace/live';
+import { dictionaries, type Dictionary, type Lang } from '../i18n';
+
+export type Theme = 'auto' | 'light' | 'dark';
+export type Tab = 'list' | 'ladder' | 'machine';
+
+export interface Loaded {
+  name: string;
+  kind: 'file' | 'sample' | 'live';
+}
+
+export const lang = signal<Lang>('en');
+export const d = computed<Dictionary>(() => dictionaries[lang.value]);
+export const theme = signal<Theme>('auto');
+export const tab = signal<Tab>('ladder');
+export const singleKeys = signal(true);
+export const helpOpen = signal(false);
+
+/** The trace grows in place; `revision` tells that it did. */
+export const trace = signal<Trace | undefined>(undefined);
+export const revision = signal(0);
+export const loaded = signal<Loaded | undefined>(undefined);
+
+export const loading = signal<{ name: string; read: number; size: number } | undefined>(undefined);
+export const refused = signal<{ name: string; why: Refusal } | undefined>(undefined);
+export const malformed = signal<Malformed | undefined>(undefined);
+export const truncated = signal(false);
+export const tooLarge = signal(false);
+export const live = signal<LiveState | undefined>(undefined);
+export const liveLost = signal(0);
+export const follow = signal(false);
+
+export const selected = signal<number | undefined>(undefined);
+export const cursor = signal<Point>({ t: 0, n: 0 });
+export const hovered = signal<number | undefined>(undefined);
+export const filterText = signal('');
+export const playing = signal(false);
+/** Events a second while playing. */
+export const speed = signal(1);
+
+/** Drawn when the last file's panels made way for another: forget what belonged to it. */
+export function reset(): void {
+  batch(() => {
+    trace.value = undefined;
+    loaded.value = undefined;
+    refused.value = malformed.value = undefined;
+    truncated.value = tooLarge.value = false;
+    liveLost.value = 0;
+    selected.value = hovered.value = undefined;
+    cursor.value = { t: 0, n: 0 };
+    playing.value = false;
+    filterText.value = '';
+    revision.value++;
+  });
+}
+
+export const words = computed(() => parseFilter(filterText.value));
+
+/** Connections that pass the filter, in order of their start. */
+export const visible = computed<readonly Conn[]>(() => {
+  void revision.value;
+  const all = trace.value?.conns ?? [];
+  if (words.value.length === 0) return all;
+  const at = cursor.value;
+  return all.filter((c) => matches(c, words.value, at));
+});
+
+export const conn = computed<Conn | undefined>(() => {
+  void revision.value;
+  return trace.value?.conn(selected.value);
+});
+
+/** Rows of the selected connection; rebuilt when it grew. */
+export const ladder = computed<Ladder | undefined>(() => {
+  void revision.value;
+  const t = trace.value;
+  const c = conn.value;
+  return t && c ? buildLadder(t, c) : undefined;
+});
+
+export const currentRow = computed<EventRow | undefined>(() => {
+  const l = ladder.value;
+  if (!l) return undefined;
+  return l.rowOf.get(cursor.value.n) ?? rowAt(l, cursor.value);
+});
+
+/** The record that "Why?" explains: the one the cursor names, else the last before it. */
+export const currentRec = computed(() => {
+  const row = currentRow.value;
+  if (!row) return undefined;
+  return row.attached.find((a) => a.n === cursor.value.n) ?? row.rec;
+});

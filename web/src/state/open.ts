@@ -1,0 +1,125 @@
+// Opening a trace: a file, the built-in sample, or the live stream.
+
+import { batch } from '@preact/signals';
+import { connect, liveAddress } from '../trace/live';
+import { Trace } from '../trace/model';
+import { Parser, Refused } from '../trace/parse';
+import { readFile } from '../trace/source';
+import { sampleText } from '../trace/sample';
+import {
+  follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, tooLarge,
+  trace, truncated, type Loaded,
+} from './app';
+import { toNewest, select } from './cursor';
+
+let abort: AbortController | undefined;
+let hangUp: (() => void) | undefined;
+
+export function cancel(): void {
+  abort?.abort();
+}
+
+function begin(): Trace {
+  abort?.abort();
+  hangUp?.();
+  hangUp = undefined;
+  reset();
+  live.value = undefined;
+  follow.value = false;
+  return new Trace();
+}
+
+/** Shows what has been read so far; the first connection is chosen so that there is a picture. */
+function publish(t: Trace, what: Loaded, parser: Parser): void {
+  batch(() => {
+    if (trace.value !== t && parser.header) {
+      trace.value = t;
+      loaded.value = what;
+    }
+    malformed.value = parser.malformed ? { ...parser.malformed } : undefined;
+    tooLarge.value = parser.tooLarge;
+    revision.value++;
+    if (selected.value === undefined && t.conns[0]) select(t.conns[0].id);
+  });
+}
+
+export async function openFile(file: File): Promise<void> {
+  const t = begin();
+  const control = (abort = new AbortController());
+  const what: Loaded = { name: file.name, kind: 'file' };
+  const parser = new Parser((rec) => t.add(rec));
+  let shown = 0;
+  loading.value = { name: file.name, read: 0, size: file.size };
+  try {
+    await readFile(file, parser, (p) => {
+      if (control !== abort) return;
+      loading.value = { name: file.name, ...p };
+      if (performance.now() - shown > 250) {
+        shown = performance.now();
+        publish(t, what, parser);
+      }
+    }, control.signal);
+  } catch (e) {
+    if (control !== abort) return;
+    const why = e instanceof Refused ? e.why
+      : { kind: 'unreadable' as const, message: e instanceof Error ? e.message : String(e) };
+    loading.value = undefined;
+    refused.value = { name: file.name, why };
+    return;
+  }
+  if (control !== abort) return;
+  batch(() => {
+    loading.value = undefined;
+    publish(t, what, parser);
+    truncated.value = !parser.ended;
+  });
+}
+
+export function openSample(): void {
+  const t = begin();
+  const parser = new Parser((rec) => t.add(rec));
+  parser.feed(sampleText());
+  parser.finish();
+  publish(t, { name: 'sample', kind: 'sample' }, parser);
+}
+
+/** Connects to the server this page came from, if it came from a live one. */
+export function openLive(): boolean {
+  const address = liveAddress(location);
+  if (!address) return false;
+  const t = begin();
+  const parser = new Parser((rec) => t.add(rec));
+  const what: Loaded = { name: location.host, kind: 'live' };
+  let drawn = 0;
+  follow.value = true;
+  const draw = () => {
+    drawn = 0;
+    publish(t, what, parser);
+    if (follow.value) toNewest();
+  };
+  hangUp = connect(address, {
+    lines(text) {
+      try {
+        parser.feed(`${text}\n`);
+      } catch (e) {
+        hangUp?.();
+        live.value = undefined;
+        if (e instanceof Refused) refused.value = { name: location.host, why: e.why };
+        return;
+      }
+      // Many messages may come within one frame: draw once.
+      drawn ||= requestAnimationFrame(draw);
+    },
+    lost(n) {
+      liveLost.value += n;
+    },
+    state(s) {
+      live.value = s;
+      if (s !== 'ended') return;
+      if (drawn) cancelAnimationFrame(drawn);
+      draw();
+      truncated.value = parser.header !== undefined && !parser.ended;
+    },
+  });
+  return true;
+}

@@ -1,0 +1,208 @@
+// What a trace says, indexed: connections with their events in order, both witnesses' paths
+// through the state machine, listeners with their queues. Grows by add() alone, live or from a
+// file; nothing is ever taken away, so a panel may keep what it found.
+
+import {
+  before, ENDS,
+  type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
+  type ListenerRec, type OutcomeRec, type QueueRec, type Rec, type State, type StateRec,
+  type TimerRec,
+} from './records';
+
+/** The host's own word (eBPF, sock_diag) or what the packets imply. */
+export type Witness = 'host' | 'wire';
+export const witnessOf = (s: StateRec): Witness => (s.source === 'wire' ? 'wire' : 'host');
+
+export interface Point { t: number; n: number }
+export const LAST: Point = { t: Number.MAX_SAFE_INTEGER, n: Number.MAX_SAFE_INTEGER };
+
+export interface Conn {
+  id: number;
+  rec: ConnectionRec;
+  /** All records that name the connection, by time. */
+  events: Rec[];
+  paths: Record<End, Record<Witness, StateRec[]>>;
+  timers: Record<End, TimerRec[]>;
+  outcome: OutcomeRec | undefined;
+  /** Names of processes that own or used an end. */
+  comms: Set<string>;
+  problems: number;
+}
+
+export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; closed?: number }
+
+function insert<T extends Point>(list: T[], item: T): void {
+  let at = list.length;
+  // Only a `late` record walks back, and not far.
+  while (at > 0 && before(item, list[at - 1]!)) at--;
+  if (at === list.length) list.push(item);
+  else list.splice(at, 0, item);
+}
+
+/** Index of the last item at or before the point; -1 where there is none. */
+export function lastAt(list: readonly Point[], p: Point): number {
+  let lo = 0;
+  let hi = list.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (before(p, list[mid]!)) hi = mid;
+    else lo = mid + 1;
+  }
+  return lo - 1;
+}
+
+export class Trace {
+  header: HeaderRec | undefined;
+  end: EndRec | undefined;
+  readonly records: Rec[] = [];
+  readonly conns: Conn[] = [];
+  readonly listeners: Listener[] = [];
+  readonly gaps: GapRec[] = [];
+  /** Time of the last event, ns. */
+  last = 0;
+  #conns = new Map<number, Conn>();
+  #listeners = new Map<number, Listener>();
+
+  conn(id: number | undefined): Conn | undefined {
+    return id === undefined ? undefined : this.#conns.get(id);
+  }
+
+  listener(id: number | undefined): Listener | undefined {
+    return id === undefined ? undefined : this.#listeners.get(id);
+  }
+
+  /** A record by its number. Numbers have no holes, but a damaged trace may lack lines. */
+  byN(n: number | undefined): Rec | undefined {
+    if (n === undefined) return undefined;
+    const there = this.records[n];
+    if (there?.n === n) return there;
+    let lo = 0;
+    let hi = this.records.length - 1;
+    while (lo <= hi) {
+      const mid = (lo + hi) >> 1;
+      const at = this.records[mid]!;
+      if (at.n === n) return at;
+      if (at.n < n) lo = mid + 1;
+      else hi = mid - 1;
+    }
+    return undefined;
+  }
+
+  add(rec: Rec): void {
+    // A stream that was interrupted may send again what is already here.
+    const newest = this.records[this.records.length - 1];
+    if (newest && rec.n <= newest.n) return;
+    this.records.push(rec);
+    if (rec.record !== 'end' && rec.t > this.last) this.last = rec.t;
+    switch (rec.record) {
+      case 'header': this.header = rec; return;
+      case 'end': this.end = rec; return;
+      case 'gap': this.gaps.push(rec); return;
+      case 'connection': this.#addConn(rec); return;
+      case 'listener': this.#addListener(rec); return;
+      case 'queue': {
+        const l = this.#listeners.get(rec.listener);
+        if (l) insert(l.queue, rec);
+        break;
+      }
+    }
+    const conn = this.#conns.get(rec.conn ?? -1);
+    if (conn) addTo(conn, rec);
+  }
+
+  #addConn(rec: ConnectionRec): void {
+    if (this.#conns.has(rec.conn)) return;
+    const conn: Conn = {
+      id: rec.conn, rec, events: [rec],
+      paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
+      timers: { client: [], server: [] }, outcome: undefined, comms: new Set(), problems: 0,
+    };
+    this.#conns.set(rec.conn, conn);
+    this.conns.push(conn);
+  }
+
+  #addListener(rec: ListenerRec): void {
+    const known = this.#listeners.get(rec.listener);
+    if (known) {
+      known.rec = { ...known.rec, ...rec };
+      if (rec.closed) known.closed = rec.t;
+      return;
+    }
+    const l: Listener = { id: rec.listener, rec, queue: [] };
+    this.#listeners.set(rec.listener, l);
+    this.listeners.push(l);
+  }
+}
+
+function addTo(conn: Conn, rec: Rec): void {
+  insert(conn.events, rec);
+  switch (rec.record) {
+    case 'state':
+      insert(conn.paths[rec.end][witnessOf(rec)], rec);
+      if (typeof rec.owner?.comm === 'string') conn.comms.add(rec.owner.comm);
+      break;
+    case 'call': if (rec.comm) conn.comms.add(rec.comm); break;
+    case 'timer': insert(conn.timers[rec.end], rec); break;
+    case 'outcome': conn.outcome = rec; break;
+  }
+  if (isProblem(rec)) conn.problems++;
+}
+
+/** What a user looks for first: resets, repeats, drops, failed calls, losses of the trace. */
+export function isProblem(rec: Rec): boolean {
+  switch (rec.record) {
+    case 'reset': case 'gap': return true;
+    case 'segment': return rec.flags.includes('RST') || !!rec.notes?.includes('retransmission');
+    case 'queue': return rec.why === 'overflow' || rec.why === 'expired' || rec.why === 'dropped';
+    case 'call': return callFailed(rec);
+    case 'timer': return !!rec.fired && rec.name !== 'time-wait';
+    default: return false;
+  }
+}
+
+/** EAGAIN and EINPROGRESS are how non-blocking sockets work, not failures. */
+export function callFailed(rec: CallRec): boolean {
+  return rec.errno !== undefined && !['EAGAIN', 'EWOULDBLOCK', 'EINPROGRESS', 'EINTR'].includes(rec.errno);
+}
+
+/** The witness whose lane leads: the host's, unless only packets are known of this end. */
+export function primary(conn: Conn, end: End): Witness {
+  return conn.paths[end].host.length > 0 ? 'host' : 'wire';
+}
+
+/** The last change of an end at or before the point, by its leading witness. */
+export function lastChange(conn: Conn, end: End, p: Point): StateRec | undefined {
+  const path = conn.paths[end][primary(conn, end)];
+  return path[lastAt(path, p)];
+}
+
+export interface StateAt { state: State; change: StateRec | undefined; began: boolean }
+
+/** The state of an end at the point; before its first change the one it came from. */
+export function stateAt(conn: Conn, end: End, p: Point, w: Witness = primary(conn, end)): StateAt {
+  const path = conn.paths[end][w];
+  const change = path[lastAt(path, p)];
+  if (change) return { state: change.to, change, began: true };
+  const began = !before(p, conn.rec);
+  return { state: path[0]?.from ?? 'UNKNOWN', change: undefined, began };
+}
+
+/** The deadline of an end that runs at the point, by name: what a countdown shows. */
+export function timerAt(conn: Conn, end: End, name: string, p: Point): TimerRec | undefined {
+  const list = conn.timers[end];
+  for (let i = lastAt(list, p); i >= 0; i--) {
+    const timer = list[i]!;
+    if (timer.name !== name) continue;
+    return timer.fired || timer.cancelled || timer.expires === undefined ? undefined : timer;
+  }
+  return undefined;
+}
+
+/** Every state an end passed through, for filters and tests. */
+export function statesOf(conn: Conn): Set<State> {
+  const all = new Set<State>();
+  for (const end of ENDS) {
+    for (const s of conn.paths[end][primary(conn, end)]) all.add(s.from).add(s.to);
+  }
+  return all;
+}

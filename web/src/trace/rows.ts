@@ -1,0 +1,100 @@
+// The rows of the ladder: one for each event of a connection, with folded idle time between, and
+// with the wire's state changes attached to the packet they follow from wherever the kernel's
+// own lane leads (otherwise every change would stand there twice).
+
+import { before, type GapRec, type Rec, type StateRec } from './records';
+import { lastAt, primary, witnessOf, type Conn, type Point, type Trace } from './model';
+
+export interface EventRow { kind: 'event'; rec: Rec; attached: StateRec[]; y: number; h: number; index: number }
+export interface IdleRow { kind: 'idle'; ns: number; t: number; n: number; y: number; h: number }
+export type Row = EventRow | IdleRow;
+
+export interface Ladder {
+  rows: Row[];
+  events: EventRow[];
+  height: number;
+  /** Where a record stands: its own row, or the row it is attached to. */
+  rowOf: Map<number, EventRow>;
+}
+
+/** Silence that is folded: longer than any round trip a learner would call part of an exchange. */
+export const IDLE_NS = 200_000_000;
+export const IDLE_HEIGHT = 30;
+
+const HEIGHT: Record<Rec['record'], number> = {
+  header: 30, connection: 32, state: 34, object: 28, segment: 40, call: 28, listener: 28, queue: 28,
+  timer: 28, reset: 28, gap: 34, outcome: 64, end: 30,
+};
+
+export function buildLadder(trace: Trace, conn: Conn): Ladder {
+  const events: EventRow[] = [];
+  const rowOf = new Map<number, EventRow>();
+  const loose: StateRec[] = [];
+  const all = withGaps(conn.events, trace.gaps);
+  for (const rec of all) {
+    if (rec.record === 'state' && witnessOf(rec) !== primary(conn, rec.end)) {
+      loose.push(rec);
+      continue;
+    }
+    const row: EventRow = { kind: 'event', rec, attached: [], y: 0, h: HEIGHT[rec.record], index: events.length };
+    events.push(row);
+    rowOf.set(rec.n, row);
+  }
+  const points = loose.length > 0 ? events.map((e) => e.rec) : [];
+  for (const rec of loose) {
+    const cause = rec.because === undefined ? undefined : rowOf.get(rec.because);
+    const row = cause ?? events[Math.max(0, lastAt(points, rec))];
+    if (!row) continue;
+    row.attached.push(rec);
+    rowOf.set(rec.n, row);
+  }
+  const rows: Row[] = [];
+  let y = 8;
+  let last: Rec | undefined;
+  for (const row of events) {
+    // An outcome is said when the trace ends, not when something happened on the line.
+    if (last && row.rec.record !== 'outcome' && row.rec.t - last.t >= IDLE_NS) {
+      rows.push({ kind: 'idle', ns: row.rec.t - last.t, t: last.t, n: last.n, y, h: IDLE_HEIGHT });
+      y += IDLE_HEIGHT;
+    }
+    row.y = y;
+    y += row.h;
+    rows.push(row);
+    last = row.rec;
+  }
+  return { rows, events, height: y + 12, rowOf };
+}
+
+/** Losses of the trace belong between the events they may have swallowed. */
+function withGaps(events: readonly Rec[], gaps: readonly GapRec[]): readonly Rec[] {
+  const first = events[0];
+  const last = events[events.length - 1];
+  const mine = first && last
+    ? gaps.filter((g) => (g.to ?? g.t) >= first.t && (g.from ?? g.t) <= last.t) : [];
+  if (mine.length === 0) return events;
+  return [...events, ...mine].sort((a, b) => (before(a, b) ? -1 : 1));
+}
+
+/** The last event at or before the point. */
+export function rowAt(ladder: Ladder, p: Point): EventRow | undefined {
+  let lo = 0;
+  let hi = ladder.events.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (before(p, ladder.events[mid]!.rec)) hi = mid;
+    else lo = mid + 1;
+  }
+  return ladder.events[lo - 1];
+}
+
+/** First row whose lower edge lies below y, for drawing only what is in sight. */
+export function firstRowBelow(rows: readonly Row[], y: number): number {
+  let lo = 0;
+  let hi = rows.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (rows[mid]!.y + rows[mid]!.h < y) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
+}

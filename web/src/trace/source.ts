@@ -1,0 +1,86 @@
+// A file to text: gzip is undone, a capture file is recognised, and the page gets air to draw.
+
+import { Parser, Refused } from './parse';
+
+const GZIP = [0x1f, 0x8b];
+/** pcap in both byte orders and both resolutions, pcapng, snoop. */
+const CAPTURES = [
+  [0xa1, 0xb2, 0xc3, 0xd4], [0xd4, 0xc3, 0xb2, 0xa1], [0xa1, 0xb2, 0x3c, 0x4d],
+  [0x4d, 0x3c, 0xb2, 0xa1], [0x0a, 0x0d, 0x0d, 0x0a], [0x73, 0x6e, 0x6f, 0x6f],
+];
+
+export interface Progress { read: number; size: number }
+
+const starts = (head: Uint8Array, magic: number[]) => magic.every((b, i) => head[i] === b);
+
+async function head(blob: Blob): Promise<Uint8Array> {
+  return new Uint8Array(await blob.slice(0, 4).arrayBuffer());
+}
+
+/** Lets the browser draw and take input; a timer of 0 would be stretched to 4 ms. */
+function breathe(): Promise<void> {
+  return new Promise((done) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      done();
+    };
+    port2.postMessage(0);
+  });
+}
+
+/**
+ * Reads one trace file into the parser. Throws Refused where it is no trace. A gzip stream that
+ * ends too early keeps what was read: the missing `end` record tells of the cut.
+ */
+export async function readFile(
+  file: File, parser: Parser, onProgress: (p: Progress) => void, signal: AbortSignal,
+): Promise<void> {
+  const first = await head(file);
+  if (file.size === 0) throw new Refused({ kind: 'empty' });
+  if (CAPTURES.some((m) => starts(first, m))) throw new Refused({ kind: 'capture', name: file.name });
+  let read = 0;
+  const counted = file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, out) {
+      read += chunk.byteLength;
+      out.enqueue(chunk);
+    },
+  }));
+  const gzip = starts(first, GZIP);
+  const bytes = gzip
+    ? counted.pipeThrough(new DecompressionStream('gzip') as unknown as
+        TransformStream<Uint8Array, Uint8Array>)
+    : counted;
+  const reader = bytes.getReader();
+  const decoder = new TextDecoder();
+  let began = performance.now();
+  let seen = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || signal.aborted) break;
+      if (!seen) {
+        seen = true;
+        if (CAPTURES.some((m) => starts(value, m))) {
+          throw new Refused({ kind: 'capture', name: file.name });
+        }
+      }
+      // Cut large chunks: one of 2 MB would hold the main thread for 30 ms.
+      for (let at = 0; at < value.length && !signal.aborted; at += 1 << 18) {
+        parser.feed(decoder.decode(value.subarray(at, at + (1 << 18)), { stream: true }));
+        if (performance.now() - began > 12) {
+          onProgress({ read, size: file.size });
+          await breathe();
+          began = performance.now();
+        }
+      }
+    }
+  } catch (e) {
+    if (e instanceof Refused) throw e;
+    const message = e instanceof Error ? e.message : String(e);
+    if (!(gzip && parser.header)) throw new Refused({ kind: 'unreadable', message });
+  } finally {
+    void reader.cancel().catch(() => undefined);
+  }
+  parser.finish();
+}

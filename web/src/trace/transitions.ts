@@ -1,0 +1,98 @@
+// The edges of RFC 9293 figure 5 and the moves outside of it that real systems make. Facts only;
+// the words are in i18n/.
+
+import type { State } from './records';
+
+export interface Edge {
+  from: State;
+  to: State;
+  /** What happened / what is done, as figure 5 labels the edge. */
+  event: string;
+  action: string;
+}
+
+export const EDGES: readonly Edge[] = [
+  { from: 'CLOSED', to: 'LISTEN', event: 'passive OPEN', action: 'create TCB' },
+  { from: 'CLOSED', to: 'SYN-SENT', event: 'active OPEN', action: 'create TCB, snd SYN' },
+  { from: 'LISTEN', to: 'CLOSED', event: 'CLOSE', action: 'delete TCB' },
+  { from: 'LISTEN', to: 'SYN-RECEIVED', event: 'rcv SYN', action: 'snd SYN,ACK' },
+  { from: 'LISTEN', to: 'SYN-SENT', event: 'SEND', action: 'snd SYN' },
+  { from: 'SYN-SENT', to: 'CLOSED', event: 'CLOSE', action: 'delete TCB' },
+  { from: 'SYN-SENT', to: 'SYN-RECEIVED', event: 'rcv SYN', action: 'snd SYN,ACK' },
+  { from: 'SYN-SENT', to: 'ESTABLISHED', event: 'rcv SYN,ACK', action: 'snd ACK' },
+  { from: 'SYN-RECEIVED', to: 'LISTEN', event: 'rcv RST', action: 'x' },
+  { from: 'SYN-RECEIVED', to: 'ESTABLISHED', event: 'rcv ACK of SYN', action: 'x' },
+  { from: 'SYN-RECEIVED', to: 'FIN-WAIT-1', event: 'CLOSE', action: 'snd FIN' },
+  { from: 'ESTABLISHED', to: 'FIN-WAIT-1', event: 'CLOSE', action: 'snd FIN' },
+  { from: 'ESTABLISHED', to: 'CLOSE-WAIT', event: 'rcv FIN', action: 'snd ACK' },
+  { from: 'FIN-WAIT-1', to: 'FIN-WAIT-2', event: 'rcv ACK of FIN', action: 'x' },
+  { from: 'FIN-WAIT-1', to: 'CLOSING', event: 'rcv FIN', action: 'snd ACK' },
+  { from: 'FIN-WAIT-2', to: 'TIME-WAIT', event: 'rcv FIN', action: 'snd ACK' },
+  { from: 'CLOSING', to: 'TIME-WAIT', event: 'rcv ACK of FIN', action: 'x' },
+  { from: 'CLOSE-WAIT', to: 'LAST-ACK', event: 'CLOSE', action: 'snd FIN' },
+  { from: 'LAST-ACK', to: 'CLOSED', event: 'rcv ACK of FIN', action: 'x' },
+  { from: 'TIME-WAIT', to: 'CLOSED', event: 'Timeout=2MSL', action: 'delete TCB' },
+];
+
+export function edgeOf(from: State, to: State): Edge | undefined {
+  return EDGES.find((e) => e.from === from && e.to === to);
+}
+
+/** Moves that have a text of their own. The rest is told by what caused it. */
+export const TOLD = [
+  'CLOSED>LISTEN', 'CLOSED>SYN-SENT', 'CLOSED>SYN-RECEIVED', 'LISTEN>CLOSED',
+  'LISTEN>SYN-RECEIVED', 'LISTEN>SYN-SENT', 'SYN-SENT>CLOSED', 'SYN-SENT>SYN-RECEIVED',
+  'SYN-SENT>ESTABLISHED', 'SYN-RECEIVED>LISTEN', 'SYN-RECEIVED>CLOSED',
+  'SYN-RECEIVED>ESTABLISHED', 'SYN-RECEIVED>FIN-WAIT-1', 'SYN-RECEIVED>CLOSE-WAIT',
+  'ESTABLISHED>FIN-WAIT-1', 'ESTABLISHED>CLOSE-WAIT', 'ESTABLISHED>CLOSED',
+  'FIN-WAIT-1>FIN-WAIT-2', 'FIN-WAIT-1>CLOSING', 'FIN-WAIT-1>TIME-WAIT', 'FIN-WAIT-1>CLOSED',
+  'FIN-WAIT-2>TIME-WAIT', 'FIN-WAIT-2>CLOSED', 'CLOSING>TIME-WAIT', 'CLOSING>CLOSED',
+  'CLOSE-WAIT>LAST-ACK', 'CLOSE-WAIT>CLOSED', 'LAST-ACK>CLOSED', 'TIME-WAIT>CLOSED',
+  'TIME-WAIT>SYN-RECEIVED',
+] as const;
+export type Move = (typeof TOLD)[number];
+
+const KNOWN = new Set<string>(TOLD);
+export function moveOf(from: State, to: State): Move | undefined {
+  const key = `${from}>${to}`;
+  return KNOWN.has(key) ? (key as Move) : undefined;
+}
+
+/** What governs a move: settings of the kernel, calls of the application, places in RFC 9293. */
+export interface Governs { sysctl?: string[]; calls?: string[]; rfc: string[] }
+
+const SYN_RETRIES = 'net.ipv4.tcp_syn_retries';
+const BACKLOG = ['net.core.somaxconn', 'net.ipv4.tcp_max_syn_backlog', 'net.ipv4.tcp_syncookies'];
+
+export const GOVERNS: Record<Move, Governs> = {
+  'CLOSED>LISTEN': { calls: ['listen()'], sysctl: ['net.core.somaxconn'], rfc: ['3.10.1'] },
+  'CLOSED>SYN-SENT': { calls: ['connect()'], sysctl: [SYN_RETRIES], rfc: ['3.5', '3.10.1'] },
+  'CLOSED>SYN-RECEIVED': { sysctl: BACKLOG, rfc: ['3.10.7.2'] },
+  'LISTEN>CLOSED': { calls: ['close()'], rfc: ['3.10.4'] },
+  'LISTEN>SYN-RECEIVED': { sysctl: [...BACKLOG, 'net.ipv4.tcp_synack_retries'], rfc: ['3.5', '3.10.7.2'] },
+  'LISTEN>SYN-SENT': { rfc: ['3.10.2'] },
+  'SYN-SENT>CLOSED': { calls: ['close()'], sysctl: [SYN_RETRIES], rfc: ['3.10.7.3'] },
+  'SYN-SENT>SYN-RECEIVED': { rfc: ['3.5', '3.10.7.3'] },
+  'SYN-SENT>ESTABLISHED': { calls: ['connect()'], rfc: ['3.5', '3.10.7.3'] },
+  'SYN-RECEIVED>LISTEN': { rfc: ['3.10.7.4'] },
+  'SYN-RECEIVED>CLOSED': { sysctl: ['net.ipv4.tcp_synack_retries', 'net.ipv4.tcp_abort_on_overflow'], rfc: ['3.10.7.4'] },
+  'SYN-RECEIVED>ESTABLISHED': { sysctl: ['net.core.somaxconn', 'net.ipv4.tcp_abort_on_overflow'], rfc: ['3.5', '3.10.7.4'] },
+  'SYN-RECEIVED>FIN-WAIT-1': { calls: ['close()', 'shutdown()'], rfc: ['3.10.4'] },
+  'SYN-RECEIVED>CLOSE-WAIT': { rfc: ['3.10.7.4'] },
+  'ESTABLISHED>FIN-WAIT-1': { calls: ['close()', 'shutdown()'], rfc: ['3.6', '3.10.4'] },
+  'ESTABLISHED>CLOSE-WAIT': { calls: ['recv()'], rfc: ['3.6', '3.10.7.4'] },
+  'ESTABLISHED>CLOSED': { calls: ['close()', 'setsockopt(SO_LINGER)'], sysctl: ['net.ipv4.tcp_retries2'], rfc: ['3.5.2', '3.10.5'] },
+  'FIN-WAIT-1>FIN-WAIT-2': { sysctl: ['net.ipv4.tcp_fin_timeout'], rfc: ['3.6', '3.10.7.4'] },
+  'FIN-WAIT-1>CLOSING': { rfc: ['3.6', '3.10.7.4'] },
+  'FIN-WAIT-1>TIME-WAIT': { rfc: ['3.6', '3.10.7.4'] },
+  'FIN-WAIT-1>CLOSED': { sysctl: ['net.ipv4.tcp_orphan_retries'], rfc: ['3.10.7.4'] },
+  'FIN-WAIT-2>TIME-WAIT': { rfc: ['3.6', '3.10.7.4'] },
+  'FIN-WAIT-2>CLOSED': { sysctl: ['net.ipv4.tcp_fin_timeout'], rfc: ['3.10.7.4'] },
+  'CLOSING>TIME-WAIT': { rfc: ['3.6', '3.10.7.4'] },
+  'CLOSING>CLOSED': { sysctl: ['net.ipv4.tcp_orphan_retries'], rfc: ['3.10.7.4'] },
+  'CLOSE-WAIT>LAST-ACK': { calls: ['close()', 'shutdown()'], rfc: ['3.6', '3.10.4'] },
+  'CLOSE-WAIT>CLOSED': { calls: ['close()'], rfc: ['3.10.5', '3.10.7.4'] },
+  'LAST-ACK>CLOSED': { sysctl: ['net.ipv4.tcp_orphan_retries'], rfc: ['3.6', '3.10.7.4'] },
+  'TIME-WAIT>CLOSED': { sysctl: ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_tw_reuse'], rfc: ['3.6', '3.10.8'] },
+  'TIME-WAIT>SYN-RECEIVED': { sysctl: ['net.ipv4.tcp_tw_reuse'], rfc: ['3.6.1'] },
+};

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { matches, parseFilter } from '../src/trace/filter';
+import { spansOf } from '../src/trace/lanes';
+import { LAST, stateAt, statesOf, timerAt, Trace } from '../src/trace/model';
+import { Parser } from '../src/trace/parse';
+import { buildLadder, firstRowBelow, rowAt } from '../src/trace/rows';
+import { sampleText } from '../src/trace/sample';
+import { timescale } from '../src/trace/timescale';
+import { makeTrace } from './scenes';
+
+function load(text: string): Trace {
+  const t = new Trace();
+  const p = new Parser((r) => t.add(r));
+  p.feed(text);
+  p.finish();
+  assert.equal(p.malformed, undefined);
+  return t;
+}
+
+test('both ends of the sample take the two paths of the textbook', () => {
+  const c = load(sampleText()).conns[0]!;
+  for (const w of ['host', 'wire'] as const) {
+    assert.deepEqual(c.paths.client[w].map((s) => s.to), ['SYN-SENT', 'ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT']);
+    assert.deepEqual(c.paths.server[w].map((s) => s.to), ['SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT', 'LAST-ACK', 'CLOSED']);
+  }
+  assert.equal(statesOf(c).size, 10);
+});
+
+test('the state at the cursor is that after the last change, in order of time then number', () => {
+  const c = load(sampleText()).conns[0]!;
+  const syn = c.paths.client.host[0]!;
+  assert.equal(stateAt(c, 'client', { t: syn.t, n: syn.n - 1 }).state, 'CLOSED');
+  assert.equal(stateAt(c, 'client', syn).state, 'SYN-SENT');
+  assert.equal(stateAt(c, 'server', { t: 0, n: 0 }).began, false);
+  assert.equal(stateAt(c, 'server', LAST).state, 'CLOSED');
+});
+
+test('a late record is put where its time belongs', () => {
+  const t = load('{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n' +
+    '{"record":"connection","n":1,"t":10,"conn":1,"client":{"addr":"::1","port":1},"server":{"addr":"::1","port":2}}\n' +
+    '{"record":"state","n":2,"t":30,"conn":1,"end":"client","from":"SYN-SENT","to":"ESTABLISHED","how":"observed","source":"kernel"}\n' +
+    '{"record":"state","n":3,"t":20,"late":true,"conn":1,"end":"client","from":"CLOSED","to":"SYN-SENT","how":"observed","source":"kernel"}\n');
+  const c = t.conns[0]!;
+  assert.deepEqual(c.paths.client.host.map((s) => s.to), ['SYN-SENT', 'ESTABLISHED']);
+  assert.equal(stateAt(c, 'client', { t: 25, n: 99 }).state, 'SYN-SENT');
+});
+
+test('records are found by number even where lines are missing', () => {
+  const lines = makeTrace().trim().split('\n');
+  const t = load(lines.filter((_, i) => i % 10 !== 5).join('\n'));
+  for (const r of t.records) assert.equal(t.byN(r.n), r);
+  assert.equal(t.byN(5), undefined);
+  assert.equal(t.byN(1e9), undefined);
+});
+
+test('TIME-WAIT counts down from its timer', () => {
+  const c = load(sampleText()).conns[0]!;
+  const timer = c.timers.client[0]!;
+  assert.equal(timerAt(c, 'client', 'time-wait', { t: timer.t - 1, n: 0 }), undefined);
+  assert.equal(timerAt(c, 'client', 'time-wait', LAST), timer);
+  assert.equal(timer.expires! - timer.t, 60e9);
+});
+
+test('every record of a connection has a row, and rows stand in order', () => {
+  const t = load(makeTrace({ connections: 30 }));
+  for (const c of t.conns) {
+    const l = buildLadder(t, c);
+    for (const e of c.events) assert.ok(l.rowOf.has(e.n), `record ${e.n}`);
+    l.rows.forEach((r, i) => { if (i > 0) assert.equal(r.y, l.rows[i - 1]!.y + l.rows[i - 1]!.h); });
+    for (const row of l.events) assert.equal(rowAt(l, row.rec), row);
+    assert.equal(firstRowBelow(l.rows, -1), 0);
+  }
+});
+
+test('with both witnesses a change stands once; with the wire alone it stands too', () => {
+  const t = load(makeTrace({ connections: 12 }));
+  const both = buildLadder(t, t.conn(1)!);
+  assert.equal(both.events.filter((r) => r.rec.record === 'state').length, 10);
+  assert.equal(both.events.reduce((n, r) => n + r.attached.length, 0), 10);
+  const wire = t.conns.find((c) => c.events.some((e) => e.record === 'state') && !c.events.some((e) => e.record === 'state' && e.source === 'kernel'))!;
+  const l = buildLadder(t, wire);
+  assert.ok(l.events.some((r) => r.rec.record === 'state'));
+  assert.ok(spansOf(l, wire, 'client', 'wire').some((s) => s.how === 'inferred'));
+  assert.ok(l.events.some((r) => r.rec.record === 'gap'), 'lost events stand in the ladder');
+});
+
+test('the lanes cover the ladder from top to bottom without holes', () => {
+  const t = load(sampleText());
+  const l = buildLadder(t, t.conns[0]!);
+  for (const end of ['client', 'server'] as const) {
+    const spans = spansOf(l, t.conns[0]!, end, 'host');
+    assert.equal(spans[0]!.top, 0);
+    assert.equal(spans[spans.length - 1]!.bottom, l.height);
+    spans.forEach((s, i) => { if (i > 0) assert.equal(s.top, spans[i - 1]!.bottom); });
+  }
+});
+
+test('idle time is folded', () => {
+  const t = load(sampleText());
+  const idle = buildLadder(t, t.conns[0]!).rows.filter((r) => r.kind === 'idle');
+  assert.equal(idle.length, 1);
+  assert.ok(Math.abs((idle[0] as { ns: number }).ns - 1e9) < 1e6);
+});
+
+test('a connection of 10,000 events is laid out', () => {
+  const t = load(makeTrace({ scene: 'long', events: 10_000 }));
+  assert.ok(buildLadder(t, t.conn(2)!).events.length > 9000);
+});
+
+test('filter: words, keys, negation, short state names', () => {
+  const t = load(makeTrace({ connections: 30 }));
+  const hits = (f: string) => t.conns.filter((c) => matches(c, parseFilter(f), LAST)).length;
+  assert.equal(hits(''), 30);
+  assert.equal(hits('port:7007'), 1);
+  assert.equal(hits('-port:7007'), 29);
+  assert.equal(hits('state:TIME-WAIT'), hits('state:timewait'));
+  assert.ok(hits('state:TIME-WAIT') > 0);
+  assert.ok(hits('state:estab') > 0);
+  assert.ok(hits('outcome:refused') > 0);
+  assert.ok(hits('addr:2001:db8') > 0);
+  assert.equal(hits('comm:tcplens-echo'), 1);
+  assert.equal(hits('comm:CURL'), hits('comm:curl'));
+  assert.equal(hits('outcome:refused port:443'), 0);
+  assert.equal(hits('state:'), 30);
+  assert.equal(hits('127.0.0.1:7007'), 1);
+  assert.equal(hits('nothing-like-this'), 0);
+});
+
+test('filter: state is that at the cursor', () => {
+  const t = load(sampleText());
+  const c = t.conns[0]!;
+  assert.equal(matches(c, parseFilter('state:SYN-SENT'), c.paths.client.host[0]!), true);
+  assert.equal(matches(c, parseFilter('state:SYN-SENT'), LAST), false);
+});
+
+test('the folded time axis is monotone and goes back and forth', () => {
+  const t = load(sampleText());
+  const s = timescale(t.records, t.last);
+  assert.ok(s.folds.length > 0);
+  let last = -1;
+  for (const r of t.records) {
+    if (r.record === 'end') continue;
+    const x = s.at(r.t);
+    assert.ok(x >= last && x >= 0 && x <= 1);
+    last = x;
+    assert.ok(Math.abs(s.time(x) - r.t) < t.last * 1e-6);
+  }
+  // The handshake, 50 µs of a second, is no longer a hair.
+  assert.ok(s.at(t.conns[0]!.paths.server.host[1]!.t) - s.at(t.conns[0]!.rec.t) > 0.03);
+  assert.doesNotThrow(() => timescale([], 1).at(0));
+});

@@ -1,0 +1,60 @@
+// Drives the built page in Chromium. Everything the page complains about is collected, so that a
+// test can insist on silence.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const VIEWER = resolve(process.env.OUT ?? 'dist/viewer.html');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export async function launch(): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(`${CHROMIUM} is missing: the browser test needs Chromium (Debian: apt install chromium), or its path in CHROMIUM`);
+  }
+  if (!existsSync(VIEWER)) throw new Error(`${VIEWER} is missing: run npm run build first`);
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    // Chromium's sandbox refuses to run as root.
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
+}
+
+export interface Opened { page: Page; complaints: string[] }
+
+export async function open(browser: Browser, hash = 'lang=en&theme=light', url = pathToFileURL(VIEWER).href): Promise<Opened> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  page.on('pageerror', (e) => complaints.push(`error: ${e.message}`));
+  page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
+  await page.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`));
+  });
+  await page.goto(`${url}#${hash}`);
+  return { page, complaints };
+}
+
+export async function give(page: Page, name: string, content: string | Buffer): Promise<void> {
+  await page.setInputFiles('#file', {
+    name, mimeType: 'application/octet-stream',
+    buffer: typeof content === 'string' ? Buffer.from(content) : content,
+  });
+}
+
+interface Finding { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }
+
+/** What axe finds of serious or worse, one line each. */
+export async function axe(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, which the page's policy does not bind.
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe;
+    return (await run.run()).violations;
+  });
+  return found.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+    .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} ${n.failureSummary}`).join(' | ')}`);
+}

@@ -1,0 +1,138 @@
+// Scenes to develop and test the viewer with, written as docs/trace-format.md defines them.
+
+import { demo } from '../src/trace/sample';
+import { Talk, Writer, type Party } from '../src/trace/writer';
+
+const SERVER: Party = { addr: '10.0.1.1', port: 443, pid: 810, comm: 'httpd' };
+const LIMIT = 3;
+
+function ends(i: number, server: Party = SERVER): Record<'client' | 'server', Party> {
+  const v6 = i % 5 === 4;
+  return {
+    client: {
+      addr: v6 ? `2001:db8::${(i % 0xffff).toString(16)}` : `10.0.${(i >> 8) & 255}.${i & 255}`,
+      port: 32768 + (i * 7) % 28000, pid: 5000 + i, comm: ['curl', 'wget', 'psql', 'python3'][i % 4]!,
+    },
+    server: v6 ? { ...server, addr: '2001:db8::443' } : server,
+  };
+}
+
+function refused(w: Writer, id: number, us: number): void {
+  const talk = new Talk(w, id, ends(id, { addr: '10.0.1.1', port: 81, pid: 0, comm: '' }), us);
+  talk.state.server = talk.wire.server = 'CLOSED';
+  talk.kernel(3, 'client', 'SYN-SENT');
+  const syn = talk.segment(40, 'client', ['SYN']);
+  talk.inferred('client', 'SYN-SENT', syn);
+  w.put('reset', 60, { conn: id, end: 'server', direction: 'sent', reason: 'NO_SOCKET', who: 'stack' });
+  const rst = talk.segment(1, 'server', ['RST', 'ACK']);
+  w.put('reset', 60, { conn: id, end: 'client', direction: 'received', who: 'peer' });
+  talk.kernel(0.5, 'client', 'CLOSED', 'sock', rst);
+  talk.inferred('client', 'CLOSED', rst);
+  talk.call(5, 'client', 'connect', 3, -1, { errno: 'ECONNREFUSED', duration_ns: 130_000 });
+  talk.outcome(100, 'refused', 'Refused: nobody listens on 10.0.1.1 port 81.', { conn_state: 'REJ', history: 'Sr', reset_by: 'server' });
+}
+
+function aborted(w: Writer, id: number, us: number): void {
+  const talk = new Talk(w, id, ends(id), us);
+  talk.handshake(2, 0, 0, LIMIT, 900);
+  talk.accepted(30, 2, 0, 1, LIMIT);
+  talk.echo(500, 1200, 900);
+  talk.segment(100, 'client', ['PSH', 'ACK'], 1400);
+  talk.segment(250_000, 'client', ['PSH', 'ACK'], 1400, { notes: ['retransmission'] });
+  w.put('timer', 0, { conn: id, end: 'client', name: 'retransmit', fired: true, count: 1, source: 'kernel' });
+  w.put('reset', 300, { conn: id, end: 'server', direction: 'sent', reason: 'TCP_ABORT_ON_CLOSE', who: 'stack' });
+  talk.kernel(0, 'server', 'CLOSED');
+  const rst = talk.segment(2, 'server', ['RST', 'ACK']);
+  talk.inferred('server', 'CLOSED', rst);
+  talk.inferred('client', 'CLOSED', rst);
+  w.put('reset', 400, { conn: id, end: 'client', direction: 'received', who: 'peer' });
+  talk.kernel(1, 'client', 'CLOSED', 'sock', rst);
+  talk.call(10, 'client', 'recvfrom', 3, -1, { errno: 'ECONNRESET' });
+  talk.outcome(100, 'reset-by-server', 'Reset by the server.', { conn_state: 'RSTR', history: 'ShADadDr', reset_by: 'server' });
+}
+
+function overflow(w: Writer, id: number, us: number): void {
+  const talk = new Talk(w, id, ends(id), us);
+  talk.kernel(3, 'client', 'SYN-SENT');
+  for (let i = 0; i < 3; i++) {
+    const syn = talk.segment(i === 0 ? 20 : 1_000_000 * 2 ** (i - 1), 'client', ['SYN'], 0, i > 0 ? { notes: ['retransmission'] } : {});
+    if (i === 0) {
+      talk.inferred('client', 'SYN-SENT', syn);
+      talk.seq.client = 0;
+    }
+    talk.queue(30, 2, 0, LIMIT, LIMIT, i + 1, 'overflow');
+  }
+  talk.outcome(100, 'no-answer', 'No answer to the SYN.', { conn_state: 'S0', history: 'SW' });
+}
+
+function stillOpen(w: Writer, id: number, us: number): void {
+  const talk = new Talk(w, id, ends(id), us);
+  talk.handshake(2, 1, 1, LIMIT, 300);
+  talk.accepted(40, 2, 1, 2, LIMIT);
+  talk.echo(700, 4096, 300);
+  talk.outcome(0, 'still-open', 'Still open at the end of the trace.', { conn_state: 'S1', history: 'ShADad' });
+}
+
+function closed(w: Writer, id: number, us: number, first: 'client' | 'server'): void {
+  const talk = new Talk(w, id, ends(id), us);
+  talk.handshake(2, 0, 1, LIMIT, 500);
+  talk.accepted(40, 2, 0, 2, LIMIT);
+  talk.echo(900, 640, 500);
+  talk.close(2000, first, 1500, 500);
+  talk.outcome(100, 'closed-normally', `Closed normally: the ${first} closed first and waits in TIME-WAIT.`, { conn_state: 'SF', history: 'ShADadFfa', closed_by: first });
+}
+
+/** What the wire alone tells of a capture file: no kernel records, every state hatched. */
+function wireOnly(w: Writer, id: number, us: number): void {
+  const talk = new Talk(w, id, ends(id), us);
+  const syn = talk.segment(10, 'client', ['SYN']);
+  talk.inferred('client', 'SYN-SENT', syn);
+  talk.inferred('server', 'SYN-RECEIVED', talk.segment(20_000, 'server', ['SYN', 'ACK']));
+  const ack = talk.segment(20_000, 'client', ['ACK']);
+  talk.inferred('client', 'ESTABLISHED', ack);
+  talk.inferred('server', 'ESTABLISHED', ack);
+  talk.segment(100, 'client', ['PSH', 'ACK'], 300);
+  talk.segment(20_000, 'server', ['ACK']);
+  w.put('gap', 4_000, { source: 'wire', lost: 12, from: w.t - 2_000_000, to: w.t });
+  talk.segment(3_000_000, 'server', ['PSH', 'ACK'], 1448, { cut: true });
+  talk.outcome(10, 'still-open', 'Still open.', { conn_state: 'S1', history: 'ShADd' });
+}
+
+/** A hostile process: its name tries markup, reordering and sheer length. */
+function hostile(w: Writer, id: number, us: number): void {
+  const e = ends(id);
+  e.client.comm = '</script><img src=x onerror=alert(1)>\u202egnp.exe\u0007';
+  e.server.comm = 'A'.repeat(10_240);
+  const talk = new Talk(w, id, e, us);
+  talk.handshake(2, 0, 0, LIMIT);
+  talk.accepted(5, 2, 0, 1, LIMIT);
+  talk.outcome(1, '<b>odd</b>', '<script>alert(1)</script>\u202eevil');
+}
+
+const SCENES = [
+  (w: Writer, id: number, us: number) => closed(w, id, us, 'client'), refused,
+  (w: Writer, id: number, us: number) => closed(w, id, us, 'server'), aborted, stillOpen, overflow, wireOnly,
+];
+
+export interface Options { connections?: number; scene?: string; events?: number }
+
+export function makeTrace(o: Options = {}): string {
+  const w = new Writer();
+  w.header({ command: ['sh', '-c', 'load'], filter: { ports: [443, 81, 7007] } });
+  if (o.scene === 'long') {
+    demo(w);
+    const talk = new Talk(w, 2, ends(2), 100);
+    talk.handshake(1, 0, 0, 17);
+    const want = o.events ?? 10_000;
+    while (w.lines.length < want) talk.echo(50, 1 + (w.lines.length % 1400));
+    talk.close(100, 'client', 100);
+  } else {
+    demo(w);
+    w.put('listener', 10, { listener: 2, addr: '::', port: 443, backlog: 2, limit: LIMIT, owner: { pid: 810, comm: 'httpd' } });
+    const n = o.scene === 'demo' ? 1 : (o.connections ?? 12);
+    for (let id = 2; id <= n; id++) SCENES[(id - 2) % SCENES.length]!(w, id, 3000);
+    if (o.scene === 'hostile') hostile(w, n + 1, 100);
+  }
+  w.end();
+  return w.text();
+}
