@@ -176,6 +176,7 @@ static int open_kernel(struct pipeline *p)
         .ports = p->config.ports,
         .port_count = p->config.port_count,
         .calls = p->config.calls,
+        .ring_bytes = p->config.ring_bytes,
     };
     char *why = p->missing[WITNESS_KERNEL];
     int r = netns_cookie(&config.netns);

@@ -29,6 +29,7 @@ struct pipeline_config {
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
     bool calls; /* follow system calls */
+    size_t ring_bytes; /* of the kernel witness, a power of two; 0: the default */
     struct sink_file *trace;    /* gets NDJSON; or NULL */
     struct sink_file *timeline; /* gets text; or NULL */
     bool colour;

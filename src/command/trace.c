@@ -65,6 +65,7 @@ static int help(void)
          "      --source LIST          witnesses: kernel, wire or kernel,wire (default: those that can)\n"
          "      --calls                system calls on TCP sockets too\n"
          "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
+         "      --buffer KIB           room for events between kernel and tracer (default 16384)\n"
          "      --duration SECONDS     end after this time\n"
          "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
          "      --serve [ADDR:]PORT    serve the viewer and the live trace to a browser (default address 127.0.0.1)\n"
@@ -374,6 +375,18 @@ static int parse_sources(struct trace *t, char *list)
     return EXIT_DONE;
 }
 
+static int parse_buffer(struct trace *t, const char *text)
+{
+    char *rest;
+    unsigned long kib = strtoul(text, &rest, 10);
+
+    /* the kernel wants a power of two, and whole pages */
+    if (!isdigit((unsigned char)*text) || *rest || kib < 4 || kib > 1 << 20 || (kib & (kib - 1)))
+        return command_usage_error("trace", "--buffer takes KiB, a power of two from 4 to 1048576, not '%s'", text);
+    t->config.ring_bytes = kib << 10;
+    return EXIT_DONE;
+}
+
 static int parse_duration(struct trace *t, const char *text)
 {
     char *rest;
@@ -387,7 +400,7 @@ static int parse_duration(struct trace *t, const char *text)
 
 int command_trace(int argc, char *argv[])
 {
-    enum { OPT_NETNS = 256, OPT_SOURCE, OPT_SEGMENTS, OPT_CALLS, OPT_DURATION, OPT_SERVE, OPT_HELP };
+    enum { OPT_NETNS = 256, OPT_SOURCE, OPT_SEGMENTS, OPT_CALLS, OPT_BUFFER, OPT_DURATION, OPT_SERVE, OPT_HELP };
     static const struct option options[] = {
         { "netns", required_argument, NULL, OPT_NETNS },
         { "port", required_argument, NULL, 'p' },
@@ -395,6 +408,7 @@ int command_trace(int argc, char *argv[])
         { "source", required_argument, NULL, OPT_SOURCE },
         { "segments", required_argument, NULL, OPT_SEGMENTS },
         { "calls", no_argument, NULL, OPT_CALLS },
+        { "buffer", required_argument, NULL, OPT_BUFFER },
         { "duration", required_argument, NULL, OPT_DURATION },
         { "output", required_argument, NULL, 'o' },
         { "serve", required_argument, NULL, OPT_SERVE },
@@ -438,6 +452,9 @@ int command_trace(int argc, char *argv[])
             break;
         case OPT_CALLS:
             t.config.calls = true;
+            break;
+        case OPT_BUFFER:
+            status = parse_buffer(&t, optarg);
             break;
         case OPT_DURATION:
             status = parse_duration(&t, optarg);
