@@ -253,7 +253,7 @@ test: all
 
 ## check-headers: every header compiles alone
 check-headers:
-	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -D_GNU_SOURCE= \
+	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -Ibpf -D_GNU_SOURCE= \
 	    $(WARNINGS) -Werror')
 
 ## check-layers: no file includes what stands above it
