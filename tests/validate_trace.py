@@ -117,7 +117,7 @@ class Trace:
         if r["t"] < self.time and r["record"] == "end":
             yield f"the trace ends at {r['t']}, before its last record ({self.time})"
         self.time = max(self.time, r["t"])
-        self.late += bool(r.get("late"))
+        self.late += r.get("late") is True
 
     def check_references(self, r):
         kind = r["record"]
@@ -278,7 +278,7 @@ def recount(trace):
     end["counts"] = {}
     for r in trace[1:-1]:
         end["counts"][r["record"]] = end["counts"].get(r["record"], 0) + 1
-    end["late"] = sum("late" in r for r in trace)
+    end["late"] = sum(r.get("late") is True for r in trace)
     end["lost"]["kernel"] = sum(r["lost"] for r in trace if r["record"] == "gap")
     return trace
 

@@ -1,6 +1,6 @@
 /* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, and mends
  * one thing that a single hook cannot know: re-arming a TIME-WAIT timer looks like a cancellation followed by a start.
- * A cancellation waits for one batch; if the start follows, it was none. */
+ * A cancellation waits for one batch; if the start of the same socket's timer follows, it was none. */
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
@@ -19,9 +19,6 @@
 #include "tcplens/base/log.h"
 
 #define WAITING_MAX 1024
-
-/* What a kernel without the timer tracepoint's second event would take at the most to re-arm. */
-#define REARM_NS 1000000
 
 struct waiting {
     struct tcplens_event items[WAITING_MAX];
@@ -104,7 +101,7 @@ static int on_event(void *arg, void *data, size_t size)
         break;
     case TCPLENS_TIMEWAIT_START:
         w = wait_find(&s->cancels, e->cookie);
-        if (w && w->lport == e->lport && w->rport == e->rport && e->ts_ns - w->ts_ns < REARM_NS) {
+        if (w && w->lport == e->lport && w->rport == e->rport) {
             if (w - s->cancels.items < s->cancels_old)
                 s->cancels_old--;
             wait_remove(&s->cancels, w);

@@ -184,7 +184,7 @@ static void outcome_without_packets(void **state)
     assert_int_equal(o->outcome.final[C], TIME_WAIT);
     assert_int_equal(o->outcome.final[S], CLOSED);
     assert_int_equal(o->outcome.state_ns[C][SYN_SENT], 2 * MS);
-    assert_int_equal(o->outcome.state_ns[S][SYN_RECEIVED], 3 * MS);
+    assert_int_equal(o->outcome.state_ns[S][SYN_RECEIVED], 4 * MS);
     assert_int_equal(o->outcome.state_ns[C][TIME_WAIT], 1 * MS);
 }
 
