@@ -99,6 +99,7 @@ def errors():
             (("trace", "-Z", *command), 2, ["-Z"]),
             (("trace", "--output"), 2, ["--output"]),
             (("trace", "touch", marker), 2, ["touch"]),
+            ((*new, "--"), 2, ["--"]),
             ((*new, "--port", "0", *command), 2, ["--port", "65535", "'0'"]),
             ((*new, "--port", "65536", *command), 2, ["--port", "65535", "'65536'"]),
             ((*new, "--port", "http", *command), 2, ["--port", "'http'"]),

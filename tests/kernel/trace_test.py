@@ -241,7 +241,10 @@ except ConnectionResetError:
     trace.check_whole()
     trace.check_paths(1, ACTIVE + " CLOSED", PASSIVE + " CLOSED")
     check_equal(trace.all("call"), [])
-    check_equal([(r["syn"], r["accept"]) for r in trace.all("queue")], [(1, 0), (0, 0), (0, 1)])
+    queue = trace.all("queue")
+    check_equal([(r["why"], r["syn"], r["accept"]) for r in queue[:3]],
+                [("syn", 1, 0), ("established", 0, 0), ("established", 0, 1)])
+    check_equal([r["why"] for r in queue[3:]], ["closed"], "it waits until the listener is closed:")
     check_equal([r for r in trace.all("state", end="server", source="kernel") if "owner" in r], [])
     check_equal(trace.check_outcome(1, "reset-by-server", "CLOSED", "CLOSED")["reset_by"], "server")
 
