@@ -378,6 +378,16 @@ bench: all $(CHURN)
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')
 
+## bench-read: `tcplens read` beside tcpdump, tcptrace, tshark and bare loops (SIZES="100000 1000000" ROUNDS=5)
+.PHONY: bench-read
+bench-read: all
+	@$(TEST_ENV) python3 tests/bench/read.py
+
+## golden: what `tcplens read` says of each case of tests/golden becomes what is expected; read the difference
+.PHONY: golden
+golden: all
+	@$(TEST_ENV) python3 tests/golden/golden_test.py --refresh
+
 # ---- install ---------------------------------------------------------------------------------------------------------
 
 PROGRAMS = $(B)/tcplens $(B)/tcplens-echo

@@ -11,6 +11,8 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/model/merge.h"
 #include "tcplens/source/bpf.h"
+#include "tcplens/source/diag.h"
+#include "tcplens/source/capture.h"
 #include "tcplens/source/pcap.h"
 #include "tcplens/timeline.h"
 
@@ -26,7 +28,9 @@ struct pipeline {
     struct pipeline_config config;
     struct trace_clock clock;
     struct source_bpf *bpf;
+    struct source_diag *diag;
     struct source_pcap *pcap;
+    struct source_capture *file; /* instead of the witnesses */
     struct merge *merge;
     struct conn_table *conns;
     struct addr *addresses;
@@ -91,7 +95,8 @@ static int write_header(struct pipeline *p)
         }
     }
     header.sources[WITNESS_KERNEL] = p->bpf;
-    header.sources[WITNESS_WIRE] = p->pcap;
+    header.sources[WITNESS_DIAG] = p->diag;
+    header.sources[WITNESS_WIRE] = p->pcap || p->file;
     for (unsigned i = 0; i < WITNESS_N; i++)
         header.missing[i] = pipeline_missing(p, i);
     for (unsigned i = 0; i < p->config.port_count && i < RECORD_PORT_MAX; i++)
@@ -119,7 +124,8 @@ static void on_change(void *arg, const struct change *change)
     if (p->config.trace || p->config.http)
         write_line(p, line, record_format(change, p->start_ns, line), change->n);
     if (p->config.timeline) {
-        size_t len = timeline_format(change, p->start_ns, p->config.colour, text);
+        size_t len = p->config.summary ? summary_format(change, text)
+                                       : timeline_format(change, p->start_ns, p->config.colour, text);
 
         if (len)
             sink_file_write(p->config.timeline, text, len);
@@ -152,7 +158,8 @@ static void on_event(void *arg, const struct event *event)
 static int new_common(const struct pipeline_config *config, struct pipeline **ret_pipeline)
 {
     struct pipeline *p = calloc(1, sizeof(*p));
-    struct conn_config conns = { .emit = on_change, .segments = config->segments };
+    struct conn_config conns = { .emit = on_change, .segments = config->segments,
+                                 .ignore_checksums = config->ignore_checksums };
     int r;
 
     if (!p)
@@ -192,6 +199,20 @@ static int open_kernel(struct pipeline *p)
     return r;
 }
 
+static int open_diag(struct pipeline *p)
+{
+    struct source_diag_config config = {
+        .ports = p->config.ports,
+        .port_count = p->config.port_count,
+        .netns = p->netns,
+    };
+    int r = source_diag_open(&config, &p->clock, &p->diag);
+
+    if (r < 0)
+        snprintf(p->missing[WITNESS_DIAG], sizeof(p->missing[0]), "sock_diag does not answer: %s", strerror(-r));
+    return r;
+}
+
 static int open_wire(struct pipeline *p)
 {
     struct source_pcap_config config = {
@@ -214,6 +235,7 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
 {
     int (*const open_witness[WITNESS_N])(struct pipeline *) = {
         [WITNESS_KERNEL] = open_kernel,
+        [WITNESS_DIAG] = open_diag,
         [WITNESS_WIRE] = open_wire,
     };
     struct pipeline *p = NULL;
@@ -230,7 +252,7 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
     }
     trace_clock_init(&p->clock);
     for (unsigned i = 0; i < WITNESS_N; i++) {
-        if (!config->want[i] || !open_witness[i])
+        if (!p->config.want[i])
             continue;
         r = open_witness[i](p);
         if (r == 0)
@@ -241,8 +263,11 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
             pipeline_close(p);
             return r;
         }
+        if (i == WITNESS_KERNEL)
+            p->config.want[WITNESS_DIAG] = true; /* it stands in */
     }
-    if (!p->bpf && !p->pcap) {
+    /* samples alone are little: who wants no more has to say so */
+    if (!p->bpf && !p->pcap && !(p->diag && config->want[WITNESS_DIAG])) {
         snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with: kernel witness %s; wire witness %s",
                  config->want[WITNESS_KERNEL] ? p->missing[WITNESS_KERNEL] : "not wanted",
                  config->want[WITNESS_WIRE] ? p->missing[WITNESS_WIRE] : "not wanted");
@@ -258,6 +283,8 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
             return r;
         }
     }
+    if (p->diag)
+        source_diag_drain(p->diag, true, on_event, p);
     *ret_pipeline = p;
     return 0;
 }
@@ -270,7 +297,7 @@ int pipeline_open_capture(const struct pipeline_config *config, const char *path
 
     if (r == 0) {
         p->capture = path;
-        r = source_pcap_open_file(path, filter, &p->pcap, error);
+        r = source_capture_open(path, filter, &p->file, error);
     } else {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
     }
@@ -302,7 +329,8 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
     return r;
 }
 
-static int read_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+/* last: no tick follows. */
+static int read_sources(struct pipeline *p, bool last, char error[static PIPELINE_ERROR_MAX])
 {
     uint64_t now = trace_clock_now(&p->clock);
     int r = 0;
@@ -311,9 +339,11 @@ static int read_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
     trace_clock_update(&p->clock);
     /* First the packets: what the kernel did because of them is read after, and is there already. */
     if (p->pcap)
-        r = source_pcap_drain(p->pcap, 0, on_event, p, error);
+        r = source_pcap_drain(p->pcap, on_event, p, error);
     if (p->bpf)
         source_bpf_drain(p->bpf, on_event, p);
+    if (p->diag)
+        source_diag_drain(p->diag, last, on_event, p);
     /* A source may keep an event back for one batch, and a busy machine makes batches long: what is newer than the
      * last batch waits. */
     merge_release(p->merge, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
@@ -326,11 +356,11 @@ int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
     int r, w;
 
     if (p->capture) {
-        r = source_pcap_drain(p->pcap, CAPTURE_BATCH, on_ordered, p, error);
+        r = source_capture_drain(p->file, CAPTURE_BATCH, on_ordered, p, error);
     } else {
         r = p->started ? 0 : write_header(p);
         if (r == 0)
-            r = read_sources(p, error);
+            r = read_sources(p, false, error);
     }
     if (r < 0)
         return r;
@@ -353,9 +383,9 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
         r = write_header(p);
     if (r == 0 && !p->capture) {
         /* twice: what a batch keeps back for the next one is let go by it */
-        r = read_sources(p, error);
+        r = read_sources(p, true, error);
         if (r == 0)
-            r = read_sources(p, error);
+            r = read_sources(p, true, error);
         merge_release(p->merge, UINT64_MAX);
     }
     if (!p->capture && trace_clock_now(&p->clock) > p->last_ns)
@@ -367,6 +397,8 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     memcpy(end.counts, p->counts, sizeof(end.counts));
     if (p->bpf)
         end.lost[WITNESS_KERNEL] = source_bpf_lost(p->bpf);
+    if (p->diag)
+        end.lost[WITNESS_DIAG] = source_diag_lost(p->diag);
     if (p->pcap)
         end.lost[WITNESS_WIRE] = source_pcap_lost(p->pcap);
     if (r == 0) {
@@ -387,7 +419,14 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
 
 uint64_t pipeline_lost(const struct pipeline *p)
 {
-    return (p->bpf ? source_bpf_lost(p->bpf) : 0) + (p->pcap ? source_pcap_lost(p->pcap) : 0);
+    return (p->bpf ? source_bpf_lost(p->bpf) : 0) + (p->diag ? source_diag_lost(p->diag) : 0) +
+           (p->pcap ? source_pcap_lost(p->pcap) : 0);
+}
+
+void pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
+{
+    *ret_at = source_capture_position(p->file, ret_size);
+    *ret_packets = source_capture_packets(p->file);
 }
 
 uint64_t pipeline_records(const struct pipeline *p)
@@ -400,7 +439,9 @@ struct pipeline *pipeline_close(struct pipeline *p)
     if (!p)
         return NULL;
     source_bpf_close(p->bpf);
+    source_diag_close(p->diag);
     source_pcap_close(p->pcap);
+    source_capture_close(p->file);
     merge_free(p->merge);
     conn_table_free(p->conns);
     free(p->addresses);

@@ -200,6 +200,10 @@ static char *put_segment(char *p, const struct change *c)
         p = put_options(p, c);
     if (notes)
         p = put_notes(p, notes);
+    if (c->segment.dup_ack)
+        p = PUT_U64(p, "dup_ack", c->segment.dup_ack);
+    if (c->segment.rtt_ns)
+        p = PUT_U64(p, "rtt_ns", c->segment.rtt_ns);
     return s->cut ? PUT(p, ",\"cut\":true") : p;
 }
 
@@ -382,6 +386,8 @@ static char *put_outcome(char *p, const struct change *c)
         p = put_pair(PUT_KEY(p, "segments"), c->outcome.segments);
     }
     p = PUT_U64(p, "duration_ns", c->outcome.duration_ns);
+    if (c->outcome.rtt_ns)
+        p = PUT_U64(p, "rtt_ns", c->outcome.rtt_ns);
     p = PUT(p, ",\"durations\":{\"client\":");
     p = put_state_times(p, c->outcome.state_ns[END_CLIENT]);
     p = put_state_times(PUT_KEY(p, "server"), c->outcome.state_ns[END_SERVER]);

@@ -21,7 +21,7 @@ PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdi
 # Headers that only these modules (and their parts, source/bpf_x of source/bpf) may include.
 HOMES = [
     (re.compile(r"bpf/|tcplens(\.skel)?\.h$"), ["source/bpf"]),
-    (re.compile(r"pcap(/|\.h$)"), ["source/pcap"]),
+    (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
     (re.compile(r"(cjson/)?cJSON"), ["record", "command/lab"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),

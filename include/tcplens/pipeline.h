@@ -28,19 +28,24 @@ struct pipeline_config {
     unsigned port_count;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
+    bool ignore_checksums; /* as in conn_config */
     bool calls; /* follow system calls */
     size_t ring_bytes; /* of the kernel witness, a power of two; 0: the default */
     struct sink_file *trace;    /* gets NDJSON; or NULL */
     struct sink_file *timeline; /* gets text; or NULL */
+    bool summary;               /* a line a connection there, instead of one an event */
     bool colour;
     struct http *http; /* gets NDJSON; or NULL */
 };
 
 /* Opens the witnesses in the namespace this process is in; from now on events are collected, but nothing is parsed yet.
- * A wanted witness that fails is left out and explained by pipeline_missing(); if one that is needed fails, or none is
- * left, returns -errno with one line in error. */
+ * A wanted witness that fails is left out and explained by pipeline_missing(); samples (WITNESS_DIAG) then stand in for
+ * the kernel witness. If one that is needed fails, or none is left but that, returns -errno with one line in error. */
 int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                        char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* How far a capture file has been read: bytes, its size (0: a pipe), packets. */
+void pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
 
 /* A capture file instead; "-" is standard input. filter: libpcap's language, or NULL. */
 int pipeline_open_capture(const struct pipeline_config *config, const char *path, const char *filter,

@@ -15,4 +15,8 @@
 size_t timeline_format(const struct change *change, uint64_t start_ns, bool colour,
                        char buf[static TIMELINE_LINE_MAX]);
 
+/* The same for a table with one line a connection, which its outcome makes; 0 for any other change. */
+size_t summary_header(char buf[static TIMELINE_LINE_MAX]);
+size_t summary_format(const struct change *change, char buf[static TIMELINE_LINE_MAX]);
+
 #endif

@@ -58,11 +58,12 @@ static int help(void)
          "Watches TCP connections live: what the kernel does (eBPF) and what is on the wire (libpcap), on one clock.\n"
          "Ends with COMMAND, after --duration, or at Ctrl-C. On a terminal a timeline is printed, else the trace\n"
          "(NDJSON).\n\n"
-         "      --netns new|NAME|PID   trace in a network namespace of its own (works without root, wire only), or in\n"
-         "                             that of a name (ip-netns(8)) or a process\n"
+         "      --netns new|NAME|PID   trace in a network namespace of its own (works without root, the kernel's states\n"
+         "                             then being sampled), or in that of a name (ip-netns(8)) or a process\n"
          "  -p, --port PORT            only connections with this port at either end; may be repeated\n"
          "  -i, --iface NAME           capture packets on this interface; may be repeated (default: all)\n"
-         "      --source LIST          witnesses: kernel, wire or kernel,wire (default: those that can)\n"
+         "      --source LIST          witnesses, with commas: kernel, diag (samples of the socket table) in place of\n"
+         "                             it, wire (default: kernel or else diag, and wire)\n"
          "      --calls                system calls on TCP sockets too\n"
          "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
          "      --buffer KIB           room for events between kernel and tracer (default 16384)\n"
@@ -260,16 +261,21 @@ static int enter_namespace(struct trace *t)
 static int open_witnesses(struct trace *t)
 {
     int r = pipeline_open_live(&t->config, &t->pipeline, t->error);
+    const char *why;
 
     if (r < 0) {
         bool rights = r == -EPERM || r == -EACCES || r == -ENOENT;
 
-        log_error("%s%s", t->error, rights ? "; run as root, or `tcplens trace --netns new -- COMMAND`" : "");
+        log_error("%s%s", t->error, rights ? "; run as root, or `tcplens trace --netns new -- COMMAND`, "
+                                             "or sample with --source diag" : "");
         return rights ? EXIT_RIGHTS : EXIT_FAILED;
     }
-    if (pipeline_missing(t->pipeline, WITNESS_KERNEL))
-        log_note("tracing packets only: the kernel's own states, owners and queues are not seen (%s)",
-                 pipeline_missing(t->pipeline, WITNESS_KERNEL));
+    why = pipeline_missing(t->pipeline, WITNESS_KERNEL);
+    if (why && pipeline_missing(t->pipeline, WITNESS_DIAG))
+        log_note("tracing packets only: the kernel's own states, owners and queues are not seen (%s)", why);
+    else if (why)
+        log_note("the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, accept() "
+                 "and timers are not seen (%s)", PIPELINE_TICK_MS, why);
     if (pipeline_missing(t->pipeline, WITNESS_WIRE))
         log_note("tracing the kernel only: packets are not seen (%s)", pipeline_missing(t->pipeline, WITNESS_WIRE));
     return EXIT_DONE;
@@ -359,19 +365,23 @@ static int run(struct trace *t)
     return status;
 }
 
-/* "kernel,wire" */
+/* "kernel,wire", "diag" */
 static int parse_sources(struct trace *t, char *list)
 {
     char *save, *name;
 
     memset(t->config.want, 0, sizeof(t->config.want));
     for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
-        enum witness w = !strcmp(name, "kernel") ? WITNESS_KERNEL : !strcmp(name, "wire") ? WITNESS_WIRE : WITNESS_N;
+        enum witness w = 0;
 
+        while (w < WITNESS_N && strcmp(name, witness_name(w)) != 0)
+            w++;
         if (w == WITNESS_N)
-            return command_usage_error("trace", "--source takes kernel, wire or both, not '%s'", name);
+            return command_usage_error("trace", "--source takes kernel or diag, and wire, not '%s'", name);
         t->config.want[w] = t->config.need[w] = true;
     }
+    if (t->config.want[WITNESS_KERNEL] && t->config.want[WITNESS_DIAG])
+        return command_usage_error("trace", "--source: diag stands in for kernel, take one of them");
     return EXIT_DONE;
 }
 

@@ -89,7 +89,16 @@ TABLE(note_names, NOTE_N,
       [BIT(NOTE_DUPLICATE_ACK)] = "duplicate-ack",
       [BIT(NOTE_ZERO_WINDOW)] = "zero-window",
       [BIT(NOTE_LOST_SEGMENT)] = "lost-segment",
-      [BIT(NOTE_BAD_CHECKSUM)] = "bad-checksum");
+      [BIT(NOTE_BAD_CHECKSUM)] = "bad-checksum",
+      [BIT(NOTE_FAST_RETRANSMISSION)] = "fast-retransmission",
+      [BIT(NOTE_SPURIOUS_RETRANSMISSION)] = "spurious-retransmission",
+      [BIT(NOTE_ACKED_UNSEEN)] = "acked-unseen",
+      [BIT(NOTE_ZERO_WINDOW_PROBE)] = "zero-window-probe",
+      [BIT(NOTE_ZERO_WINDOW_PROBE_ACK)] = "zero-window-probe-ack",
+      [BIT(NOTE_WINDOW_FULL)] = "window-full",
+      [BIT(NOTE_WINDOW_UPDATE)] = "window-update",
+      [BIT(NOTE_KEEP_ALIVE_ACK)] = "keep-alive-ack",
+      [BIT(NOTE_PORT_REUSE)] = "port-reuse");
 
 /* A value outside of its enum is our bug, but not one worth reading past a table for. */
 static const char *word(const char *const *names, unsigned count, unsigned value)

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define BUCKETS_START 1024
-/* How long stragglers are still taken for the closed connection's own. */
-#define CLOSED_LINGER_NS 1000000000ull
+/* How long stragglers are still taken for the closed connection's own: as Zeek's tcp_close_delay. */
+#define CLOSED_LINGER_NS 5000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
 
@@ -78,7 +78,9 @@ static uint64_t hash_pair(const struct conn_table *t, const struct endpoint *a, 
     for (unsigned i = 0; i < 4; i++)
         h = mix(h, words[i]);
     h = mix(h, (uint64_t)low->port << 48 | (uint64_t)high->port << 32 | netns);
-    return h ^ (h >> 32);
+    /* the ports stand high, the bucket is the low bits: a product carries upwards only */
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+    return h ^ h >> 32;
 }
 
 static struct conn **bucket_of(struct conn_table *t, const struct endpoint *a, const struct endpoint *b,
@@ -110,7 +112,8 @@ struct change change_begin(struct conn_table *t, const struct event *e, enum cha
 {
     struct change change;
 
-    memset(&change, 0, sizeof(change));
+    /* most kinds are far smaller than the largest, and there are many of them */
+    memset(&change, 0, kind == CHANGE_STATE ? offsetof(struct change, state) + sizeof(change.state) : sizeof(change));
     change.kind = kind;
     change.n = ++t->n;
     change.ts_ns = e->ts_ns;
@@ -128,7 +131,8 @@ void change_emit(struct conn_table *t, struct change *change)
 
 static bool is_about(const struct conn *c, const struct event *e)
 {
-    if (c->netns != e->netns)
+    /* of a chain nearly all differ in a port */
+    if (c->netns != e->netns || (c->endpoint[END_CLIENT].port ^ c->endpoint[END_SERVER].port) != (e->local.port ^ e->remote.port))
         return false;
     return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
            (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
@@ -346,13 +350,14 @@ void conn_table_event(struct conn_table *t, const struct event *e)
     struct conn *c;
 
     sweep(t, e->ts_ns);
-    if (e->kind == EVENT_SEGMENT)
-        conn_wire_event(t, e);
-    else
+    if (e->kind == EVENT_SEGMENT) {
+        c = conn_wire_event(t, e);
+    } else {
         conn_kernel_event(t, e);
-    if (e->kind == EVENT_GAP)
-        return;
-    c = conn_find(t, e);
+        if (e->kind == EVENT_GAP)
+            return;
+        c = conn_find(t, e);
+    }
     if (c)
         note_activity(t, c, e->ts_ns);
 }

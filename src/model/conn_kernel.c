@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* include/net/tcp_states.h */
-static const char *kernel_state_name(enum tcp_state state, enum object object)
+const char *kernel_state_name(enum tcp_state state, enum object object)
 {
     static const char *const names[TCP_STATE_N] = {
         [TCP_STATE_CLOSED] = "CLOSE",           [TCP_STATE_LISTEN] = "LISTEN",
@@ -93,7 +93,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
 }
 
 /* The end lives on in another object, its state unchanged. */
-static void hand_over(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum object to)
+void kernel_hand_over(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum object to)
 {
     struct kernel_lane *k = &c->end[end].kernel;
     struct change change;
@@ -174,6 +174,10 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
     end = conn_end_of(c, &e->local);
     x = &c->end[end];
     if (to == TCP_STATE_CLOSED) {
+        if (e->source == WITNESS_DIAG) {
+            sampled_end(t, e, c);
+            return;
+        }
         /* a minisock took over: the socket is gone, the connection is not */
         if (x->kernel.object == OBJECT_TIMEWAIT || (x->kernel.cookie && x->kernel.cookie != e->cookie))
             return;
@@ -182,14 +186,14 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
     }
     x->kernel.cookie = e->cookie;
     if (from == TCP_STATE_LISTEN && x->kernel.state == TCP_STATE_SYN_RECEIVED) {
-        hand_over(t, e, c, end, OBJECT_SOCK);
+        kernel_hand_over(t, e, c, end, OBJECT_SOCK);
         return;
     }
     follow(t, e, c, end, to, OBJECT_SOCK);
 }
 
-static uint64_t timer_emit(struct conn_table *t, const struct event *e, struct conn *c, enum end end,
-                           enum timer_name name, enum timer_phase phase, uint64_t expires_ns, uint32_t count)
+uint64_t kernel_timer(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum timer_name name,
+                      enum timer_phase phase, uint64_t expires_ns, uint32_t count)
 {
     struct change change = change_begin(t, e, CHANGE_TIMER);
 
@@ -228,10 +232,10 @@ static void on_request(struct conn_table *t, const struct event *e)
         listener_queue(t, e, c, QUEUE_SYN);
         break;
     case EVENT_REQUEST_RETRY:
-        c->timer = timer_emit(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
+        c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
         break;
     case EVENT_REQUEST_EXPIRED:
-        c->timer = timer_emit(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
+        c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
         listener_queue(t, e, c, QUEUE_EXPIRED);
         break;
@@ -313,14 +317,14 @@ static void on_timewait(struct conn_table *t, const struct event *e)
     }
     /* FIN-WAIT-2 passes into the minisock as it is; otherwise the minisock is made because TIME-WAIT begins */
     if (k->state == e->timewait.substate) {
-        hand_over(t, e, c, end, OBJECT_TIMEWAIT);
+        kernel_hand_over(t, e, c, end, OBJECT_TIMEWAIT);
     } else {
         follow(t, e, c, end, e->timewait.substate, OBJECT_TIMEWAIT);
         k->deadline_ns = 0;
     }
     if (e->timewait.expires_ns > k->deadline_ns + TICK_NS || e->timewait.expires_ns + TICK_NS < k->deadline_ns) {
         k->deadline_ns = e->timewait.expires_ns;
-        timer_emit(t, e, c, end, name, TIMER_SET, k->deadline_ns, 0);
+        kernel_timer(t, e, c, end, name, TIMER_SET, k->deadline_ns, 0);
     }
 }
 
@@ -351,8 +355,8 @@ static void on_snapshot(struct conn_table *t, const struct event *e)
     c->end[end].owner = e->snapshot.owner;
     follow(t, e, c, end, e->snapshot.state, object);
     if (e->snapshot.minisock)
-        timer_emit(t, e, c, end, e->snapshot.state == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT, TIMER_SET,
-                   k->deadline_ns, 0);
+        kernel_timer(t, e, c, end, e->snapshot.state == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT,
+                     TIMER_SET, k->deadline_ns, 0);
 }
 
 /* A call belongs to the connection or the listener of its socket; before there is either, to the socket alone. */
@@ -459,7 +463,7 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_KEEPALIVE:
         c = conn_find(t, e);
         if (c)
-            c->timer = timer_emit(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
+            c->timer = kernel_timer(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
         break;
     case EVENT_RETRANSMIT:
         on_retransmit(t, e);
@@ -471,7 +475,10 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
         on_reset(t, e);
         break;
     case EVENT_SNAPSHOT:
-        on_snapshot(t, e);
+        if (e->source == WITNESS_DIAG)
+            sampled_socket(t, e);
+        else
+            on_snapshot(t, e);
         break;
     case EVENT_GAP:
         on_gap(t, e);

@@ -115,6 +115,29 @@ void listener_existed(struct conn_table *t, const struct event *e)
     listener_emit(t, e, l, true, false);
 }
 
+void listener_sampled(struct conn_table *t, const struct event *e)
+{
+    const struct queue_depth *depth = &e->snapshot.depth;
+    const bool fresh = e->snapshot.fresh;
+    struct listener *l = listener_find(t, e->cookie);
+    bool known = l;
+
+    if (!l) {
+        l = listener_new(t, e->cookie);
+        if (!l)
+            return;
+        l->addr = e->local;
+        l->netns = e->netns;
+        l->drops_start = fresh ? 0 : depth->drops; /* it began since: all of them count */
+    }
+    if (!known || l->backlog != depth->backlog) {
+        l->backlog = depth->backlog;
+        listener_emit(t, e, l, !known && !fresh, false);
+    }
+    if (known || depth->syn || depth->accept || depth->drops != l->drops_start)
+        queue_emit(t, e, l, depth, 0, QUEUE_SAMPLE);
+}
+
 void listener_closed(struct conn_table *t, const struct event *e)
 {
     struct listener **p = bucket_of(t, e->cookie), *l;

@@ -1,49 +1,7 @@
-/* What became of a connection: Zeek's conn_state and history (documented with Zeek's base/protocols/conn), and a verdict
- * that names the thing a person would look for first. */
+/* What became of a connection: figures, and a verdict that names the thing a person would look for first. */
 #include "conn_private.h"
 
 #include <string.h>
-
-void conn_history(struct conn *c, enum end end, char letter)
-{
-    uint32_t bit = 1u << (letter - 'a');
-    size_t len;
-
-    if (c->history_seen[end] & bit)
-        return;
-    len = strlen(c->history);
-    if (len + 1 >= sizeof(c->history))
-        return;
-    c->history_seen[end] |= bit;
-    c->history[len] = (char)(end == END_CLIENT ? letter - 'a' + 'A' : letter);
-}
-
-static bool seen(const struct conn *c, enum end end, char letter)
-{
-    return c->history_seen[end] & 1u << (letter - 'a');
-}
-
-static const char *conn_state(const struct conn *c)
-{
-    bool syn = seen(c, END_CLIENT, 's'), syn_ack = seen(c, END_SERVER, 'h');
-    bool fin_c = seen(c, END_CLIENT, 'f'), fin_s = seen(c, END_SERVER, 'f');
-    bool rst_c = seen(c, END_CLIENT, 'r'), rst_s = seen(c, END_SERVER, 'r');
-
-    if (!syn && syn_ack)
-        return rst_s ? "RSTRH" : fin_s ? "SHR" : "OTH";
-    if (!syn)
-        return "OTH";
-    if (!syn_ack && !seen(c, END_SERVER, 's')) {
-        if (rst_s)
-            return "REJ";
-        return rst_c ? "RSTOS0" : fin_c ? "SH" : "S0";
-    }
-    if (rst_c || rst_s)
-        return c->reset_by == END_SERVER ? "RSTR" : "RSTO";
-    if (fin_c && fin_s)
-        return "SF";
-    return fin_c ? "S2" : fin_s ? "S3" : "S1";
-}
 
 static bool gone(enum tcp_state state)
 {
@@ -57,11 +15,17 @@ static bool saw_both_fins(const struct conn_end *x, enum tcp_state final)
            (final == TCP_STATE_CLOSED && x->state_ns[TCP_STATE_LAST_ACK]);
 }
 
+/* A RST after both FINs were acknowledged ends nothing that was not over. */
+static bool fin_acked(const struct conn *c, enum end end)
+{
+    return c->end[end].wire.fin_sent && c->end[!end].wire.acked > c->end[end].wire.fin_seq;
+}
+
 static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N])
 {
     enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
 
-    if (c->reset_by != END_UNKNOWN) {
+    if (c->reset_by != END_UNKNOWN && !(fin_acked(c, END_CLIENT) && fin_acked(c, END_SERVER))) {
         if (!c->established && !c->midstream && c->reset_by == END_SERVER)
             return VERDICT_REFUSED;
         return c->reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;
@@ -95,15 +59,17 @@ void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 
         if (x->kernel.seen || change.outcome.has_wire)
             change.outcome.final[i] = conn_best_state(x);
-        change.outcome.bytes[i] = x->wire.bytes;
+        change.outcome.bytes[i] = wire_bytes(c, i);
         change.outcome.segments[i] = x->wire.segments;
         memcpy(change.outcome.state_ns[i], x->state_ns, sizeof(x->state_ns));
     }
     if (change.outcome.has_wire) {
-        strcpy(change.outcome.conn_state, conn_state(c));
+        strcpy(change.outcome.conn_state, zeek_conn_state(c));
         memcpy(change.outcome.history, c->history, sizeof(c->history));
     }
     change.outcome.verdict = verdict_of(c, change.outcome.final);
+    change.outcome.endpoints = c->endpoint;
+    change.outcome.rtt_ns = c->rtt_ns;
     change.outcome.duration_ns = c->last_ns - c->first_ns;
     change.outcome.closed_by = c->closed_by;
     change.outcome.reset_by = c->reset_by;

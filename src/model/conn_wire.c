@@ -13,7 +13,6 @@ struct step {
     const struct event *event;
     struct conn *conn;
     uint64_t because; /* the segment's record; 0 where it is not written */
-    enum how how;
 };
 
 /* The end has left `from`, through edge (NULL: through none of the table). */
@@ -42,14 +41,15 @@ static void moved(const struct step *s, enum end end, enum tcp_state from, const
 static void wire_step(const struct step *s, enum end end, enum tcp_input input, enum how how)
 {
     struct conn_end *x = &s->conn->end[end];
-    enum tcp_state from = x->wire.state;
-    const struct tcp_edge *edge;
+    enum tcp_state from = x->wire.state, state = from;
+    const struct tcp_edge *edge = tcp_fsm_step(&state, input);
 
+    if (!edge || edge->to == from)
+        return;
     if (!x->kernel.seen)
         conn_account(x, s->event->ts_ns);
-    edge = tcp_fsm_step(&x->wire.state, input);
-    if (edge && edge->to != from)
-        moved(s, end, from, edge, how);
+    x->wire.state = (uint8_t)state;
+    moved(s, end, from, edge, how);
 }
 
 /* Relative and without wrapping: the nearest to what the sender has reached. */
@@ -68,6 +68,11 @@ static void set_base(struct wire_lane *sender, uint32_t base)
     sender->base_known = true;
 }
 
+static bool serves(uint16_t port)
+{
+    return port < 1024 || zeek_server_port(port);
+}
+
 /* Who is the client, where the segment alone must tell. */
 static bool sender_is_client(const struct segment *s, bool *ret_assumed)
 {
@@ -75,8 +80,10 @@ static bool sender_is_client(const struct segment *s, bool *ret_assumed)
     if (s->flags & SEGMENT_SYN)
         return !(s->flags & SEGMENT_ACK);
     *ret_assumed = true;
-    /* mid-stream: a well-known port serves, else who is seen first asks */
-    return s->src.port >= 1024 || s->dst.port < 1024;
+    /* mid-stream: a port where servers are serves, else who is seen first asks */
+    if (!serves(s->src.port))
+        return true;
+    return serves(s->dst.port) && s->src.port >= s->dst.port;
 }
 
 /* A SYN on known endpoints: is it a new use of them, or belongs it to the handshake that is going on? */
@@ -94,15 +101,16 @@ static bool begins_anew(const struct conn *c, enum end from, const struct segmen
     return w->segments > 0 || (conn_over(c) && c->end[!from].wire.segments > 0 && !c->end[from].kernel.seen);
 }
 
-static struct conn *conn_of(struct conn_table *t, const struct event *e)
+/* *ret_reuse: its endpoints were used before, by a connection that was still followed. */
+static struct conn *conn_of(struct conn_table *t, const struct event *e, bool *ret_reuse)
 {
     const struct segment *s = &e->segment;
     struct conn *c = conn_find(t, e);
     bool assumed, client;
 
-    if (c && begins_anew(c, conn_end_of(c, &e->local), s)) {
+    *ret_reuse = c && begins_anew(c, conn_end_of(c, &e->local), s);
+    if (*ret_reuse)
         c = conn_supersede(t, c, e->ts_ns);
-    }
     if (c)
         return c;
     client = sender_is_client(s, &assumed);
@@ -111,77 +119,86 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e)
     return conn_new(t, e, client, assumed, assumed);
 }
 
+/* A range beyond a hole lies within 2^31 of what was received without one. */
+static uint64_t hole_edge(const struct wire_lane *receiver, uint32_t low)
+{
+    return receiver->rcv_nxt + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)receiver->rcv_nxt);
+}
+
 /* Takes [start, end) as received; keeps what lies beyond a hole. */
 static void receive(struct wire_lane *receiver, uint64_t start, uint64_t end)
 {
     if (start > receiver->rcv_nxt) {
-        if (receiver->hole_count < CONN_HOLES_MAX && end > start) {
-            receiver->holes[receiver->hole_count][0] = start;
-            receiver->holes[receiver->hole_count++][1] = end;
+        if (receiver->hole_count < CONN_HOLES_MAX && end > start && end - receiver->rcv_nxt < INT32_MAX) {
+            receiver->holes[receiver->hole_count][0] = (uint32_t)start;
+            receiver->holes[receiver->hole_count++][1] = (uint32_t)end;
         }
         return;
     }
-    if (end > receiver->rcv_nxt)
+    while (end > receiver->rcv_nxt) {
         receiver->rcv_nxt = end;
-    for (unsigned i = 0; i < receiver->hole_count;) {
-        uint64_t *hole = receiver->holes[i];
+        for (unsigned i = 0; i < receiver->hole_count;) {
+            uint32_t *hole = receiver->holes[i];
 
-        if (hole[0] > receiver->rcv_nxt) {
-            i++;
-            continue;
+            if (hole_edge(receiver, hole[0]) > receiver->rcv_nxt) {
+                i++;
+                continue;
+            }
+            if (hole_edge(receiver, hole[1]) > end)
+                end = hole_edge(receiver, hole[1]);
+            memmove(hole, receiver->holes[receiver->hole_count - 1], sizeof(receiver->holes[0]));
+            receiver->hole_count--;
         }
-        if (hole[1] > receiver->rcv_nxt)
-            receiver->rcv_nxt = hole[1];
-        memmove(hole, receiver->holes[receiver->hole_count - 1], sizeof(receiver->holes[0]));
-        receiver->hole_count--;
-        i = 0;
     }
 }
 
-/* Fills a hole: what arrived late and not twice. */
-static bool fills_hole(const struct wire_lane *receiver, uint64_t start, uint64_t end)
+/* Ranges below `limit` that never came. */
+static unsigned count_gaps(const struct wire_lane *receiver, uint64_t limit)
 {
-    if (end <= receiver->rcv_nxt)
-        return false;
-    for (unsigned i = 0; i < receiver->hole_count; i++)
-        if (start >= receiver->holes[i][0] && end <= receiver->holes[i][1])
-            return false;
-    return true;
-}
+    uint64_t at = receiver->rcv_nxt;
+    unsigned gaps = 0;
 
-static uint32_t analyse(const struct wire_lane *sender, const struct wire_lane *receiver, const struct segment *s,
-                        uint64_t seq, uint64_t ack)
-{
-    uint64_t end = seq + segment_seq_len(s);
-    uint32_t notes = 0;
+    while (at < limit) {
+        uint64_t next = limit;
 
-    if (s->bad_checksum)
-        notes |= NOTE_BAD_CHECKSUM;
-    if (sender->segments && !(s->flags & SEGMENT_RST)) {
-        if (seq > sender->snd_max)
-            notes |= NOTE_LOST_SEGMENT;
-        else if (sender->snd_max && seq == sender->snd_max - 1 && s->payload_len <= 1 &&
-                 !(s->flags & (SEGMENT_SYN | SEGMENT_FIN)))
-            notes |= NOTE_KEEP_ALIVE;
-        else if (segment_seq_len(s) && seq < sender->snd_max && end <= sender->snd_max)
-            notes |= fills_hole(receiver, seq, end) ? NOTE_OUT_OF_ORDER : NOTE_RETRANSMISSION;
+        for (unsigned i = 0; i < receiver->hole_count; i++) {
+            uint64_t start = hole_edge(receiver, receiver->holes[i][0]), end = hole_edge(receiver, receiver->holes[i][1]);
+
+            if (start <= at && end > at)
+                next = at = end; /* not missing; look on from its end */
+            else if (start > at && start < next)
+                next = start;
+        }
+        if (next > at) {
+            gaps++;
+            at = next;
+        }
     }
-    if (s->window == 0 && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)))
-        notes |= NOTE_ZERO_WINDOW;
-    if ((s->flags & SEGMENT_ACK) && !segment_seq_len(s) && !(s->flags & SEGMENT_RST) && sender->segments > 1 &&
-        ack == sender->acked && s->window == sender->window && seq == sender->snd_max && s->options & SEGMENT_OPT_SACK)
-        notes |= NOTE_DUPLICATE_ACK;
-    return notes;
+    return gaps;
 }
 
-/* RFC 7323 2.2: the shift counts are used only if both SYNs carried one, and never on a SYN itself. */
+unsigned wire_shift(const struct conn *c, enum end end)
+{
+    const struct wire_lane *w = &c->end[end].wire;
+
+    if (!w->scale_known || !c->end[!end].wire.scale_known)
+        return 0;
+    return w->wscale > 14 ? 14 : w->wscale;
+}
+
+uint64_t wire_bytes(const struct conn *c, enum end end)
+{
+    const struct wire_lane *w = &c->end[end].wire;
+    uint64_t reached = w->snd_max > c->end[!end].wire.acked ? w->snd_max : c->end[!end].wire.acked;
+    uint64_t virtual_len = w->syn_sent + (w->fin_sent && reached > w->fin_seq);
+
+    return reached > virtual_len ? reached - virtual_len : 0;
+}
+
+/* Never scaled on a SYN itself. */
 static uint64_t window_bytes(const struct conn *c, enum end from, const struct segment *s)
 {
-    const struct wire_lane *w = &c->end[from].wire;
-
-    if (!w->scale_known || !c->end[!from].wire.scale_known || (s->flags & SEGMENT_SYN))
-        return s->window;
-    return (uint64_t)s->window << (w->wscale > 14 ? 14 : w->wscale);
+    return (uint64_t)s->window << (s->flags & SEGMENT_SYN ? 0 : wire_shift(c, from));
 }
 
 static bool wanted(const struct conn_table *t, const struct segment *s, uint32_t notes)
@@ -197,12 +214,12 @@ static bool wanted(const struct conn_table *t, const struct segment *s, uint32_t
 }
 
 static uint64_t emit_segment(struct conn_table *t, const struct event *e, const struct conn *c, enum end from,
-                             uint64_t seq, uint64_t ack, uint32_t notes)
+                             uint64_t seq, uint64_t ack, const struct finding *f)
 {
     const struct segment *s = &e->segment;
     struct change change;
 
-    if (!wanted(t, s, notes))
+    if (!wanted(t, s, f->notes))
         return 0;
     change = change_begin(t, e, CHANGE_SEGMENT);
     change.conn = c->number;
@@ -211,28 +228,14 @@ static uint64_t emit_segment(struct conn_table *t, const struct event *e, const 
     change.segment.seq = seq;
     change.segment.ack = ack;
     change.segment.window = window_bytes(c, from, s);
-    change.segment.notes = notes;
+    change.segment.notes = f->notes;
+    change.segment.dup_ack = f->dup_ack;
+    change.segment.rtt_ns = f->rtt_ns;
     for (unsigned i = 0; i < s->sack_count; i++)
         for (unsigned edge = 0; edge < 2; edge++)
             change.segment.sack[i][edge] = unwrap(&c->end[!from].wire, s->sack[i][edge]);
     change_emit(t, &change);
     return change.n;
-}
-
-static void note_history(struct conn *c, enum end from, const struct segment *s, uint32_t notes)
-{
-    if (s->flags & SEGMENT_SYN)
-        conn_history(c, from, s->flags & SEGMENT_ACK ? 'h' : 's');
-    if (notes & NOTE_RETRANSMISSION)
-        conn_history(c, from, 't');
-    else if (s->payload_len)
-        conn_history(c, from, 'd');
-    else if ((s->flags & SEGMENT_ACK) && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)))
-        conn_history(c, from, 'a');
-    if (s->flags & SEGMENT_FIN)
-        conn_history(c, from, 'f');
-    if (s->flags & SEGMENT_RST)
-        conn_history(c, from, 'r');
 }
 
 /* The peer's FIN counts when all before it has arrived, or was acknowledged where the capture missed it. */
@@ -263,7 +266,7 @@ static void send_fin(const struct step *s, enum end from)
     /* It does not acknowledge the peer's FIN, which was on its way when this one was sent: they crossed. */
     if (!x->kernel.seen)
         conn_account(x, s->event->ts_ns);
-    tcp_fsm_follow(&x->wire.state, TCP_STATE_CLOSING);
+    x->wire.state = TCP_STATE_CLOSING;
     moved(s, from, state, NULL, HOW_INFERRED);
 }
 
@@ -282,7 +285,7 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
     if (seg->flags & SEGMENT_SYN) {
         /* who answers a SYN was listening for it */
         if ((seg->flags & SEGMENT_ACK) && w->state == TCP_STATE_UNKNOWN)
-            tcp_fsm_step(&w->state, TCP_INPUT_PASSIVE_OPEN);
+            w->state = TCP_STATE_LISTEN;
         wire_step(s, from, seg->flags & SEGMENT_ACK ? TCP_INPUT_SND_SYN_ACK : TCP_INPUT_SND_SYN, HOW_INFERRED);
         if (!(seg->flags & SEGMENT_ACK) && peer->state == TCP_STATE_SYN_SENT) /* the peer's SYN is on its way to it */
             wire_step(s, from, TCP_INPUT_RCV_SYN, HOW_INFERRED);
@@ -304,7 +307,7 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
 static bool rst_acceptable(const struct wire_lane *receiver, const struct segment *seg, uint64_t seq, uint64_t ack)
 {
     if (receiver->state == TCP_STATE_SYN_SENT)
-        return (seg->flags & SEGMENT_ACK) && ack == receiver->snd_max;
+        return (seg->flags & SEGMENT_ACK) && ack >= 1 && ack <= receiver->snd_max;
     return receiver->state == TCP_STATE_UNKNOWN || seq == receiver->rcv_nxt || !receiver->rcv_nxt;
 }
 
@@ -347,90 +350,125 @@ static bool of_earlier_use(const struct wire_lane *sender, const struct wire_lan
     return false;
 }
 
-void conn_wire_event(struct conn_table *t, const struct event *e)
+/* Where the two directions have got to, and where the windows are. Returns the segment's place in its own. */
+static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, const struct segment *s, uint64_t *ret_ack)
 {
-    const struct segment *seg = &e->segment;
-    struct wire_lane *sender, *receiver;
-    uint64_t seq, ack = 0, end;
-    struct conn *c = conn_of(t, e);
-    struct step s = { .table = t, .event = e, .conn = c };
-    struct conn_end *x;
-    uint32_t notes;
-    enum end from;
-
-    if (!c)
-        return;
-    from = conn_end_of(c, &e->local);
-    x = &c->end[from];
-    sender = &x->wire;
-    receiver = &c->end[!from].wire;
-    /* A bridge, a veth pair or a tunnel shows the same segment on several interfaces: one is enough. */
-    if (!sender->segments)
-        sender->ifindex = seg->ifindex;
-    else if (sender->ifindex != seg->ifindex)
-        return;
-    if (of_earlier_use(sender, receiver, seg)) {
-        emit_segment(t, e, c, from, 0, 0, 0);
-        sender->segments++;
-        return;
-    }
-
-    set_base(sender, seg->seq);
-    if ((seg->flags & SEGMENT_SYN) && !sender->syn_sent) {
+    *ret_ack = 0;
+    set_base(sender, s->seq);
+    if ((s->flags & SEGMENT_SYN) && !sender->syn_sent) {
         /* Fast Open and split handshakes apart, a SYN is where counting starts, even after a stray segment */
-        sender->base = seg->seq;
+        sender->base = s->seq;
         sender->snd_max = 0;
         sender->syn_sent = true;
     }
-    seq = unwrap(sender, seg->seq);
-    if (seg->flags & SEGMENT_ACK) {
-        set_base(receiver, seg->ack - (receiver->segments || !(seg->flags & SEGMENT_SYN) ? 0 : 1));
-        ack = unwrap(receiver, seg->ack);
-    }
-    end = seq + segment_seq_len(seg);
-    notes = analyse(sender, receiver, seg, seq, ack);
-    if ((seg->flags & SEGMENT_SYN) && (seg->options & SEGMENT_OPT_WSCALE)) {
-        sender->wscale = seg->wscale;
+    if ((s->flags & SEGMENT_SYN) && (s->options & SEGMENT_OPT_WSCALE)) {
+        sender->wscale = s->wscale;
         sender->scale_known = true;
     }
-    note_history(c, from, seg, notes);
+    if (s->flags & SEGMENT_ACK) {
+        set_base(receiver, s->ack - (receiver->segments || !(s->flags & SEGMENT_SYN) ? 0 : 1));
+        *ret_ack = unwrap(receiver, s->ack);
+    }
+    return unwrap(sender, s->seq);
+}
 
-    s.because = emit_segment(t, e, c, from, seq, ack, notes);
+static void remember_record(struct conn_end *x, const struct segment *s, uint64_t n)
+{
     /* 0 where it is not written: an earlier one is no cause of what comes now */
-    if (seg->flags & SEGMENT_SYN)
-        x->last_syn = s.because;
-    if (seg->flags & SEGMENT_FIN)
-        x->last_fin = s.because;
-    if (seg->flags & SEGMENT_RST)
-        x->last_rst = s.because;
-    if (seg->flags & SEGMENT_ACK)
-        x->last_ack = s.because;
+    if (s->flags & SEGMENT_SYN)
+        x->last_syn = n;
+    if (s->flags & SEGMENT_FIN)
+        x->last_fin = n;
+    if (s->flags & SEGMENT_RST)
+        x->last_rst = n;
+    if (s->flags & SEGMENT_ACK)
+        x->last_ack = n;
+}
 
-    if ((seg->flags & SEGMENT_FIN) && !sender->fin_sent) {
+/* Books what was sent and what was acknowledged. Returns the gaps that can no longer be filled. */
+static unsigned book(struct wire_lane *sender, struct wire_lane *receiver, const struct segment *s, uint64_t seq,
+                     uint64_t ack)
+{
+    uint64_t end = seq + segment_seq_len(s);
+    unsigned gaps = 0;
+
+    if ((s->flags & SEGMENT_FIN) && !sender->fin_sent) {
         sender->fin_sent = true;
         sender->fin_seq = end - 1;
     }
     /* the first segment of an end under way says where its stream has got to */
     if (!sender->segments && !sender->syn_sent && receiver->rcv_nxt < seq)
         receiver->rcv_nxt = seq;
-    if (!(seg->flags & SEGMENT_RST)) {
+    if (!(s->flags & SEGMENT_RST)) {
         receive(receiver, seq, end);
         if (end > sender->snd_max)
             sender->snd_max = end;
     }
-    if (seg->flags & SEGMENT_ACK) {
+    if ((s->flags & SEGMENT_ACK) && ack > sender->rcv_nxt) {
         /* it acknowledges what was not captured: it has it nevertheless */
-        if (ack > sender->rcv_nxt)
-            receive(sender, sender->rcv_nxt, ack);
-        if (ack > sender->acked)
-            sender->acked = ack;
+        gaps = count_gaps(sender, receiver->fin_sent && ack > receiver->fin_seq ? receiver->fin_seq : ack);
+        receive(sender, sender->rcv_nxt, ack);
     }
-    sender->window = seg->window;
-    sender->bytes += notes & (NOTE_RETRANSMISSION | NOTE_KEEP_ALIVE) ? 0 : seg->payload_len;
+    if ((s->flags & SEGMENT_ACK) && ack > sender->acked)
+        sender->acked = ack;
+    return gaps;
+}
+
+struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
+{
+    const struct segment *seg = &e->segment;
+    struct step s = { .table = t, .event = e };
+    struct wire_lane *sender, *receiver;
+    uint64_t seq, ack;
+    struct finding f;
+    unsigned gaps;
+    enum end from;
+    bool reuse;
+
+    s.conn = conn_of(t, e, &reuse);
+    if (!s.conn)
+        return NULL;
+    from = conn_end_of(s.conn, &e->local);
+    sender = &s.conn->end[from].wire;
+    receiver = &s.conn->end[!from].wire;
+    /* A bridge, a veth pair or a tunnel shows the same segment on several interfaces: one is enough. */
+    if (!sender->segments)
+        sender->ifindex = seg->ifindex;
+    else if (sender->ifindex != seg->ifindex)
+        return s.conn;
+    if (!sender->segments && !receiver->segments)
+        zeek_begin(s.conn, from, seg);
+
+    f = conn_analyse(s.conn, from, seg, e->ts_ns);
+    if (reuse)
+        f.notes |= NOTE_PORT_REUSE;
+    if (seg->bad_checksum && !t->config.ignore_checksums) {
+        /* nobody takes it; its numbers may be nonsense */
+        zeek_bad_checksum(s.conn, from);
+        seq = sender->base_known ? unwrap(sender, seg->seq) : 0;
+        ack = receiver->base_known && (seg->flags & SEGMENT_ACK) ? unwrap(receiver, seg->ack) : 0;
+        emit_segment(t, e, s.conn, from, seq, ack, &f);
+        sender->segments++;
+        return s.conn;
+    }
+    zeek_segment(s.conn, from, seg);
+    if (of_earlier_use(sender, receiver, seg)) {
+        emit_segment(t, e, s.conn, from, 0, 0, &f);
+        sender->segments++;
+        return s.conn;
+    }
+
+    seq = number(sender, receiver, seg, &ack);
+    s.because = emit_segment(t, e, s.conn, from, seq, ack, &f);
+    remember_record(&s.conn->end[from], seg, s.because);
+    gaps = book(sender, receiver, seg, seq, ack);
+    if (gaps)
+        zeek_gaps(s.conn, !from, gaps);
     sender->segments++;
 
     step_sender(&s, from, seg);
     step_receiver(&s, from, seg, seq, ack);
+    return s.conn;
 }
 
 void conn_wire_expire(struct conn_table *t, struct conn *c, uint64_t ts_ns)

@@ -31,7 +31,6 @@ struct handle {
 struct source_pcap {
     struct handle handles[SOURCE_PCAP_INTERFACES_MAX];
     unsigned count;
-    bool live;
     uint32_t netns;
     const struct trace_clock *clock;
     uint64_t drained_ns;
@@ -49,7 +48,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     if (segment_parse(h->dlt, bytes, header->caplen, header->len, &e.segment) != SEGMENT_OK)
         return;
     ts = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
-    e.ts_ns = s->clock ? trace_clock_from_realtime(s->clock, ts) : ts;
+    e.ts_ns = trace_clock_from_realtime(s->clock, ts);
     e.late = false;
     e.kind = EVENT_SEGMENT;
     e.source = WITNESS_WIRE;
@@ -163,50 +162,11 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
-    s->live = true;
     s->netns = config->netns;
     s->clock = clock;
     s->drained_ns = trace_clock_now(clock);
     for (unsigned i = 0; i < count && i < SOURCE_PCAP_INTERFACES_MAX && r == 0; i++)
         r = open_interface(s, names[i], config, error);
-    if (r < 0) {
-        source_pcap_close(s);
-        return r;
-    }
-    *ret_source = s;
-    return 0;
-}
-
-int source_pcap_open_file(const char *path, const char *filter, struct source_pcap **ret_source,
-                          char error[static SOURCE_PCAP_ERROR_MAX])
-{
-    struct source_pcap *s = calloc(1, sizeof(*s));
-    char reason[PCAP_ERRBUF_SIZE];
-    struct handle *h;
-    int r;
-
-    if (!s) {
-        snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
-        return -ENOMEM;
-    }
-    h = &s->handles[0];
-    h->source = s;
-    h->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
-    if (!h->pcap) {
-        snprintf(error, SOURCE_PCAP_ERROR_MAX, "%.400s", reason);
-        source_pcap_close(s);
-        return -EINVAL;
-    }
-    s->count = 1;
-    h->dlt = pcap_datalink(h->pcap);
-    if (!segment_link_supported(h->dlt)) {
-        const char *name = pcap_datalink_val_to_name(h->dlt);
-
-        snprintf(error, SOURCE_PCAP_ERROR_MAX, "link type %s (%d) is not understood", name ? name : "?", h->dlt);
-        r = -EINVAL;
-    } else {
-        r = filter ? set_filter(h->pcap, filter, error) : 0;
-    }
     if (r < 0) {
         source_pcap_close(s);
         return r;
@@ -232,27 +192,23 @@ static void report_loss(struct source_pcap *s, struct handle *h, uint64_t now)
     s->emit(s->arg, &gap);
 }
 
-int source_pcap_drain(struct source_pcap *s, unsigned max, event_fn emit, void *arg,
-                      char error[static SOURCE_PCAP_ERROR_MAX])
+int source_pcap_drain(struct source_pcap *s, event_fn emit, void *arg, char error[static SOURCE_PCAP_ERROR_MAX])
 {
-    uint64_t now = s->live ? trace_clock_now(s->clock) : 0;
-    int n = 0;
+    uint64_t now = trace_clock_now(s->clock);
 
     s->emit = emit;
     s->arg = arg;
     for (unsigned i = 0; i < s->count; i++) {
         struct handle *h = &s->handles[i];
 
-        n = pcap_dispatch(h->pcap, s->live ? -1 : (int)max, on_packet, (u_char *)h);
-        if (n < 0) {
+        if (pcap_dispatch(h->pcap, -1, on_packet, (u_char *)h) < 0) {
             snprintf(error, SOURCE_PCAP_ERROR_MAX, "%.400s", pcap_geterr(h->pcap));
             return -EIO;
         }
-        if (s->live)
-            report_loss(s, h, now);
+        report_loss(s, h, now);
     }
     s->drained_ns = now;
-    return !s->live && n > 0;
+    return 0;
 }
 
 uint64_t source_pcap_lost(const struct source_pcap *s)

@@ -52,17 +52,17 @@ def unprivileged_in_a_new_namespace():
         done = run("trace", "--netns", "new", "-q", "-o", "trace.ndjson", "--", f"{directory}/tcplens-echo",
                    "demo", "--fast")
         check_equal(done.status, 0, done.stderr)
-        one_line(done.stderr, "packets only", "root")
+        one_line(done.stderr, "sampled", "root")
         path = f"{directory}/trace.ndjson"
         check_equal(os.stat(path).st_uid, NOBODY)
         trace = lib.read_trace(path)
-    check_equal(trace.header["sources"], ["wire"])
+    check_equal(trace.header["sources"], ["diag", "wire"])
     check_equal([entry["source"] for entry in trace.header["missing"]], ["kernel"])
     check("root" in trace.header["missing"][0]["why"], trace.header["missing"])
     trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND, sources=("wire",))
     trace.check_outcome(1, "closed-normally", "TIME-WAIT", "CLOSED")
     check_demo_segments(trace)
-    check_equal({r["source"] for r in trace.all("state")}, {"wire"})
+    check_equal({r["source"] for r in trace.all("state")} - {"diag"}, {"wire"})
     check_equal((trace.end["reason"], trace.end["status"], trace.end["late"]), ("command", 0, 0))
     check_equal(set(trace.end["lost"].values()), {0})
 

@@ -217,7 +217,9 @@ static inline const char *path(struct script *s, uint32_t conn, enum end end, en
         if (!len)
             len = (size_t)snprintf(s->text, sizeof(s->text), "%s", tcp_state_name(c->state.from));
         len += (size_t)snprintf(s->text + len, sizeof(s->text) - len, " %s%s",
-                                c->state.how == HOW_ASSUMED ? "+" : c->state.how == HOW_PREDICTED ? "?" : "",
+                                c->state.how == HOW_ASSUMED     ? "+"
+                                : c->state.how == HOW_PREDICTED ? "?"
+                                                                : "",
                                 tcp_state_name(c->state.to));
         assert_true(len < sizeof(s->text));
     }
@@ -237,28 +239,27 @@ static inline size_t put_text(char *to, size_t room, const struct change *c)
     case CHANGE_STATE:
         return (size_t)snprintf(to, room, "%s %s %s>%s%s%s", witness_name(c->state.source), end_name(c->end),
                                 tcp_state_name(c->state.from), tcp_state_name(c->state.to),
-                                c->state.kernel_state ? " " : "", c->state.kernel_state ? object_name(c->state.object) : "");
+                                c->state.kernel_state ? " " : "",
+                                c->state.kernel_state ? object_name(c->state.object) : "");
     case CHANGE_OBJECT:
         return (size_t)snprintf(to, room, "object %s %s>%s in %s %s", end_name(c->end), object_name(c->object.from),
                                 object_name(c->object.to), tcp_state_name(c->object.state), c->object.kernel_state);
     case CHANGE_SEGMENT:
-        return (size_t)snprintf(to, room, "segment %s %s%s%s%sseq %llu ack %llu len %u", end_name(c->end),
-                                c->segment.segment.flags & SEGMENT_SYN ? "SYN " : "",
-                                c->segment.segment.flags & SEGMENT_FIN ? "FIN " : "",
-                                c->segment.segment.flags & SEGMENT_RST ? "RST " : "",
-                                c->segment.segment.flags & SEGMENT_ACK ? "ACK " : "",
-                                (unsigned long long)c->segment.seq, (unsigned long long)c->segment.ack,
-                                c->segment.segment.payload_len);
+        return (size_t)snprintf(
+            to, room, "segment %s %s%s%s%sseq %llu ack %llu len %u", end_name(c->end),
+            c->segment.segment.flags & SEGMENT_SYN ? "SYN " : "", c->segment.segment.flags & SEGMENT_FIN ? "FIN " : "",
+            c->segment.segment.flags & SEGMENT_RST ? "RST " : "", c->segment.segment.flags & SEGMENT_ACK ? "ACK " : "",
+            (unsigned long long)c->segment.seq, (unsigned long long)c->segment.ack, c->segment.segment.payload_len);
     case CHANGE_CALL:
-        return (size_t)snprintf(to, room, "call %s %s fd %d ret %d pid %u", end_name(c->end), c->call.call.name, c->call.call.fd,
-                                (int)c->call.call.ret, c->call.call.task.pid);
+        return (size_t)snprintf(to, room, "call %s %s fd %d ret %d pid %u", end_name(c->end), c->call.call.name,
+                                c->call.call.fd, (int)c->call.call.ret, c->call.call.task.pid);
     case CHANGE_LISTENER:
         return (size_t)snprintf(to, room, "listener %u %s backlog %u pid %u%s%s", c->listener,
                                 endpoint_format(&c->listening.addr, a), c->listening.backlog, c->listening.owner.pid,
                                 c->listening.before_trace ? " before-trace" : "", c->listening.closed ? " closed" : "");
     case CHANGE_QUEUE:
-        return (size_t)snprintf(to, room, "queue %u conn %u %s syn %u accept %u limit %u drops %u", c->listener, c->conn,
-                                queue_why_name(c->queue.why), c->queue.syn, c->queue.accept, c->queue.limit,
+        return (size_t)snprintf(to, room, "queue %u conn %u %s syn %u accept %u limit %u drops %u", c->listener,
+                                c->conn, queue_why_name(c->queue.why), c->queue.syn, c->queue.accept, c->queue.limit,
                                 c->queue.drops);
     case CHANGE_TIMER:
         return (size_t)snprintf(to, room, "timer %s %s %s", end_name(c->end), timer_name(c->timer.name),
@@ -275,9 +276,7 @@ static inline size_t put_text(char *to, size_t room, const struct change *c)
         return (size_t)snprintf(to, room, "outcome %s %s %s", verdict_name(c->outcome.verdict),
                                 tcp_state_name(c->outcome.final[END_CLIENT]),
                                 tcp_state_name(c->outcome.final[END_SERVER]));
-    default:
-        fail_msg("a change of kind %d", c->kind);
-        return 0;
+    default: fail_msg("a change of kind %d", c->kind); return 0;
     }
 }
 
@@ -386,8 +385,8 @@ static inline void sock(struct script *s, enum end end, uint64_t cookie, enum tc
 }
 
 /* listen() or the close of a listener on the server's endpoint. */
-static inline void listener(struct script *s, uint64_t cookie, enum tcp_state from, enum tcp_state to,
-                            uint32_t backlog, uint32_t by)
+static inline void listener(struct script *s, uint64_t cookie, enum tcp_state from, enum tcp_state to, uint32_t backlog,
+                            uint32_t by)
 {
     struct event e = kernel_event(s, EVENT_SOCK_STATE, END_SERVER, cookie);
 

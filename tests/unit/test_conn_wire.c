@@ -74,9 +74,17 @@ static void normal_word_for_word(void **state)
 static void labels_and_knowledge(void **state)
 {
     static const char *const labels[] = {
-        "active OPEN / create TCB, snd SYN", "rcv SYN / snd SYN,ACK", "rcv SYN,ACK / snd ACK", "rcv ACK of SYN / x",
-        "CLOSE / snd FIN",                   "rcv FIN / snd ACK",     "rcv ACK of FIN / x",    "CLOSE / snd FIN",
-        "rcv FIN / snd ACK",                 "rcv ACK of FIN / x",    "Timeout=2MSL / delete TCB",
+        "active OPEN / create TCB, snd SYN",
+        "rcv SYN / snd SYN,ACK",
+        "rcv SYN,ACK / snd ACK",
+        "rcv ACK of SYN / x",
+        "CLOSE / snd FIN",
+        "rcv FIN / snd ACK",
+        "rcv ACK of FIN / x",
+        "CLOSE / snd FIN",
+        "rcv FIN / snd ACK",
+        "rcv ACK of FIN / x",
+        "Timeout=2MSL / delete TCB",
     };
     const struct change *c;
     unsigned n;
@@ -97,43 +105,6 @@ static void labels_and_knowledge(void **state)
         assert_int_equal(c->state.owner.pid, 0);
     }
     assert_int_equal(n, sizeof(labels) / sizeof(*labels));
-}
-
-static void outcome_of_a_normal_connection(void **state)
-{
-    const struct change *o;
-
-    (void)state;
-    send_handshake(&s);             /* at 0, 1, 2 ms */
-    send(&s, C, "PA", 1, 1, 10);    /* 3 */
-    send(&s, S, "PA", 1, 11, 2000); /* 4 */
-    send(&s, C, "A", 11, 2001, 0);  /* 5 */
-    send(&s, C, "FA", 11, 2001, 0); /* 6 */
-    send(&s, S, "FA", 2001, 12, 0); /* 7 */
-    send(&s, C, "A", 12, 2002, 0);  /* 8 */
-    script_finish(&s);
-    o = outcome_of(&s, 1);
-    assert_string_equal(o->outcome.conn_state, "SF");
-    assert_string_equal(o->outcome.history, "ShADdFf");
-    assert_int_equal(o->outcome.verdict, VERDICT_CLOSED_NORMALLY);
-    assert_int_equal(o->outcome.closed_by, C);
-    assert_int_equal(o->outcome.reset_by, END_UNKNOWN);
-    assert_true(o->outcome.has_wire);
-    assert_int_equal(o->outcome.bytes[C], 10);
-    assert_int_equal(o->outcome.bytes[S], 2000);
-    assert_int_equal(o->outcome.segments[C], 6);
-    assert_int_equal(o->outcome.segments[S], 3);
-    assert_int_equal(o->outcome.final[C], TCP_STATE_TIME_WAIT);
-    assert_int_equal(o->outcome.final[S], TCP_STATE_CLOSED);
-    assert_int_equal(o->outcome.duration_ns, 8 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_SYN_SENT], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_ESTABLISHED], 5 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_FIN_WAIT_1], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_TIME_WAIT], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[S][TCP_STATE_SYN_RECEIVED], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[S][TCP_STATE_ESTABLISHED], 4 * MS);
-    assert_int_equal(o->outcome.state_ns[S][TCP_STATE_CLOSE_WAIT], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[S][TCP_STATE_LAST_ACK], 1 * MS);
 }
 
 static void server_closes_first(void **state)
@@ -290,8 +261,8 @@ static enum tcp_state last_state(enum end end)
 }
 
 static const enum tcp_state synchronised[] = {
-    TCP_STATE_SYN_RECEIVED, TCP_STATE_ESTABLISHED, TCP_STATE_FIN_WAIT_1, TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSE_WAIT,
-    TCP_STATE_CLOSING,      TCP_STATE_LAST_ACK,    TCP_STATE_TIME_WAIT,
+    TCP_STATE_SYN_RECEIVED, TCP_STATE_ESTABLISHED, TCP_STATE_FIN_WAIT_1, TCP_STATE_FIN_WAIT_2,
+    TCP_STATE_CLOSE_WAIT,   TCP_STATE_CLOSING,     TCP_STATE_LAST_ACK,   TCP_STATE_TIME_WAIT,
 };
 
 static void reset_in_every_state(void **state)
@@ -314,9 +285,11 @@ static void reset_in_every_state(void **state)
         assert_null(c->state.rfc); /* the figure draws no edge for a reset */
         script_finish(&s);
         assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, S);
-        /* before it was ever synchronised it is a refusal */
-        assert_int_equal(outcome_of(&s, 1)->outcome.verdict,
-                         synchronised[i] == TCP_STATE_SYN_RECEIVED ? VERDICT_REFUSED : VERDICT_RESET_BY_SERVER);
+        /* before it was ever synchronised it is a refusal; in TIME-WAIT there is nothing left to abort */
+        assert_int_equal(outcome_of(&s, 1)->outcome.verdict, synchronised[i] == TCP_STATE_SYN_RECEIVED ? VERDICT_REFUSED
+                                                             : synchronised[i] == TCP_STATE_TIME_WAIT
+                                                                 ? VERDICT_CLOSED_NORMALLY
+                                                                 : VERDICT_RESET_BY_SERVER);
     }
 }
 
@@ -438,58 +411,6 @@ static void new_attempt_after_no_answer(void **state)
     assert_string_equal(path(&s, 2, S, WITNESS_WIRE), "LISTEN SYN-RECEIVED");
 }
 
-static void midstream(void **state)
-{
-    const struct change *c;
-
-    (void)state;
-    s.isn[C] = 777000;
-    send(&s, S, "PA", 100, 500, 50); /* the well-known port serves, though it is seen first */
-    c = find(&s, CHANGE_CONNECTION, 1, 0);
-    assert_true(c->connection.before_trace);
-    assert_true(c->connection.roles_assumed);
-    assert_true(endpoint_equal(&c->connection.client, &s.at[C]));
-    assert_string_equal(wire(S), "UNKNOWN +ESTABLISHED");
-    assert_string_equal(wire(C), "");
-    assert_int_equal(segment(0)->segment.seq, 0);
-    assert_int_equal(segment(0)->segment.ack, 0);
-    send(&s, C, "A", 500, 150, 0);
-    assert_string_equal(wire(C), "UNKNOWN +ESTABLISHED");
-    assert_int_equal(segment(1)->segment.seq, 0);
-    assert_int_equal(segment(1)->segment.ack, 50);
-    send(&s, C, "PA", 500, 150, 7);
-    script_finish(&s);
-    c = outcome_of(&s, 1);
-    assert_int_equal(c->outcome.verdict, VERDICT_MIDSTREAM);
-    assert_string_equal(c->outcome.conn_state, "OTH");
-    assert_int_equal(c->outcome.bytes[S], 50);
-    assert_int_equal(c->outcome.bytes[C], 7);
-}
-
-/* Between two high ports who is seen first asks. */
-static void midstream_without_a_well_known_port(void **state)
-{
-    (void)state;
-    s.at[S].port = 7007;
-    send(&s, S, "A", 1, 1, 0);
-    assert_true(endpoint_equal(&find(&s, CHANGE_CONNECTION, 1, 0)->connection.client, &s.at[S]));
-    script_finish(&s);
-}
-
-static void midstream_to_the_end(void **state)
-{
-    (void)state;
-    send(&s, C, "FA", 100, 300, 0);
-    assert_string_equal(wire(C), "UNKNOWN +ESTABLISHED FIN-WAIT-1");
-    send(&s, S, "A", 300, 101, 0);
-    send(&s, S, "FA", 300, 101, 0);
-    send(&s, C, "A", 101, 301, 0);
-    script_finish(&s);
-    assert_string_equal(wire(C), "UNKNOWN +ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
-    assert_string_equal(wire(S), "UNKNOWN +ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED");
-    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_CLOSED_NORMALLY);
-}
-
 static void close_normally(void)
 {
     send_handshake(&s);
@@ -590,6 +511,7 @@ static void fin_out_of_order(void **state)
 {
     (void)state;
     send_handshake(&s);
+    s.step_ns = MS / 4; /* within a round trip of the segment that went ahead: out of order; later: sent again */
     send(&s, C, "FPA", 101, 1, 50);
     assert_int_equal(segment(3)->segment.notes, NOTE_LOST_SEGMENT);
     assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1");
@@ -601,215 +523,11 @@ static void fin_out_of_order(void **state)
     assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT");
     assert_int_equal(segment(5)->segment.notes, NOTE_OUT_OF_ORDER);
     assert_int_equal(segment(6)->segment.notes, NOTE_OUT_OF_ORDER);
+    wait_ns(&s, 5 * MS);
     send(&s, C, "PA", 1, 1, 50);
     assert_int_equal(segment(7)->segment.notes, NOTE_RETRANSMISSION);
     script_finish(&s);
     assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 150);
-}
-
-/* What the capture missed is acknowledged all the same: the FIN behind it counts before the answer's own FIN does. */
-static void fin_behind_uncaptured_data(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    send(&s, C, "FA", 101, 1, 0);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED");
-    send(&s, S, "FA", 1, 102, 0);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK");
-    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
-    script_finish(&s);
-}
-
-/* More holes than are kept: what is forgotten only delays the FIN until it is sent again or acknowledged. */
-static void many_holes(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    for (uint32_t i = 20; i > 0; i--)
-        send(&s, C, i == 20 ? "FPA" : "PA", 1 + i * 10, 1, 5);
-    for (uint32_t i = 0; i < 20; i++)
-        send(&s, C, "PA", 1 + i * 10, 1, 10);
-    send(&s, S, "A", 1, 207, 0);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT");
-    script_finish(&s);
-}
-
-static void sequence_wrap(void **state)
-{
-    const uint32_t chunk = 1u << 30;
-    uint64_t sent = 1;
-
-    (void)state;
-    s.isn[C] = 0xfffffff0;
-    s.isn[S] = 0xffffffff;
-    send_handshake(&s);
-    for (unsigned i = 0; i < 9; i++) { /* twice round the sequence space */
-        send(&s, C, "PA", (uint32_t)sent, 1, chunk);
-        assert_int_equal(segment(3 + 2 * i)->segment.seq, sent);
-        sent += chunk;
-        send(&s, S, "A", 1, (uint32_t)sent, 0);
-        assert_int_equal(segment(4 + 2 * i)->segment.ack, sent);
-    }
-    send(&s, C, "FA", (uint32_t)sent, 1, 0);
-    send(&s, S, "FA", 1, (uint32_t)sent + 1, 0);
-    send(&s, C, "A", (uint32_t)sent + 1, 2, 0);
-    script_finish(&s);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED");
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 9ull * chunk);
-    for (unsigned i = 0; i < 18; i++)
-        assert_int_equal(segment(3 + i)->segment.notes, 0);
-}
-
-/* A capture of one direction: what the unseen end must have done is assumed, what it did not need to do is not. */
-static void only_the_client_is_captured(void **state)
-{
-    (void)state;
-    send(&s, C, "S", 0, 0, 0);
-    send(&s, C, "A", 1, 1, 0);
-    send(&s, C, "PA", 1, 1, 10);
-    send(&s, C, "FA", 11, 501, 0);
-    script_finish(&s);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT +ESTABLISHED FIN-WAIT-1");
-    assert_string_equal(wire(S), "");
-    assert_int_equal(outcome_of(&s, 1)->outcome.final[S], TCP_STATE_UNKNOWN);
-    assert_string_equal(outcome_of(&s, 1)->outcome.conn_state, "SH");
-    assert_int_equal(outcome_of(&s, 1)->outcome.segments[S], 0);
-}
-
-static void only_the_server_is_captured(void **state)
-{
-    const struct change *c;
-
-    (void)state;
-    send(&s, S, "SA", 0, 1, 0);
-    c = find(&s, CHANGE_CONNECTION, 1, 0);
-    assert_true(endpoint_equal(&c->connection.client, &s.at[C]));
-    assert_false(c->connection.roles_assumed);
-    assert_string_equal(wire(C), "CLOSED +SYN-SENT ESTABLISHED");
-    send(&s, S, "PA", 1, 11, 500);
-    send(&s, S, "FA", 501, 12, 0);
-    script_finish(&s);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED +ESTABLISHED FIN-WAIT-1");
-    assert_string_equal(wire(C), "CLOSED +SYN-SENT ESTABLISHED CLOSE-WAIT");
-    assert_string_equal(outcome_of(&s, 1)->outcome.conn_state, "SHR");
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[S], 500);
-}
-
-static void syn_ack_missed(void **state)
-{
-    (void)state;
-    send(&s, C, "S", 0, 0, 0);
-    send(&s, C, "A", 1, 1, 0);
-    send(&s, S, "PA", 1, 1, 20);
-    send(&s, C, "A", 1, 21, 0);
-    script_finish(&s);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT +ESTABLISHED");
-    assert_string_equal(wire(S), "UNKNOWN +ESTABLISHED");
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[S], 20);
-}
-
-static void keep_alive(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    send(&s, C, "PA", 1, 1, 10);
-    send(&s, S, "A", 1, 11, 0);
-    send(&s, C, "A", 10, 1, 0); /* as Linux sends it */
-    send(&s, S, "A", 1, 11, 0);
-    send(&s, C, "A", 10, 1, 1); /* as RFC 1122 4.2.3.6 also allows */
-    script_finish(&s);
-    assert_int_equal(segment(5)->segment.notes, NOTE_KEEP_ALIVE);
-    assert_int_equal(segment(7)->segment.notes, NOTE_KEEP_ALIVE);
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED");
-}
-
-static void retransmission_is_not_counted_twice(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    send(&s, C, "PA", 1, 1, 100);
-    send(&s, C, "PA", 1, 1, 100);
-    send(&s, C, "PA", 1, 1, 50);
-    script_finish(&s);
-    assert_int_equal(segment(4)->segment.notes, NOTE_RETRANSMISSION);
-    assert_int_equal(segment(5)->segment.notes, NOTE_RETRANSMISSION);
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 100);
-    assert_string_equal(outcome_of(&s, 1)->outcome.history, "ShADT");
-}
-
-static void zero_window_and_bad_checksum(void **state)
-{
-    struct event e;
-
-    (void)state;
-    send_handshake(&s);
-    e = segment_event(&s, S, "A", 1, 1, 0);
-    e.segment.window = 0;
-    feed(&s, &e);
-    assert_int_equal(segment(3)->segment.notes, NOTE_ZERO_WINDOW);
-    e = segment_event(&s, S, "PA", 1, 1, 5);
-    e.segment.bad_checksum = true;
-    feed(&s, &e);
-    assert_int_equal(segment(4)->segment.notes, NOTE_BAD_CHECKSUM);
-    script_finish(&s);
-}
-
-static void duplicate_ack(void **state)
-{
-    struct event e;
-
-    (void)state;
-    send_handshake(&s);
-    send(&s, S, "PA", 101, 1, 100); /* the one before it is missing */
-    e = segment_event(&s, C, "A", 1, 1, 0);
-    e.segment.options = SEGMENT_OPT_SACK;
-    e.segment.sack_count = 1;
-    e.segment.sack[0][0] = s.isn[S] + 101;
-    e.segment.sack[0][1] = s.isn[S] + 201;
-    feed(&s, &e);
-    assert_int_equal(segment(4)->segment.notes, NOTE_DUPLICATE_ACK);
-    assert_int_equal(segment(4)->segment.sack[0][0], 101);
-    assert_int_equal(segment(4)->segment.sack[0][1], 201);
-    script_finish(&s);
-}
-
-/* RFC 7323 2.2: scaled where both SYNs said how, never on a SYN, by 14 at the most. */
-static void window_scale(void **state)
-{
-    struct event e;
-
-    (void)state;
-    for (unsigned both = 0; both < 2; both++) {
-        script_free(&s);
-        script_start(&s);
-        e = segment_event(&s, C, "S", 0, 0, 0);
-        e.segment.options = SEGMENT_OPT_WSCALE;
-        e.segment.wscale = 7;
-        feed(&s, &e);
-        e = segment_event(&s, S, "SA", 0, 1, 0);
-        e.segment.options = both ? SEGMENT_OPT_WSCALE : 0;
-        e.segment.wscale = 200;
-        feed(&s, &e);
-        send(&s, C, "A", 1, 1, 0);
-        send(&s, S, "A", 1, 1, 0);
-        assert_int_equal(segment(0)->segment.window, 1000);
-        assert_int_equal(segment(1)->segment.window, 1000);
-        assert_int_equal(segment(2)->segment.window, both ? 1000 << 7 : 1000);
-        assert_int_equal(segment(3)->segment.window, both ? 1000 << 14 : 1000);
-        script_finish(&s);
-    }
-}
-
-static void lone_reset_makes_no_connection(void **state)
-{
-    (void)state;
-    send(&s, S, "R", 5, 0, 0);
-    send(&s, C, "RA", 5, 9, 0);
-    assert_int_equal(s.count, 0);
-    script_finish(&s);
-    assert_int_equal(s.count, 0);
 }
 
 /* 2MSL after the last segment, at that very time though nothing happens then; and not where a FIN came again. */
@@ -838,200 +556,6 @@ static void time_wait_is_predicted(void **state)
     script_finish(&s);
 }
 
-/* Several that end meanwhile are told of in order of time (which script's own checks see to). */
-static void ends_are_told_in_order(void **state)
-{
-    (void)state;
-    for (uint16_t port = 1; port <= 5; port++) {
-        s.at[C].port = port;
-        close_normally();
-        wait_ns(&s, 700 * MS);
-        s.at[C].port = 100 + port; /* refused: gone sooner than the others */
-        send(&s, C, "S", 0, 0, 0);
-        send(&s, S, "RA", 0, 1, 0);
-        wait_ns(&s, 100 * MS);
-    }
-    assert_int_equal(count_of(&s, CHANGE_OUTCOME), 3); /* each a second after */
-    wait_ns(&s, 300 * SECOND);
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_OUTCOME), 10);
-    for (size_t i = 0; i < s.count; i++)
-        assert_false(s.changes[i].late);
-}
-
-/* Stragglers of a connection that has just been closed make no new one. */
-static void stragglers(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    send(&s, S, "RA", 1, 1, 0);
-    wait_ns(&s, 900 * MS);
-    send(&s, C, "PA", 1, 1, 10);
-    send(&s, S, "R", 1, 0, 0);
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_CONNECTION), 1);
-}
-
-/* A capture file can be out of order by itself. */
-static void late_segment_is_marked(void **state)
-{
-    (void)state;
-    send_handshake(&s);
-    s.now_ns -= 2 * MS + MS / 2;
-    send(&s, C, "PA", 1, 1, 10);
-    assert_true(segment(3)->late);
-    s.now_ns += 5 * MS;
-    send(&s, S, "A", 1, 11, 0);
-    assert_false(segment(4)->late);
-    script_finish(&s);
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
-}
-
-static void ipv4_mapped_is_ipv4(void **state)
-{
-    struct endpoint plain = s.at[C], mapped = endpoint("::ffff:192.0.2.1", plain.port);
-
-    (void)state;
-    send(&s, C, "S", 0, 0, 0);
-    s.at[C] = mapped;
-    send(&s, S, "SA", 0, 1, 0);
-    s.at[C] = plain;
-    send(&s, C, "A", 1, 1, 0);
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_CONNECTION), 1);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED");
-}
-
-static void ipv6(void **state)
-{
-    (void)state;
-    s.at[C] = endpoint("2001:db8::1", 40000);
-    s.at[S] = endpoint("2001:db8::2", 80);
-    close_normally();
-    script_finish(&s);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
-}
-
-/* The same endpoints in two namespaces are two connections. */
-static void namespaces_are_apart(void **state)
-{
-    (void)state;
-    s.netns = 1;
-    send(&s, C, "S", 0, 0, 0);
-    s.netns = 2;
-    send(&s, C, "S", 0, 0, 0);
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_CONNECTION), 2);
-    assert_int_equal(find(&s, CHANGE_CONNECTION, 2, 0)->connection.netns, 2);
-}
-
-/* Causes are segments that are in the trace; an older one does not stand in for one that is not. */
-static void segments_control(void **state)
-{
-    (void)state;
-    script_free(&s);
-    script_configure(&s, (struct conn_config){ .segments = CONN_SEGMENTS_CONTROL });
-    send_handshake(&s);
-    send(&s, C, "PA", 1, 1, 10);
-    send(&s, C, "PA", 1, 1, 10);
-    send(&s, S, "A", 1, 11, 0);
-    send(&s, C, "FA", 11, 1, 0);
-    send(&s, S, "A", 1, 12, 0);
-    script_finish(&s);
-    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "segment client SYN seq 0 ack 0 len 0\n"
-                                      "wire client CLOSED>SYN-SENT <- 2\n"
-                                      "segment server SYN ACK seq 0 ack 1 len 0\n"
-                                      "wire server LISTEN>SYN-RECEIVED <- 4\n"
-                                      "wire client SYN-SENT>ESTABLISHED <- 4\n"
-                                      "wire server SYN-RECEIVED>ESTABLISHED\n"
-                                      "segment client ACK seq 1 ack 1 len 10\n" /* the retransmission */
-                                      "segment client FIN ACK seq 11 ack 1 len 0\n"
-                                      "wire client ESTABLISHED>FIN-WAIT-1 <- 9\n"
-                                      "wire server ESTABLISHED>CLOSE-WAIT <- 9\n"
-                                      "wire client FIN-WAIT-1>FIN-WAIT-2\n"
-                                      "outcome half-closed FIN-WAIT-2 CLOSE-WAIT\n");
-    assert_int_equal(outcome_of(&s, 1)->outcome.segments[C], 5);
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
-}
-
-static void segments_none(void **state)
-{
-    const struct change *c;
-
-    (void)state;
-    script_free(&s);
-    script_configure(&s, (struct conn_config){ .segments = CONN_SEGMENTS_NONE });
-    close_normally();
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_SEGMENT), 0);
-    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
-    for (unsigned i = 0; (c = find(&s, CHANGE_STATE, 1, i)); i++)
-        assert_int_equal(c->because, 0);
-    assert_int_equal(outcome_of(&s, 1)->outcome.segments[C], 4);
-    assert_string_equal(outcome_of(&s, 1)->outcome.conn_state, "SF");
-}
-
-/* A bridge shows a segment on each of its ports. */
-static void same_segment_on_two_interfaces(void **state)
-{
-    static const struct {
-        enum end from;
-        const char *flags;
-        uint32_t seq, ack, len;
-    } segments[] = {
-        { C, "S", 0, 0, 0 },  { S, "SA", 0, 1, 0 }, { C, "A", 1, 1, 0 },  { C, "PA", 1, 1, 10 },
-        { C, "FA", 11, 1, 0 }, { S, "FA", 1, 12, 0 }, { C, "A", 12, 2, 0 },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(segments) / sizeof(*segments); i++)
-        for (uint32_t hop = 0; hop < 3; hop++) {
-            struct event e = segment_event(&s, segments[i].from, segments[i].flags, segments[i].seq, segments[i].ack,
-                                           segments[i].len);
-
-            /* the two directions come by the interfaces in opposite order */
-            e.segment.ifindex = segments[i].from == C ? 3 + hop : 5 - hop;
-            feed(&s, &e);
-        }
-    script_finish(&s);
-    assert_int_equal(count_of(&s, CHANGE_CONNECTION), 1);
-    assert_int_equal(count_of(&s, CHANGE_SEGMENT), sizeof(segments) / sizeof(*segments));
-    for (unsigned i = 0; i < sizeof(segments) / sizeof(*segments); i++)
-        assert_int_equal(segment(i)->segment.notes, 0);
-    assert_int_equal(outcome_of(&s, 1)->outcome.segments[C], 5);
-    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED");
-}
-
-static void which_ends_are_local(void **state)
-{
-    const struct addr here = s.at[C].addr;
-
-    (void)state;
-    script_free(&s);
-    script_configure(&s, (struct conn_config){ .local = &here, .local_count = 1 });
-    send(&s, C, "S", 0, 0, 0);
-    assert_true(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[C]);
-    assert_false(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[S]);
-    s.at[S] = endpoint("127.0.0.1", 80); /* always of this host */
-    send(&s, C, "S", 0, 0, 0);
-    assert_true(find(&s, CHANGE_CONNECTION, 2, 0)->connection.local[S]);
-    script_finish(&s);
-}
-
-/* In a capture file no address is known to be of this host, not even loopback. */
-static void no_end_is_local_in_a_file(void **state)
-{
-    (void)state;
-    s.at[C] = endpoint("127.0.0.1", 40000);
-    s.at[S] = endpoint("127.0.0.1", 80);
-    send(&s, C, "S", 0, 0, 0);
-    assert_false(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[C]);
-    assert_false(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[S]);
-    script_finish(&s);
-}
-
 /* Both ends on one address and port: TCP's simultaneous open with itself. */
 static void self_connect(void **state)
 {
@@ -1050,35 +574,6 @@ static void self_connect(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
 }
 
-/* Any sequence of segments whatever keeps what the script checks of every trace. */
-static void random_segments(void **state)
-{
-    static const char *const flags[] = { "S", "SA", "A", "PA", "FA", "F", "R", "RA", "SF", "SR", "FPA", "SFRPA", "" };
-    uint64_t seed = 99;
-
-    (void)state;
-    script_free(&s);
-    script_configure(&s, (struct conn_config){ .conn_max = 5 });
-    for (unsigned i = 0; i < 20000; i++) {
-        uint32_t r;
-
-        seed = seed * 6364136223846793005ull + 1442695040888963407ull; /* Knuth's MMIX */
-        r = (uint32_t)(seed >> 33);
-        s.at[C].port = (uint16_t)(40000 + r % 7);
-        s.isn[C] = r & 1 << 20 ? 0xfffffffe : 1000;
-        if (r % 97 == 0)
-            wait_ns(&s, r % (100 * SECOND));
-        if (r % 31 == 0)
-            s.now_ns -= 20 * MS;
-        send(&s, r >> 8 & 1, flags[(r >> 9) % (sizeof(flags) / sizeof(*flags))], (r >> 13) % 4, (r >> 15) % 4,
-             (r >> 17) % 3);
-    }
-    s.now_ns += SECOND;
-    script_finish(&s);
-    assert_true(count_of(&s, CHANGE_STATE) > 1000);
-    assert_int_equal(count_of(&s, CHANGE_CONNECTION), count_of(&s, CHANGE_OUTCOME));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1086,7 +581,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(normal_word_for_word),
         TEST(labels_and_knowledge),
-        TEST(outcome_of_a_normal_connection),
         TEST(server_closes_first),
         TEST(fin_with_ack_of_fin),
         TEST(simultaneous_open),
@@ -1101,41 +595,14 @@ int main(void)
         TEST(syn_retransmission),
         TEST(syn_ack_retransmission),
         TEST(new_attempt_after_no_answer),
-        TEST(midstream),
-        TEST(midstream_without_a_well_known_port),
-        TEST(midstream_to_the_end),
         TEST(port_reuse_after_time_wait),
         TEST(port_reuse_with_roles_reversed),
         TEST(fin_retransmission),
         TEST(data_on_syn_and_fin),
         TEST(data_on_syn_not_taken),
         TEST(fin_out_of_order),
-        TEST(fin_behind_uncaptured_data),
-        TEST(many_holes),
-        TEST(sequence_wrap),
-        TEST(only_the_client_is_captured),
-        TEST(only_the_server_is_captured),
-        TEST(syn_ack_missed),
-        TEST(keep_alive),
-        TEST(retransmission_is_not_counted_twice),
-        TEST(zero_window_and_bad_checksum),
-        TEST(duplicate_ack),
-        TEST(window_scale),
-        TEST(lone_reset_makes_no_connection),
         TEST(time_wait_is_predicted),
-        TEST(ends_are_told_in_order),
-        TEST(stragglers),
-        TEST(late_segment_is_marked),
-        TEST(ipv4_mapped_is_ipv4),
-        TEST(ipv6),
-        TEST(namespaces_are_apart),
-        TEST(segments_control),
-        TEST(segments_none),
-        TEST(same_segment_on_two_interfaces),
-        TEST(which_ends_are_local),
-        TEST(no_end_is_local_in_a_file),
         TEST(self_connect),
-        TEST(random_segments),
     };
 
     return cmocka_run_group_tests_name("conn_wire", tests, NULL, NULL);

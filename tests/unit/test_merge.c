@@ -59,7 +59,7 @@ static void assert_numbers(const uint64_t *want, size_t count)
     for (size_t i = 0; i < count; i++)
         assert_int_equal(out.events[i].number, want[i]);
 }
-#define assert_order(...) \
+#define assert_order(...)                                                                                              \
     assert_numbers((const uint64_t[]){ __VA_ARGS__ }, sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 static void orders_across_witnesses(void **state)
@@ -305,11 +305,16 @@ static void random_late_is_marked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(orders_across_witnesses), cmocka_unit_test(equal_times),
-        cmocka_unit_test(nearly_sorted_source),    cmocka_unit_test(release_horizon),
-        cmocka_unit_test(late),                    cmocka_unit_test(full),
-        cmocka_unit_test(holds_nothing),           cmocka_unit_test(freed_while_holding),
-        cmocka_unit_test(random_against_qsort),    cmocka_unit_test(random_late_is_marked),
+        cmocka_unit_test(orders_across_witnesses),
+        cmocka_unit_test(equal_times),
+        cmocka_unit_test(nearly_sorted_source),
+        cmocka_unit_test(release_horizon),
+        cmocka_unit_test(late),
+        cmocka_unit_test(full),
+        cmocka_unit_test(holds_nothing),
+        cmocka_unit_test(freed_while_holding),
+        cmocka_unit_test(random_against_qsort),
+        cmocka_unit_test(random_late_is_marked),
     };
 
     return cmocka_run_group_tests_name("merge", tests, NULL, NULL);

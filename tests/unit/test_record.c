@@ -198,7 +198,9 @@ static void test_segment(void **state)
               "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
               "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
               "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
-              "\"lost-segment\",\"bad-checksum\"],\"cut\":true}");
+              "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
+              "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
+              "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
     c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };

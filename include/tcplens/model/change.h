@@ -55,7 +55,16 @@ enum segment_note {
     NOTE_ZERO_WINDOW = 1 << 4,
     NOTE_LOST_SEGMENT = 1 << 5,
     NOTE_BAD_CHECKSUM = 1 << 6,
-    NOTE_N = 7
+    NOTE_FAST_RETRANSMISSION = 1 << 7,     /* with NOTE_RETRANSMISSION */
+    NOTE_SPURIOUS_RETRANSMISSION = 1 << 8, /* with NOTE_RETRANSMISSION */
+    NOTE_ACKED_UNSEEN = 1 << 9,
+    NOTE_ZERO_WINDOW_PROBE = 1 << 10,
+    NOTE_ZERO_WINDOW_PROBE_ACK = 1 << 11,
+    NOTE_WINDOW_FULL = 1 << 12,
+    NOTE_WINDOW_UPDATE = 1 << 13,
+    NOTE_KEEP_ALIVE_ACK = 1 << 14,
+    NOTE_PORT_REUSE = 1 << 15,
+    NOTE_N = 16
 };
 enum verdict {
     VERDICT_UNKNOWN,
@@ -112,6 +121,8 @@ struct change {
             uint64_t sack[SEGMENT_SACK_MAX][2];  /* relative */
             uint64_t window;                     /* bytes */
             uint32_t notes;                      /* enum segment_note */
+            uint32_t dup_ack;                    /* which repetition of an ACK, from 1; 0: none */
+            uint64_t rtt_ns;                     /* since the segment this acknowledges; 0: not known */
         } segment;
         struct {
             struct call call;
@@ -150,10 +161,12 @@ struct change {
             char conn_state[8];        /* Zeek's; empty: no packets were seen */
             char history[HISTORY_MAX]; /* Zeek's */
             enum verdict verdict;
+            const struct endpoint *endpoints; /* END_N of them, borrowed */
             enum tcp_state final[END_N];
             bool has_wire;
             uint64_t bytes[END_N], segments[END_N];
             uint64_t duration_ns;
+            uint64_t rtt_ns; /* of the handshake; 0: not known */
             uint64_t state_ns[END_N][TCP_STATE_N];
             enum end closed_by, reset_by; /* END_UNKNOWN: nobody */
         } outcome;

@@ -3,6 +3,7 @@
 #ifndef TCPLENS_MODEL_CONN_H
 #define TCPLENS_MODEL_CONN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct conn_config {
     size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
+    bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
 };
 
 int conn_table_new(const struct conn_config *config, struct conn_table **ret_table) __attribute__((warn_unused_result));

@@ -31,7 +31,7 @@ enum event_kind {
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
     EVENT_CALL,             /* .call: a system call on a socket returned */
-    EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace */
+    EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
     EVENT_GAP,              /* .gap: events were lost */
     EVENT_KIND_N
 };
@@ -99,6 +99,7 @@ struct event {
         struct {
             enum tcp_state state;
             bool request, minisock;   /* else a full socket */
+            bool fresh;               /* sampled, and not there in an earlier sample: it began since */
             uint64_t expires_ns;      /* of a minisock */
             struct queue_depth depth; /* of a listener */
             struct task owner;        /* pid 0: nobody holds it, or not known */

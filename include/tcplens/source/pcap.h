@@ -1,4 +1,4 @@
-/* The wire witness: packets from interfaces, or from a capture file, as segment events. */
+/* The wire witness: packets from interfaces, as segment events. */
 #ifndef TCPLENS_SOURCE_PCAP_H
 #define TCPLENS_SOURCE_PCAP_H
 
@@ -28,15 +28,9 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
                           struct source_pcap **ret_source, char error[static SOURCE_PCAP_ERROR_MAX])
     __attribute__((warn_unused_result));
 
-/* Opens a capture file, pcap or pcapng; "-" is standard input. filter: libpcap's language, or NULL. */
-int source_pcap_open_file(const char *path, const char *filter, struct source_pcap **ret_source,
-                          char error[static SOURCE_PCAP_ERROR_MAX]) __attribute__((warn_unused_result));
-
-/* Live: hands over what has been captured so far and returns 0.
- * File: hands over at most max packets; 1 while there is more, 0 at its end.
- * -EIO with a line in error where the file breaks off or the capture fails; what came before was handed over. */
-int source_pcap_drain(struct source_pcap *source, unsigned max, event_fn emit, void *arg,
-                      char error[static SOURCE_PCAP_ERROR_MAX]) __attribute__((warn_unused_result));
+/* Hands over what has been captured so far. 0, or -EIO with a line in error where the capture fails. */
+int source_pcap_drain(struct source_pcap *source, event_fn emit, void *arg, char error[static SOURCE_PCAP_ERROR_MAX])
+    __attribute__((warn_unused_result));
 
 /* Packets that were captured but found no room; each loss also came as an EVENT_GAP. */
 uint64_t source_pcap_lost(const struct source_pcap *source);

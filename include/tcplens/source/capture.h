@@ -1,0 +1,31 @@
+/* Capture files as segment events: pcap (both byte orders, micro- and nanoseconds) and pcapng (several interfaces and
+ * link types in one file), plain or gzip-compressed, from a file or a pipe. One pass, no temporary files. */
+#ifndef TCPLENS_SOURCE_CAPTURE_H
+#define TCPLENS_SOURCE_CAPTURE_H
+
+#include <stdint.h>
+
+#include "tcplens/model/event.h"
+
+struct source_capture;
+
+#define SOURCE_CAPTURE_ERROR_MAX 512
+
+/* path "-": standard input. filter: libpcap's language (pcap-filter(7)), or NULL.
+ * 0 or -errno, with one line in error: -ENOENT and the like, -EINVAL (no capture file, a filter that does not parse). */
+int source_capture_open(const char *path, const char *filter, struct source_capture **ret_capture,
+                        char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Hands over the segments among the next max packets; 1 while there is more, 0 at the end of the file.
+ * -EIO with a line in error where the file breaks off or is damaged; what came before was handed over. */
+int source_capture_drain(struct source_capture *capture, unsigned max, event_fn emit, void *arg,
+                         char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Bytes of the file read so far, and its size (0: not known, a pipe). */
+uint64_t source_capture_position(const struct source_capture *capture, uint64_t *ret_size);
+/* Packets read so far. */
+uint64_t source_capture_packets(const struct source_capture *capture);
+
+struct source_capture *source_capture_close(struct source_capture *capture);
+
+#endif

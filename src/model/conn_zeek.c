@@ -1,0 +1,305 @@
+/* Zeek's conn_state and history, as its documentation of conn.log defines them, for users who know the letters. They
+ * follow another model than the RFC's: an end is closed once its FIN was seen, a SYN,ACK establishes both ends, the
+ * sequence numbers of FIN and RST are not asked for. So they have a lane of their own, and nothing else reads it.
+ *
+ * The originator is who sent the first packet, unless that came from a port where servers are and was no SYN: then the
+ * direction is flipped, which the history notes as ^. It is mostly, not always, the client of the trace. */
+#include "conn_private.h"
+
+#include <string.h>
+
+enum { INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET };
+
+/* Bits of zeek_end.seen: told once. */
+enum { SEEN_SYN = 1, SEEN_FIN = 2, SEEN_RST = 4, SEEN_DATA = 8, SEEN_ACK = 16, SEEN_FIN_RST = 32, SEEN_MULTI = 64 };
+
+/* A SYN or RST so far off says nothing about where the stream is. */
+#define TRUSTED_JUMP 1048576
+
+bool zeek_server_port(uint16_t port)
+{
+    /* likely_server_ports of a default installation */
+    static const uint16_t ports[] = { 21,   22,   25,   53,   79,   80,   81,   88,   110,  135,  137,  139,  143,
+                                      389,  443,  445,  502,  563,  585,  587,  614,  631,  636,  989,  990,  992,
+                                      993,  995,  1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223, 5269,
+                                      5353, 5355, 5432, 6379, 6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000 };
+
+    for (unsigned i = 0; i < sizeof(ports) / sizeof(*ports); i++)
+        if (ports[i] == port)
+            return true;
+    return false;
+}
+
+static void append(struct conn *c, char letter)
+{
+    size_t len = strlen(c->history);
+
+    if (len + 1 < sizeof(c->history))
+        c->history[len] = letter;
+}
+
+static void note(struct conn *c, enum end end, char letter)
+{
+    append(c, end == c->zeek_originator ? (char)(letter - 'a' + 'A') : letter);
+}
+
+static bool note_once(struct conn *c, enum end end, uint8_t bit, char letter)
+{
+    struct zeek_end *z = &c->end[end].wire.zeek;
+
+    if (z->seen & bit)
+        return true;
+    z->seen |= bit;
+    note(c, end, letter);
+    return false;
+}
+
+/* The first, the tenth, the hundredth. */
+static void note_scaled(struct conn *c, enum end end, enum zeek_count which, char letter)
+{
+    uint32_t n = ++c->end[end].wire.zeek.count[which];
+
+    while (n >= 10 && n % 10 == 0)
+        n /= 10;
+    if (n == 1)
+        note(c, end, letter);
+}
+
+void zeek_begin(struct conn *c, enum end sender, const struct segment *s)
+{
+    bool flip = false;
+
+    if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN && zeek_server_port(s->src.port))
+        flip = !zeek_server_port(s->dst.port) || (!(s->flags & SEGMENT_SYN) && s->src.port < s->dst.port);
+    c->zeek_originator = flip ? !sender : sender;
+    if (flip)
+        append(c, '^');
+}
+
+/* RST takes its payload with it: that is no part of the stream. */
+static uint32_t seq_len(const struct segment *s)
+{
+    return segment_seq_len(s) - (s->flags & SEGMENT_RST ? s->payload_len : 0);
+}
+
+static void begin_numbers(struct zeek_end *z, const struct segment *s)
+{
+    const bool syn = s->flags & SEGMENT_SYN;
+
+    switch (z->state) {
+    case INACTIVE:
+        z->start = syn ? s->seq : s->seq - 1;
+        z->last = syn ? s->seq + seq_len(s) : s->seq;
+        break;
+    case SYN_SENT:
+    case SYN_ACK_SENT:
+        if (!syn || s->seq == z->start)
+            break;
+        z->start = s->seq;
+        z->last = s->seq + seq_len(s);
+        break;
+    case ESTABLISHED:
+    case PARTIAL:
+        if (!syn)
+            break;
+        z->start = s->seq;
+        z->last = s->seq + seq_len(s);
+        break;
+    case RESET:
+        if (!syn || z->previous != INACTIVE)
+            break;
+        z->start = s->seq;
+        z->last = s->seq + seq_len(s);
+        break;
+    default: break;
+    }
+}
+
+static void note_flags(struct conn *c, enum end from, const struct segment *s)
+{
+    struct zeek_end *z = &c->end[from].wire.zeek;
+    const unsigned control = s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
+    const uint32_t rel = s->seq - z->start;
+    const char syn = s->flags & SEGMENT_ACK ? 'h' : 's';
+
+    if (__builtin_popcount(control) > 1) {
+        if ((control & SEGMENT_FIN) && (control & SEGMENT_RST))
+            note_once(c, from, SEEN_FIN_RST, 'i');
+        else
+            note_once(c, from, SEEN_MULTI, 'q');
+    } else if (control & SEGMENT_SYN) {
+        if (note_once(c, from, SEEN_SYN, syn) && rel != z->last_syn)
+            note(c, from, syn);
+        z->last_syn = rel;
+    } else if (control & SEGMENT_FIN) {
+        if (note_once(c, from, SEEN_FIN, 'f') && rel + s->payload_len != z->last_fin)
+            note(c, from, 'f');
+        z->last_fin = rel + s->payload_len;
+    } else if (control & SEGMENT_RST) {
+        if (note_once(c, from, SEEN_RST, 'r') && rel != z->last_rst)
+            note(c, from, 'r');
+        z->last_rst = rel;
+    } else if (s->payload_len) {
+        note_once(c, from, SEEN_DATA, 'd');
+    } else if (s->flags & SEGMENT_ACK) {
+        note_once(c, from, SEEN_ACK, 'a');
+    }
+}
+
+static void advance(struct conn *c, enum end from, const struct segment *s)
+{
+    struct zeek_end *z = &c->end[from].wire.zeek;
+    const uint32_t end = s->seq + seq_len(s);
+    const int32_t delta = (int32_t)(end - z->last);
+
+    if ((s->flags & (SEGMENT_SYN | SEGMENT_RST)) && (delta > TRUSTED_JUMP || delta < -TRUSTED_JUMP))
+        return;
+    if ((s->flags & SEGMENT_FIN) && z->last == z->start + 1)
+        z->last = end;
+    else if (z->state == RESET)
+        return;
+    else if (delta > 0)
+        z->last = end;
+    else if (s->payload_len)
+        note_scaled(c, from, ZEEK_RETRANSMITTED, 't');
+}
+
+static void enter(struct zeek_end *z, uint8_t state)
+{
+    if (z->state == state)
+        return;
+    z->previous = z->state;
+    z->state = state;
+}
+
+static void first_packet(struct conn *c, enum end from, const struct segment *s)
+{
+    struct zeek_end *z = &c->end[from].wire.zeek, *peer = &c->end[!from].wire.zeek;
+    const bool originator = from == c->zeek_originator;
+
+    if (s->flags & SEGMENT_SYN) {
+        if (originator) {
+            enter(z, s->flags & SEGMENT_ACK ? SYN_ACK_SENT : SYN_SENT);
+        } else {
+            if (!(s->flags & SEGMENT_ACK) && peer->state == SYN_ACK_SENT) {
+                /* the SYN was captured after its answer */
+                c->zeek_originator = from;
+                append(c, '^');
+                enter(peer, ESTABLISHED);
+            }
+            if (peer->state == SYN_SENT)
+                enter(peer, ESTABLISHED);
+            enter(z, ESTABLISHED);
+        }
+    }
+    if (s->flags & SEGMENT_FIN)
+        enter(z, CLOSED);
+    if (s->flags & SEGMENT_RST)
+        enter(z, RESET);
+    if (z->state != INACTIVE)
+        return;
+    if (!originator && !s->payload_len && peer->state == SYN_SENT)
+        return; /* acknowledges the SYN before it answers it */
+    if ((s->flags & SEGMENT_ACK) && peer->state == ESTABLISHED)
+        enter(z, ESTABLISHED); /* its SYN was missed */
+    else
+        enter(z, PARTIAL);
+}
+
+static void later_packet(struct zeek_end *z, struct zeek_end *peer, const struct segment *s)
+{
+    switch (z->state) {
+    case SYN_SENT:
+    case SYN_ACK_SENT:
+        if (s->flags & SEGMENT_FIN)
+            enter(z, CLOSED);
+        break;
+    case PARTIAL:
+    case ESTABLISHED:
+        if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN && z->state == PARTIAL && peer->state == INACTIVE)
+            enter(z, SYN_SENT);
+        if ((s->flags & SEGMENT_FIN) && !(s->flags & SEGMENT_RST)) {
+            enter(z, CLOSED);
+            if (peer->state == RESET && peer->previous == CLOSED)
+                enter(peer, CLOSED); /* FIN, then RST: that was a normal end */
+        }
+        break;
+    case CLOSED:
+        if (peer->state == CLOSED)
+            return; /* a RST after both FINs changes nothing */
+        break;
+    default: return;
+    }
+    if (s->flags & SEGMENT_RST)
+        enter(z, RESET);
+}
+
+static bool is_clean(const struct zeek_end *z)
+{
+    return z->state == ESTABLISHED || (z->state == CLOSED && z->previous == ESTABLISHED);
+}
+
+void zeek_segment(struct conn *c, enum end from, const struct segment *s)
+{
+    struct zeek_end *z = &c->end[from].wire.zeek, *peer = &c->end[!from].wire.zeek;
+
+    begin_numbers(z, s);
+    note_flags(c, from, s);
+    if (!s->window && !(s->flags & SEGMENT_RST) && peer->state != CLOSED && z->state != RESET)
+        note_scaled(c, from, ZEEK_ZERO_WINDOW, 'w');
+    if ((s->flags & SEGMENT_ACK) && peer->state == INACTIVE)
+        peer->start = peer->last = s->ack - 1;
+    advance(c, from, s);
+    if (z->state == INACTIVE)
+        first_packet(c, from, s);
+    else
+        later_packet(z, peer, s);
+}
+
+void zeek_bad_checksum(struct conn *c, enum end from)
+{
+    note_scaled(c, from, ZEEK_BAD_CHECKSUM, 'c');
+}
+
+void zeek_gaps(struct conn *c, enum end end, unsigned count)
+{
+    if (!is_clean(&c->end[end].wire.zeek) || !is_clean(&c->end[!end].wire.zeek))
+        return;
+    while (count--)
+        note_scaled(c, end, ZEEK_GAP, 'g');
+}
+
+/* The shape "^?S…R…", with neither an answer nor a FIN before the RST. */
+static bool syn_then_reset(const char *history)
+{
+    if (*history == '^')
+        history++;
+    if (*history++ != 'S')
+        return false;
+    return history[strcspn(history, "HAFGIQR")] == 'R';
+}
+
+const char *zeek_conn_state(const struct conn *c)
+{
+    const enum end o = c->zeek_originator;
+    const uint8_t os = c->end[o].wire.zeek.state, rs = c->end[!o].wire.zeek.state;
+    const bool o_inactive = os == INACTIVE || os == PARTIAL, r_inactive = rs == INACTIVE || rs == PARTIAL;
+
+    if (rs == RESET) {
+        if (os == SYN_SENT || os == SYN_ACK_SENT ||
+            (os == RESET && !wire_bytes(c, o) && !wire_bytes(c, !o)))
+            return "REJ";
+        return o_inactive ? "RSTRH" : "RSTR";
+    }
+    if (os == RESET)
+        return !r_inactive ? "RSTO" : syn_then_reset(c->history) ? "RSTOS0" : "OTH";
+    if (os == CLOSED && rs == CLOSED)
+        return "SF";
+    if (os == CLOSED)
+        return r_inactive ? "SH" : "S2";
+    if (rs == CLOSED)
+        return o_inactive ? "SHR" : "S3";
+    if (os == SYN_SENT && rs == INACTIVE)
+        return "S0";
+    return os == ESTABLISHED && rs == ESTABLISHED ? "S1" : "OTH";
+}

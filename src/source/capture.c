@@ -1,0 +1,306 @@
+/* Theory of operation. The file is read in large pieces through zlib, which hands plain bytes on as they are, and
+ * packets are looked at where they lie. libpcap would take only one link type a file, and copy every packet; it is
+ * still what compiles filters, one for each link type that occurs.
+ *
+ * A block of a file that breaks off is an error with its place; everything before it has been handed over. */
+#include "tcplens/source/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pcap/pcap.h>
+#include <zlib.h>
+
+#include "capture_block.h"
+
+#define BUFFER_BYTES (1u << 20)
+#define PACKET_MAX 262144 /* libpcap's MAXIMUM_SNAPLEN */
+#define FILTERS_MAX 16    /* link types in one file, with a filter */
+
+struct filter {
+    int dlt;
+    struct bpf_program program;
+};
+
+struct source_capture {
+    gzFile file;
+    int fd; /* belongs to file */
+    uint64_t size, offset, packets, unsupported;
+    int unsupported_dlt;
+    bool supported, ended;
+    const char *filter_text;
+    struct filter filters[FILTERS_MAX];
+    unsigned filter_count;
+    struct capture_format format;
+    size_t at, have; /* in buffer */
+    uint8_t buffer[BUFFER_BYTES];
+};
+
+static int fail(const struct source_capture *s, char *error, const char *what)
+{
+    snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s at byte %llu, after %llu packets", what,
+             (unsigned long long)(s->offset + s->at), (unsigned long long)s->packets);
+    return -EIO;
+}
+
+/* Makes n bytes (at most BUFFER_BYTES) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
+static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    while (s->have - s->at < n) {
+        int got, code;
+
+        if (s->at) {
+            memmove(s->buffer, s->buffer + s->at, s->have - s->at);
+            s->offset += s->at;
+            s->have -= s->at;
+            s->at = 0;
+        }
+        got = gzread(s->file, s->buffer + s->have, (unsigned)(BUFFER_BYTES - s->have));
+        if (got < 0 || (got == 0 && (gzerror(s->file, &code), code == Z_BUF_ERROR))) {
+            const char *text = gzerror(s->file, &code);
+
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "cannot read on after %llu packets: %.200s",
+                     (unsigned long long)s->packets, code == Z_ERRNO ? strerror(errno) : text);
+            return -EIO;
+        }
+        if (got == 0)
+            return s->have == s->at ? 0 : fail(s, error, "the file breaks off");
+        s->have += (size_t)got;
+    }
+    return 1;
+}
+
+/* Passes over n bytes, however many. */
+static int skip(struct source_capture *s, uint64_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    while (n) {
+        size_t step = n < BUFFER_BYTES ? (size_t)n : BUFFER_BYTES;
+        int r = need(s, step, error);
+
+        if (r <= 0)
+            return r < 0 ? r : fail(s, error, "the file breaks off");
+        s->at += step;
+        n -= step;
+    }
+    return 1;
+}
+
+/* The filter for a link type; compiled where it is first needed. NULL: it does not fit, with a line in error. */
+static const struct bpf_program *filter_for(struct source_capture *s, int dlt,
+                                            char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    struct filter *f = s->filters;
+    pcap_t *dead;
+    int r;
+
+    for (; f < s->filters + s->filter_count; f++)
+        if (f->dlt == dlt)
+            return &f->program;
+    if (s->filter_count == FILTERS_MAX) {
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "a filter works with at most %d link types in a file", FILTERS_MAX);
+        return NULL;
+    }
+    dead = pcap_open_dead(dlt == 101 ? DLT_RAW : dlt, PACKET_MAX); /* 101: DLT_RAW's number in files */
+    if (!dead) {
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
+        return NULL;
+    }
+    r = pcap_compile(dead, &f->program, s->filter_text, 1, PCAP_NETMASK_UNKNOWN);
+    if (r < 0)
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "filter \"%.300s\": %.150s", s->filter_text, pcap_geterr(dead));
+    pcap_close(dead);
+    if (r < 0)
+        return NULL;
+    f->dlt = dlt;
+    s->filter_count++;
+    return &f->program;
+}
+
+static bool link_supported(struct source_capture *s, int dlt)
+{
+    if (segment_link_supported(dlt)) {
+        s->supported = true;
+        return true;
+    }
+    s->unsupported++;
+    s->unsupported_dlt = dlt;
+    return false;
+}
+
+static void say_unsupported(const struct source_capture *s, char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    const char *name = pcap_datalink_val_to_name(s->unsupported_dlt);
+
+    snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "link type %s (%d) is not understood", name ? name : "?",
+             s->unsupported_dlt);
+}
+
+/* The packet at s->at. */
+static int take(struct source_capture *s, const struct capture_packet *p, struct event *e, event_fn emit, void *arg,
+                char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    const uint8_t *data = s->buffer + s->at + p->data_offset;
+
+    if (!link_supported(s, p->dlt))
+        return 0;
+    if (s->filter_text) {
+        const struct bpf_program *program = filter_for(s, p->dlt, error);
+
+        if (!program)
+            return -EINVAL;
+        if (!bpf_filter(program->bf_insns, data, p->len, p->caplen))
+            return 0;
+    }
+    if (segment_parse(p->dlt, data, p->caplen, p->len, &e->segment) != SEGMENT_OK)
+        return 0;
+    e->ts_ns = p->ts_ns;
+    e->local = e->segment.src;
+    e->remote = e->segment.dst;
+    emit(arg, e);
+    return 0;
+}
+
+int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, void *arg,
+                         char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    struct event e = { .kind = EVENT_SEGMENT, .source = WITNESS_WIRE };
+
+    while (max--) {
+        struct capture_packet packet;
+        uint64_t len;
+        int r = need(s, s->format.header_len, error);
+
+        if (r < 0)
+            return r;
+        if (r == 0) {
+            if (!s->supported && s->unsupported) {
+                say_unsupported(s, error);
+                return -EIO;
+            }
+            return 0;
+        }
+        r = capture_block_header(&s->format, s->buffer + s->at, &len);
+        if (r < 0)
+            return fail(s, error, "the file is damaged");
+        if (r == CAPTURE_SKIP) {
+            r = skip(s, len, error);
+            if (r < 0)
+                return r;
+            continue;
+        }
+        if (len > BUFFER_BYTES)
+            return fail(s, error, "the file is damaged (a packet of more than 262144 bytes)");
+        r = need(s, (size_t)len, error);
+        if (r <= 0)
+            return r < 0 ? r : fail(s, error, "the file breaks off");
+        r = capture_block(&s->format, s->buffer + s->at, (size_t)len, &packet);
+        if (r < 0)
+            return fail(s, error, "the file is damaged");
+        if (r == CAPTURE_PACKET) {
+            s->packets++;
+            r = take(s, &packet, &e, emit, arg, error);
+            if (r < 0)
+                return r;
+        }
+        s->at += (size_t)len;
+    }
+    return 1;
+}
+
+int source_capture_open(const char *path, const char *filter, struct source_capture **ret_capture,
+                        char error[static SOURCE_CAPTURE_ERROR_MAX])
+{
+    struct source_capture *s = malloc(sizeof(*s)); /* the buffer needs no zeros */
+    struct stat st;
+    int r;
+
+    if (!s) {
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    memset(s, 0, offsetof(struct source_capture, buffer));
+    s->filter_text = filter;
+    s->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (s->fd < 0 || fstat(s->fd, &st) < 0) {
+        r = -errno;
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
+        goto fail;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        r = -EISDIR;
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
+        goto fail;
+    }
+    s->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    s->file = gzdopen(s->fd, "rb");
+    if (!s->file) {
+        r = -ENOMEM;
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
+        goto fail;
+    }
+    gzbuffer(s->file, 1u << 18);
+    r = need(s, CAPTURE_FILE_HEADER, error);
+    if (r > 0) {
+        size_t used;
+
+        r = capture_format_detect(s->buffer, &s->format, &used);
+        s->at = used;
+    }
+    if (r <= 0) {
+        if (r == 0)
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "the file is empty");
+        else if (r == -EINVAL)
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip");
+        else if (r == -EIO && s->have < CAPTURE_FILE_HEADER)
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "too short for a capture file (%zu bytes)", s->have);
+        r = -EINVAL;
+        goto fail;
+    }
+    r = -EINVAL;
+    if (s->format.dlt >= 0 && !link_supported(s, s->format.dlt)) {
+        say_unsupported(s, error);
+        goto fail;
+    }
+    /* a filter that does not parse is told before anything is read */
+    if (filter && !filter_for(s, s->format.dlt >= 0 ? s->format.dlt : DLT_EN10MB, error))
+        goto fail;
+    *ret_capture = s;
+    return 0;
+fail:
+    source_capture_close(s);
+    return r;
+}
+
+uint64_t source_capture_position(const struct source_capture *s, uint64_t *ret_size)
+{
+    z_off_t at = gzoffset(s->file);
+
+    *ret_size = s->size;
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+uint64_t source_capture_packets(const struct source_capture *s)
+{
+    return s->packets;
+}
+
+struct source_capture *source_capture_close(struct source_capture *s)
+{
+    if (!s)
+        return NULL;
+    for (unsigned i = 0; i < s->filter_count; i++)
+        pcap_freecode(&s->filters[i].program);
+    if (s->file)
+        gzclose(s->file);
+    else if (s->fd >= 0)
+        close(s->fd);
+    capture_format_free(&s->format);
+    free(s);
+    return NULL;
+}

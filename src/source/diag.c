@@ -1,0 +1,256 @@
+/* Theory of operation. A sample is a dump of all TCP sockets of the namespace; diag_table.c compares it with the last
+ * one. Besides, the kernel announces each socket that is destroyed, so that one that no sample met is not missed.
+ *
+ * The dump asks by the old TCPDIAG_GETSOCK, because that takes both address families in one walk: the kernel goes
+ * through the hash table of the whole machine, which is all that a sample of a quiet namespace costs. */
+#include "tcplens/source/diag.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "diag_table.h"
+
+/* The kernel fills at most 32 KiB at a time (netlink_recvmsg). */
+#define RECEIVE_BYTES 65536
+/* For announcements that arrive between two samples; SO_RCVBUF allows an ordinary user less. */
+#define ANNOUNCED_BYTES (4 << 20)
+/* An answer comes at once, or never. */
+#define ANSWER_SECONDS 2
+/* A sample that takes 1 ms is followed by none for 25 ms: 4 % of a processor. */
+#define REST_FACTOR 25
+
+struct source_diag {
+    struct source_diag_config config;
+    const struct trace_clock *clock;
+    struct diag_table *table;
+    int dump, announced; /* sockets; announced: -1 where the kernel does not let us */
+    uint32_t seq;
+    bool found; /* the last part held a socket */
+    uint64_t due_ns, sampled_ns, read_ns, lost;
+    event_fn emit; /* during a drain */
+    void *arg;
+    uint8_t buf[RECEIVE_BYTES];
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Bytes, 0: nothing now, or -errno. Other processes can send to us too: theirs is passed over. */
+static ssize_t receive(struct source_diag *s, int fd)
+{
+    for (;;) {
+        struct sockaddr_nl from = { 0 };
+        socklen_t from_len = sizeof(from);
+        ssize_t n = recvfrom(fd, s->buf, sizeof(s->buf), MSG_TRUNC, (struct sockaddr *)&from, &from_len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? 0 : -errno;
+        if (from.nl_pid || !n)
+            continue;
+        return n > (ssize_t)sizeof(s->buf) ? -EMSGSIZE : n;
+    }
+}
+
+static int ask(struct source_diag *s)
+{
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req request;
+    } message = {
+        .header = {
+            .nlmsg_len = sizeof(message),
+            .nlmsg_type = TCPDIAG_GETSOCK,
+            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+        },
+        .request = {
+            .idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1), /* the drops of listeners */
+            .idiag_states = ((1u << (TCP_CLOSING + 1)) - 1) & ~(1u << TCP_CLOSE) & ~1u, /* they count from 1 */
+        },
+    };
+    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+
+    s->seq = s->seq == UINT32_MAX ? 1 : s->seq + 1; /* never 0, which would take any answer */
+    message.header.nlmsg_seq = s->seq;
+    return sendto(s->dump, &message, sizeof(message), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -errno : 0;
+}
+
+/* A whole dump. Returns in how many parts the sockets came (their end may come apart), or -errno. */
+static int dump(struct source_diag *s, diag_socket_fn each)
+{
+    int r = ask(s), parts = 0;
+
+    while (r == 0) {
+        ssize_t n = receive(s, s->dump);
+
+        if (n <= 0)
+            return n < 0 ? (int)n : -ETIMEDOUT;
+        s->read_ns = trace_clock_now(s->clock);
+        s->found = false;
+        r = diag_parse(s->buf, (size_t)n, s->seq, each, s);
+        parts += s->found;
+    }
+    return r < 0 ? r : parts;
+}
+
+static void on_socket(void *arg, const struct diag_socket *d)
+{
+    struct source_diag *s = arg;
+
+    s->found = true;
+    diag_table_socket(s->table, d, s->read_ns);
+}
+
+static void on_destroyed(void *arg, const struct diag_socket *d)
+{
+    struct source_diag *s = arg;
+
+    diag_table_destroyed(s->table, d);
+}
+
+/* True: the kernel found no room for some, and does not say for how many. */
+static bool read_announced(struct source_diag *s)
+{
+    ssize_t n = 0;
+
+    while (s->announced >= 0 && (n = receive(s, s->announced)) > 0)
+        (void)diag_parse(s->buf, (size_t)n, 0, on_destroyed, s);
+    return n < 0;
+}
+
+static void report_loss(struct source_diag *s, const char *what, uint64_t lost, uint64_t from_ns)
+{
+    struct event gap = {
+        .ts_ns = s->sampled_ns,
+        .kind = EVENT_GAP,
+        .source = WITNESS_DIAG,
+        .gap = { .lost = lost, .from_ns = from_ns, .to_ns = s->sampled_ns },
+    };
+
+    if (!lost)
+        return;
+    strncpy(gap.gap.hook, what, sizeof(gap.gap.hook) - 1);
+    s->lost += lost;
+    s->emit(s->arg, &gap);
+}
+
+static void sample(struct source_diag *s)
+{
+    uint64_t from_ns = s->sampled_ns;
+    /* first what was destroyed: what then shows up in its place came after */
+    bool overrun = read_announced(s);
+    int parts;
+
+    diag_table_begin(s->table);
+    parts = dump(s, on_socket);
+    s->sampled_ns = trace_clock_now(s->clock);
+    report_loss(s, "destroy", overrun, from_ns);
+    if (parts < 0) {
+        diag_table_abort(s->table);
+        report_loss(s, "dump", 1, from_ns);
+    } else {
+        report_loss(s, "table", diag_table_end(s->table, (unsigned)parts, s->sampled_ns, s->emit, s->arg), from_ns);
+    }
+}
+
+void source_diag_drain(struct source_diag *s, bool now, event_fn emit, void *arg)
+{
+    uint64_t start = clock_ns(CLOCK_MONOTONIC), work, rest;
+
+    if (!now && start < s->due_ns)
+        return;
+    s->emit = emit;
+    s->arg = arg;
+    work = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    sample(s);
+    rest = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - work) * REST_FACTOR;
+    s->due_ns = start + (rest > s->config.interval_ns ? rest : s->config.interval_ns);
+}
+
+uint64_t source_diag_lost(const struct source_diag *s)
+{
+    return s->lost;
+}
+
+/* Nothing depends on it: where the kernel refuses, samples are all there is. */
+static int open_announced(void)
+{
+    const struct sockaddr_nl groups = {
+        .nl_family = AF_NETLINK,
+        .nl_groups = 1u << (SKNLGRP_INET_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET6_TCP_DESTROY - 1),
+    };
+    const int room = ANNOUNCED_BYTES;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+    if (bind(fd, (const struct sockaddr *)&groups, sizeof(groups)) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void on_trial(void *arg, const struct diag_socket *d)
+{
+    (void)arg;
+    (void)d;
+}
+
+int source_diag_open(const struct source_diag_config *config, const struct trace_clock *clock,
+                     struct source_diag **ret_source)
+{
+    const struct timeval answer = { .tv_sec = ANSWER_SECONDS };
+    struct source_diag *s = calloc(1, sizeof(*s));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->config = *config;
+    s->clock = clock;
+    s->sampled_ns = trace_clock_now(clock);
+    s->announced = open_announced();
+    s->dump = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (s->dump < 0 || setsockopt(s->dump, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)) < 0)
+        r = -errno;
+    else
+        r = diag_table_new(config, s->sampled_ns, &s->table);
+    if (r == 0)
+        r = dump(s, on_trial);
+    if (r < 0) {
+        source_diag_close(s);
+        return r;
+    }
+    *ret_source = s;
+    return 0;
+}
+
+struct source_diag *source_diag_close(struct source_diag *s)
+{
+    if (!s)
+        return NULL;
+    diag_table_free(s->table);
+    if (s->dump >= 0)
+        close(s->dump);
+    if (s->announced >= 0)
+        close(s->announced);
+    free(s);
+    return NULL;
+}
