@@ -7,7 +7,8 @@ turns, and each run of one has an untraced run before and after it, which it is 
 does hits all of them. The table shows medians over the rounds, and in brackets the smallest and the largest.
 
 The ratio of conn/s is what the clock says. That of CPU compares processor time instead (load and tracer together, from
-the load's begin until the tracer is done), which another busy program on the machine disturbs less.
+the load's begin until the tracer is done), which other busy programs on the machine disturb far less: the targets are
+judged by it. Tracers other than tcplens see all namespaces, so that what they lose can be others' events.
 
 Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the result $O/bench/trace.json).
 """
@@ -28,7 +29,7 @@ BUILD = os.path.abspath(os.environ.get("O", "build"))
 CHURN = f"{BUILD}/tests/bench/churn"
 OUTPUT = f"{BUILD}/bench"
 DEADLINE = 60.0  # seconds for a tracer to start, or to end
-LOAD_SECONDS = 120  # for one run of the load
+LOAD_SECONDS = 600  # at most, for one run of the load
 TICKS = os.sysconf("SC_CLK_TCK")
 
 PACED_RATE = 10_000  # connections per second
@@ -194,10 +195,13 @@ class Tracer:
         with open(self.output, "rb") as file:
             file.seek(max(0, os.path.getsize(self.output) - 4096))
             end = json.loads(file.read().splitlines()[-1])
+        if end["record"] != "end":
+            raise SystemExit(f"trace.py: {self.variant.name} ended with status {self.process.returncode} and a trace "
+                             f"that is cut: {text_of(self.errors).strip()}")
         lost = sum(end["lost"].values())
         seen = end["counts"].get("connection", 0)
         # What saw nothing costs nothing: that would be no measurement.
-        if end["record"] != "end" or not lost and seen != (connections if self.variant.wants_all else 0):
+        if not lost and seen != (connections if self.variant.wants_all else 0):
             raise SystemExit(f"trace.py: {self.variant.name} saw {seen} of {connections} connections: {end}")
         return {"lost": lost, "seen": seen, "records": end["n"], "late": end["late"]}
 
@@ -286,12 +290,13 @@ def print_full_speed(results, broken):
 
 
 def paced_percent(runs):
-    """Of one processor, while the load ran."""
-    return [100 * r["tracer_cpu_during"] / r["seconds"] for r in runs]
+    """Of one processor, while the load ran; for the whole rate, where the machine was too busy to reach it."""
+    return [100 * r["tracer_cpu_during"] / r["connections"] * PACED_RATE for r in runs]
 
 
 def print_paced(chosen, results, broken):
-    print(f"\n{PACED_RATE} connections/s, paced\n{'variant':<10} {'conn/s':>7}  {'tracer, % of one CPU':<22} {'lost':>7}")
+    print(f"\n{PACED_RATE} connections/s, paced\n"
+          f"{'variant':<10} {'conn/s':>7}  {'tracer, % of one CPU':<22} {'lost':>7}")
     for variant in chosen:
         if variant.name in broken:
             print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
@@ -311,8 +316,9 @@ def print_targets(chosen, report):
     full, paced, long = (report.get(key, {}).get("results", {}) for key in ("full_speed", "paced", "long"))
     for variant in chosen:
         if variant.target and full.get(variant.name):
-            got = middle(full[variant.name], "ratio")
-            row(f"{variant.name}, ratio at least {variant.target:.2f}", f"{got:.2f}", got >= variant.target)
+            clock, cpu = middle(full[variant.name], "ratio"), middle(full[variant.name], "cpu_ratio")
+            row(f"{variant.name}, at least {variant.target:.2f} of untraced",
+                f"{cpu:.2f} by processor time, {clock:.2f} by the clock", cpu >= variant.target)
     if paced.get("kernel"):
         got = statistics.median(paced_percent(paced["kernel"]))
         row(f"kernel, {PACED_RATE} connections/s, at most 15 % of one CPU", f"{got:.1f} %", got <= 15)
