@@ -21,12 +21,13 @@ export const TIMERS = ['time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keep
 export type TimerName = (typeof TIMERS)[number];
 
 export const QUEUE_WHYS = [
-  'syn', 'established', 'accept', 'overflow', 'expired', 'dropped', 'closed', 'sample',
+  'syn', 'established', 'accept', 'overflow', 'cookie', 'expired', 'dropped', 'closed', 'sample',
 ] as const;
 export type QueueWhy = (typeof QUEUE_WHYS)[number];
 
 export const CALLS = [
-  'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
+  'socket', 'bind', 'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
+  'setsockopt',
 ] as const;
 export type CallKind = (typeof CALLS)[number];
 

@@ -93,6 +93,7 @@ function state(d: Dictionary, rec: StateRec, e: Explanation): void {
   if (move) e.governs = GOVERNS[move];
   e.facts.push({ label: d.why.rfcEdge, value: rec.rfc === undefined ? d.ui.noEdge : show(rec.rfc) });
   e.facts.push({ label: f.how, value: `${d.how[rec.how]}, ${d.source[rec.source]}` });
+  if (rec.call !== undefined) e.facts.push({ label: d.kinds.call, value: `${show(rec.call, 24)}()` });
   if (rec.kernel?.state !== undefined) {
     const where = rec.kernel.object === undefined ? '' : ` (${show(rec.kernel.object, 16)})`;
     e.facts.push({ label: f.kernel, value: show(rec.kernel.state, 24) + where });

@@ -80,7 +80,8 @@ function StateChange({ rec, selected }: { rec: StateRec; selected: boolean }) {
             class="cause-link" tabIndex={selected ? 0 : -1} title={words.ui.causeOf(`${shortOf(cause)} #${cause.n}`)}
             onClick={(e) => { e.stopPropagation(); moveToRecord(cause.n); }}
           ><span aria-hidden="true">↰ </span>{shortOf(cause)}</button>
-        : rec.rfc !== undefined && <span class="muted rfc">{show(rec.rfc.split(' / ')[0], 24)}</span>}
+        : rec.call !== undefined ? <code class="muted">{show(rec.call, 24)}()</code>
+          : rec.rfc !== undefined && <span class="muted rfc">{show(rec.rfc.split(' / ')[0], 24)}</span>}
     </div>
   );
 }

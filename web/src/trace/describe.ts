@@ -32,7 +32,7 @@ export function segmentKind(rec: SegmentRec, conn?: Conn): SegmentKind {
 }
 
 const CALL: Record<string, CallKind> = {
-  listen: 'listen', connect: 'connect', accept: 'accept', accept4: 'accept',
+  socket: 'socket', bind: 'bind', setsockopt: 'setsockopt', listen: 'listen', connect: 'connect', accept: 'accept', accept4: 'accept',
   send: 'send', sendto: 'send', sendmsg: 'send', sendmmsg: 'send', write: 'send', writev: 'send', sendfile: 'send',
   recv: 'recv', recvfrom: 'recv', recvmsg: 'recv', recvmmsg: 'recv', read: 'recv', readv: 'recv',
   close: 'close', shutdown: 'shutdown',

@@ -30,7 +30,7 @@ export interface ConnectionRec extends Base {
 }
 export interface StateRec extends Base {
   record: 'state'; conn: number; end: End; from: State; to: State; how: How; source: Source;
-  because?: number; kernel?: KernelView; owner?: Owner; rfc?: string;
+  because?: number; call?: string; kernel?: KernelView; owner?: Owner; rfc?: string;
 }
 export interface ObjectRec extends Base {
   record: 'object'; conn: number; end: End; from: string; to: string; state: State;
@@ -110,7 +110,7 @@ const SHAPES: Record<Kind, Shape> = {
       how: text('observed', 'sampled', 'inferred', 'assumed', 'predicted'),
       source: text('kernel', 'diag', 'wire'),
     },
-    may: { because: int, kernel: obj, owner: obj, rfc: str },
+    may: { because: int, call: str, kernel: obj, owner: obj, rfc: str },
   },
   object: {
     need: { conn: int, end, from: str, to: str, state: str },
