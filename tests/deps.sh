@@ -61,6 +61,7 @@ check  jq                has jq                     jq
 check  chromium          has_browser                Chromium or Chrome
 check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
 kernels qemu-system-x86  has_qemu                 QEMU for x86-64
+kernels kmod             has insmod               insmod
 fuzz   libclang-rt-dev   fuzzer                     libFuzzer and the sanitizers of clang (compiler-rt)
 bench  python3           has python3                Python 3.9 or later
 bench  iproute2          has ip                     ip

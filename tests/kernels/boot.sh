@@ -1,9 +1,10 @@
 #!/bin/sh
-# Runs tests on another kernel, in a virtual machine without hardware support: boot.sh SERIES COMMAND...
+# Runs tests on another kernel, in a virtual machine without hardware support: boot.sh SERIES [COMMAND...]
 #
-# SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. The machine has no
-# disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). Everything is kept in
-# $O/kernels; TCPLENS and ECHO are the programs to test; TEST_TIMEOUT is when the machine counts as hung.
+# SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
+# are the kernel tests, but those of the reference servers and of what browsers get, for which all kernels are the same.
+# The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
+# is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
 series=$1
 shift
@@ -12,7 +13,13 @@ kept=${O:-build}/kernels
 # It must end before run.sh ends this script.
 deadline=$((${TEST_TIMEOUT:-600} - 20))
 # What the tests call, besides Python: a program that is not named here is not found there.
-programs='sh ip mount setpriv setsid sleep stty timeout true uname unshare'
+programs='sh insmod ip mount setpriv setsid sleep stty timeout true uname unshare'
+
+if [ $# = 0 ]; then
+    for test in tests/kernel/*_test.py; do
+        case $test in */echo_test.py | */serve_test.py) ;; *) set -- "$@" "python3 $test" ;; esac
+    done
+fi
 
 cannot() {
     echo "Linux $series cannot be booted: $1" >&2
@@ -21,33 +28,41 @@ cannot() {
 
 [ "$(uname -m)" = x86_64 ] || cannot 'its packages are for x86-64, and the programs built here are not'
 command -v qemu-system-x86_64 >/dev/null || cannot 'qemu-system-x86_64 is missing (package qemu-system-x86)'
-kernel=$(sh "$here/fetch.sh" "$series" "$kept") || exit
+PATH="$PATH:/usr/sbin:/sbin" command -v insmod >/dev/null || cannot 'insmod is missing (package kmod)'
+sh "$here/fetch.sh" "$series" "$kept" || exit
 kept=$(cd "$kept" && pwd)
+kernel=$kept/linux-$series
 
 quote() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') || exit 1
 {
+    for module in inet_diag tcp_diag veth; do echo "insmod $(quote "$(ls "$kernel/$module".ko*)")"; done
     echo "cd $(quote "$PWD")"
-    echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline HOME=/tmp PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin"
+    echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
+    echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"
     for name in O TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"
     done
+    # shellcheck disable=SC2016 # expanded there
     printf 'sh tests/run.sh "kernel, on Linux $(uname -r)"'
     for command in "$@"; do printf ' %s' "$(quote "$command")"; done
     echo
 } >"$kept/job-$series"
 
-# shellcheck disable=SC2086 # a list of words
-python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$TCPLENS" "$ECHO" \
-    "$PWD/tests" "$PWD/docs" /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/group || exit 1
+etc=$(ls -d /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/group 2>/dev/null)
+# shellcheck disable=SC2086 # lists of words
+python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$kernel"/*.ko* \
+    "$TCPLENS" "$ECHO" "$VIEWER" "$PWD/tests" "$PWD/docs" $etc || exit 1
 
-# panic=-1 with -no-reboot: a kernel that crashes ends the machine. Lines are marked, as several may run at once.
+# panic=-1 with -no-reboot: a kernel that crashes ends the machine. tsc=reliable: it would take the processors' clocks
+# for unsynchronised, when the host is busy, and use a slow one. Lines are marked, as several machines may run at once.
 timeout --kill-after=5 "$deadline" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 1G \
     -nodefaults -no-user-config -display none -no-reboot -serial "file:$kept/console-$series" -serial stdio \
-    -kernel "$kernel" -initrd "$kept/initramfs-$series" \
-    -append "console=ttyS0 panic=-1 oops=panic rdinit=$(realpath "$here/init") -- $kept/job-$series" \
+    -kernel "$kernel"/vmlinuz-* -initrd "$kept/initramfs-$series" \
+    -append "console=ttyS0 tsc=reliable panic=-1 oops=panic rdinit=$(realpath "$here/init") -- $kept/job-$series" \
     </dev/null | sed -u 's/\r$//' | tee "$kept/output-$series" | sed -u "s/^/$series | /"
+rm "$kept/initramfs-$series"
 status=$(sed -n '$s/^exit status: //p' "$kept/output-$series")
 if [ -z "$status" ]; then
     tail -n 40 "$kept/console-$series" >&2

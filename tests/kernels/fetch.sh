@@ -1,8 +1,8 @@
 #!/bin/sh
-# Prints the path of a kernel of the series asked for, out of Debian's packages: fetch.sh SERIES DIRECTORY
+# Puts a kernel of the series asked for into DIRECTORY/linux-SERIES, out of Debian's packages: fetch.sh SERIES DIRECTORY
 #
-# The first time, the newest of that series is loaded into DIRECTORY, by apt with lists of its own: nothing is installed,
-# the lists of the machine stay as they are, and root is not needed. Exit status 77: it cannot be had, and why.
+# It is the newest of that series, loaded once by apt with lists of its own: nothing is installed, the lists of the
+# machine stay as they are, and root is not needed. Exit status 77: it cannot be had, and why.
 series=$1 directory=$2
 
 cannot() {
@@ -16,24 +16,26 @@ directory=$(cd "$directory" && pwd)
 # One series after the other: apt locks its lists, and would give up instead of waiting.
 exec 9>"$directory/lock"
 flock 9
-find_kernel() { find "$directory" -maxdepth 1 -name "vmlinuz-$series.*" | grep .; }
-find_kernel && exit
+[ ! -d "$directory/linux-$series" ] || exit 0
 
 for program in apt-get dpkg-deb; do
     command -v "$program" >/dev/null || cannot "this is not Debian ($program is missing)"
 done
-load=$(mktemp -d "$directory/load.XXXXXX") || exit 1
-trap 'rm -rf "$load"' EXIT
+load=$directory/load
+rm -rf "$load"
+mkdir -p "$load/tree" "$load/kernel" || exit 1
 # As root, apt would become another user to download, who need not get into DIRECTORY.
 set -- -q -o Dir::State::lists="$directory/apt/lists" -o Dir::Cache="$directory/apt" -o APT::Sandbox::User="$(id -un)"
 
 # One archive out of reach need not be the one that has it.
 apt-get "$@" update >"$load/log" 2>&1
-package=$(apt-cache "$@" pkgnames "linux-image-$series." | grep -E -e '[0-9]-cloud-amd64$' -e '\+deb[0-9]+-cloud-amd64$' |
-    sort -V | tail -n 1)
+package=$(apt-cache "$@" pkgnames "linux-image-$series." | grep -E '(-|\+deb)[0-9]+-cloud-amd64$' | sort -V | tail -n 1)
 [ -n "$package" ] || cannot "the package archives of this machine have no linux-image-$series.*-cloud-amd64"
 (cd "$load" && apt-get "$@" download "$package") >>"$load/log" 2>&1 || cannot "$package could not be downloaded"
-dpkg-deb --fsys-tarfile "$load"/linux-image-*.deb | tar -x -C "$load" --wildcards './boot/vmlinuz-*' || exit 1
+# The modules: what the tests use of what this kernel has not built in.
+dpkg-deb --fsys-tarfile "$load"/linux-image-*.deb | tar -x -C "$load/tree" --wildcards './boot/vmlinuz-*' \
+    '*/inet_diag.ko*' '*/tcp_diag.ko*' '*/drivers/net/veth.ko*' || exit 1
+find "$load/tree" -type f -exec mv {} "$load/kernel" \;
 # It appears complete or not at all.
-mv "$load"/boot/vmlinuz-* "$directory" || exit 1
-find_kernel
+mv "$load/kernel" "$directory/linux-$series" || exit 1
+rm -rf "$load"

@@ -3,9 +3,10 @@
 
 Usage: initramfs.py OUTPUT PROGRAM-OR-PATH...
 
-A path is a file, a symbolic link or a whole directory; a name without a slash is looked for in $PATH. What they need
-comes along by itself: the links and directories that lead to them, the shared libraries of programs, and this Python
-with its standard library and what the tests import beyond it. A program therefore runs there as it runs here.
+A path is a file, a symbolic link or a whole directory; a name without a slash is looked for in $PATH and among root's
+programs. What they need comes along by itself: the links and directories that lead to them, the shared libraries of
+programs, and this Python with its standard library and what the tests import beyond it. A program therefore runs there
+as it runs here.
 """
 import importlib
 import os
@@ -96,10 +97,10 @@ class Archive:
         for name in MODULES:
             importlib.import_module(name)
         packages = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__"}
-        for package in packages:
-            spec = importlib.util.find_spec(package)
-            for path in spec.submodule_search_locations or [spec.origin]:
-                self.add(path)
+        for module in map(sys.modules.get, packages):
+            for path in getattr(module, "__path__", None) or [getattr(module, "__file__", None)]:
+                if path:
+                    self.add(path)
 
     def close(self):
         self.entry("TRAILER!!!", 0)
@@ -111,8 +112,12 @@ def main(output, *names):
     for path, mode in EMPTY.items():
         archive.done.add(path)
         archive.entry(path, stat.S_IFDIR | mode)
+    # Where they are links, a program that was found in /usr/bin is called by its other name too.
+    for path in filter(os.path.islink, ["/bin", "/lib", "/lib64", "/sbin"]):
+        archive.add_way(path)
+    search = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     for name in names:
-        path = os.path.abspath(name) if "/" in name else shutil.which(name)
+        path = os.path.abspath(name) if "/" in name else shutil.which(name, path=search)
         if not path or not os.path.exists(path):
             raise SystemExit(f"initramfs.py: {name} is not on this machine")
         archive.add(path)
