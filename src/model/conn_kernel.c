@@ -68,6 +68,8 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     edge = tcp_fsm_follow(&x->kernel.state, to);
     if (to == TCP_STATE_ESTABLISHED)
         c->established = true;
+    if (to != TCP_STATE_SYN_SENT && to != TCP_STATE_SYN_RECEIVED && to != TCP_STATE_CLOSED)
+        x->kernel.established = true;
     if (to == TCP_STATE_CLOSING)
         c->closing = true;
     /* of a peer on another host only the effect of its FIN is seen */

@@ -21,6 +21,14 @@ static bool fin_acked(const struct conn *c, enum end end)
     return c->end[end].wire.fin_sent && c->end[!end].wire.acked > c->end[end].wire.fin_seq;
 }
 
+/* Packets show a client ESTABLISHED by the SYN,ACK that it was sent; the server's kernel knows of the ACK. */
+static bool handshake_done(const struct conn *c)
+{
+    const struct kernel_lane *server = &c->end[END_SERVER].kernel;
+
+    return server->seen ? server->established : c->established;
+}
+
 static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N])
 {
     enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
@@ -40,7 +48,8 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
             return VERDICT_CLOSED_NORMALLY;
         return gone(client) && gone(server) ? VERDICT_CLOSED_NORMALLY : VERDICT_HALF_CLOSED;
     }
-    if (server == TCP_STATE_SYN_RECEIVED || (!c->established && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
+    if (server == TCP_STATE_SYN_RECEIVED ||
+        (!handshake_done(c) && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
     if (!c->established)
         return client == TCP_STATE_SYN_SENT || client == TCP_STATE_CLOSED ? VERDICT_NO_ANSWER : VERDICT_UNKNOWN;

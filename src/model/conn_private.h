@@ -21,7 +21,7 @@ struct conn_link {
 struct kernel_lane {
     enum tcp_state state;
     enum object object;
-    bool seen;
+    bool seen, established; /* established: the handshake was done, at this end */
     uint64_t cookie;
     uint64_t deadline_ns; /* of the minisock's timer, as last said */
 };

@@ -5,6 +5,8 @@ only a fault reaches.
 """
 import collections
 import contextlib
+import functools
+import io
 import json
 import os
 import re
@@ -14,13 +16,18 @@ import sys
 import tempfile
 import time
 
-DEADLINE = 30.0  # seconds for one event
+# How many times slower this machine may be than a real one: an emulated one is (tests/kernels).
+SLOWDOWN = float(os.environ.get("TEST_SLOWDOWN", 1))
+DEADLINE = 30.0 * SLOWDOWN  # seconds for one event
 KERNEL_BTF = "/sys/kernel/btf/vmlinux"
 PID_NAMESPACE_INIT = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
 ECHO = os.path.abspath(os.environ.get("ECHO", "build/tcplens-echo"))
+
+sys.path.append(f"{REPOSITORY}/tests")
+import validate_trace  # noqa: E402
 
 # The states that an end enters, to be joined.
 ACTIVE = "SYN-SENT ESTABLISHED"
@@ -115,7 +122,8 @@ class Trace:
         check_equal(self.end["reason"], reason)
         check_equal(self.end.get("status"), status, "status in the end record:")
         check_equal(set(self.end["lost"].values()), {0}, "lost:")
-        check_equal(self.end["late"], 0, "late:")
+        if SLOWDOWN == 1:  # an emulated processor can stand still between a packet's time stamp and the ring
+            check_equal(self.end["late"], 0, "late:")
         check_equal(self.all("gap"), [])
 
 
@@ -142,12 +150,16 @@ def parse(text):
     return Trace(text.splitlines())
 
 
+@functools.cache
+def schema():
+    return validate_trace.Schema(f"{REPOSITORY}/docs/trace.schema.json")
+
+
 def validate(path):
     """Against the schema and the rules that it cannot say; that program is tested by itself."""
-    done = subprocess.run([sys.executable, f"{REPOSITORY}/tests/validate_trace.py",
-                           f"{REPOSITORY}/docs/trace.schema.json", path],
-                          capture_output=True, text=True, timeout=4 * DEADLINE, check=False)
-    check(done.returncode == 0, f"not a valid trace: {done.stdout.strip()} {done.stderr.strip()}")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        valid = validate_trace.validate(schema(), path)
+    check(valid, f"not a valid trace: {said.getvalue().strip()}")
 
 
 # --- the program under test ---------------------------------------------------------------------

@@ -147,7 +147,7 @@ def inversions(trace, conn):
 
 @case
 def causality_of_200_connections():
-    count = 200
+    count = round(200 / lib.SLOWDOWN)
     trace, _ = trace_of(script(QUIET + CHURN, count))
     trace.check_whole()
     check_equal(len(trace.all("connection")), count)
@@ -196,7 +196,7 @@ sys.exit(failed)
 
 @case
 def crowd_of_clients():
-    count = 400
+    count = 8 * round(50 / lib.SLOWDOWN)
     trace, _ = trace_of(script(QUIET + CROWD, count))
     trace.check_whole()
     check_equal(len(trace.all("connection")), count)
