@@ -19,12 +19,10 @@ static __always_inline __u8 call_of(unsigned long nr)
 {
     switch (nr) {
 #define CALL(name)                                                                                                     \
-    case NR_##name:                                                                                                    \
-        return TCPLENS_CALL_##name;
+    case NR_##name: return TCPLENS_CALL_##name;
         TCPLENS_CALLS(CALL)
 #undef CALL
-    default:
-        return TCPLENS_CALL_NONE;
+    default: return TCPLENS_CALL_NONE;
     }
 }
 

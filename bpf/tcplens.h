@@ -9,20 +9,21 @@
 
 /* System calls that are followed. */
 #define TCPLENS_CALLS(X)                                                                                               \
-    X(SOCKET) X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE)    \
-    X(READV) X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+    X(SOCKET)                                                                                                          \
+    X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV)     \
+        X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
 
 enum tcplens_call {
     TCPLENS_CALL_NONE,
 #define TCPLENS_CALL_ID(name) TCPLENS_CALL_##name,
     TCPLENS_CALLS(TCPLENS_CALL_ID)
 #undef TCPLENS_CALL_ID
-    TCPLENS_CALL_N
+        TCPLENS_CALL_N
 };
 
 enum tcplens_kind {
-    TCPLENS_STATE,          /* inet_sock_set_state */
-    TCPLENS_REQUEST_START,  /* timers of request socks */
+    TCPLENS_STATE,         /* inet_sock_set_state */
+    TCPLENS_REQUEST_START, /* timers of request socks */
     TCPLENS_REQUEST_RETRY,
     TCPLENS_REQUEST_END,
     TCPLENS_REQUEST_EXPIRED,
@@ -36,12 +37,12 @@ enum tcplens_kind {
     TCPLENS_TIMEWAIT_EXPIRED,
     TCPLENS_TIMEWAIT_KILLED,
     TCPLENS_RETRANSMIT,
-    TCPLENS_KEEPALIVE,      /* the keep-alive timer of a socket fired */
+    TCPLENS_KEEPALIVE, /* the keep-alive timer of a socket fired */
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
-    TCPLENS_SNAPSHOT,       /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
-    TCPLENS_CALL,           /* a system call returned */
-    TCPLENS_OWNER,          /* the process that holds the socket of this cookie */
+    TCPLENS_SNAPSHOT, /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
+    TCPLENS_CALL,     /* a system call returned */
+    TCPLENS_OWNER,    /* the process that holds the socket of this cookie */
     TCPLENS_KIND_N
 };
 
@@ -81,7 +82,7 @@ struct tcplens_event {
             __u16 port;
             __u32 syn, accept, backlog, drops; /* true after the event */
             __s32 fd, ret;
-            __u8 accept4; /* the call was accept4(), not accept() */
+            __u8 accept4;      /* the call was accept4(), not accept() */
             __u64 duration_ns; /* of the call; 0: not known */
         } queue;
         struct {
@@ -92,12 +93,12 @@ struct tcplens_event {
             __u32 count, rto; /* rto in jiffies */
         } retransmit;
         struct {
-            __u64 socket;   /* tells sockets apart that have no cookie yet */
-            __s64 ret;      /* -errno where it failed */
+            __u64 socket;      /* tells sockets apart that have no cookie yet */
+            __s64 ret;         /* -errno where it failed */
             __u64 duration_ns; /* 0: not known */
-            __u64 args[2];  /* those after the descriptor */
+            __u64 args[2];     /* those after the descriptor */
             __s32 fd;
-            __u8 id;        /* enum tcplens_call */
+            __u8 id; /* enum tcplens_call */
         } call;
         struct {
             __s32 reason; /* enum sk_rst_reason; -1: this kernel does not say */

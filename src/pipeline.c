@@ -11,8 +11,8 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/model/merge.h"
 #include "tcplens/source/bpf.h"
-#include "tcplens/source/diag.h"
 #include "tcplens/source/capture.h"
+#include "tcplens/source/diag.h"
 #include "tcplens/source/pcap.h"
 #include "tcplens/timeline.h"
 
@@ -58,10 +58,12 @@ static void write_line(struct pipeline *p, const char *line, size_t len, uint64_
 static void read_sysctls(struct record_header *header)
 {
     static const char *const names[] = {
-        "net.core.somaxconn",           "net.ipv4.tcp_max_syn_backlog",   "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_fin_timeout",     "net.ipv4.tcp_syn_retries",
-        "net.ipv4.tcp_synack_retries",  "net.ipv4.tcp_retries2",          "net.ipv4.tcp_tw_reuse",
-        "net.ipv4.tcp_max_tw_buckets",  "net.ipv4.tcp_fastopen",          "net.ipv4.tcp_keepalive_time",
+        "net.core.somaxconn",          "net.ipv4.tcp_max_syn_backlog",
+        "net.ipv4.tcp_syncookies",     "net.ipv4.tcp_abort_on_overflow",
+        "net.ipv4.tcp_fin_timeout",    "net.ipv4.tcp_syn_retries",
+        "net.ipv4.tcp_synack_retries", "net.ipv4.tcp_retries2",
+        "net.ipv4.tcp_tw_reuse",       "net.ipv4.tcp_max_tw_buckets",
+        "net.ipv4.tcp_fastopen",       "net.ipv4.tcp_keepalive_time",
     };
     _Static_assert(sizeof(names) / sizeof(*names) <= RECORD_SYSCTL_MAX, "header has room");
 
@@ -158,7 +160,8 @@ static void on_event(void *arg, const struct event *event)
 static int new_common(const struct pipeline_config *config, struct pipeline **ret_pipeline)
 {
     struct pipeline *p = calloc(1, sizeof(*p));
-    struct conn_config conns = { .emit = on_change, .segments = config->segments,
+    struct conn_config conns = { .emit = on_change,
+                                 .segments = config->segments,
                                  .ignore_checksums = config->ignore_checksums };
     int r;
 

@@ -19,18 +19,18 @@ struct pipeline;
 
 /* Everything is borrowed for the life of the pipeline. */
 struct pipeline_config {
-    bool want[WITNESS_N];  /* witnesses to try */
-    bool need[WITNESS_N];  /* without these it is an error */
-    const char *netns;     /* as the user named it, for the header */
+    bool want[WITNESS_N]; /* witnesses to try */
+    bool need[WITNESS_N]; /* without these it is an error */
+    const char *netns;    /* as the user named it, for the header */
     const char *const *interfaces;
     unsigned interface_count;
     const uint16_t *ports;
     unsigned port_count;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
-    bool ignore_checksums; /* as in conn_config */
-    bool calls; /* follow system calls */
-    size_t ring_bytes; /* of the kernel witness, a power of two; 0: the default */
+    bool ignore_checksums;      /* as in conn_config */
+    bool calls;                 /* follow system calls */
+    size_t ring_bytes;          /* of the kernel witness, a power of two; 0: the default */
     struct sink_file *trace;    /* gets NDJSON; or NULL */
     struct sink_file *timeline; /* gets text; or NULL */
     bool summary;               /* a line a connection there, instead of one an event */
@@ -57,8 +57,7 @@ const char *pipeline_missing(const struct pipeline *pipeline, enum witness witne
 
 /* Live: takes what the sources have, writes what is old enough to be in order. Capture: reads on, and returns 1 while
  * there is more. 0 or -errno (-EPIPE: nobody reads the output any more) with one line in error. */
-int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MAX])
-    __attribute__((warn_unused_result));
+int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* Events the last live tick brought. */
 unsigned pipeline_tick_events(const struct pipeline *pipeline);

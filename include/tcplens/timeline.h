@@ -12,8 +12,7 @@
 
 /* Writes one line, newline included, without NUL. colour: ANSI sequences may be used. Control characters of untrusted
  * strings are written as escapes. Returns the length; 0 where the change is not worth a line. */
-size_t timeline_format(const struct change *change, uint64_t start_ns, bool colour,
-                       char buf[static TIMELINE_LINE_MAX]);
+size_t timeline_format(const struct change *change, uint64_t start_ns, bool colour, char buf[static TIMELINE_LINE_MAX]);
 
 /* The same for a table with one line a connection, which its outcome makes; 0 for any other change. */
 size_t summary_header(char buf[static TIMELINE_LINE_MAX]);

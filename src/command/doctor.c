@@ -45,7 +45,8 @@ static void capabilities(void)
         const char *name, *without;
     } wanted[] = {
         { CAP_BPF, "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
-        { CAP_PERFMON, "CAP_PERFMON", "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
+        { CAP_PERFMON, "CAP_PERFMON",
+          "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
         { CAP_SYSLOG, "CAP_SYSLOG",
           "the addresses of the kernel's timer handlers are hidden: SYN queue and TIME-WAIT are not seen" },
         { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap" },
@@ -120,11 +121,12 @@ static bool new_namespace(void)
 
 static int help(void)
 {
-    puts("usage: tcplens doctor\n"
-         "Says what works on this machine: rights, kernel features, hooks, witnesses; and what is lost without those that\n"
-         "are missing. Exit status 0 if both witnesses work here, 3 if not.\n\n"
-         "  --help  print this\n\n"
-         "Without root: setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)");
+    puts(
+        "usage: tcplens doctor\n"
+        "Says what works on this machine: rights, kernel features, hooks, witnesses; and what is lost without those that\n"
+        "are missing. Exit status 0 if both witnesses work here, 3 if not.\n\n"
+        "  --help  print this\n\n"
+        "Without root: setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)");
     return EXIT_DONE;
 }
 

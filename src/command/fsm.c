@@ -72,15 +72,11 @@ int command_fsm(int argc, char *argv[])
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (c) {
-        case 'h':
-            return help();
+        case 'h': return help();
         case 'j':
         case 'd':
-        case 'm':
-            format = c;
-            break;
-        default:
-            return command_option_error("fsm", c, argv);
+        case 'm': format = c; break;
+        default: return command_option_error("fsm", c, argv);
         }
     }
     if (optind < argc)
@@ -100,7 +96,6 @@ int command_fsm(int argc, char *argv[])
         puts("stateDiagram-v2");
         each_edge(mermaid_edge, true);
         return EXIT_DONE;
-    default:
-        return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
+    default: return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
     }
 }

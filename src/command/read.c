@@ -15,17 +15,18 @@
 
 static int help(void)
 {
-    puts("usage: tcplens read [OPTION]... CAPTURE\n"
-         "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states of both ends of every\n"
-         "connection. On a terminal a timeline is printed, else the trace (NDJSON).\n\n"
-         "  -o, --output FILE     write the trace to FILE (- is standard output)\n"
-         "      --segments WHICH  segments to write: all, control (SYN, FIN, RST, problems) or none\n"
-         "      --checksums WHAT  check (a segment with a wrong one is told, but moves no state) or ignore, for what was\n"
-         "                        captured at a sender that leaves checksums to its network card\n"
-         "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
-         "      --summary         a table with one line a connection instead of the timeline or the trace\n"
-         "  -q, --quiet           no timeline\n"
-         "      --help            print this");
+    puts(
+        "usage: tcplens read [OPTION]... CAPTURE\n"
+        "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states of both ends of every\n"
+        "connection. On a terminal a timeline is printed, else the trace (NDJSON).\n\n"
+        "  -o, --output FILE     write the trace to FILE (- is standard output)\n"
+        "      --segments WHICH  segments to write: all, control (SYN, FIN, RST, problems) or none\n"
+        "      --checksums WHAT  check (a segment with a wrong one is told, but moves no state) or ignore, for what was\n"
+        "                        captured at a sender that leaves checksums to its network card\n"
+        "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
+        "      --summary         a table with one line a connection instead of the timeline or the trace\n"
+        "  -q, --quiet           no timeline\n"
+        "      --help            print this");
     return EXIT_DONE;
 }
 
@@ -138,9 +139,7 @@ int command_read(int argc, char *argv[])
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":o:q", options, NULL)) != -1) {
         switch (c) {
-        case 'o':
-            output = optarg;
-            break;
+        case 'o': output = optarg; break;
         case OPT_SEGMENTS:
             if (command_parse_segments(optarg, &config.segments) < 0)
                 return command_usage_error("read", "--segments takes all, control or none, not '%s'", optarg);
@@ -150,19 +149,11 @@ int command_read(int argc, char *argv[])
             if (!config.ignore_checksums && strcmp(optarg, "check") != 0)
                 return command_usage_error("read", "--checksums takes check or ignore, not '%s'", optarg);
             break;
-        case OPT_FILTER:
-            filter = optarg;
-            break;
-        case OPT_SUMMARY:
-            config.summary = true;
-            break;
-        case 'q':
-            quiet = true;
-            break;
-        case OPT_HELP:
-            return help();
-        default:
-            return command_option_error("read", c, argv);
+        case OPT_FILTER: filter = optarg; break;
+        case OPT_SUMMARY: config.summary = true; break;
+        case 'q': quiet = true; break;
+        case OPT_HELP: return help();
+        default: return command_option_error("read", c, argv);
         }
     }
     if (optind == argc)

@@ -42,10 +42,10 @@ struct trace {
     struct http *http;
     uint64_t ticks, ticks_max; /* ticks_max: of --duration, 0 without */
     pid_t child;
-    int release;       /* write end of the pipe the child waits at */
-    int exec_report;   /* read end of the pipe on which the child says why it could not run the command */
+    int release;     /* write end of the pipe the child waits at */
+    int exec_report; /* read end of the pipe on which the child says why it could not run the command */
     bool exec_failed;
-    int child_status; /* as a shell would give it; -1: no command, or still running */
+    int child_status;  /* as a shell would give it; -1: no command, or still running */
     unsigned settling; /* ticks since the command ended */
     enum end_reason reason;
     bool interrupted, failed;
@@ -54,25 +54,26 @@ struct trace {
 
 static int help(void)
 {
-    puts("usage: tcplens trace [OPTION]... [-- COMMAND ARG...]\n"
-         "Watches TCP connections live: what the kernel does (eBPF) and what is on the wire (libpcap), on one clock.\n"
-         "Ends with COMMAND, after --duration, or at Ctrl-C. On a terminal a timeline is printed, else the trace\n"
-         "(NDJSON).\n\n"
-         "      --netns new|NAME|PID   trace in a network namespace of its own (works without root, the kernel's states\n"
-         "                             then being sampled), or in that of a name (ip-netns(8)) or a process\n"
-         "  -p, --port PORT            only connections with this port at either end; may be repeated\n"
-         "  -i, --iface NAME           capture packets on this interface; may be repeated (default: all)\n"
-         "      --source LIST          witnesses, with commas: kernel, diag (samples of the socket table) in place of\n"
-         "                             it, wire (default: kernel or else diag, and wire)\n"
-         "      --calls                system calls on TCP sockets too\n"
-         "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
-         "      --buffer KIB           room for events between kernel and tracer (default 16384)\n"
-         "      --duration SECONDS     end after this time\n"
-         "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
-         "      --serve [ADDR:]PORT    serve the viewer and the live trace to a browser (default address 127.0.0.1)\n"
-         "  -q, --quiet                no timeline\n"
-         "      --help                 print this\n\n"
-         "Exit status: 0 done, 1 failed, 2 usage, 3 a right or a kernel feature is missing, 4 events were lost.");
+    puts(
+        "usage: tcplens trace [OPTION]... [-- COMMAND ARG...]\n"
+        "Watches TCP connections live: what the kernel does (eBPF) and what is on the wire (libpcap), on one clock.\n"
+        "Ends with COMMAND, after --duration, or at Ctrl-C. On a terminal a timeline is printed, else the trace\n"
+        "(NDJSON).\n\n"
+        "      --netns new|NAME|PID   trace in a network namespace of its own (works without root, the kernel's states\n"
+        "                             then being sampled), or in that of a name (ip-netns(8)) or a process\n"
+        "  -p, --port PORT            only connections with this port at either end; may be repeated\n"
+        "  -i, --iface NAME           capture packets on this interface; may be repeated (default: all)\n"
+        "      --source LIST          witnesses, with commas: kernel, diag (samples of the socket table) in place of\n"
+        "                             it, wire (default: kernel or else diag, and wire)\n"
+        "      --calls                system calls on TCP sockets too\n"
+        "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
+        "      --buffer KIB           room for events between kernel and tracer (default 16384)\n"
+        "      --duration SECONDS     end after this time\n"
+        "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
+        "      --serve [ADDR:]PORT    serve the viewer and the live trace to a browser (default address 127.0.0.1)\n"
+        "  -q, --quiet                no timeline\n"
+        "      --help                 print this\n\n"
+        "Exit status: 0 done, 1 failed, 2 usage, 3 a right or a kernel feature is missing, 4 events were lost.");
     return EXIT_DONE;
 }
 
@@ -246,7 +247,8 @@ static int enter_namespace(struct trace *t)
         if (r == 0)
             return EXIT_DONE;
         log_error("cannot make a network namespace: %s; run as root, or allow unprivileged user namespaces "
-                  "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)", strerror(-r));
+                  "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)",
+                  strerror(-r));
         return EXIT_RIGHTS;
     }
     r = netns_enter(t->netns);
@@ -266,16 +268,20 @@ static int open_witnesses(struct trace *t)
     if (r < 0) {
         bool rights = r == -EPERM || r == -EACCES || r == -ENOENT;
 
-        log_error("%s%s", t->error, rights ? "; run as root, or `tcplens trace --netns new -- COMMAND`, "
-                                             "or sample with --source diag" : "");
+        log_error("%s%s", t->error,
+                  rights ? "; run as root, or `tcplens trace --netns new -- COMMAND`, "
+                           "or sample with --source diag"
+                         : "");
         return rights ? EXIT_RIGHTS : EXIT_FAILED;
     }
     why = pipeline_missing(t->pipeline, WITNESS_KERNEL);
     if (why && pipeline_missing(t->pipeline, WITNESS_DIAG))
         log_note("tracing packets only: the kernel's own states, owners and queues are not seen (%s)", why);
     else if (why)
-        log_note("the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, accept() "
-                 "and timers are not seen (%s)", PIPELINE_TICK_MS, why);
+        log_note(
+            "the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, accept() "
+            "and timers are not seen (%s)",
+            PIPELINE_TICK_MS, why);
     if (pipeline_missing(t->pipeline, WITNESS_WIRE))
         log_note("tracing the kernel only: packets are not seen (%s)", pipeline_missing(t->pipeline, WITNESS_WIRE));
     return EXIT_DONE;
@@ -437,9 +443,7 @@ int command_trace(int argc, char *argv[])
     opterr = 0;
     while (status == EXIT_DONE && (c = getopt_long(argc, argv, "+:p:i:o:q", options, NULL)) != -1) {
         switch (c) {
-        case OPT_NETNS:
-            t.netns = optarg;
-            break;
+        case OPT_NETNS: t.netns = optarg; break;
         case 'p':
             if (t.config.port_count == RECORD_PORT_MAX)
                 return command_usage_error("trace", "more than %d ports", RECORD_PORT_MAX);
@@ -453,35 +457,19 @@ int command_trace(int argc, char *argv[])
             t.interfaces[t.config.interface_count++] = optarg;
             t.config.need[WITNESS_WIRE] = true;
             break;
-        case OPT_SOURCE:
-            status = parse_sources(&t, optarg);
-            break;
+        case OPT_SOURCE: status = parse_sources(&t, optarg); break;
         case OPT_SEGMENTS:
             if (command_parse_segments(optarg, &t.config.segments) < 0)
                 return command_usage_error("trace", "--segments takes all, control or none, not '%s'", optarg);
             break;
-        case OPT_CALLS:
-            t.config.calls = true;
-            break;
-        case OPT_BUFFER:
-            status = parse_buffer(&t, optarg);
-            break;
-        case OPT_DURATION:
-            status = parse_duration(&t, optarg);
-            break;
-        case 'o':
-            t.output = optarg;
-            break;
-        case OPT_SERVE:
-            t.serve = optarg;
-            break;
-        case 'q':
-            t.quiet = true;
-            break;
-        case OPT_HELP:
-            return help();
-        default:
-            return command_option_error("trace", c, argv);
+        case OPT_CALLS: t.config.calls = true; break;
+        case OPT_BUFFER: status = parse_buffer(&t, optarg); break;
+        case OPT_DURATION: status = parse_duration(&t, optarg); break;
+        case 'o': t.output = optarg; break;
+        case OPT_SERVE: t.serve = optarg; break;
+        case 'q': t.quiet = true; break;
+        case OPT_HELP: return help();
+        default: return command_option_error("trace", c, argv);
         }
     }
     if (status != EXIT_DONE)

@@ -83,8 +83,7 @@ static uint64_t hash_pair(const struct conn_table *t, const struct endpoint *a, 
     return h ^ h >> 32;
 }
 
-static struct conn **bucket_of(struct conn_table *t, const struct endpoint *a, const struct endpoint *b,
-                               uint32_t netns)
+static struct conn **bucket_of(struct conn_table *t, const struct endpoint *a, const struct endpoint *b, uint32_t netns)
 {
     return &t->buckets[hash_pair(t, a, b, netns) & (t->bucket_count - 1)];
 }
@@ -132,10 +131,13 @@ void change_emit(struct conn_table *t, struct change *change)
 static bool is_about(const struct conn *c, const struct event *e)
 {
     /* of a chain nearly all differ in a port */
-    if (c->netns != e->netns || (c->endpoint[END_CLIENT].port ^ c->endpoint[END_SERVER].port) != (e->local.port ^ e->remote.port))
+    if (c->netns != e->netns ||
+        (c->endpoint[END_CLIENT].port ^ c->endpoint[END_SERVER].port) != (e->local.port ^ e->remote.port))
         return false;
-    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
-           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
+    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
+            endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
+            endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
 }
 
 /* The one in use; but the event of a minisock finds the connection whose socket it continues, also a superseded one. */

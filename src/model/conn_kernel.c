@@ -8,11 +8,16 @@
 const char *kernel_state_name(enum tcp_state state, enum object object)
 {
     static const char *const names[TCP_STATE_N] = {
-        [TCP_STATE_CLOSED] = "CLOSE",           [TCP_STATE_LISTEN] = "LISTEN",
-        [TCP_STATE_SYN_SENT] = "SYN_SENT",      [TCP_STATE_SYN_RECEIVED] = "SYN_RECV",
-        [TCP_STATE_ESTABLISHED] = "ESTABLISHED", [TCP_STATE_FIN_WAIT_1] = "FIN_WAIT1",
-        [TCP_STATE_FIN_WAIT_2] = "FIN_WAIT2",   [TCP_STATE_CLOSE_WAIT] = "CLOSE_WAIT",
-        [TCP_STATE_CLOSING] = "CLOSING",        [TCP_STATE_LAST_ACK] = "LAST_ACK",
+        [TCP_STATE_CLOSED] = "CLOSE",
+        [TCP_STATE_LISTEN] = "LISTEN",
+        [TCP_STATE_SYN_SENT] = "SYN_SENT",
+        [TCP_STATE_SYN_RECEIVED] = "SYN_RECV",
+        [TCP_STATE_ESTABLISHED] = "ESTABLISHED",
+        [TCP_STATE_FIN_WAIT_1] = "FIN_WAIT1",
+        [TCP_STATE_FIN_WAIT_2] = "FIN_WAIT2",
+        [TCP_STATE_CLOSE_WAIT] = "CLOSE_WAIT",
+        [TCP_STATE_CLOSING] = "CLOSING",
+        [TCP_STATE_LAST_ACK] = "LAST_ACK",
         [TCP_STATE_TIME_WAIT] = "TIME_WAIT",
     };
 
@@ -32,21 +37,16 @@ static uint64_t cause_of(const struct event *e, const struct conn *c, enum end e
         return c->timer;
     switch (to) {
     case TCP_STATE_SYN_RECEIVED:
-    case TCP_STATE_ESTABLISHED:
-        return from == TCP_STATE_SYN_RECEIVED ? peer->last_ack : peer->last_syn;
-    case TCP_STATE_FIN_WAIT_2:
-        return peer->last_ack;
+    case TCP_STATE_ESTABLISHED: return from == TCP_STATE_SYN_RECEIVED ? peer->last_ack : peer->last_syn;
+    case TCP_STATE_FIN_WAIT_2: return peer->last_ack;
     case TCP_STATE_CLOSE_WAIT:
-    case TCP_STATE_CLOSING:
-        return peer->last_fin;
-    case TCP_STATE_TIME_WAIT:
-        return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
+    case TCP_STATE_CLOSING: return peer->last_fin;
+    case TCP_STATE_TIME_WAIT: return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
     case TCP_STATE_CLOSED:
         if (c->reset_by == end)
             return c->end[end].last_rst;
         return peer->last_rst ? peer->last_rst : from == TCP_STATE_LAST_ACK ? peer->last_ack : 0;
-    default:
-        return 0;
+    default: return 0;
     }
 }
 
@@ -233,9 +233,7 @@ static void on_request(struct conn_table *t, const struct event *e)
         follow(t, e, c, end, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
         listener_queue(t, e, c, QUEUE_SYN);
         break;
-    case EVENT_REQUEST_RETRY:
-        c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
-        break;
+    case EVENT_REQUEST_RETRY: c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0); break;
     case EVENT_REQUEST_EXPIRED:
         c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
@@ -286,9 +284,9 @@ static uint64_t timewait_over(struct conn_table *t, const struct event *e, const
     change.timer.phase = e->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED;
     change.timer.source = e->source;
     if (change.timer.phase == TIMER_CANCELLED) {
-        change.timer.why = c->superseded                      ? TIMER_WHY_REUSED
-                           : peer->last_rst > peer->last_fin  ? TIMER_WHY_RESET
-                                                              : TIMER_WHY_REMOVED;
+        change.timer.why = c->superseded                     ? TIMER_WHY_REUSED
+                           : peer->last_rst > peer->last_fin ? TIMER_WHY_RESET
+                                                             : TIMER_WHY_REMOVED;
         if (change.timer.why == TIMER_WHY_RESET)
             change.because = peer->last_rst;
     }
@@ -432,60 +430,35 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     struct conn *c;
 
     switch (e->kind) {
-    case EVENT_SOCK_STATE:
-        on_sock_state(t, e);
-        break;
+    case EVENT_SOCK_STATE: on_sock_state(t, e); break;
     case EVENT_REQUEST_START:
     case EVENT_REQUEST_RETRY:
     case EVENT_REQUEST_END:
-    case EVENT_REQUEST_EXPIRED:
-        on_request(t, e);
-        break;
-    case EVENT_OVERFLOW:
-        listener_queue(t, e, conn_find(t, e), QUEUE_OVERFLOW);
-        break;
-    case EVENT_COOKIE:
-        listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE);
-        break;
-    case EVENT_ACCEPT_QUEUED:
-        listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED);
-        break;
-    case EVENT_LISTENED:
-        listener_of_queue(t, e, NULL);
-        break;
-    case EVENT_ACCEPT:
-        on_accept(t, e);
-        break;
+    case EVENT_REQUEST_EXPIRED: on_request(t, e); break;
+    case EVENT_OVERFLOW: listener_queue(t, e, conn_find(t, e), QUEUE_OVERFLOW); break;
+    case EVENT_COOKIE: listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE); break;
+    case EVENT_ACCEPT_QUEUED: listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED); break;
+    case EVENT_LISTENED: listener_of_queue(t, e, NULL); break;
+    case EVENT_ACCEPT: on_accept(t, e); break;
     case EVENT_TIMEWAIT_START:
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
-    case EVENT_TIMEWAIT_KILLED:
-        on_timewait(t, e);
-        break;
+    case EVENT_TIMEWAIT_KILLED: on_timewait(t, e); break;
     case EVENT_KEEPALIVE:
         c = conn_find(t, e);
         if (c)
             c->timer = kernel_timer(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
         break;
-    case EVENT_RETRANSMIT:
-        on_retransmit(t, e);
-        break;
-    case EVENT_CALL:
-        on_call(t, e);
-        break;
-    case EVENT_RESET:
-        on_reset(t, e);
-        break;
+    case EVENT_RETRANSMIT: on_retransmit(t, e); break;
+    case EVENT_CALL: on_call(t, e); break;
+    case EVENT_RESET: on_reset(t, e); break;
     case EVENT_SNAPSHOT:
         if (e->source == WITNESS_DIAG)
             sampled_socket(t, e);
         else
             on_snapshot(t, e);
         break;
-    case EVENT_GAP:
-        on_gap(t, e);
-        break;
-    default:
-        break;
+    case EVENT_GAP: on_gap(t, e); break;
+    default: break;
     }
 }

@@ -48,8 +48,7 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
             return VERDICT_CLOSED_NORMALLY;
         return gone(client) && gone(server) ? VERDICT_CLOSED_NORMALLY : VERDICT_HALF_CLOSED;
     }
-    if (server == TCP_STATE_SYN_RECEIVED ||
-        (!handshake_done(c) && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
+    if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(c) && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
     if (!c->established)
         return client == TCP_STATE_SYN_SENT || client == TCP_STATE_CLOSED ? VERDICT_NO_ANSWER : VERDICT_UNKNOWN;

@@ -62,8 +62,8 @@ struct wire_lane {
     uint64_t acked;   /* highest acknowledgment it sent, in the peer's numbers */
     uint64_t rcv_nxt; /* what it must have received without holes, in the peer's numbers */
     uint64_t segments;
-    uint32_t base;    /* the sequence number that is 0 */
-    uint32_t ifindex; /* where its segments are seen; the same ones elsewhere are left out */
+    uint32_t base;                     /* the sequence number that is 0 */
+    uint32_t ifindex;                  /* where its segments are seen; the same ones elsewhere are left out */
     uint32_t holes[CONN_HOLES_MAX][2]; /* received beyond a hole; the low halves of the peer's numbers */
     uint16_t window;                   /* last, as sent */
     uint8_t state;                     /* enum tcp_state */
@@ -76,8 +76,8 @@ struct wire_lane {
 struct conn_end {
     struct kernel_lane kernel;
     struct wire_lane wire;
-    struct task owner;                             /* pid 0: pending or not known */
-    uint64_t since_ns, state_ns[TCP_STATE_N];      /* by the best witness */
+    struct task owner;                               /* pid 0: pending or not known */
+    uint64_t since_ns, state_ns[TCP_STATE_N];        /* by the best witness */
     uint64_t last_syn, last_fin, last_rst, last_ack; /* records of the segments it sent last */
 };
 

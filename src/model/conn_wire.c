@@ -162,7 +162,8 @@ static unsigned count_gaps(const struct wire_lane *receiver, uint64_t limit)
         uint64_t next = limit;
 
         for (unsigned i = 0; i < receiver->hole_count; i++) {
-            uint64_t start = hole_edge(receiver, receiver->holes[i][0]), end = hole_edge(receiver, receiver->holes[i][1]);
+            uint64_t start = hole_edge(receiver, receiver->holes[i][0]),
+                     end = hole_edge(receiver, receiver->holes[i][1]);
 
             if (start <= at && end > at)
                 next = at = end; /* not missing; look on from its end */
@@ -204,12 +205,9 @@ static uint64_t window_bytes(const struct conn *c, enum end from, const struct s
 static bool wanted(const struct conn_table *t, const struct segment *s, uint32_t notes)
 {
     switch (t->config.segments) {
-    case CONN_SEGMENTS_ALL:
-        return true;
-    case CONN_SEGMENTS_CONTROL:
-        return (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || notes;
-    default:
-        return false;
+    case CONN_SEGMENTS_ALL: return true;
+    case CONN_SEGMENTS_CONTROL: return (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || notes;
+    default: return false;
     }
 }
 

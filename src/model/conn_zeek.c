@@ -286,8 +286,7 @@ const char *zeek_conn_state(const struct conn *c)
     const bool o_inactive = os == INACTIVE || os == PARTIAL, r_inactive = rs == INACTIVE || rs == PARTIAL;
 
     if (rs == RESET) {
-        if (os == SYN_SENT || os == SYN_ACK_SENT ||
-            (os == RESET && !wire_bytes(c, o) && !wire_bytes(c, !o)))
+        if (os == SYN_SENT || os == SYN_ACK_SENT || (os == RESET && !wire_bytes(c, o) && !wire_bytes(c, !o)))
             return "REJ";
         return o_inactive ? "RSTRH" : "RSTR";
     }

@@ -88,30 +88,29 @@ static const struct tcp_edge edges[TCP_STATE_N][TCP_INPUT_N] = {
 };
 
 static const char *const state_names[] = {
-    [TCP_STATE_UNKNOWN] = "UNKNOWN",           [TCP_STATE_CLOSED] = "CLOSED",
-    [TCP_STATE_LISTEN] = "LISTEN",             [TCP_STATE_SYN_SENT] = "SYN-SENT",
-    [TCP_STATE_SYN_RECEIVED] = "SYN-RECEIVED", [TCP_STATE_ESTABLISHED] = "ESTABLISHED",
-    [TCP_STATE_FIN_WAIT_1] = "FIN-WAIT-1",     [TCP_STATE_FIN_WAIT_2] = "FIN-WAIT-2",
-    [TCP_STATE_CLOSE_WAIT] = "CLOSE-WAIT",     [TCP_STATE_CLOSING] = "CLOSING",
-    [TCP_STATE_LAST_ACK] = "LAST-ACK",         [TCP_STATE_TIME_WAIT] = "TIME-WAIT",
+    [TCP_STATE_UNKNOWN] = "UNKNOWN",
+    [TCP_STATE_CLOSED] = "CLOSED",
+    [TCP_STATE_LISTEN] = "LISTEN",
+    [TCP_STATE_SYN_SENT] = "SYN-SENT",
+    [TCP_STATE_SYN_RECEIVED] = "SYN-RECEIVED",
+    [TCP_STATE_ESTABLISHED] = "ESTABLISHED",
+    [TCP_STATE_FIN_WAIT_1] = "FIN-WAIT-1",
+    [TCP_STATE_FIN_WAIT_2] = "FIN-WAIT-2",
+    [TCP_STATE_CLOSE_WAIT] = "CLOSE-WAIT",
+    [TCP_STATE_CLOSING] = "CLOSING",
+    [TCP_STATE_LAST_ACK] = "LAST-ACK",
+    [TCP_STATE_TIME_WAIT] = "TIME-WAIT",
 };
 _Static_assert(sizeof(state_names) / sizeof(*state_names) == TCP_STATE_N, "a name for each state");
 
 static const char *const input_names[] = {
-    [TCP_INPUT_PASSIVE_OPEN] = "passive OPEN",
-    [TCP_INPUT_SND_SYN] = "snd SYN",
-    [TCP_INPUT_SND_SYN_ACK] = "snd SYN,ACK",
-    [TCP_INPUT_RCV_SYN] = "rcv SYN",
-    [TCP_INPUT_RCV_SYN_ACK] = "rcv SYN,ACK",
-    [TCP_INPUT_RCV_ACK_OF_SYN] = "rcv ACK of SYN",
-    [TCP_INPUT_SND_FIN] = "snd FIN",
-    [TCP_INPUT_RCV_ACK_OF_FIN] = "rcv ACK of FIN",
-    [TCP_INPUT_RCV_FIN] = "rcv FIN",
-    [TCP_INPUT_SND_RST] = "snd RST",
-    [TCP_INPUT_RCV_RST] = "rcv RST",
-    [TCP_INPUT_CLOSE] = "CLOSE",
-    [TCP_INPUT_TIMEOUT] = "timeout",
-    [TCP_INPUT_TIMEOUT_2MSL] = "timeout 2MSL",
+    [TCP_INPUT_PASSIVE_OPEN] = "passive OPEN", [TCP_INPUT_SND_SYN] = "snd SYN",
+    [TCP_INPUT_SND_SYN_ACK] = "snd SYN,ACK",   [TCP_INPUT_RCV_SYN] = "rcv SYN",
+    [TCP_INPUT_RCV_SYN_ACK] = "rcv SYN,ACK",   [TCP_INPUT_RCV_ACK_OF_SYN] = "rcv ACK of SYN",
+    [TCP_INPUT_SND_FIN] = "snd FIN",           [TCP_INPUT_RCV_ACK_OF_FIN] = "rcv ACK of FIN",
+    [TCP_INPUT_RCV_FIN] = "rcv FIN",           [TCP_INPUT_SND_RST] = "snd RST",
+    [TCP_INPUT_RCV_RST] = "rcv RST",           [TCP_INPUT_CLOSE] = "CLOSE",
+    [TCP_INPUT_TIMEOUT] = "timeout",           [TCP_INPUT_TIMEOUT_2MSL] = "timeout 2MSL",
     [TCP_INPUT_MIDSTREAM] = "mid-stream",
 };
 _Static_assert(sizeof(input_names) / sizeof(*input_names) == TCP_INPUT_N, "a name for each input");

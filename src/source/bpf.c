@@ -108,8 +108,7 @@ static int on_event(void *arg, void *data, size_t size)
         }
         pass_on(s, e);
         break;
-    default:
-        pass_on(s, e);
+    default: pass_on(s, e);
     }
     return 0;
 }
@@ -266,8 +265,8 @@ static bool reset_has_reason(const struct btf *btf)
     if (id < 0)
         return false;
     t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* typedef -> pointer */
-    t = btf__type_by_id(btf, t->type);                                /* pointer -> prototype */
-    return btf_is_func_proto(t) && btf_vlen(t) == 4;                  /* context, sk, skb, reason */
+    t = btf__type_by_id(btf, t->type);                               /* pointer -> prototype */
+    return btf_is_func_proto(t) && btf_vlen(t) == 4;                 /* context, sk, skb, reason */
 }
 
 static void read_reset_reasons(struct source_bpf *s)

@@ -93,13 +93,16 @@ static void task_of(const struct tcplens_event *e, struct task *ret_task)
 static const char *call_name(uint8_t id)
 {
     static const char *const names[] = {
-        [TCPLENS_CALL_SOCKET] = "socket",     [TCPLENS_CALL_BIND] = "bind",         [TCPLENS_CALL_LISTEN] = "listen",
-        [TCPLENS_CALL_CONNECT] = "connect",   [TCPLENS_CALL_ACCEPT] = "accept",     [TCPLENS_CALL_ACCEPT4] = "accept4",
-        [TCPLENS_CALL_SHUTDOWN] = "shutdown", [TCPLENS_CALL_CLOSE] = "close",       [TCPLENS_CALL_SETSOCKOPT] = "setsockopt",
-        [TCPLENS_CALL_READ] = "read",         [TCPLENS_CALL_WRITE] = "write",       [TCPLENS_CALL_READV] = "readv",
-        [TCPLENS_CALL_WRITEV] = "writev",     [TCPLENS_CALL_SENDTO] = "sendto",     [TCPLENS_CALL_RECVFROM] = "recvfrom",
-        [TCPLENS_CALL_SENDMSG] = "sendmsg",   [TCPLENS_CALL_RECVMSG] = "recvmsg",   [TCPLENS_CALL_SENDMMSG] = "sendmmsg",
-        [TCPLENS_CALL_RECVMMSG] = "recvmmsg", [TCPLENS_CALL_SENDFILE] = "sendfile",
+        [TCPLENS_CALL_SOCKET] = "socket",         [TCPLENS_CALL_BIND] = "bind",
+        [TCPLENS_CALL_LISTEN] = "listen",         [TCPLENS_CALL_CONNECT] = "connect",
+        [TCPLENS_CALL_ACCEPT] = "accept",         [TCPLENS_CALL_ACCEPT4] = "accept4",
+        [TCPLENS_CALL_SHUTDOWN] = "shutdown",     [TCPLENS_CALL_CLOSE] = "close",
+        [TCPLENS_CALL_SETSOCKOPT] = "setsockopt", [TCPLENS_CALL_READ] = "read",
+        [TCPLENS_CALL_WRITE] = "write",           [TCPLENS_CALL_READV] = "readv",
+        [TCPLENS_CALL_WRITEV] = "writev",         [TCPLENS_CALL_SENDTO] = "sendto",
+        [TCPLENS_CALL_RECVFROM] = "recvfrom",     [TCPLENS_CALL_SENDMSG] = "sendmsg",
+        [TCPLENS_CALL_RECVMSG] = "recvmsg",       [TCPLENS_CALL_SENDMMSG] = "sendmmsg",
+        [TCPLENS_CALL_RECVMMSG] = "recvmmsg",     [TCPLENS_CALL_SENDFILE] = "sendfile",
     };
     _Static_assert(sizeof(names) / sizeof(*names) == TCPLENS_CALL_N, "a name for each call");
 
@@ -158,9 +161,7 @@ static bool call_of(const struct tcplens_event *e, struct event *out)
     call->duration_ns = e->call.duration_ns;
     task_of(e, &call->task);
     switch (e->call.id) {
-    case TCPLENS_CALL_LISTEN:
-        *arg = (struct call_arg){ "backlog", NULL, (int)e->call.args[0] };
-        break;
+    case TCPLENS_CALL_LISTEN: *arg = (struct call_arg){ "backlog", NULL, (int)e->call.args[0] }; break;
     case TCPLENS_CALL_SHUTDOWN:
         *arg = (struct call_arg){ "how", e->call.args[0] < 3 ? how[e->call.args[0]] : "?", 0 };
         break;
@@ -170,11 +171,8 @@ static bool call_of(const struct tcplens_event *e, struct event *out)
     case TCPLENS_CALL_READ:
     case TCPLENS_CALL_WRITE:
     case TCPLENS_CALL_SENDTO:
-    case TCPLENS_CALL_RECVFROM:
-        *arg = (struct call_arg){ "len", NULL, (int64_t)(e->call.args[1] & INT64_MAX) };
-        break;
-    default:
-        break;
+    case TCPLENS_CALL_RECVFROM: *arg = (struct call_arg){ "len", NULL, (int64_t)(e->call.args[1] & INT64_MAX) }; break;
+    default: break;
     }
     return true;
 }
@@ -261,10 +259,10 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     case EVENT_RETRANSMIT:
         out.retransmit.state = bpf_state(e->to);
         out.retransmit.count = e->retransmit.count;
-        out.retransmit.rto_ns = (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
+        out.retransmit.rto_ns =
+            (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
-    case EVENT_KEEPALIVE:
-        break;
+    case EVENT_KEEPALIVE: break;
     case EVENT_CALL:
         if (!call_of(e, &out))
             return false;
@@ -274,8 +272,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         if (e->reset.reason >= 0 && e->reset.reason < BPF_RESET_REASONS_MAX && d->reset_reasons[e->reset.reason])
             strncpy(out.reset.reason, d->reset_reasons[e->reset.reason], sizeof(out.reset.reason) - 1);
         break;
-    default:
-        return false;
+    default: return false;
     }
     *ret_event = out;
     return true;

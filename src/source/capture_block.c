@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKET_MAX 262144 /* libpcap's MAXIMUM_SNAPLEN: more is damage */
+#define PACKET_MAX 262144    /* libpcap's MAXIMUM_SNAPLEN: more is damage */
 #define BLOCK_MAX (1u << 20) /* of a block that is looked at */
 #define NS_PER_S 1000000000ull
 

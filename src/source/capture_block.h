@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CAPTURE_FILE_HEADER 24    /* bytes that tell which format it is */
+#define CAPTURE_FILE_HEADER 24      /* bytes that tell which format it is */
 #define CAPTURE_INTERFACES_MAX 4096 /* of a section of a pcapng file */
 
 struct capture_interface {
     int dlt;
-    uint32_t snaplen;  /* 0: none */
+    uint32_t snaplen;   /* 0: none */
     uint8_t resolution; /* if_tsresol: 10^-n, or 2^-n with the highest bit set */
     int64_t offset_s;
 };

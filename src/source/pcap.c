@@ -34,7 +34,7 @@ struct source_pcap {
     uint32_t netns;
     const struct trace_clock *clock;
     uint64_t drained_ns;
-    event_fn emit;        /* during a drain */
+    event_fn emit; /* during a drain */
     void *arg;
 };
 
@@ -90,13 +90,10 @@ static int error_of(int status)
 {
     switch (status) {
     case PCAP_ERROR_PERM_DENIED:
-    case PCAP_ERROR_PROMISC_PERM_DENIED:
-        return -EPERM;
+    case PCAP_ERROR_PROMISC_PERM_DENIED: return -EPERM;
     case PCAP_ERROR_NO_SUCH_DEVICE:
-    case PCAP_ERROR_IFACE_NOT_UP:
-        return -ENODEV;
-    default:
-        return -EIO;
+    case PCAP_ERROR_IFACE_NOT_UP: return -ENODEV;
+    default: return -EIO;
     }
 }
 

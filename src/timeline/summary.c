@@ -6,9 +6,9 @@
 
 size_t summary_header(char buf[static TIMELINE_LINE_MAX])
 {
-    return (size_t)snprintf(buf, TIMELINE_LINE_MAX, "%6s %-24s %-24s %7s %10s %7s %10s %12s %-7s %-12s %-12s %s\n", "conn",
-                            "client", "server", "segs >", "bytes >", "segs <", "bytes <", "duration", "zeek", "client",
-                            "server", "verdict");
+    return (size_t)snprintf(buf, TIMELINE_LINE_MAX, "%6s %-24s %-24s %7s %10s %7s %10s %12s %-7s %-12s %-12s %s\n",
+                            "conn", "client", "server", "segs >", "bytes >", "segs <", "bytes <", "duration", "zeek",
+                            "client", "server", "verdict");
 }
 
 size_t summary_format(const struct change *c, char buf[static TIMELINE_LINE_MAX])

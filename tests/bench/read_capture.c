@@ -41,7 +41,7 @@ static const struct {
     uint8_t server, flags;
     uint16_t seq, ack, len;
 } steps[STEPS] = {
-    { 0, 0x02, 0, 0, 0 },     { 1, 0x12, 0, 1, 0 },   { 0, 0x10, 1, 1, 0 },     { 0, 0x18, 1, 1, 120 },
+    { 0, 0x02, 0, 0, 0 },     { 1, 0x12, 0, 1, 0 },     { 0, 0x10, 1, 1, 0 },     { 0, 0x18, 1, 1, 120 },
     { 1, 0x10, 1, 121, 0 },   { 1, 0x18, 1, 121, 400 }, { 0, 0x10, 121, 401, 0 }, { 0, 0x11, 121, 401, 0 },
     { 1, 0x11, 401, 122, 0 }, { 0, 0x10, 122, 402, 0 },
 };
@@ -92,7 +92,8 @@ int main(int argc, char *argv[])
             for (uint32_t i = 0; i < AT_ONCE; i++) {
                 struct frame frame;
                 size_t len = build(&frame, (uint32_t)first + i, step);
-                uint32_t record[] = { (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000), (uint32_t)len, (uint32_t)len };
+                uint32_t record[] = { (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000), (uint32_t)len,
+                                      (uint32_t)len };
 
                 fwrite(record, sizeof(record), 1, out);
                 fwrite(&frame, len, 1, out);

@@ -181,8 +181,8 @@ static void several_link_types(void **state)
 
 static void errors_say_what_is_wrong(void **state)
 {
-    static const uint8_t unknown_link[24] = { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0,
-                                              0,    0,    0,    0,    0, 0, 1, 0, 147 };
+    static const uint8_t unknown_link[24] = { 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0,  0,
+                                              0,    0,    0,    0,    0, 0, 0, 1, 0, 147 };
     static uint8_t data[FILE_MAX];
     size_t len = load("zeek-ftp-ipv4.pcap", data);
 
@@ -199,8 +199,10 @@ static void errors_say_what_is_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_and_cut),      cmocka_unit_test(damaged),
-        cmocka_unit_test(compressed),         cmocka_unit_test(several_link_types),
+        cmocka_unit_test(whole_and_cut),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(compressed),
+        cmocka_unit_test(several_link_types),
         cmocka_unit_test(errors_say_what_is_wrong),
     };
 

@@ -241,7 +241,11 @@ static void test_call(void **state)
     /* What --calls adds. */
     c.listener = 0;
     c.call.socket = 7;
-    c.call.call = (struct call){ .name = "recvfrom", .fd = 3, .ret = 6442450944, .duration_ns = 1500, .task = SERVER,
+    c.call.call = (struct call){ .name = "recvfrom",
+                                 .fd = 3,
+                                 .ret = 6442450944,
+                                 .duration_ns = 1500,
+                                 .task = SERVER,
                                  .args = { { "len", NULL, 6442450944 }, { "option", "SO_\"LINGER", 0 } } };
     check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"socket\":7,\"name\":\"recvfrom\",\"fd\":3,"
               "\"args\":{\"len\":6442450944,\"option\":\"SO_\\\"LINGER\"},\"ret\":6442450944,\"duration_ns\":1500,"

@@ -9,8 +9,8 @@ struct loop;
 
 struct loop_handlers {
     void (*tick)(void *arg);
-    void (*signal)(void *arg, int number);        /* SIGINT or SIGTERM */
-    void (*child)(void *arg, int wait_status);    /* the watched child ended and was reaped */
+    void (*signal)(void *arg, int number);     /* SIGINT or SIGTERM */
+    void (*child)(void *arg, int wait_status); /* the watched child ended and was reaped */
     void *arg;
 };
 

@@ -117,12 +117,12 @@ struct change {
         } object;
         struct {
             struct segment segment;
-            uint64_t seq, ack;                   /* relative, do not wrap */
-            uint64_t sack[SEGMENT_SACK_MAX][2];  /* relative */
-            uint64_t window;                     /* bytes */
-            uint32_t notes;                      /* enum segment_note */
-            uint32_t dup_ack;                    /* which repetition of an ACK, from 1; 0: none */
-            uint64_t rtt_ns;                     /* since the segment this acknowledges; 0: not known */
+            uint64_t seq, ack;                  /* relative, do not wrap */
+            uint64_t sack[SEGMENT_SACK_MAX][2]; /* relative */
+            uint64_t window;                    /* bytes */
+            uint32_t notes;                     /* enum segment_note */
+            uint32_t dup_ack;                   /* which repetition of an ACK, from 1; 0: none */
+            uint64_t rtt_ns;                    /* since the segment this acknowledges; 0: not known */
         } segment;
         struct {
             struct call call;

@@ -84,7 +84,7 @@ struct event {
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
-            const char *call; /* the call that changed it, where calls are followed and it was one; or NULL */
+            const char *call;  /* the call that changed it, where calls are followed and it was one; or NULL */
             struct task task;
             struct queue_depth depth; /* of a listener that begins or ends */
         } sock;

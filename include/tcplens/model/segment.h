@@ -49,7 +49,7 @@ struct segment {
     bool bad_checksum;    /* the segment is whole and its TCP checksum is wrong */
     uint32_t ts_val, ts_ecr;
     uint32_t sack[SEGMENT_SACK_MAX][2]; /* left, right edge, as sent */
-    uint32_t ifindex;     /* interface, where the link type tells (Linux cooked v2), else 0 */
+    uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */
 };
 
 enum segment_result {
@@ -64,8 +64,8 @@ enum segment_result {
  * dlt: libpcap's DLT_ value (numbers are repeated in segment.c: <pcap/dlt.h> is not for this layer).
  * data: caplen captured bytes, of a frame that was len bytes on the wire (len >= caplen).
  * *ret_segment is written only with SEGMENT_OK. */
-enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len,
-                                  struct segment *ret_segment) __attribute__((warn_unused_result));
+enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct segment *ret_segment)
+    __attribute__((warn_unused_result));
 
 /* True where segment_parse knows the link type. */
 bool segment_link_supported(int dlt);

@@ -37,7 +37,7 @@ enum tcp_input {
     TCP_INPUT_CLOSE,          /* close() before anything was synchronised */
     TCP_INPUT_TIMEOUT,        /* user timeout, retries used up */
     TCP_INPUT_TIMEOUT_2MSL,
-    TCP_INPUT_MIDSTREAM,      /* a connection older than the trace: taken for synchronised */
+    TCP_INPUT_MIDSTREAM, /* a connection older than the trace: taken for synchronised */
     TCP_INPUT_N
 };
 
