@@ -10,8 +10,9 @@
 /* System calls that are followed. */
 #define TCPLENS_CALLS(X)                                                                                               \
     X(SOCKET)                                                                                                          \
-    X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV)     \
-        X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+    X(BIND)                                                                                                            \
+    X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV) X(WRITEV)   \
+        X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
 
 enum tcplens_call {
     TCPLENS_CALL_NONE,

@@ -118,6 +118,7 @@ static void release_command(struct trace *t)
     if (t->release < 0)
         return;
     if (write(t->release, "", 1) == 1 && read(t->exec_report, &r, sizeof(r)) == sizeof(r)) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
         log_error("cannot run %s: %s", t->config.command[0], strerror(r));
         t->exec_failed = true;
     }

@@ -98,6 +98,7 @@ void merge_put(struct merge *m, const struct event *event)
         }
         release_one(m, q);
     }
+    // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of q->count are set
     for (i = q->count; i > 0 && at(q, i - 1)->ts_ns > event->ts_ns; i--)
         *at(q, i) = *at(q, i - 1);
     *at(q, i) = *event;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,8 @@ struct source_capture {
 
 static int fail(const struct source_capture *s, char *error, const char *what)
 {
-    snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s at byte %llu, after %llu packets", what,
-             (unsigned long long)(s->offset + s->at), (unsigned long long)s->packets);
+    snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s at byte %" PRIu64 ", after %" PRIu64 " packets", what,
+             s->offset + s->at, s->packets);
     return -EIO;
 }
 
