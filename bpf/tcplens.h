@@ -8,11 +8,12 @@
 #define TCPLENS_COMM_LEN 16
 
 /* System calls that are followed. */
+// clang-format off: it never comes to rest here
 #define TCPLENS_CALLS(X)                                                                                               \
     X(SOCKET)                                                                                                          \
-    X(BIND)                                                                                                            \
-    X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV) X(WRITEV)   \
-        X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+    X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV)     \
+        X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+// clang-format on
 
 enum tcplens_call {
     TCPLENS_CALL_NONE,

@@ -32,6 +32,19 @@ static void request_expires(void **state)
                                       "outcome handshake-incomplete UNKNOWN CLOSED\n");
 }
 
+/* The SYN,ACK makes the client ESTABLISHED as far as packets tell; the server's kernel knows that no ACK came. */
+static void request_expires_beside_its_packets(void **state)
+{
+    (void)state;
+    listen_with(16);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .backlog = 16 });
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_HANDSHAKE_INCOMPLETE);
+}
+
 /* A SYN that is dropped, or answered with a cookie, leaves nothing behind but the listener's figures. */
 static void overflow_and_cookie(void **state)
 {
