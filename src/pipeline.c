@@ -157,11 +157,12 @@ static void on_event(void *arg, const struct event *event)
     merge_put(p->merge, event);
 }
 
-static int new_common(const struct pipeline_config *config, struct pipeline **ret_pipeline)
+static int new_common(const struct pipeline_config *config, bool wire_only, struct pipeline **ret_pipeline)
 {
     struct pipeline *p = calloc(1, sizeof(*p));
     struct conn_config conns = { .emit = on_change,
                                  .segments = config->segments,
+                                 .wire_only = wire_only,
                                  .ignore_checksums = config->ignore_checksums };
     int r;
 
@@ -242,7 +243,7 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
         [WITNESS_WIRE] = open_wire,
     };
     struct pipeline *p = NULL;
-    int r = new_common(config, &p), failed = 0;
+    int r = new_common(config, false, &p), failed = 0;
 
     if (r == 0)
         r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
@@ -296,7 +297,7 @@ int pipeline_open_capture(const struct pipeline_config *config, const char *path
                           struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
 {
     struct pipeline *p = NULL;
-    int r = new_common(config, &p);
+    int r = new_common(config, true, &p);
 
     if (r == 0) {
         p->capture = path;

@@ -17,46 +17,34 @@
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
 
-static void list_append(struct conn_list *list, struct conn *c, struct conn_link *link, size_t offset)
+static void list_remove(struct conn_table *t, struct conn *c)
 {
-    link->prev = list->last;
-    link->next = NULL;
-    if (list->last)
-        ((struct conn_link *)((char *)list->last + offset))->next = c;
-    else
-        list->first = c;
+    struct conn_list *list = &t->lists[c->list];
+
+    *(c->prev ? &c->prev->next : &list->first) = c->next;
+    *(c->next ? &c->next->prev : &list->last) = c->prev;
+}
+
+static void list_append(struct conn_table *t, struct conn *c, enum conn_list_id id)
+{
+    struct conn_list *list = &t->lists[id];
+
+    c->list = id;
+    c->prev = list->last;
+    c->next = NULL;
+    *(c->prev ? &c->prev->next : &list->first) = c;
     list->last = c;
 }
 
-static void list_remove(struct conn_list *list, struct conn_link *link, size_t offset)
+/* The one silent longest; NULL: there is none. */
+static struct conn *oldest(const struct conn_table *t)
 {
-    if (link->prev)
-        ((struct conn_link *)((char *)link->prev + offset))->next = link->next;
-    else
-        list->first = link->next;
-    if (link->next)
-        ((struct conn_link *)((char *)link->next + offset))->prev = link->prev;
-    else
-        list->last = link->prev;
-}
+    struct conn *c = NULL;
 
-static void age_append(struct conn_table *t, struct conn *c)
-{
-    list_append(&t->by_age, c, &c->age, offsetof(struct conn, age));
-}
-
-static void age_remove(struct conn_table *t, struct conn *c)
-{
-    list_remove(&t->by_age, &c->age, offsetof(struct conn, age));
-}
-
-static void ended_set(struct conn *c, struct conn_list *list)
-{
-    if (c->ended_in)
-        list_remove(c->ended_in, &c->ended, offsetof(struct conn, ended));
-    c->ended_in = list;
-    if (list)
-        list_append(list, c, &c->ended, offsetof(struct conn, ended));
+    for (unsigned i = 0; i < CONN_LIST_N; i++)
+        if (t->lists[i].first && (!c || t->lists[i].first->last_ns < c->last_ns))
+            c = t->lists[i].first;
+    return c;
 }
 
 static uint64_t mix(uint64_t h, uint64_t word)
@@ -97,6 +85,8 @@ int conn_table_new(const struct conn_config *config, struct conn_table **ret_tab
     t->config = *config;
     if (!t->config.conn_max)
         t->config.conn_max = CONN_MAX_DEFAULT;
+    slab_init(&t->slab, sizeof(struct conn) + (t->config.wire_only ? 0 : sizeof(struct conn_kernel)));
+    slab_init(&t->holes, END_N * sizeof(struct holes));
     t->bucket_count = BUCKETS_START;
     t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
     if (!t->buckets) {
@@ -148,7 +138,7 @@ struct conn *conn_find(struct conn_table *t, const struct event *e)
     for (struct conn *c = *bucket_of(t, &e->local, &e->remote, e->netns); c; c = c->hash_next) {
         if (!is_about(c, e))
             continue;
-        if (e->cookie && c->end[conn_end_of(c, &e->local)].kernel.cookie == e->cookie)
+        if (e->cookie && conn_kernel_of(c, conn_end_of(c, &e->local))->cookie == e->cookie)
             return c;
         if (!c->superseded)
             current = c;
@@ -197,9 +187,9 @@ struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is
 
     if (t->count >= t->config.conn_max) {
         t->evicted++;
-        conn_retire(t, t->by_age.first, e->ts_ns);
+        conn_retire(t, oldest(t), e->ts_ns);
     }
-    c = calloc(1, sizeof(*c));
+    c = slab_take(&t->slab);
     if (!c)
         return NULL;
     if (t->count >= t->bucket_count)
@@ -211,19 +201,20 @@ struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is
     c->first_ns = c->last_ns = e->ts_ns;
     c->closed_by = c->reset_by = END_UNKNOWN;
     c->midstream = before_trace;
+    c->has_kernel = !t->config.wire_only;
     for (unsigned i = 0; i < END_N; i++) {
-        struct conn_end *x = &c->end[i];
-
         /* A client was CLOSED before its SYN. That somebody listened is known to the kernel's witness; packets show it
          * when the SYN is answered. */
-        x->kernel.state = before_trace ? TCP_STATE_UNKNOWN : i == END_CLIENT ? TCP_STATE_CLOSED : TCP_STATE_LISTEN;
-        x->wire.state = before_trace || i == END_SERVER ? TCP_STATE_UNKNOWN : TCP_STATE_CLOSED;
-        x->since_ns = e->ts_ns;
+        if (c->has_kernel)
+            c->kernel->end[i].state = before_trace      ? TCP_STATE_UNKNOWN
+                                      : i == END_CLIENT ? TCP_STATE_CLOSED
+                                                        : TCP_STATE_LISTEN;
+        c->end[i].wire.state = before_trace || i == END_SERVER ? TCP_STATE_UNKNOWN : TCP_STATE_CLOSED;
     }
     bucket = bucket_of(t, &e->local, &e->remote, e->netns);
     c->hash_next = *bucket;
     *bucket = c;
-    age_append(t, c);
+    list_append(t, c, CONN_LIVE);
     t->count++;
 
     change = change_begin(t, e, CHANGE_CONNECTION);
@@ -246,16 +237,15 @@ static void conn_forget(struct conn_table *t, struct conn *c)
     while (*p != c)
         p = &(*p)->hash_next;
     *p = c->hash_next;
-    age_remove(t, c);
-    ended_set(c, NULL);
+    list_remove(t, c);
     t->count--;
-    free(c);
+    if (c->holes)
+        slab_give(&t->holes, c->holes);
+    slab_give(&t->slab, c);
 }
 
 void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
-    for (unsigned i = 0; i < END_N; i++)
-        conn_account(&c->end[i], c->last_ns);
     /* a late event can be what ends it, but it is said now */
     conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
     conn_forget(t, c);
@@ -263,31 +253,61 @@ void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 
 struct conn *conn_supersede(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
-    if (c->end[END_CLIENT].kernel.object == OBJECT_TIMEWAIT || c->end[END_SERVER].kernel.object == OBJECT_TIMEWAIT)
+    if (conn_kernel_of(c, END_CLIENT)->object == OBJECT_TIMEWAIT ||
+        conn_kernel_of(c, END_SERVER)->object == OBJECT_TIMEWAIT)
         c->superseded = true;
     else
         conn_retire(t, c, ts_ns);
     return NULL;
 }
 
-enum tcp_state conn_best_state(const struct conn_end *e)
+enum tcp_state conn_best_state(const struct conn *c, enum end end)
 {
-    return e->kernel.seen ? e->kernel.state : e->wire.state;
+    const struct kernel_lane *k = conn_kernel_of(c, end);
+
+    return k->seen ? k->state : c->end[end].wire.state;
 }
 
-void conn_account(struct conn_end *e, uint64_t ts_ns)
+/* Since when the end has been in its state, as conn_end.stays counts. */
+static uint64_t stay_began(const struct conn *c, enum end end)
 {
-    if (ts_ns > e->since_ns) {
-        e->state_ns[conn_best_state(e)] += ts_ns - e->since_ns;
-        e->since_ns = ts_ns;
+    const unsigned count = c->stay_count[end];
+
+    return count ? c->end[end].stays[count - 1].until_ns : 0;
+}
+
+void conn_account(struct conn *c, enum end end, uint64_t ts_ns)
+{
+    struct stay *stays = c->end[end].stays;
+    enum tcp_state state = conn_best_state(c, end);
+    uint8_t *count = &c->stay_count[end];
+
+    if (ts_ns <= c->first_ns + stay_began(c, end))
+        return;
+    /* two witnesses can take turns more often than one alone goes on: then the last stay is prolonged */
+    if (!*count || (stays[*count - 1].state != state && *count < CONN_STAYS_MAX))
+        stays[(*count)++].state = state;
+    stays[*count - 1].until_ns = ts_ns - c->first_ns;
+}
+
+void conn_state_times(const struct conn *c, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N])
+{
+    const struct stay *stays = c->end[end].stays;
+    uint64_t began = 0;
+
+    for (unsigned i = 0; i < c->stay_count[end]; i++) {
+        ret_ns[stays[i].state] += stays[i].until_ns - began;
+        began = stays[i].until_ns;
     }
+    if (ts_ns > c->first_ns + began)
+        ret_ns[conn_best_state(c, end)] += ts_ns - c->first_ns - began;
 }
 
 /* Nothing more can happen at this end that would belong to the same connection. An end of which nothing was ever seen
  * does not keep the connection. */
-static bool end_over(const struct conn_end *e)
+static bool end_over(const struct conn *c, enum end end)
 {
-    enum tcp_state state = conn_best_state(e);
+    enum tcp_state state = conn_best_state(c, end);
 
     return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT || state == TCP_STATE_LISTEN ||
            state == TCP_STATE_UNKNOWN;
@@ -295,7 +315,7 @@ static bool end_over(const struct conn_end *e)
 
 bool conn_over(const struct conn *c)
 {
-    return end_over(&c->end[END_CLIENT]) && end_over(&c->end[END_SERVER]);
+    return end_over(c, END_CLIENT) && end_over(c, END_SERVER);
 }
 
 enum end conn_end_of(const struct conn *c, const struct endpoint *local)
@@ -303,44 +323,56 @@ enum end conn_end_of(const struct conn *c, const struct endpoint *local)
     return endpoint_equal(&c->endpoint[END_CLIENT], local) ? END_CLIENT : END_SERVER;
 }
 
-/* A kernel that still holds a minisock will say when it is gone; packets alone cannot. */
-static bool waits(const struct conn_end *e)
+/* Anything was seen of this end. */
+static bool shown(const struct conn *c, enum end end)
 {
-    return conn_best_state(e) == TCP_STATE_TIME_WAIT;
+    return conn_kernel_of(c, end)->seen || c->end[end].wire.segments;
+}
+
+/* Where a connection belongs after an event. A kernel that still holds a minisock will say when it is gone. */
+static enum conn_list_id list_for(const struct conn *c)
+{
+    bool waits = false;
+
+    if (!conn_over(c) || !(shown(c, END_CLIENT) || shown(c, END_SERVER)))
+        return CONN_LIVE;
+    for (unsigned i = 0; i < END_N; i++) {
+        if (conn_best_state(c, i) != TCP_STATE_TIME_WAIT)
+            continue;
+        if (conn_kernel_of(c, i)->seen)
+            return CONN_LIVE;
+        waits = true;
+    }
+    return waits ? CONN_WAITING : CONN_CLOSED;
 }
 
 static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
-    bool over, told;
+    enum conn_list_id list = list_for(c);
 
     if (ts_ns > c->last_ns)
         c->last_ns = ts_ns;
-    age_remove(t, c);
-    age_append(t, c);
-    over = conn_over(c) && (c->end[END_CLIENT].kernel.seen || c->end[END_CLIENT].wire.segments ||
-                            c->end[END_SERVER].kernel.seen || c->end[END_SERVER].wire.segments);
-    told = (waits(&c->end[END_CLIENT]) && c->end[END_CLIENT].kernel.seen) ||
-           (waits(&c->end[END_SERVER]) && c->end[END_SERVER].kernel.seen);
-    c->ended_ns = ts_ns < t->told_ns ? t->told_ns : ts_ns;
-    if (!over || told)
-        ended_set(c, NULL);
-    else
-        ended_set(c, waits(&c->end[END_CLIENT]) || waits(&c->end[END_SERVER]) ? &t->waiting : &t->closed);
+    if (t->lists[list].last == c)
+        return;
+    list_remove(t, c);
+    list_append(t, c, list);
 }
 
 /* Each at the time it was due, the earliest first: the trace is in order of time. */
 static void sweep(struct conn_table *t, uint64_t now)
 {
     for (;;) {
-        struct conn *closed = t->closed.first, *waiting = t->waiting.first;
-        uint64_t closed_ns = closed ? closed->ended_ns + CLOSED_LINGER_NS : UINT64_MAX;
-        uint64_t waiting_ns = waiting ? waiting->ended_ns + TIME_WAIT_NS : UINT64_MAX;
+        struct conn *closed = t->lists[CONN_CLOSED].first, *waiting = t->lists[CONN_WAITING].first;
+        uint64_t closed_ns = closed ? closed->last_ns + CLOSED_LINGER_NS : UINT64_MAX;
+        uint64_t waiting_ns = waiting ? waiting->last_ns + TIME_WAIT_NS : UINT64_MAX;
 
         if (closed_ns >= now && waiting_ns >= now)
             return;
         if (closed_ns <= waiting_ns) {
             conn_retire(t, closed, closed_ns);
         } else {
+            if (waiting_ns < t->told_ns)
+                waiting_ns = t->told_ns;
             conn_wire_expire(t, waiting, waiting_ns);
             conn_retire(t, waiting, waiting_ns);
         }
@@ -355,6 +387,8 @@ void conn_table_event(struct conn_table *t, const struct event *e)
     if (e->kind == EVENT_SEGMENT) {
         c = conn_wire_event(t, e);
     } else {
+        if (t->config.wire_only)
+            return;
         conn_kernel_event(t, e);
         if (e->kind == EVENT_GAP)
             return;
@@ -367,8 +401,8 @@ void conn_table_event(struct conn_table *t, const struct event *e)
 void conn_table_finish(struct conn_table *t, uint64_t ts_ns)
 {
     sweep(t, ts_ns);
-    while (t->by_age.first)
-        conn_retire(t, t->by_age.first, ts_ns);
+    while (t->count)
+        conn_retire(t, oldest(t), ts_ns);
 }
 
 uint64_t conn_table_next_n(const struct conn_table *t)
@@ -385,8 +419,8 @@ struct conn_table *conn_table_free(struct conn_table *t)
 {
     if (!t)
         return NULL;
-    while (t->by_age.first)
-        conn_forget(t, t->by_age.first);
+    slab_free(&t->slab);
+    slab_free(&t->holes);
     listener_free_all(t);
     free(t->buckets);
     free(t);

@@ -31,10 +31,10 @@ const char *kernel_state_name(enum tcp_state state, enum object object)
 static uint64_t cause_of(const struct event *e, const struct conn *c, enum end end, enum tcp_state from,
                          enum tcp_state to)
 {
-    const struct conn_end *peer = &c->end[!end];
+    const struct kernel_lane *peer = &c->kernel->end[!end];
 
     if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED || e->kind == EVENT_REQUEST_EXPIRED)
-        return c->timer;
+        return c->kernel->timer;
     switch (to) {
     case TCP_STATE_SYN_RECEIVED:
     case TCP_STATE_ESTABLISHED: return from == TCP_STATE_SYN_RECEIVED ? peer->last_ack : peer->last_syn;
@@ -44,7 +44,7 @@ static uint64_t cause_of(const struct event *e, const struct conn *c, enum end e
     case TCP_STATE_TIME_WAIT: return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
     case TCP_STATE_CLOSED:
         if (c->reset_by == end)
-            return c->end[end].last_rst;
+            return c->kernel->end[end].last_rst;
         return peer->last_rst ? peer->last_rst : from == TCP_STATE_LAST_ACK ? peer->last_ack : 0;
     default: return 0;
     }
@@ -53,23 +53,23 @@ static uint64_t cause_of(const struct event *e, const struct conn *c, enum end e
 static void follow(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum tcp_state to,
                    enum object object)
 {
-    struct conn_end *x = &c->end[end];
+    struct kernel_lane *k = &c->kernel->end[end];
     const struct tcp_edge *edge;
     struct change change;
     enum tcp_state from;
 
     /* until now the packets' lane was the better witness of this end */
-    conn_account(x, e->ts_ns);
-    x->kernel.seen = true;
-    x->kernel.object = object;
-    from = x->kernel.state;
+    conn_account(c, end, e->ts_ns);
+    k->seen = true;
+    k->object = object;
+    from = k->state;
     if (from == to)
         return;
-    edge = tcp_fsm_follow(&x->kernel.state, to);
+    edge = tcp_fsm_follow(&k->state, to);
     if (to == TCP_STATE_ESTABLISHED)
         c->established = true;
     if (to != TCP_STATE_SYN_SENT && to != TCP_STATE_SYN_RECEIVED && to != TCP_STATE_CLOSED)
-        x->kernel.established = true;
+        k->established = true;
     if (to == TCP_STATE_CLOSING)
         c->closing = true;
     /* of a peer on another host only the effect of its FIN is seen */
@@ -85,7 +85,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.source = e->source;
     change.state.kernel_state = kernel_state_name(to, object);
     change.state.object = object;
-    change.state.owner = x->owner;
+    change.state.owner = k->owner;
     if (e->kind == EVENT_SOCK_STATE)
         change.state.call = e->sock.call;
     /* figure 5 draws no edge for a reset or for a TIME-WAIT cut short; those it draws to CLOSED tell of other causes */
@@ -97,7 +97,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
 /* The end lives on in another object, its state unchanged. */
 void kernel_hand_over(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum object to)
 {
-    struct kernel_lane *k = &c->end[end].kernel;
+    struct kernel_lane *k = &c->kernel->end[end];
     struct change change;
 
     if (k->object == to)
@@ -130,25 +130,25 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e)
 static void on_connect(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
-    struct conn_end *x;
+    struct kernel_lane *k;
 
-    if (c && (c->end[conn_end_of(c, &e->local)].kernel.seen || conn_over(c)))
+    if (c && (c->kernel->end[conn_end_of(c, &e->local)].seen || conn_over(c)))
         c = conn_supersede(t, c, e->ts_ns);
     if (!c)
         c = conn_new(t, e, true, false, false);
     if (!c)
         return;
-    x = &c->end[conn_end_of(c, &e->local)];
-    x->owner = e->sock.task;
-    x->kernel.cookie = e->cookie;
-    x->kernel.state = TCP_STATE_CLOSED; /* in a simultaneous open nobody listened */
+    k = &c->kernel->end[conn_end_of(c, &e->local)];
+    k->owner = e->sock.task;
+    k->cookie = e->cookie;
+    k->state = TCP_STATE_CLOSED; /* in a simultaneous open nobody listened */
     follow(t, e, c, conn_end_of(c, &e->local), TCP_STATE_SYN_SENT, OBJECT_SOCK);
 }
 
 static void on_sock_state(struct conn_table *t, const struct event *e)
 {
     enum tcp_state from = e->sock.from, to = e->sock.to;
-    struct conn_end *x;
+    struct kernel_lane *k;
     struct conn *c;
     enum end end;
 
@@ -174,20 +174,20 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    x = &c->end[end];
+    k = &c->kernel->end[end];
     if (to == TCP_STATE_CLOSED) {
         if (e->source == WITNESS_DIAG) {
             sampled_end(t, e, c);
             return;
         }
         /* a minisock took over: the socket is gone, the connection is not */
-        if (x->kernel.object == OBJECT_TIMEWAIT || (x->kernel.cookie && x->kernel.cookie != e->cookie))
+        if (k->object == OBJECT_TIMEWAIT || (k->cookie && k->cookie != e->cookie))
             return;
         follow(t, e, c, end, to, OBJECT_NONE);
         return;
     }
-    x->kernel.cookie = e->cookie;
-    if (from == TCP_STATE_LISTEN && x->kernel.state == TCP_STATE_SYN_RECEIVED) {
+    k->cookie = e->cookie;
+    if (from == TCP_STATE_LISTEN && k->state == TCP_STATE_SYN_RECEIVED) {
         kernel_hand_over(t, e, c, end, OBJECT_SOCK);
         return;
     }
@@ -217,7 +217,7 @@ static void on_request(struct conn_table *t, const struct event *e)
     enum end end;
 
     if (e->kind == EVENT_REQUEST_START) {
-        if (c && conn_over(c) && c->end[conn_end_of(c, &e->local)].kernel.seen)
+        if (c && conn_over(c) && c->kernel->end[conn_end_of(c, &e->local)].seen)
             c = conn_supersede(t, c, e->ts_ns);
         if (!c)
             c = conn_new(t, e, false, false, false);
@@ -227,20 +227,20 @@ static void on_request(struct conn_table *t, const struct event *e)
     end = conn_end_of(c, &e->local);
     l = listener_of_queue(t, e, c);
     if (l)
-        c->listener = l->number;
+        c->kernel->listener = l->number;
     switch (e->kind) {
     case EVENT_REQUEST_START:
         follow(t, e, c, end, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
         listener_queue(t, e, c, QUEUE_SYN);
         break;
-    case EVENT_REQUEST_RETRY: c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0); break;
+    case EVENT_REQUEST_RETRY: c->kernel->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0); break;
     case EVENT_REQUEST_EXPIRED:
-        c->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
+        c->kernel->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
         listener_queue(t, e, c, QUEUE_EXPIRED);
         break;
     default: /* EVENT_REQUEST_END: the child, where there is one, has just been made */
-        if (c->end[end].kernel.object == OBJECT_REQUEST) {
+        if (c->kernel->end[end].object == OBJECT_REQUEST) {
             follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
             listener_queue(t, e, c, QUEUE_DROPPED);
         } else {
@@ -257,7 +257,7 @@ static void on_accept(struct conn_table *t, const struct event *e)
 
     if (!c)
         return;
-    c->end[conn_end_of(c, &e->local)].owner = e->queue.call.task;
+    c->kernel->end[conn_end_of(c, &e->local)].owner = e->queue.call.task;
     change = change_begin(t, e, CHANGE_CALL);
     change.conn = c->number;
     change.listener = l ? l->number : 0;
@@ -275,7 +275,7 @@ static void on_accept(struct conn_table *t, const struct event *e)
 static uint64_t timewait_over(struct conn_table *t, const struct event *e, const struct conn *c, enum end end,
                               enum timer_name name)
 {
-    const struct conn_end *peer = &c->end[!end];
+    const struct kernel_lane *peer = &c->kernel->end[!end];
     struct change change = change_begin(t, e, CHANGE_TIMER);
 
     change.conn = c->number;
@@ -304,14 +304,14 @@ static void on_timewait(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    k = &c->end[end].kernel;
+    k = &c->kernel->end[end];
     if (k->cookie && e->cookie && k->cookie != e->cookie)
         return; /* the minisock of an earlier use of these endpoints */
     name = e->timewait.substate == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT;
     if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED) {
         if (k->object != OBJECT_TIMEWAIT)
             return;
-        c->timer = timewait_over(t, e, c, end, name);
+        c->kernel->timer = timewait_over(t, e, c, end, name);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
         return;
     }
@@ -346,13 +346,13 @@ static void on_snapshot(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    k = &c->end[end].kernel;
+    k = &c->kernel->end[end];
     if (k->seen)
         return;
     object = e->snapshot.minisock ? OBJECT_TIMEWAIT : e->snapshot.request ? OBJECT_REQUEST : OBJECT_SOCK;
     k->cookie = e->cookie;
     k->deadline_ns = e->snapshot.expires_ns;
-    c->end[end].owner = e->snapshot.owner;
+    k->owner = e->snapshot.owner;
     follow(t, e, c, end, e->snapshot.state, object);
     if (e->snapshot.minisock)
         kernel_timer(t, e, c, end, e->snapshot.state == TCP_STATE_FIN_WAIT_2 ? TIMER_FIN_WAIT_2 : TIMER_TIME_WAIT,
@@ -410,7 +410,7 @@ static void on_retransmit(struct conn_table *t, const struct event *e)
     change.timer.rto_ns = e->retransmit.rto_ns;
     change.timer.source = e->source;
     change_emit(t, &change);
-    c->timer = change.n;
+    c->kernel->timer = change.n;
 }
 
 static void on_gap(struct conn_table *t, const struct event *e)
@@ -447,7 +447,7 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_KEEPALIVE:
         c = conn_find(t, e);
         if (c)
-            c->timer = kernel_timer(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
+            c->kernel->timer = kernel_timer(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
         break;
     case EVENT_RETRANSMIT: on_retransmit(t, e); break;
     case EVENT_CALL: on_call(t, e); break;

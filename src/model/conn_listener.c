@@ -162,7 +162,7 @@ struct listener *listener_of_queue(struct conn_table *t, const struct event *e, 
     struct listener *l = listener_find(t, depth->listener);
     bool known = l;
 
-    if (!l && c && c->listener)
+    if (!l && c && c->kernel->listener)
         return NULL; /* it was closed meanwhile: its SYN queue empties later */
     if (!l) {
         l = listener_new(t, depth->listener);

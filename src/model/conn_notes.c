@@ -14,6 +14,12 @@ static bool seq_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
+/* From a time of which the low bits were kept. */
+static uint64_t since(uint64_t ts_ns, uint64_t kept_ns)
+{
+    return (ts_ns - kept_ns) & ((UINT64_C(1) << 44) - 1);
+}
+
 /* What repeats the last ACK of its direction but perhaps for the window. */
 static bool repeats_ack(const struct analysis *fwd, const struct segment *s)
 {
@@ -24,7 +30,7 @@ static bool repeats_ack(const struct analysis *fwd, const struct segment *s)
 static bool fills_window(const struct conn *c, enum end from, const struct segment *s)
 {
     const struct wire_lane *peer = &c->end[!from].wire;
-    uint32_t window = peer->window;
+    uint32_t window = peer->analysis.window;
 
     if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !peer->syn_sent ||
         !peer->analysis.seen)
@@ -39,11 +45,11 @@ static uint32_t acknowledging(struct conn *c, enum end from, const struct segmen
 {
     struct analysis *fwd = &c->end[from].wire.analysis;
     const struct analysis *rev = &c->end[!from].wire.analysis;
-    const uint32_t last_window = c->end[from].wire.window;
+    const uint32_t last_window = fwd->window;
     const bool control = s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST), repeats = repeats_ack(fwd, s);
     uint32_t notes = 0;
 
-    if (s->payload_len == 1 && fwd->seen && s->seq == fwd->next_seq && rev->seen && !c->end[!from].wire.window)
+    if (s->payload_len == 1 && fwd->seen && s->seq == fwd->next_seq && rev->seen && !rev->window)
         return NOTE_ZERO_WINDOW_PROBE;
     if (!s->window && !control)
         notes |= NOTE_ZERO_WINDOW;
@@ -57,12 +63,13 @@ static uint32_t acknowledging(struct conn *c, enum end from, const struct segmen
         notes |= NOTE_WINDOW_FULL;
     if (!repeats || s->window != last_window)
         return notes;
-    if (s->window && (rev->last_notes & NOTE_KEEP_ALIVE))
+    if (s->window && rev->last_keep_alive)
         return notes | NOTE_KEEP_ALIVE_ACK;
-    if (!s->window && (rev->last_notes & NOTE_ZERO_WINDOW_PROBE))
+    if (!s->window && rev->last_probe)
         return notes | NOTE_ZERO_WINDOW_PROBE_ACK;
     if (s->window) {
-        fwd->dup_acks = fwd->dup_acks < 0 ? 1 : fwd->dup_acks < INT16_MAX ? fwd->dup_acks + 1 : INT16_MAX;
+        if (fwd->dup_acks < INT16_MAX)
+            fwd->dup_acks = fwd->dup_acks < 0 ? 1 : fwd->dup_acks + 1;
         notes |= NOTE_DUPLICATE_ACK;
     }
     return notes;
@@ -101,9 +108,9 @@ static uint32_t repeated(const struct conn *c, enum end from, const struct segme
         return NOTE_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION;
     if (!behind)
         return 0;
-    if (rev->dup_acks >= 2 && rev->last_ack == s->seq && ts_ns - rev->last_ns < FAST_RETRANSMIT_NS)
+    if (rev->dup_acks >= 2 && rev->last_ack == s->seq && since(ts_ns, rev->last_ns) < FAST_RETRANSMIT_NS)
         return NOTE_RETRANSMISSION | NOTE_FAST_RETRANSMISSION;
-    if (ts_ns - fwd->next_seq_ns < out_of_order_ns && fwd->next_seq != end + virtual_len)
+    if (since(ts_ns, fwd->next_seq_ns) < out_of_order_ns && fwd->next_seq != end + virtual_len)
         return NOTE_OUT_OF_ORDER;
     return NOTE_RETRANSMISSION;
 }
@@ -120,7 +127,7 @@ static void time_segment(struct analysis *fwd, const struct segment *s, uint32_t
         for (unsigned i = 0; i < fwd->timed_count; i++)
             if (!seq_after(fwd->timed[i].end, s->seq) || seq_after(fwd->timed[i].end, end))
                 fwd->timed[kept++] = fwd->timed[i];
-        fwd->timed_count = (uint8_t)kept;
+        fwd->timed_count = kept;
     } else if (fwd->timed_count < CONN_TIMED_MAX) {
         fwd->timed[fwd->timed_count].end = end;
         fwd->timed[fwd->timed_count++].ts_ns = ts_ns;
@@ -141,7 +148,7 @@ static uint64_t sample_rtt(struct analysis *rev, const struct segment *s, uint64
         if (seq_after(rev->timed[i].end, s->ack))
             rev->timed[kept++] = rev->timed[i];
     }
-    rev->timed_count = (uint8_t)kept;
+    rev->timed_count = kept;
     return (int64_t)rtt_ns > 0 ? rtt_ns : 0;
 }
 
@@ -154,9 +161,8 @@ static void time_handshake(struct conn *c, const struct segment *s, uint64_t ts_
         c->rtt_ns = ts_ns - c->syn_ns;
 }
 
-static void remember(struct wire_lane *sender, const struct segment *s, uint32_t notes, uint64_t ts_ns)
+static void remember(struct analysis *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
-    struct analysis *fwd = &sender->analysis;
     const uint32_t next = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
     if (!(notes & NOTE_ZERO_WINDOW_PROBE)) {
@@ -170,17 +176,17 @@ static void remember(struct wire_lane *sender, const struct segment *s, uint32_t
             fwd->max_acked = fwd->next_seq;
         fwd->seen = true;
     }
-    sender->window = s->window;
-    fwd->window_of_syn = s->flags & SEGMENT_SYN;
+    fwd->window = s->window;
+    fwd->window_of_syn = !!(s->flags & SEGMENT_SYN);
     fwd->last_ack = s->ack;
     fwd->last_ns = ts_ns;
-    fwd->last_notes = (uint16_t)notes;
+    fwd->last_keep_alive = !!(notes & NOTE_KEEP_ALIVE);
+    fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
 }
 
 struct finding conn_analyse(struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
 {
-    struct wire_lane *sender = &c->end[from].wire;
-    struct analysis *fwd = &sender->analysis, *rev = &c->end[!from].wire.analysis;
+    struct analysis *fwd = &c->end[from].wire.analysis, *rev = &c->end[!from].wire.analysis;
     struct finding f = { 0 };
 
     f.notes = acknowledging(c, from, s);
@@ -194,7 +200,7 @@ struct finding conn_analyse(struct conn *c, enum end from, const struct segment 
     f.rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(c, s, ts_ns);
     time_segment(fwd, s, f.notes, ts_ns);
-    remember(sender, s, f.notes, ts_ns);
+    remember(fwd, s, f.notes, ts_ns);
     if (s->bad_checksum)
         f.notes |= NOTE_BAD_CHECKSUM;
     return f;

@@ -9,27 +9,28 @@ static bool gone(enum tcp_state state)
 }
 
 /* Got past the exchange of FINs: then so did its peer, seen or not. */
-static bool saw_both_fins(const struct conn_end *x, enum tcp_state final)
+static bool saw_both_fins(enum tcp_state final, const uint64_t state_ns[TCP_STATE_N])
 {
-    return final == TCP_STATE_TIME_WAIT || x->state_ns[TCP_STATE_TIME_WAIT] ||
-           (final == TCP_STATE_CLOSED && x->state_ns[TCP_STATE_LAST_ACK]);
+    return final == TCP_STATE_TIME_WAIT || state_ns[TCP_STATE_TIME_WAIT] ||
+           (final == TCP_STATE_CLOSED && state_ns[TCP_STATE_LAST_ACK]);
 }
 
 /* A RST after both FINs were acknowledged ends nothing that was not over. */
 static bool fin_acked(const struct conn *c, enum end end)
 {
-    return c->end[end].wire.fin_sent && c->end[!end].wire.acked > c->end[end].wire.fin_seq;
+    return c->end[end].wire.fin_sent && c->end[!end].wire.acked > wire_fin_seq(&c->end[end].wire);
 }
 
 /* Packets show a client ESTABLISHED by the SYN,ACK that it was sent; the server's kernel knows of the ACK. */
 static bool handshake_done(const struct conn *c)
 {
-    const struct kernel_lane *server = &c->end[END_SERVER].kernel;
+    const struct kernel_lane *server = conn_kernel_of(c, END_SERVER);
 
     return server->seen ? server->established : c->established;
 }
 
-static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N])
+static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N],
+                               const uint64_t state_ns[END_N][TCP_STATE_N])
 {
     enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
 
@@ -43,12 +44,12 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
     if (c->closed_by != END_UNKNOWN) {
         if (c->closing)
             return VERDICT_CLOSED_BOTH;
-        if ((client == TCP_STATE_UNKNOWN && saw_both_fins(&c->end[END_SERVER], server)) ||
-            (server == TCP_STATE_UNKNOWN && saw_both_fins(&c->end[END_CLIENT], client)))
+        if ((client == TCP_STATE_UNKNOWN && saw_both_fins(server, state_ns[END_SERVER])) ||
+            (server == TCP_STATE_UNKNOWN && saw_both_fins(client, state_ns[END_CLIENT])))
             return VERDICT_CLOSED_NORMALLY;
         return gone(client) && gone(server) ? VERDICT_CLOSED_NORMALLY : VERDICT_HALF_CLOSED;
     }
-    if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(c) && c->end[END_SERVER].state_ns[TCP_STATE_SYN_RECEIVED]))
+    if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(c) && state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
     if (!c->established)
         return client == TCP_STATE_SYN_SENT || client == TCP_STATE_CLOSED ? VERDICT_NO_ANSWER : VERDICT_UNKNOWN;
@@ -63,19 +64,17 @@ void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns)
     change.conn = c->number;
     change.outcome.has_wire = c->end[END_CLIENT].wire.segments || c->end[END_SERVER].wire.segments;
     for (unsigned i = 0; i < END_N; i++) {
-        struct conn_end *x = &c->end[i];
-
-        if (x->kernel.seen || change.outcome.has_wire)
-            change.outcome.final[i] = conn_best_state(x);
+        if (conn_kernel_of(c, i)->seen || change.outcome.has_wire)
+            change.outcome.final[i] = conn_best_state(c, i);
         change.outcome.bytes[i] = wire_bytes(c, i);
-        change.outcome.segments[i] = x->wire.segments;
-        memcpy(change.outcome.state_ns[i], x->state_ns, sizeof(x->state_ns));
+        change.outcome.segments[i] = c->end[i].wire.segments;
+        conn_state_times(c, i, c->last_ns, change.outcome.state_ns[i]);
     }
     if (change.outcome.has_wire) {
         strcpy(change.outcome.conn_state, zeek_conn_state(c));
         memcpy(change.outcome.history, c->history, sizeof(c->history));
     }
-    change.outcome.verdict = verdict_of(c, change.outcome.final);
+    change.outcome.verdict = verdict_of(c, change.outcome.final, change.outcome.state_ns);
     change.outcome.endpoints = c->endpoint;
     change.outcome.rtt_ns = c->rtt_ns;
     change.outcome.duration_ns = c->last_ns - c->first_ns;

@@ -3,100 +3,128 @@
 #ifndef TCPLENS_MODEL_CONN_PRIVATE_H
 #define TCPLENS_MODEL_CONN_PRIVATE_H
 
+#include "tcplens/base/slab.h"
 #include "tcplens/model/conn.h"
 
 /* Ranges received beyond a hole, per direction; more are forgotten, which only delays a FIN's effect. */
 #define CONN_HOLES_MAX 4
 
-/* Doubly linked, oldest first. */
-struct conn_list {
-    struct conn *first, *last;
-};
-
-struct conn_link {
-    struct conn *prev, *next;
-};
-
-/* One end as the kernel tells it. */
-struct kernel_lane {
-    enum tcp_state state;
-    enum object object;
-    bool seen, established; /* established: the handshake was done, at this end */
-    uint64_t cookie;
-    uint64_t deadline_ns; /* of the minisock's timer, as last said */
+/* What an end received beyond a hole: the low halves of the peer's relative numbers. */
+struct holes {
+    uint32_t range[CONN_HOLES_MAX][2];
+    unsigned count;
 };
 
 /* Segments of one direction that wait for their acknowledgment and are timed. */
 #define CONN_TIMED_MAX 2
 
-/* What the notes on segments are made from, per direction; sequence numbers as sent. conn_notes.c */
+/* What the notes on segments are made from, per direction; sequence numbers as sent. conn_notes.c
+ * Of the two times the low 44 bits are kept: what is asked of them are differences of milliseconds. */
 struct analysis {
-    uint32_t next_seq;  /* highest end sent */
+    uint64_t next_seq_ns : 44; /* when next_seq was reached */
+    uint64_t window      : 16; /* last, as sent */
+    uint64_t timed_count : 2, seen : 1, window_of_syn : 1;
+    uint64_t last_ns         : 44;                /* of the last segment */
+    int64_t dup_acks         : 16;                /* -1: it acknowledged what was not captured */
+    uint64_t last_keep_alive : 1, last_probe : 1; /* notes on the last segment */
+    uint32_t next_seq;                            /* highest end sent */
     uint32_t max_acked; /* highest end sent without a hole: who acknowledges more has more than the capture */
     uint32_t last_ack;
-    int16_t dup_acks; /* -1: it acknowledged what was not captured */
-    uint16_t last_notes;
-    uint64_t next_seq_ns, last_ns; /* when next_seq was reached; the last segment */
     struct {
         uint64_t ts_ns;
         uint32_t end;
     } __attribute__((packed)) timed[CONN_TIMED_MAX];
-    uint8_t timed_count;
-    bool seen, window_of_syn;
-};
+} __attribute__((packed, aligned(4)));
 
-enum zeek_count { ZEEK_BAD_CHECKSUM, ZEEK_GAP, ZEEK_RETRANSMITTED, ZEEK_ZERO_WINDOW, ZEEK_COUNT_N };
+/* Zeek tells the first, the tenth, the hundredth of each: what is beyond is no power of ten. */
+#define ZEEK_COUNT_MAX ((1u << 20) - 1)
 
 /* One end as Zeek sees it. conn_zeek.c */
 struct zeek_end {
-    uint8_t state, previous, seen;
     uint32_t start, last;                  /* sequence numbers as sent: of the SYN, of the end so far */
     uint32_t last_syn, last_fin, last_rst; /* relative to start */
-    uint32_t count[ZEEK_COUNT_N];
-};
+    uint64_t bad_checksums : 20, gaps : 20, retransmitted : 20; /* up to ZEEK_COUNT_MAX */
+    uint64_t state        : 4;
+    uint32_t zero_windows : 20, previous : 4, seen : 8;
+} __attribute__((packed, aligned(4)));
 
 /* One end as its packets tell it. Sequence numbers of 64 bits are relative and do not wrap. */
 struct wire_lane {
     uint64_t snd_max; /* end of what it sent */
-    uint64_t fin_seq; /* of its FIN */
     uint64_t acked;   /* highest acknowledgment it sent, in the peer's numbers */
     uint64_t rcv_nxt; /* what it must have received without holes, in the peer's numbers */
-    uint64_t segments;
-    uint32_t base;                     /* the sequence number that is 0 */
-    uint32_t ifindex;                  /* where its segments are seen; the same ones elsewhere are left out */
-    uint32_t holes[CONN_HOLES_MAX][2]; /* received beyond a hole; the low halves of the peer's numbers */
-    uint16_t window;                   /* last, as sent */
-    uint8_t state;                     /* enum tcp_state */
-    uint8_t wscale, hole_count;
-    bool base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1;
+    uint64_t segments : 40;
+    uint64_t state    : 4; /* enum tcp_state */
+    uint64_t wscale : 4, base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1;
+    uint32_t fin_seq; /* of its FIN: wire_fin_seq() */
+    uint32_t base;    /* the sequence number that is 0 */
+    uint32_t ifindex; /* where its segments are seen; the same ones elsewhere are left out */
     struct analysis analysis;
     struct zeek_end zeek;
 };
 
+/* States an end can leave one after the other, and spend time in, on one way through the diagram. */
+#define CONN_STAYS_MAX 7
+
+/* A state by the best witness, and when it was left: ns since the connection's first_ns. */
+struct stay {
+    uint64_t state : 4, until_ns : 60;
+};
+
 struct conn_end {
-    struct kernel_lane kernel;
     struct wire_lane wire;
+    struct stay stays[CONN_STAYS_MAX];
+};
+
+/* One end as the kernel tells it, and the segments that can have been the cause. */
+struct kernel_lane {
+    enum tcp_state state;
+    enum object object;
+    bool seen, established; /* established: the handshake was done, at this end */
+    uint64_t cookie;
+    uint64_t deadline_ns;                            /* of the minisock's timer, as last said */
     struct task owner;                               /* pid 0: pending or not known */
-    uint64_t since_ns, state_ns[TCP_STATE_N];        /* by the best witness */
     uint64_t last_syn, last_fin, last_rst, last_ack; /* records of the segments it sent last */
+};
+
+/* What a connection has besides where a kernel witness takes part. */
+struct conn_kernel {
+    struct kernel_lane end[END_N];
+    uint64_t timer; /* record of the last timer */
+    uint32_t listener;
+};
+
+/* A connection is in one of these, in the order of the last event. */
+enum conn_list_id {
+    CONN_LIVE,
+    CONN_WAITING, /* over but for TIME-WAIT, of which only packets tell */
+    CONN_CLOSED,  /* over: stragglers may come */
+    CONN_LIST_N
+};
+
+struct conn_list {
+    struct conn *first, *last;
 };
 
 struct conn {
     struct conn *hash_next;
-    struct conn_link age;   /* in conn_table.by_age */
-    struct conn_link ended; /* in conn_table.closed or .waiting */
-    struct conn_list *ended_in;
-    uint32_t number, netns, listener;
     struct endpoint endpoint[END_N];
+    uint32_t number, netns;
+    unsigned list      : 2;                                    /* enum conn_list_id */
+    unsigned closed_by : 2, reset_by : 2, zeek_originator : 1; /* enum end */
+    bool established : 1, closing : 1, midstream : 1;
+    bool superseded : 1; /* a newer connection has the same endpoints */
+    bool has_kernel : 1;
+    uint8_t stay_count[END_N];
+    uint64_t first_ns, last_ns;
+    struct conn *prev, *next; /* in its list */
+    struct holes *holes;      /* END_N of them; NULL: there never was one */
     struct conn_end end[END_N];
-    uint64_t first_ns, last_ns, ended_ns, timer; /* timer: record of the last timer */
-    bool established, closing, midstream;
-    bool superseded; /* a newer connection has the same endpoints */
-    enum end closed_by, reset_by;
-    enum end zeek_originator;
     uint64_t syn_ns, rtt_ns; /* time of the last SYN; from there to the ACK that followed, 0: not known */
     char history[HISTORY_MAX];
+    struct conn_kernel kernel[]; /* one, if has_kernel: conn_kernel_of() */
 };
+_Static_assert(sizeof(struct conn) <= 512, "docs/architecture.md says what a connection takes");
 
 struct listener {
     struct listener *hash_next;
@@ -122,7 +150,8 @@ struct conn_table {
     struct conn_config config;
     struct conn **buckets;
     size_t bucket_count, count; /* bucket_count is a power of two */
-    struct conn_list by_age, closed, waiting;
+    struct conn_list lists[CONN_LIST_N];
+    struct slab slab, holes; /* of struct conn, of struct holes[END_N] */
     struct listener *listeners[LISTENER_BUCKETS];
     size_t listener_count;
     struct socket_slot sockets[SOCKET_SETS][SOCKET_WAYS];
@@ -146,9 +175,19 @@ void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 struct conn *conn_supersede(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 bool conn_over(const struct conn *c);
 enum end conn_end_of(const struct conn *c, const struct endpoint *local);
-enum tcp_state conn_best_state(const struct conn_end *e);
+/* Of an end as the kernel tells it; all zeros where no kernel witness takes part. */
+static inline const struct kernel_lane *conn_kernel_of(const struct conn *c, enum end end)
+{
+    static const struct kernel_lane none;
+
+    return c->has_kernel ? &c->kernel->end[end] : &none;
+}
+
+enum tcp_state conn_best_state(const struct conn *c, enum end end);
 /* Books the time spent in the state that is left; call before a change by the best witness. */
-void conn_account(struct conn_end *e, uint64_t ts_ns);
+void conn_account(struct conn *c, enum end end, uint64_t ts_ns);
+/* Time spent in each state until ts_ns. */
+void conn_state_times(const struct conn *c, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N]);
 
 /* conn_kernel.c */
 void conn_kernel_event(struct conn_table *t, const struct event *e);
@@ -193,6 +232,8 @@ void listener_free_all(struct conn_table *t);
 unsigned wire_shift(const struct conn *c, enum end end);
 /* Payload an end sent, by sequence numbers: what was retransmitted counts once, what was not captured counts. */
 uint64_t wire_bytes(const struct conn *c, enum end end);
+/* The relative number of the FIN this end sent (fin_sent). */
+uint64_t wire_fin_seq(const struct wire_lane *w);
 
 /* conn_notes.c */
 struct finding {

@@ -8,7 +8,7 @@
 
 static uint64_t cause_of(const struct conn *c, enum end end, enum tcp_state from, enum tcp_state to)
 {
-    const struct conn_end *x = &c->end[end], *peer = &c->end[!end];
+    const struct kernel_lane *x = &c->kernel->end[end], *peer = &c->kernel->end[!end];
 
     switch (to) {
     case TCP_STATE_SYN_RECEIVED: return peer->last_syn;
@@ -51,21 +51,21 @@ static void note(struct conn *c, enum end end, enum tcp_state state)
 static void follow(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum tcp_state to,
                    enum object object)
 {
-    struct conn_end *x = &c->end[end];
-    enum tcp_state from = x->kernel.state;
+    struct kernel_lane *k = &c->kernel->end[end];
+    enum tcp_state from = k->state;
     const struct tcp_edge *edge;
     struct change change;
 
     /* until now the packets' lane was the better witness of this end */
-    conn_account(x, e->ts_ns);
-    x->kernel.seen = true;
-    x->kernel.cookie = e->cookie;
+    conn_account(c, end, e->ts_ns);
+    k->seen = true;
+    k->cookie = e->cookie;
     if (from == to) {
         kernel_hand_over(t, e, c, end, object);
         return;
     }
-    x->kernel.object = object;
-    edge = tcp_fsm_follow(&x->kernel.state, to);
+    k->object = object;
+    edge = tcp_fsm_follow(&k->state, to);
     note(c, end, to);
     change = change_begin(t, e, CHANGE_STATE);
     change.conn = c->number;
@@ -77,7 +77,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.source = e->source;
     change.state.kernel_state = kernel_state_name(to, object);
     change.state.object = object;
-    change.state.rfc = edge && edge_is_sure(e, c, &x->kernel, from, to) ? edge->label : NULL;
+    change.state.rfc = edge && edge_is_sure(e, c, k, from, to) ? edge->label : NULL;
     change_emit(t, &change);
 }
 
@@ -89,7 +89,7 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e)
     bool serves, connects;
 
     if (c) {
-        uint64_t cookie = c->end[conn_end_of(c, &e->local)].kernel.cookie;
+        uint64_t cookie = c->kernel->end[conn_end_of(c, &e->local)].cookie;
 
         if (!cookie || cookie == e->cookie)
             return c;
@@ -117,7 +117,7 @@ void sampled_socket(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    k = &c->end[end].kernel;
+    k = &c->kernel->end[end];
     if (k->state != state)
         k->deadline_ns = 0;
     follow(t, e, c, end, state,
@@ -134,7 +134,7 @@ void sampled_socket(struct conn_table *t, const struct event *e)
 void sampled_end(struct conn_table *t, const struct event *e, struct conn *c)
 {
     enum end end = conn_end_of(c, &e->local);
-    struct kernel_lane *k = &c->end[end].kernel;
+    struct kernel_lane *k = &c->kernel->end[end];
     bool never_sampled = e->sock.from == TCP_STATE_UNKNOWN && !k->seen;
 
     if (!never_sampled && k->cookie != e->cookie)

@@ -38,17 +38,22 @@ static void moved(const struct step *s, enum end end, enum tcp_state from, const
     change_emit(s->table, &change);
 }
 
+/* Where the packets are the best witness, the state that is left has its time. */
+static void leave(const struct step *s, enum end end, enum tcp_state to)
+{
+    if (!conn_kernel_of(s->conn, end)->seen)
+        conn_account(s->conn, end, s->event->ts_ns);
+    s->conn->end[end].wire.state = to;
+}
+
 static void wire_step(const struct step *s, enum end end, enum tcp_input input, enum how how)
 {
-    struct conn_end *x = &s->conn->end[end];
-    enum tcp_state from = x->wire.state, state = from;
+    enum tcp_state from = s->conn->end[end].wire.state, state = from;
     const struct tcp_edge *edge = tcp_fsm_step(&state, input);
 
     if (!edge || edge->to == from)
         return;
-    if (!x->kernel.seen)
-        conn_account(x, s->event->ts_ns);
-    x->wire.state = (uint8_t)state;
+    leave(s, end, state);
     moved(s, end, from, edge, how);
 }
 
@@ -58,6 +63,17 @@ static uint64_t unwrap(const struct wire_lane *sender, uint32_t seq)
     int64_t rel = (int64_t)sender->snd_max + (int32_t)(seq - (uint32_t)(sender->base + sender->snd_max));
 
     return rel < 0 ? 0 : (uint64_t)rel;
+}
+
+/* The number with this low half that is nearest. */
+static uint64_t nearest(uint64_t to, uint32_t low)
+{
+    return to + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)to);
+}
+
+uint64_t wire_fin_seq(const struct wire_lane *w)
+{
+    return nearest(w->snd_max, w->fin_seq);
 }
 
 static void set_base(struct wire_lane *sender, uint32_t base)
@@ -98,7 +114,7 @@ static bool begins_anew(const struct conn *c, enum end from, const struct segmen
     /* simultaneous open, and the split handshake that answers a SYN with an ACK first */
     if (!w->syn_sent && c->end[!from].wire.state == TCP_STATE_SYN_SENT)
         return false;
-    return w->segments > 0 || (conn_over(c) && c->end[!from].wire.segments > 0 && !c->end[from].kernel.seen);
+    return w->segments > 0 || (conn_over(c) && c->end[!from].wire.segments > 0 && !conn_kernel_of(c, from)->seen);
 }
 
 /* *ret_reuse: its endpoints were used before, by a connection that was still followed. */
@@ -119,51 +135,60 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e, bool *r
     return conn_new(t, e, client, assumed, assumed);
 }
 
-/* A range beyond a hole lies within 2^31 of what was received without one. */
-static uint64_t hole_edge(const struct wire_lane *receiver, uint32_t low)
+/* Takes [start, end) as received by an end; keeps what lies beyond a hole. */
+static void receive(struct conn_table *t, struct conn *c, enum end receiver, uint64_t start, uint64_t end)
 {
-    return receiver->rcv_nxt + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)receiver->rcv_nxt);
-}
+    struct wire_lane *w = &c->end[receiver].wire;
+    struct holes *h;
 
-/* Takes [start, end) as received; keeps what lies beyond a hole. */
-static void receive(struct wire_lane *receiver, uint64_t start, uint64_t end)
-{
-    if (start > receiver->rcv_nxt) {
-        if (receiver->hole_count < CONN_HOLES_MAX && end > start && end - receiver->rcv_nxt < INT32_MAX) {
-            receiver->holes[receiver->hole_count][0] = (uint32_t)start;
-            receiver->holes[receiver->hole_count++][1] = (uint32_t)end;
+    if (start > w->rcv_nxt) {
+        if (!c->holes)
+            c->holes = slab_take(&t->holes);
+        if (!c->holes)
+            return;
+        h = &c->holes[receiver];
+        if (h->count < CONN_HOLES_MAX && end > start && end - w->rcv_nxt < INT32_MAX) {
+            h->range[h->count][0] = (uint32_t)start;
+            h->range[h->count++][1] = (uint32_t)end;
         }
         return;
     }
-    while (end > receiver->rcv_nxt) {
-        receiver->rcv_nxt = end;
-        for (unsigned i = 0; i < receiver->hole_count;) {
-            uint32_t *hole = receiver->holes[i];
+    if (!c->holes || !c->holes[receiver].count) {
+        if (end > w->rcv_nxt)
+            w->rcv_nxt = end;
+        return;
+    }
+    h = &c->holes[receiver];
+    while (end > w->rcv_nxt) {
+        w->rcv_nxt = end;
+        for (unsigned i = 0; i < h->count;) {
+            uint32_t *range = h->range[i];
 
-            if (hole_edge(receiver, hole[0]) > receiver->rcv_nxt) {
+            if (nearest(w->rcv_nxt, range[0]) > w->rcv_nxt) {
                 i++;
                 continue;
             }
-            if (hole_edge(receiver, hole[1]) > end)
-                end = hole_edge(receiver, hole[1]);
-            memmove(hole, receiver->holes[receiver->hole_count - 1], sizeof(receiver->holes[0]));
-            receiver->hole_count--;
+            if (nearest(w->rcv_nxt, range[1]) > end)
+                end = nearest(w->rcv_nxt, range[1]);
+            memmove(range, h->range[h->count - 1], sizeof(h->range[0]));
+            h->count--;
         }
     }
 }
 
 /* Ranges below `limit` that never came. */
-static unsigned count_gaps(const struct wire_lane *receiver, uint64_t limit)
+static unsigned count_gaps(const struct conn *c, enum end receiver, uint64_t limit)
 {
-    uint64_t at = receiver->rcv_nxt;
+    const struct wire_lane *w = &c->end[receiver].wire;
+    const struct holes *h = c->holes ? &c->holes[receiver] : NULL;
+    uint64_t at = w->rcv_nxt;
     unsigned gaps = 0;
 
     while (at < limit) {
         uint64_t next = limit;
 
-        for (unsigned i = 0; i < receiver->hole_count; i++) {
-            uint64_t start = hole_edge(receiver, receiver->holes[i][0]),
-                     end = hole_edge(receiver, receiver->holes[i][1]);
+        for (unsigned i = 0; h && i < h->count; i++) {
+            uint64_t start = nearest(w->rcv_nxt, h->range[i][0]), end = nearest(w->rcv_nxt, h->range[i][1]);
 
             if (start <= at && end > at)
                 next = at = end; /* not missing; look on from its end */
@@ -184,14 +209,14 @@ unsigned wire_shift(const struct conn *c, enum end end)
 
     if (!w->scale_known || !c->end[!end].wire.scale_known)
         return 0;
-    return w->wscale > 14 ? 14 : w->wscale;
+    return w->wscale;
 }
 
 uint64_t wire_bytes(const struct conn *c, enum end end)
 {
     const struct wire_lane *w = &c->end[end].wire;
     uint64_t reached = w->snd_max > c->end[!end].wire.acked ? w->snd_max : c->end[!end].wire.acked;
-    uint64_t virtual_len = w->syn_sent + (w->fin_sent && reached > w->fin_seq);
+    uint64_t virtual_len = w->syn_sent + (w->fin_sent && reached > wire_fin_seq(w));
 
     return reached > virtual_len ? reached - virtual_len : 0;
 }
@@ -242,7 +267,7 @@ static void take_fin(const struct step *s, enum end end)
     struct wire_lane *w = &s->conn->end[end].wire;
     const struct wire_lane *peer = &s->conn->end[!end].wire;
 
-    if (!peer->fin_sent || w->fin_received || w->rcv_nxt <= peer->fin_seq)
+    if (!peer->fin_sent || w->fin_received || w->rcv_nxt <= wire_fin_seq(peer))
         return;
     if (tcp_fsm_cell(w->state, TCP_INPUT_RCV_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* not known yet to be synchronised: later */
@@ -252,19 +277,17 @@ static void take_fin(const struct step *s, enum end end)
 
 static void send_fin(const struct step *s, enum end from)
 {
-    struct conn_end *x = &s->conn->end[from];
-    enum tcp_state state = x->wire.state;
+    const struct wire_lane *w = &s->conn->end[from].wire;
+    enum tcp_state state = w->state;
 
     if (s->conn->closed_by == END_UNKNOWN)
         s->conn->closed_by = from;
-    if (state != TCP_STATE_CLOSE_WAIT || x->wire.acked > s->conn->end[!from].wire.fin_seq) {
+    if (state != TCP_STATE_CLOSE_WAIT || w->acked > wire_fin_seq(&s->conn->end[!from].wire)) {
         wire_step(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
         return;
     }
     /* It does not acknowledge the peer's FIN, which was on its way when this one was sent: they crossed. */
-    if (!x->kernel.seen)
-        conn_account(x, s->event->ts_ns);
-    x->wire.state = TCP_STATE_CLOSING;
+    leave(s, from, TCP_STATE_CLOSING);
     moved(s, from, state, NULL, HOW_INFERRED);
 }
 
@@ -332,7 +355,7 @@ static void step_receiver(const struct step *s, enum end from, const struct segm
     } else if ((seg->flags & SEGMENT_ACK) && receiver->syn_sent && ack >= 1) {
         wire_step(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     }
-    if ((seg->flags & SEGMENT_ACK) && receiver->fin_sent && ack > receiver->fin_seq)
+    if ((seg->flags & SEGMENT_ACK) && receiver->fin_sent && ack > wire_fin_seq(receiver))
         wire_step(s, to, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
     take_fin(s, to);
 }
@@ -360,7 +383,7 @@ static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, con
         sender->syn_sent = true;
     }
     if ((s->flags & SEGMENT_SYN) && (s->options & SEGMENT_OPT_WSCALE)) {
-        sender->wscale = s->wscale;
+        sender->wscale = s->wscale > 14 ? 14 : s->wscale; /* RFC 7323 2.3 */
         sender->scale_known = true;
     }
     if (s->flags & SEGMENT_ACK) {
@@ -370,42 +393,50 @@ static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, con
     return unwrap(sender, s->seq);
 }
 
-static void remember_record(struct conn_end *x, const struct segment *s, uint64_t n)
+static void remember_record(struct conn *c, enum end from, const struct segment *s, uint64_t n)
 {
+    struct kernel_lane *k;
+
+    if (!c->has_kernel)
+        return;
+    k = &c->kernel->end[from];
     /* 0 where it is not written: an earlier one is no cause of what comes now */
     if (s->flags & SEGMENT_SYN)
-        x->last_syn = n;
+        k->last_syn = n;
     if (s->flags & SEGMENT_FIN)
-        x->last_fin = n;
+        k->last_fin = n;
     if (s->flags & SEGMENT_RST)
-        x->last_rst = n;
+        k->last_rst = n;
     if (s->flags & SEGMENT_ACK)
-        x->last_ack = n;
+        k->last_ack = n;
 }
 
 /* Books what was sent and what was acknowledged. Returns the gaps that can no longer be filled. */
-static unsigned book(struct wire_lane *sender, struct wire_lane *receiver, const struct segment *s, uint64_t seq,
+static unsigned book(struct conn_table *t, struct conn *c, enum end from, const struct segment *s, uint64_t seq,
                      uint64_t ack)
 {
+    struct wire_lane *sender = &c->end[from].wire, *receiver = &c->end[!from].wire;
     uint64_t end = seq + segment_seq_len(s);
     unsigned gaps = 0;
 
-    if ((s->flags & SEGMENT_FIN) && !sender->fin_sent) {
-        sender->fin_sent = true;
-        sender->fin_seq = end - 1;
-    }
     /* the first segment of an end under way says where its stream has got to */
     if (!sender->segments && !sender->syn_sent && receiver->rcv_nxt < seq)
         receiver->rcv_nxt = seq;
     if (!(s->flags & SEGMENT_RST)) {
-        receive(receiver, seq, end);
+        receive(t, c, !from, seq, end);
         if (end > sender->snd_max)
             sender->snd_max = end;
     }
+    if ((s->flags & SEGMENT_FIN) && !sender->fin_sent) {
+        sender->fin_sent = true;
+        sender->fin_seq = (uint32_t)(end - 1);
+    }
     if ((s->flags & SEGMENT_ACK) && ack > sender->rcv_nxt) {
+        const bool fin_acked = receiver->fin_sent && ack > wire_fin_seq(receiver);
+
         /* it acknowledges what was not captured: it has it nevertheless */
-        gaps = count_gaps(sender, receiver->fin_sent && ack > receiver->fin_seq ? receiver->fin_seq : ack);
-        receive(sender, sender->rcv_nxt, ack);
+        gaps = count_gaps(c, from, fin_acked ? wire_fin_seq(receiver) : ack);
+        receive(t, c, from, sender->rcv_nxt, ack);
     }
     if ((s->flags & SEGMENT_ACK) && ack > sender->acked)
         sender->acked = ack;
@@ -458,8 +489,8 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
 
     seq = number(sender, receiver, seg, &ack);
     s.because = emit_segment(t, e, s.conn, from, seq, ack, &f);
-    remember_record(&s.conn->end[from], seg, s.because);
-    gaps = book(sender, receiver, seg, seq, ack);
+    remember_record(s.conn, from, seg, s.because);
+    gaps = book(t, s.conn, from, seg, seq, ack);
     if (gaps)
         zeek_gaps(s.conn, !from, gaps);
     sender->segments++;

@@ -55,14 +55,17 @@ static bool note_once(struct conn *c, enum end end, uint8_t bit, char letter)
 }
 
 /* The first, the tenth, the hundredth. */
-static void note_scaled(struct conn *c, enum end end, enum zeek_count which, char letter)
+static void note_scaled(struct conn *c, enum end end, uint32_t n, char letter)
 {
-    uint32_t n = ++c->end[end].wire.zeek.count[which];
-
     while (n >= 10 && n % 10 == 0)
         n /= 10;
     if (n == 1)
         note(c, end, letter);
+}
+
+static uint32_t count_up(uint32_t n)
+{
+    return n < ZEEK_COUNT_MAX ? n + 1 : n;
 }
 
 void zeek_begin(struct conn *c, enum end sender, const struct segment *s)
@@ -161,10 +164,10 @@ static void advance(struct conn *c, enum end from, const struct segment *s)
     else if (delta > 0)
         z->last = end;
     else if (s->payload_len)
-        note_scaled(c, from, ZEEK_RETRANSMITTED, 't');
+        note_scaled(c, from, z->retransmitted = count_up(z->retransmitted), 't');
 }
 
-static void enter(struct zeek_end *z, uint8_t state)
+static void enter(struct zeek_end *z, unsigned state)
 {
     if (z->state == state)
         return;
@@ -246,7 +249,7 @@ void zeek_segment(struct conn *c, enum end from, const struct segment *s)
     begin_numbers(z, s);
     note_flags(c, from, s);
     if (!s->window && !(s->flags & SEGMENT_RST) && peer->state != CLOSED && z->state != RESET)
-        note_scaled(c, from, ZEEK_ZERO_WINDOW, 'w');
+        note_scaled(c, from, z->zero_windows = count_up(z->zero_windows), 'w');
     if ((s->flags & SEGMENT_ACK) && peer->state == INACTIVE)
         peer->start = peer->last = s->ack - 1;
     advance(c, from, s);
@@ -258,15 +261,19 @@ void zeek_segment(struct conn *c, enum end from, const struct segment *s)
 
 void zeek_bad_checksum(struct conn *c, enum end from)
 {
-    note_scaled(c, from, ZEEK_BAD_CHECKSUM, 'c');
+    struct zeek_end *z = &c->end[from].wire.zeek;
+
+    note_scaled(c, from, z->bad_checksums = count_up(z->bad_checksums), 'c');
 }
 
 void zeek_gaps(struct conn *c, enum end end, unsigned count)
 {
-    if (!is_clean(&c->end[end].wire.zeek) || !is_clean(&c->end[!end].wire.zeek))
+    struct zeek_end *z = &c->end[end].wire.zeek;
+
+    if (!is_clean(z) || !is_clean(&c->end[!end].wire.zeek))
         return;
     while (count--)
-        note_scaled(c, end, ZEEK_GAP, 'g');
+        note_scaled(c, end, z->gaps = count_up(z->gaps), 'g');
 }
 
 /* The shape "^?S…R…", with neither an answer nor a FIN before the RST. */

@@ -30,6 +30,7 @@ struct conn_config {
     size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
+    bool wire_only;        /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */
     bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
 };
 
