@@ -7,12 +7,11 @@
 #define TCPLENS_PORTS_MAX 16
 #define TCPLENS_COMM_LEN 16
 
-/* System calls that are followed. */
-// clang-format off: it never comes to rest here
-#define TCPLENS_CALLS(X)                                                                                               \
-    X(SOCKET)                                                                                                          \
-    X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) X(READ) X(WRITE) X(READV)     \
-        X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+/* System calls that are followed. (clang-format never comes to rest here.) */
+// clang-format off
+#define TCPLENS_CALLS(X) \
+    X(SOCKET) X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) \
+    X(READ) X(WRITE) X(READV) X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
 // clang-format on
 
 enum tcplens_call {

@@ -189,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(request_is_retried_and_dropped),
         TEST(request_expires),
+        TEST(request_expires_beside_its_packets),
         TEST(overflow_and_cookie),
         TEST(listen_returned),
         TEST(closed_with_connections_waiting),
