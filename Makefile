@@ -226,7 +226,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12

@@ -15,6 +15,10 @@ struct {
     __type(value, struct tcplens_event);
 } calls SEC(".maps");
 
+/* The kind of an entry whose call has returned: a close() before Linux 6.6, whose work is done on the way back to the
+ * application. */
+#define CALL_RETURNED TCPLENS_KIND_N
+
 static __always_inline __u8 call_of(unsigned long nr)
 {
     switch (nr) {
@@ -79,7 +83,7 @@ int BPF_PROG(call_exit, struct pt_regs *regs, long ret)
     struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id), *e, now = { .kind = TCPLENS_CALL };
     struct files_struct *files = bpf_get_current_task_btf()->files;
 
-    if (!entry) {
+    if (!entry || entry->kind == CALL_RETURNED) {
         now.call.id = call_of(REGS_SYSCALL(regs));
         if (now.call.id == TCPLENS_CALL_NONE || now.call.id == TCPLENS_CALL_SOCKET || now.call.id == TCPLENS_CALL_CLOSE)
             return 0;
@@ -112,6 +116,10 @@ int BPF_PROG(call_exit, struct pt_regs *regs, long ret)
         set_task(e);
         event_submit(e);
     }
+    if (entry->call.id == TCPLENS_CALL_CLOSE && entry != &now) {
+        entry->kind = CALL_RETURNED;
+        return 0;
+    }
 out:
     if (entry != &now)
         bpf_map_delete_elem(&calls, &id);
@@ -119,12 +127,17 @@ out:
 }
 
 /* The call during which a socket changed its state, where it is that call's own socket. */
-static __always_inline __u8 call_on(const struct sock *sk)
+static __always_inline __u8 call_on(const struct sock *sk, int from, int to)
 {
     __u64 id = bpf_get_current_pid_tgid();
     struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id);
 
-    return entry && entry->call.socket == (__u64)sk ? entry->call.id : TCPLENS_CALL_NONE;
+    if (!entry || entry->call.socket != (__u64)sk)
+        return TCPLENS_CALL_NONE;
+    /* what nothing but closing brings about */
+    if (entry->kind == CALL_RETURNED && to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK && from != TCP_LISTEN)
+        return TCPLENS_CALL_NONE;
+    return entry->call.id;
 }
 
 static __always_inline __u64 call_since(void)
@@ -132,7 +145,7 @@ static __always_inline __u64 call_since(void)
     __u64 id = bpf_get_current_pid_tgid();
     struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id);
 
-    return entry ? entry->ts_ns : 0;
+    return entry && entry->kind != CALL_RETURNED ? entry->ts_ns : 0;
 }
 
 #endif

@@ -64,6 +64,7 @@ struct sock {
     atomic_t sk_drops;
     __u16 sk_protocol;
     struct timer_list sk_timer;
+    struct timer_list tcp_retransmit_timer; /* newer kernels */
 };
 
 struct inet_sock {
@@ -79,6 +80,7 @@ struct inet_connection_sock {
     struct inet_sock icsk_inet;
     struct request_sock_queue icsk_accept_queue;
     struct timer_list icsk_retransmit_timer;
+    struct timer_list icsk_keepalive_timer; /* newer kernels, stable series too: it was sk_timer */
     __u8 icsk_retransmits;
     __u32 icsk_rto; /* jiffies */
 };
@@ -228,9 +230,11 @@ enum {
     TCP_ESTABLISHED = 1,
     TCP_SYN_SENT = 2,
     TCP_SYN_RECV = 3,
+    TCP_FIN_WAIT1 = 4,
     TCP_FIN_WAIT2 = 5,
     TCP_TIME_WAIT = 6,
     TCP_CLOSE = 7,
+    TCP_LAST_ACK = 9,
     TCP_LISTEN = 10,
 };
 

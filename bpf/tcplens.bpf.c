@@ -209,7 +209,7 @@ static __always_inline void connect_begins(const struct sock *sk)
         return;
     bpf_get_current_comm(c.comm, sizeof(c.comm));
     if (has_calls)
-        c.during = call_on(sk);
+        c.during = call_on(sk, TCP_CLOSE, TCP_SYN_SENT);
     bpf_map_update_elem(&connecting, &key, &c, BPF_ANY);
 }
 
@@ -271,7 +271,7 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     if (to == TCP_SYN_SENT || to == TCP_LISTEN)
         set_task(e);
     if (has_calls)
-        e->during = call_on(sk);
+        e->during = call_on(sk, from, to);
     if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE)) {
         listener_changed(sk, to);
         read_queues(e, sk, 0);
@@ -284,6 +284,21 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
     }
     event_submit(e);
     return 0;
+}
+
+/* Both timers of a full socket have moved between its structs. */
+static __always_inline struct sock *sock_of_write_timer(struct timer_list *timer)
+{
+    if (bpf_core_field_exists(struct inet_connection_sock, icsk_retransmit_timer))
+        return (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
+    return (void *)timer - bpf_core_field_offset(struct sock, tcp_retransmit_timer);
+}
+
+static __always_inline struct sock *sock_of_keepalive_timer(struct timer_list *timer)
+{
+    if (bpf_core_field_exists(struct inet_connection_sock, icsk_keepalive_timer))
+        return (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_keepalive_timer);
+    return (void *)timer - bpf_core_field_offset(struct sock, sk_timer);
 }
 
 static __always_inline struct request_sock *request_of(struct timer_list *timer)
@@ -366,9 +381,7 @@ int BPF_PROG(timer_start, struct timer_list *timer)
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_START, TCPLENS_TIMEWAIT_START, timer);
     if (fn == &tcp_write_timer && fn) {
-        struct inet_connection_sock *icsk =
-            (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
-        const struct sock *sk = &icsk->icsk_inet.sk;
+        const struct sock *sk = sock_of_write_timer(timer);
 
         if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT)
             return connect_has_port(sk);
@@ -393,7 +406,7 @@ int BPF_PROG(timer_cancel, struct timer_list *timer)
 
 static __always_inline int keepalive_fired(struct timer_list *timer)
 {
-    struct sock *sk = (void *)timer - bpf_core_field_offset(struct sock, sk_timer);
+    struct sock *sk = sock_of_keepalive_timer(timer);
     __u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
     struct tcplens_event *e;
 

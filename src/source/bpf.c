@@ -316,6 +316,11 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
         hooks[i].found = has_tracepoint(btf, hooks[i].name);
         each(arg, &hooks[i]);
     }
+    each(arg, &(struct source_bpf_hook){
+                  "tcp_send_reset with a reason",
+                  "why a reset was sent is not told, and one that answers for no socket is seen on the wire only",
+                  reset_has_reason(btf),
+              });
     btf__free(btf);
     return 0;
 }

@@ -393,10 +393,10 @@ def losses_add_up():
     """With almost no room events are lost: counted per hook, placed in the trace, and told by the exit status."""
     text = """
 server = listen()
-for _ in range(3000):
+for _ in range(int(sys.argv[1])):
     client = connect(); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
 """
-    trace, _ = trace_of(script(text), "--source", "kernel", "--buffer", "4", status=4)
+    trace, _ = trace_of(script(text, round(3000 / lib.SLOWDOWN)), "--source", "kernel", "--buffer", "4", status=4)
     gaps = trace.all("gap")
     check(gaps, "nothing was lost with a buffer of 4 KiB")
     check_equal(sum(g["lost"] for g in gaps), trace.end["lost"]["kernel"])
@@ -407,12 +407,13 @@ for _ in range(3000):
 def nothing_is_lost_by_default():
     text = """
 server = listen(backlog=64)
-for _ in range(2000):
+for _ in range(int(sys.argv[1])):
     client = connect(); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
 """
-    trace, _ = trace_of(script(text), "--source", "kernel")
+    count = round(2000 / lib.SLOWDOWN)
+    trace, _ = trace_of(script(text, count), "--source", "kernel")
     check_equal(trace.end["lost"]["kernel"], 0)
-    check_equal(len(trace.all("outcome")), 2000)
+    check_equal(len(trace.all("outcome")), count)
     check_equal({(r["verdict"], r["final"]["server"]) for r in trace.all("outcome")}, {("closed-normally", "CLOSED")})
 
 
