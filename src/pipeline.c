@@ -113,19 +113,32 @@ static int write_header(struct pipeline *p)
     return 0;
 }
 
+static void write_record(struct pipeline *p, const struct change *change)
+{
+    char unsaved[RECORD_LINE_MAX], *line = unsaved;
+    size_t len;
+
+    if (p->config.trace)
+        line = sink_file_begin(p->config.trace, RECORD_LINE_MAX);
+    len = record_format(change, p->start_ns, line);
+    if (p->config.trace)
+        sink_file_end(p->config.trace, len);
+    if (p->config.http)
+        http_write(p->config.http, line, len, change->n);
+}
+
 static void on_change(void *arg, const struct change *change)
 {
     struct pipeline *p = arg;
-    char line[RECORD_LINE_MAX], text[TIMELINE_LINE_MAX];
-
     p->counts[change->kind]++;
     p->records++;
     p->late += change->late;
     if (change->ts_ns > p->last_ns)
         p->last_ns = change->ts_ns;
     if (p->config.trace || p->config.http)
-        write_line(p, line, record_format(change, p->start_ns, line), change->n);
+        write_record(p, change);
     if (p->config.timeline) {
+        char text[TIMELINE_LINE_MAX];
         size_t len = p->config.summary ? summary_format(change, text)
                                        : timeline_format(change, p->start_ns, p->config.colour, text);
 

@@ -6,6 +6,7 @@
 #include "tcplens/record.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tcplens/base/json.h"
 
@@ -73,22 +74,52 @@ static char *put_connection(char *p, const struct change *c)
     return p;
 }
 
-static char *put_state(char *p, const struct change *c)
+static char *put_state_words(char *p, const struct change *c)
 {
-    p = PUT_U64(p, "conn", c->conn);
     p = PUT_WORD(p, "end", end_name(c->end));
     p = PUT_WORD(p, "from", tcp_state_name(c->state.from));
     p = PUT_WORD(p, "to", tcp_state_name(c->state.to));
     p = PUT_WORD(p, "how", how_name(c->state.how));
     p = PUT_WORD(p, "source", witness_name(c->state.source));
+    return c->state.rfc ? PUT_TEXT(p, "rfc", c->state.rfc, RFC_MAX) : p;
+}
+
+/* Enough for put_state_words(): keys and words, and a label of which every byte is escaped. */
+#define STATE_WORDS_MAX (128 + 6 * RFC_MAX)
+
+/* The words are put together once: there are few different steps, and millions of each. */
+static char *put_state_words_again(char *p, const struct change *c)
+{
+    static _Thread_local struct {
+        const char *rfc;
+        enum how how;
+        enum witness source;
+        size_t len;
+        char text[STATE_WORDS_MAX];
+    } known[END_N][TCP_STATE_N][TCP_STATE_N], *w;
+
+    if ((unsigned)c->end >= END_N || (unsigned)c->state.from >= TCP_STATE_N || (unsigned)c->state.to >= TCP_STATE_N)
+        return put_state_words(p, c);
+    w = &known[c->end][c->state.from][c->state.to];
+    if (!w->len || w->rfc != c->state.rfc || w->how != c->state.how || w->source != c->state.source) {
+        w->rfc = c->state.rfc;
+        w->how = c->state.how;
+        w->source = c->state.source;
+        w->len = (size_t)(put_state_words(w->text, c) - w->text);
+    }
+    return json_put(p, w->text, w->len);
+}
+
+static char *put_state(char *p, const struct change *c)
+{
+    p = PUT_U64(p, "conn", c->conn);
+    p = put_state_words_again(p, c);
     if (c->because)
         p = PUT_U64(p, "because", c->because);
     if (c->state.kernel_state)
         p = put_kernel(p, c->state.kernel_state, c->state.object);
     if (c->state.owner.pid)
         p = put_owner(p, &c->state.owner);
-    if (c->state.rfc)
-        p = PUT_TEXT(p, "rfc", c->state.rfc, RFC_MAX);
     if (c->state.call)
         p = PUT_TEXT(p, "call", c->state.call, CALL_NAME_MAX);
     return p;
@@ -376,7 +407,7 @@ static char *put_outcome(char *p, const struct change *c)
     if (c->outcome.history[0])
         p = PUT_TEXT(p, "history", c->outcome.history, sizeof(c->outcome.history));
     p = PUT_WORD(p, "verdict", verdict_name(c->outcome.verdict));
-    p = PUT_TEXT(p, "text", text, sizeof(text));
+    p = PUT_WORD(p, "text", text);
     p = PUT(p, ",\"final\":{\"client\":");
     p = json_put_word(p, tcp_state_name(c->outcome.final[END_CLIENT]));
     p = PUT_WORD(p, "server", tcp_state_name(c->outcome.final[END_SERVER]));

@@ -55,7 +55,7 @@ struct record_end {
 };
 
 /* Writes one line, newline included, without NUL, straight into buf (RECORD_LINE_MAX bytes at least): this is the hot
- * path. start_ns is the header's. Returns the length. */
+ * path. start_ns is the header's. Returns the length; what then stands behind the line means nothing. */
 size_t record_format(const struct change *change, uint64_t start_ns, char buf[static RECORD_LINE_MAX]);
 
 /* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or

@@ -9,23 +9,6 @@
 
 static const uint8_t mapped_prefix[MAPPED_PREFIX_LEN] = { [10] = 0xff, [11] = 0xff };
 
-struct addr addr_from_ipv4(const uint8_t bytes[4])
-{
-    struct addr a;
-
-    memcpy(a.bytes, mapped_prefix, sizeof(mapped_prefix));
-    memcpy(a.bytes + MAPPED_PREFIX_LEN, bytes, 4);
-    return a;
-}
-
-struct addr addr_from_ipv6(const uint8_t bytes[16])
-{
-    struct addr a;
-
-    memcpy(a.bytes, bytes, sizeof(a.bytes));
-    return a;
-}
-
 bool addr_is_ipv4(const struct addr *a)
 {
     return !memcmp(a->bytes, mapped_prefix, sizeof(mapped_prefix));
@@ -37,11 +20,6 @@ bool addr_is_loopback(const struct addr *a)
 
     /* All of 127/8 is loopback (RFC 1122 3.2.1.3), of IPv6 one address only. */
     return addr_is_ipv4(a) ? a->bytes[MAPPED_PREFIX_LEN] == 127 : addr_equal(a, &loopback6);
-}
-
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-    return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
 int addr_parse(const char *text, struct addr *ret_addr)
@@ -57,13 +35,26 @@ int addr_parse(const char *text, struct addr *ret_addr)
     return 0;
 }
 
+/* What inet_ntop() writes, without its printf. */
+static void ipv4_format(const uint8_t bytes[4], char *p)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (bytes[i] >= 100)
+            *p++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *p++ = (char)('0' + bytes[i] / 10 % 10);
+        *p++ = (char)('0' + bytes[i] % 10);
+        *p++ = '.';
+    }
+    p[-1] = '\0';
+}
+
 const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX])
 {
-    /* inet_ntop() fails for an unknown family or a short buffer alone: neither can be here. */
     if (addr_is_ipv4(a))
-        inet_ntop(AF_INET, a->bytes + MAPPED_PREFIX_LEN, buf, ADDR_TEXT_MAX);
+        ipv4_format(a->bytes + MAPPED_PREFIX_LEN, buf);
     else
-        inet_ntop(AF_INET6, a->bytes, buf, ADDR_TEXT_MAX);
+        inet_ntop(AF_INET6, a->bytes, buf, ADDR_TEXT_MAX); /* fails for a short buffer alone */
     return buf;
 }
 
@@ -74,11 +65,6 @@ const char *endpoint_format(const struct endpoint *e, char buf[static ENDPOINT_T
     addr_format(&e->addr, text);
     snprintf(buf, ENDPOINT_TEXT_MAX, addr_is_ipv4(&e->addr) ? "%s:%u" : "[%s]:%u", text, (unsigned)e->port);
     return buf;
-}
-
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && addr_equal(&a->addr, &b->addr);
 }
 
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b)

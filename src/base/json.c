@@ -1,25 +1,36 @@
 #include "tcplens/base/json.h"
 
+#include <endian.h>
+
+/* value < 10^8 as eight digits, the first in the lowest byte: halves, then quarters, then digits, all at once. */
+static inline uint64_t eight_digits(uint32_t value)
+{
+    uint64_t x = value / 10000 | (uint64_t)(value % 10000) << 32, high;
+
+    high = (x * 10486 >> 20) & 0x0000007f0000007f; /* 10486 / 2^20: 1/100 for what is below 10,000 */
+    x = high | (x - high * 100) << 16;
+    high = (x * 103 >> 10) & 0x000f000f000f000f; /* 103 / 2^10: 1/10 for what is below 100 */
+    return high | (x - high * 10) << 8;
+}
+
+static inline char *put_digits(char *p, uint64_t digits, unsigned skip)
+{
+    digits = htole64((digits | 0x3030303030303030) >> skip * 8);
+    memcpy(p, &digits, sizeof(digits));
+    return p + 8 - skip;
+}
+
+/* Writes eight bytes at a time: the last ones can be none of the number. */
 char *json_put_u64(char *p, uint64_t value)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                "8081828384858687888990919293949596979899";
-    char digits[20];
-    unsigned i = sizeof(digits);
+    const uint64_t base = 100000000;
+    uint64_t digits;
 
-    while (value >= 100) {
-        i -= 2;
-        memcpy(digits + i, pairs + value % 100 * 2, 2);
-        value /= 100;
-    }
-    if (value >= 10) {
-        i -= 2;
-        memcpy(digits + i, pairs + value * 2, 2);
-    } else {
-        digits[--i] = (char)('0' + value);
-    }
-    return json_put(p, digits + i, sizeof(digits) - i);
+    if (value >= base)
+        return put_digits(json_put_u64(p, value / base), eight_digits((uint32_t)(value % base)), 0);
+    digits = eight_digits((uint32_t)value);
+    /* | 1 in the last digit: a zero is written as one */
+    return put_digits(p, digits, (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) / 8);
 }
 
 char *json_put_i64(char *p, int64_t value)
@@ -28,14 +39,6 @@ char *json_put_i64(char *p, int64_t value)
         return json_put_u64(p, (uint64_t)value);
     *p++ = '-';
     return json_put_u64(p, 0 - (uint64_t)value);
-}
-
-char *json_put_word(char *p, const char *word)
-{
-    *p++ = '"';
-    p = json_put(p, word, strlen(word));
-    *p++ = '"';
-    return p;
 }
 
 /* Decodes one character (Unicode 15, table 3-7: no overlong forms, no surrogates). Returns its length in bytes, or 0

@@ -10,61 +10,65 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
 #endif
 
-/* Large enough for malloc() to map it: it comes as zeros, and takes memory only where it is written to. */
-#define CHUNK_BYTES (512u << 10)
 #define ALIGNMENT 16
-
-struct slab_chunk {
-    struct slab_chunk *next;
-    _Alignas(ALIGNMENT) char objects[];
-};
+#define CHUNK_OBJECTS (1u << SLAB_CHUNK_BITS)
 
 void slab_init(struct slab *s, size_t size)
 {
-    *s = (struct slab){ .size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT };
+    *s = (struct slab){ .size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, .used = 1 };
 }
 
-static size_t chunk_room(const struct slab *s)
+static size_t chunk_bytes(const struct slab *s)
 {
-    return s->size > CHUNK_BYTES ? s->size : CHUNK_BYTES;
+    return CHUNK_OBJECTS * s->size;
 }
 
-void *slab_take(struct slab *s)
+static int add_chunk(struct slab *s)
 {
-    void *object = s->given_back;
+    char **chunks = realloc(s->chunks, (s->chunk_count + 1) * sizeof(*chunks)), *chunk;
 
-    if (object) {
+    if (!chunks)
+        return -1;
+    s->chunks = chunks;
+    chunk = calloc(1, chunk_bytes(s)); /* of this size malloc() maps it: it takes memory only where it is used */
+    if (!chunk)
+        return -1;
+    s->chunks[s->chunk_count++] = chunk;
+    return 0;
+}
+
+uint32_t slab_take(struct slab *s)
+{
+    uint32_t place = s->given_back;
+
+    if (place) {
+        void *object = slab_at(s, place);
+
         ASAN_UNPOISON_MEMORY_REGION(object, s->size);
         memcpy(&s->given_back, object, sizeof(s->given_back));
-        return memset(object, 0, s->size);
+        memset(object, 0, s->size);
+        return place;
     }
-    if (!s->chunks || chunk_room(s) - s->used < s->size) {
-        struct slab_chunk *chunk = calloc(1, sizeof(*chunk) + chunk_room(s));
-
-        if (!chunk)
-            return NULL;
-        chunk->next = s->chunks;
-        s->chunks = chunk;
-        s->used = 0;
-    }
-    object = s->chunks->objects + s->used;
-    s->used += s->size;
-    return object;
+    if (s->used == UINT32_MAX || (s->used >> SLAB_CHUNK_BITS == s->chunk_count && add_chunk(s) < 0))
+        return 0;
+    return s->used++;
 }
 
-void slab_give(struct slab *s, void *object)
+void slab_give(struct slab *s, uint32_t place)
 {
+    void *object = slab_at(s, place);
+
     memcpy(object, &s->given_back, sizeof(s->given_back));
-    s->given_back = object;
+    s->given_back = place;
     ASAN_POISON_MEMORY_REGION(object, s->size);
 }
 
 void slab_free(struct slab *s)
 {
-    for (struct slab_chunk *chunk = s->chunks, *next; chunk; chunk = next) {
-        next = chunk->next;
-        ASAN_UNPOISON_MEMORY_REGION(chunk->objects, chunk_room(s));
-        free(chunk);
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        ASAN_UNPOISON_MEMORY_REGION(s->chunks[i], chunk_bytes(s));
+        free(s->chunks[i]);
     }
+    free(s->chunks);
     slab_init(s, s->size);
 }

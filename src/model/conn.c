@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_START 1024
 /* How long stragglers are still taken for the closed connection's own: as Zeek's tcp_close_delay. */
 #define CLOSED_LINGER_NS 5000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
@@ -21,8 +20,8 @@ static void list_remove(struct conn_table *t, struct conn *c)
 {
     struct conn_list *list = &t->lists[c->list];
 
-    *(c->prev ? &c->prev->next : &list->first) = c->next;
-    *(c->next ? &c->next->prev : &list->last) = c->prev;
+    *(c->prev ? &conn_at(t, c->prev)->next : &list->first) = c->next;
+    *(c->next ? &conn_at(t, c->next)->prev : &list->last) = c->prev;
 }
 
 static void list_append(struct conn_table *t, struct conn *c, enum conn_list_id id)
@@ -31,49 +30,29 @@ static void list_append(struct conn_table *t, struct conn *c, enum conn_list_id 
 
     c->list = id;
     c->prev = list->last;
-    c->next = NULL;
-    *(c->prev ? &c->prev->next : &list->first) = c;
-    list->last = c;
+    c->next = 0;
+    *(c->prev ? &conn_at(t, c->prev)->next : &list->first) = c->place;
+    list->last = c->place;
+}
+
+/* NULL: the list is empty. */
+static struct conn *list_first(const struct conn_table *t, enum conn_list_id id)
+{
+    return t->lists[id].first ? conn_at(t, t->lists[id].first) : NULL;
 }
 
 /* The one silent longest; NULL: there is none. */
 static struct conn *oldest(const struct conn_table *t)
 {
-    struct conn *c = NULL;
+    struct conn *found = NULL;
 
-    for (unsigned i = 0; i < CONN_LIST_N; i++)
-        if (t->lists[i].first && (!c || t->lists[i].first->last_ns < c->last_ns))
-            c = t->lists[i].first;
-    return c;
-}
+    for (unsigned i = 0; i < CONN_LIST_N; i++) {
+        struct conn *c = list_first(t, i);
 
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-    h ^= word;
-    h *= 0x9e3779b97f4a7c15ull;
-    return h ^ (h >> 29);
-}
-
-/* Symmetric: both directions, and both ends' view, give the same value. */
-static uint64_t hash_pair(const struct conn_table *t, const struct endpoint *a, const struct endpoint *b,
-                          uint32_t netns)
-{
-    const struct endpoint *low = endpoint_compare(a, b) <= 0 ? a : b, *high = low == a ? b : a;
-    uint64_t words[4], h = t->config.hash_seed;
-
-    memcpy(words, low->addr.bytes, 16);
-    memcpy(words + 2, high->addr.bytes, 16);
-    for (unsigned i = 0; i < 4; i++)
-        h = mix(h, words[i]);
-    h = mix(h, (uint64_t)low->port << 48 | (uint64_t)high->port << 32 | netns);
-    /* the ports stand high, the bucket is the low bits: a product carries upwards only */
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-    return h ^ h >> 32;
-}
-
-static struct conn **bucket_of(struct conn_table *t, const struct endpoint *a, const struct endpoint *b, uint32_t netns)
-{
-    return &t->buckets[hash_pair(t, a, b, netns) & (t->bucket_count - 1)];
+        if (c && (!found || c->last_ns < found->last_ns))
+            found = c;
+    }
+    return found;
 }
 
 int conn_table_new(const struct conn_config *config, struct conn_table **ret_table)
@@ -87,9 +66,7 @@ int conn_table_new(const struct conn_config *config, struct conn_table **ret_tab
         t->config.conn_max = CONN_MAX_DEFAULT;
     slab_init(&t->slab, sizeof(struct conn) + (t->config.wire_only ? 0 : sizeof(struct conn_kernel)));
     slab_init(&t->holes, END_N * sizeof(struct holes));
-    t->bucket_count = BUCKETS_START;
-    t->buckets = calloc(t->bucket_count, sizeof(*t->buckets));
-    if (!t->buckets) {
+    if (conn_hash_init(&t->hash) < 0) {
         free(t);
         return -ENOMEM;
     }
@@ -97,20 +74,17 @@ int conn_table_new(const struct conn_config *config, struct conn_table **ret_tab
     return 0;
 }
 
-struct change change_begin(struct conn_table *t, const struct event *e, enum change_kind kind)
+void change_begin(struct change *change, struct conn_table *t, const struct event *e, enum change_kind kind)
 {
-    struct change change;
-
     /* most kinds are far smaller than the largest, and there are many of them */
-    memset(&change, 0, kind == CHANGE_STATE ? offsetof(struct change, state) + sizeof(change.state) : sizeof(change));
-    change.kind = kind;
-    change.n = ++t->n;
-    change.ts_ns = e->ts_ns;
+    memset(change, 0, kind == CHANGE_STATE ? offsetof(struct change, state) + sizeof(change->state) : sizeof(*change));
+    change->kind = kind;
+    change->n = ++t->n;
+    change->ts_ns = e->ts_ns;
     /* whatever merge said: a capture file can be out of order by itself */
-    change.late = e->ts_ns < t->told_ns;
-    if (!change.late)
+    change->late = e->ts_ns < t->told_ns;
+    if (!change->late)
         t->told_ns = e->ts_ns;
-    return change;
 }
 
 void change_emit(struct conn_table *t, struct change *change)
@@ -120,51 +94,32 @@ void change_emit(struct conn_table *t, struct change *change)
 
 static bool is_about(const struct conn *c, const struct event *e)
 {
-    /* of a chain nearly all differ in a port */
-    if (c->netns != e->netns ||
-        (c->endpoint[END_CLIENT].port ^ c->endpoint[END_SERVER].port) != (e->local.port ^ e->remote.port))
-        return false;
-    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
-            endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
-           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
-            endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
+    return c->netns == e->netns && ((endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
+                                     endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+                                    (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
+                                     endpoint_equal(&c->endpoint[END_CLIENT], &e->remote)));
 }
 
 /* The one in use; but the event of a minisock finds the connection whose socket it continues, also a superseded one. */
 struct conn *conn_find(struct conn_table *t, const struct event *e)
 {
+    const uint32_t hash = conn_hash_of(t, &e->local, &e->remote, e->netns), mask = t->hash.slot_count - 1;
     struct conn *current = NULL;
 
-    for (struct conn *c = *bucket_of(t, &e->local, &e->remote, e->netns); c; c = c->hash_next) {
+    for (uint32_t i = hash & mask; t->hash.slots[i].place; i = (i + 1) & mask) {
+        struct conn *c;
+
+        if (t->hash.slots[i].hash != hash)
+            continue;
+        c = conn_at(t, t->hash.slots[i].place);
         if (!is_about(c, e))
             continue;
-        if (e->cookie && conn_kernel_of(c, conn_end_of(c, &e->local))->cookie == e->cookie)
-            return c;
         if (!c->superseded)
             current = c;
+        if (e->cookie ? conn_kernel_of(c, conn_end_of(c, &e->local))->cookie == e->cookie : !c->superseded)
+            return c;
     }
     return current;
-}
-
-static void grow(struct conn_table *t)
-{
-    size_t old_count = t->bucket_count;
-    struct conn **old = t->buckets, **buckets = calloc(old_count * 2, sizeof(*buckets));
-
-    if (!buckets)
-        return; /* longer chains, same answers */
-    t->buckets = buckets;
-    t->bucket_count = old_count * 2;
-    for (size_t i = 0; i < old_count; i++) {
-        for (struct conn *c = old[i], *next; c; c = next) {
-            struct conn **bucket = bucket_of(t, &c->endpoint[0], &c->endpoint[1], c->netns);
-
-            next = c->hash_next;
-            c->hash_next = *bucket;
-            *bucket = c;
-        }
-    }
-    free(old);
 }
 
 static bool is_local(const struct conn_table *t, const struct addr *a)
@@ -182,18 +137,23 @@ static bool is_local(const struct conn_table *t, const struct addr *a)
 struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is_client, bool before_trace,
                       bool roles_assumed)
 {
-    struct conn **bucket, *c;
     struct change change;
+    struct conn *c;
+    uint32_t place;
 
-    if (t->count >= t->config.conn_max) {
+    if (t->hash.count >= t->config.conn_max) {
         t->evicted++;
         conn_retire(t, oldest(t), e->ts_ns);
     }
-    c = slab_take(&t->slab);
-    if (!c)
+    place = slab_take(&t->slab);
+    if (!place)
         return NULL;
-    if (t->count >= t->bucket_count)
-        grow(t);
+    if (!conn_hash_add(&t->hash, conn_hash_of(t, &e->local, &e->remote, e->netns), place)) {
+        slab_give(&t->slab, place);
+        return NULL;
+    }
+    c = conn_at(t, place);
+    c->place = place;
     c->number = ++t->conn_number;
     c->netns = e->netns;
     c->endpoint[END_CLIENT] = local_is_client ? e->local : e->remote;
@@ -211,13 +171,9 @@ struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is
                                                         : TCP_STATE_LISTEN;
         c->end[i].wire.state = before_trace || i == END_SERVER ? TCP_STATE_UNKNOWN : TCP_STATE_CLOSED;
     }
-    bucket = bucket_of(t, &e->local, &e->remote, e->netns);
-    c->hash_next = *bucket;
-    *bucket = c;
     list_append(t, c, CONN_LIVE);
-    t->count++;
 
-    change = change_begin(t, e, CHANGE_CONNECTION);
+    change_begin(&change, t, e, CHANGE_CONNECTION);
     change.conn = c->number;
     change.connection.client = c->endpoint[END_CLIENT];
     change.connection.server = c->endpoint[END_SERVER];
@@ -232,22 +188,22 @@ struct conn *conn_new(struct conn_table *t, const struct event *e, bool local_is
 
 static void conn_forget(struct conn_table *t, struct conn *c)
 {
-    struct conn **p = bucket_of(t, &c->endpoint[0], &c->endpoint[1], c->netns);
-
-    while (*p != c)
-        p = &(*p)->hash_next;
-    *p = c->hash_next;
+    conn_hash_remove(&t->hash, conn_hash_of(t, &c->endpoint[0], &c->endpoint[1], c->netns), c->place);
     list_remove(t, c);
-    t->count--;
     if (c->holes)
         slab_give(&t->holes, c->holes);
-    slab_give(&t->slab, c);
+    slab_give(&t->slab, c->place);
+}
+
+/* A late event can be what ends it, but it is said now. */
+static void tell_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
+{
+    conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
 }
 
 void conn_retire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
-    /* a late event can be what ends it, but it is said now */
-    conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
+    tell_outcome(t, c, ts_ns);
     conn_forget(t, c);
 }
 
@@ -352,7 +308,7 @@ static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 
     if (ts_ns > c->last_ns)
         c->last_ns = ts_ns;
-    if (t->lists[list].last == c)
+    if (t->lists[list].last == c->place)
         return;
     list_remove(t, c);
     list_append(t, c, list);
@@ -362,7 +318,7 @@ static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 static void sweep(struct conn_table *t, uint64_t now)
 {
     for (;;) {
-        struct conn *closed = t->lists[CONN_CLOSED].first, *waiting = t->lists[CONN_WAITING].first;
+        struct conn *closed = list_first(t, CONN_CLOSED), *waiting = list_first(t, CONN_WAITING);
         uint64_t closed_ns = closed ? closed->last_ns + CLOSED_LINGER_NS : UINT64_MAX;
         uint64_t waiting_ns = waiting ? waiting->last_ns + TIME_WAIT_NS : UINT64_MAX;
 
@@ -401,8 +357,8 @@ void conn_table_event(struct conn_table *t, const struct event *e)
 void conn_table_finish(struct conn_table *t, uint64_t ts_ns)
 {
     sweep(t, ts_ns);
-    while (t->count)
-        conn_retire(t, oldest(t), ts_ns);
+    for (struct conn *c; (c = oldest(t)); list_remove(t, c))
+        tell_outcome(t, c, ts_ns);
 }
 
 uint64_t conn_table_next_n(const struct conn_table *t)
@@ -422,7 +378,7 @@ struct conn_table *conn_table_free(struct conn_table *t)
     slab_free(&t->slab);
     slab_free(&t->holes);
     listener_free_all(t);
-    free(t->buckets);
+    conn_hash_free(&t->hash);
     free(t);
     return NULL;
 }

@@ -75,7 +75,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     /* of a peer on another host only the effect of its FIN is seen */
     if ((to == TCP_STATE_FIN_WAIT_1 || to == TCP_STATE_CLOSE_WAIT) && c->closed_by == END_UNKNOWN)
         c->closed_by = to == TCP_STATE_FIN_WAIT_1 ? end : !end;
-    change = change_begin(t, e, CHANGE_STATE);
+    change_begin(&change, t, e, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
     change.because = cause_of(e, c, end, from, to);
@@ -103,7 +103,7 @@ void kernel_hand_over(struct conn_table *t, const struct event *e, struct conn *
     if (k->object == to)
         return;
     if (k->object != OBJECT_NONE) {
-        change = change_begin(t, e, CHANGE_OBJECT);
+        change_begin(&change, t, e, CHANGE_OBJECT);
         change.conn = c->number;
         change.end = end;
         change.object.from = k->object;
@@ -197,8 +197,9 @@ static void on_sock_state(struct conn_table *t, const struct event *e)
 uint64_t kernel_timer(struct conn_table *t, const struct event *e, struct conn *c, enum end end, enum timer_name name,
                       enum timer_phase phase, uint64_t expires_ns, uint32_t count)
 {
-    struct change change = change_begin(t, e, CHANGE_TIMER);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_TIMER);
     change.conn = c->number;
     change.end = end;
     change.timer.name = name;
@@ -258,7 +259,7 @@ static void on_accept(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     c->kernel->end[conn_end_of(c, &e->local)].owner = e->queue.call.task;
-    change = change_begin(t, e, CHANGE_CALL);
+    change_begin(&change, t, e, CHANGE_CALL);
     change.conn = c->number;
     change.listener = l ? l->number : 0;
     change.end = conn_end_of(c, &e->local);
@@ -276,8 +277,9 @@ static uint64_t timewait_over(struct conn_table *t, const struct event *e, const
                               enum timer_name name)
 {
     const struct kernel_lane *peer = &c->kernel->end[!end];
-    struct change change = change_begin(t, e, CHANGE_TIMER);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_TIMER);
     change.conn = c->number;
     change.end = end;
     change.timer.name = name;
@@ -364,8 +366,9 @@ static void on_call(struct conn_table *t, const struct event *e)
 {
     struct conn *c = e->remote.port ? conn_find(t, e) : NULL;
     const struct listener *l = e->call.state == TCP_STATE_LISTEN ? listener_find(t, e->cookie) : NULL;
-    struct change change = change_begin(t, e, CHANGE_CALL);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_CALL);
     change.call.socket = socket_number(t, e->call.socket, e->call.call.name);
     change.conn = c ? c->number : 0;
     change.listener = l ? l->number : 0;
@@ -384,7 +387,7 @@ static void on_reset(struct conn_table *t, const struct event *e)
 
     if (!c)
         return;
-    change = change_begin(t, e, CHANGE_RESET);
+    change_begin(&change, t, e, CHANGE_RESET);
     change.conn = c->number;
     change.end = conn_end_of(c, &e->local);
     change.reset.sent = e->reset.sent;
@@ -401,7 +404,7 @@ static void on_retransmit(struct conn_table *t, const struct event *e)
 
     if (!c)
         return;
-    change = change_begin(t, e, CHANGE_TIMER);
+    change_begin(&change, t, e, CHANGE_TIMER);
     change.conn = c->number;
     change.end = conn_end_of(c, &e->local);
     change.timer.name = TIMER_RETRANSMIT;
@@ -415,8 +418,9 @@ static void on_retransmit(struct conn_table *t, const struct event *e)
 
 static void on_gap(struct conn_table *t, const struct event *e)
 {
-    struct change change = change_begin(t, e, CHANGE_GAP);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_GAP);
     change.gap.source = e->source;
     memcpy(change.gap.hook, e->gap.hook, sizeof(change.gap.hook));
     change.gap.lost = e->gap.lost;

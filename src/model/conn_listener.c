@@ -55,8 +55,9 @@ static struct listener *listener_new(struct conn_table *t, uint64_t cookie)
 static void listener_emit(struct conn_table *t, const struct event *e, const struct listener *l, bool before_trace,
                           bool closed)
 {
-    struct change change = change_begin(t, e, CHANGE_LISTENER);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_LISTENER);
     change.listener = l->number;
     change.listening.addr = l->addr;
     change.listening.backlog = l->backlog;
@@ -70,8 +71,9 @@ static void listener_emit(struct conn_table *t, const struct event *e, const str
 static void queue_emit(struct conn_table *t, const struct event *e, const struct listener *l,
                        const struct queue_depth *depth, uint32_t conn, enum queue_why why)
 {
-    struct change change = change_begin(t, e, CHANGE_QUEUE);
+    struct change change;
 
+    change_begin(&change, t, e, CHANGE_QUEUE);
     change.listener = l->number;
     change.conn = conn;
     change.queue.syn = depth->syn;

@@ -14,14 +14,21 @@ static bool seq_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-/* From a time of which the low bits were kept. */
-static uint64_t since(uint64_t ts_ns, uint64_t kept_ns)
+static struct short_time shorten(uint64_t ts_ns)
 {
-    return (ts_ns - kept_ns) & ((UINT64_C(1) << 44) - 1);
+    return (struct short_time){ { (uint16_t)ts_ns, (uint16_t)(ts_ns >> 16), (uint16_t)(ts_ns >> 32) } };
+}
+
+/* Exact where it is less than 2^48 ns, three days. */
+static uint64_t since(uint64_t ts_ns, struct short_time then)
+{
+    const uint64_t kept = then.parts[0] | (uint64_t)then.parts[1] << 16 | (uint64_t)then.parts[2] << 32;
+
+    return (ts_ns - kept) & ((UINT64_C(1) << 48) - 1);
 }
 
 /* What repeats the last ACK of its direction but perhaps for the window. */
-static bool repeats_ack(const struct analysis *fwd, const struct segment *s)
+static bool repeats_ack(const struct wire_lane *fwd, const struct segment *s)
 {
     return !s->payload_len && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) && fwd->seen &&
            s->seq == fwd->next_seq && s->ack == fwd->last_ack;
@@ -30,21 +37,20 @@ static bool repeats_ack(const struct analysis *fwd, const struct segment *s)
 static bool fills_window(const struct conn *c, enum end from, const struct segment *s)
 {
     const struct wire_lane *peer = &c->end[!from].wire;
-    uint32_t window = peer->analysis.window;
+    uint32_t window = peer->window;
 
-    if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !peer->syn_sent ||
-        !peer->analysis.seen)
+    if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !peer->syn_sent || !peer->seen)
         return false;
-    if (!peer->analysis.window_of_syn)
+    if (!peer->window_of_syn)
         window <<= wire_shift(c, !from);
-    return s->seq + s->payload_len == peer->analysis.last_ack + window;
+    return s->seq + s->payload_len == peer->last_ack + window;
 }
 
 /* What the sender says beside its data: probes, keep-alives, windows, duplicate ACKs. */
 static uint32_t acknowledging(struct conn *c, enum end from, const struct segment *s)
 {
-    struct analysis *fwd = &c->end[from].wire.analysis;
-    const struct analysis *rev = &c->end[!from].wire.analysis;
+    struct wire_lane *fwd = &c->end[from].wire;
+    const struct wire_lane *rev = &c->end[!from].wire;
     const uint32_t last_window = fwd->window;
     const bool control = s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST), repeats = repeats_ack(fwd, s);
     uint32_t notes = 0;
@@ -76,7 +82,7 @@ static uint32_t acknowledging(struct conn *c, enum end from, const struct segmen
 }
 
 /* Acknowledges beyond what was captured of the peer without a hole. Told once for each hole. */
-static uint32_t acked_unseen(struct analysis *rev, const struct segment *s)
+static uint32_t acked_unseen(struct wire_lane *rev, const struct segment *s)
 {
     bool first;
 
@@ -94,7 +100,7 @@ static uint32_t acked_unseen(struct analysis *rev, const struct segment *s)
 /* Does the segment bring what was sent before, and why? */
 static uint32_t repeated(const struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
 {
-    const struct analysis *fwd = &c->end[from].wire.analysis, *rev = &c->end[!from].wire.analysis;
+    const struct wire_lane *fwd = &c->end[from].wire, *rev = &c->end[!from].wire;
     const uint32_t end = s->seq + s->payload_len, virtual_len = !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
     const uint64_t out_of_order_ns = c->rtt_ns ? c->rtt_ns : OUT_OF_ORDER_NS;
     bool behind = fwd->seen && seq_after(fwd->next_seq, s->seq);
@@ -108,15 +114,15 @@ static uint32_t repeated(const struct conn *c, enum end from, const struct segme
         return NOTE_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION;
     if (!behind)
         return 0;
-    if (rev->dup_acks >= 2 && rev->last_ack == s->seq && since(ts_ns, rev->last_ns) < FAST_RETRANSMIT_NS)
+    if (rev->dup_acks >= 2 && rev->last_ack == s->seq && since(ts_ns, rev->last_at) < FAST_RETRANSMIT_NS)
         return NOTE_RETRANSMISSION | NOTE_FAST_RETRANSMISSION;
-    if (since(ts_ns, fwd->next_seq_ns) < out_of_order_ns && fwd->next_seq != end + virtual_len)
+    if (since(ts_ns, fwd->next_seq_at) < out_of_order_ns && fwd->next_seq != end + virtual_len)
         return NOTE_OUT_OF_ORDER;
     return NOTE_RETRANSMISSION;
 }
 
 /* Times a new segment, or forgets those that this one sends again. */
-static void time_segment(struct analysis *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
+static void time_segment(struct wire_lane *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
     const uint32_t end = s->seq + segment_seq_len(s);
     unsigned kept = 0;
@@ -135,7 +141,7 @@ static void time_segment(struct analysis *fwd, const struct segment *s, uint32_t
 }
 
 /* The time from a segment to the ACK that ends exactly with it; 0: none is known. */
-static uint64_t sample_rtt(struct analysis *rev, const struct segment *s, uint64_t ts_ns)
+static uint64_t sample_rtt(struct wire_lane *rev, const struct segment *s, uint64_t ts_ns)
 {
     uint64_t rtt_ns = 0;
     unsigned kept = 0;
@@ -161,7 +167,7 @@ static void time_handshake(struct conn *c, const struct segment *s, uint64_t ts_
         c->rtt_ns = ts_ns - c->syn_ns;
 }
 
-static void remember(struct analysis *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
+static void remember(struct wire_lane *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
     const uint32_t next = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
@@ -170,7 +176,7 @@ static void remember(struct analysis *fwd, const struct segment *s, uint32_t not
 
         if (!fwd->seen || seq_after(next, fwd->next_seq)) {
             fwd->next_seq = next;
-            fwd->next_seq_ns = ts_ns;
+            fwd->next_seq_at = shorten(ts_ns);
         }
         if (!fwd->seen || follows)
             fwd->max_acked = fwd->next_seq;
@@ -179,14 +185,14 @@ static void remember(struct analysis *fwd, const struct segment *s, uint32_t not
     fwd->window = s->window;
     fwd->window_of_syn = !!(s->flags & SEGMENT_SYN);
     fwd->last_ack = s->ack;
-    fwd->last_ns = ts_ns;
+    fwd->last_at = shorten(ts_ns);
     fwd->last_keep_alive = !!(notes & NOTE_KEEP_ALIVE);
     fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
 }
 
 struct finding conn_analyse(struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
 {
-    struct analysis *fwd = &c->end[from].wire.analysis, *rev = &c->end[!from].wire.analysis;
+    struct wire_lane *fwd = &c->end[from].wire, *rev = &c->end[!from].wire;
     struct finding f = { 0 };
 
     f.notes = acknowledging(c, from, s);

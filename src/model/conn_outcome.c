@@ -56,11 +56,12 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
     return VERDICT_STILL_OPEN;
 }
 
-void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
 {
     struct event e = { .ts_ns = ts_ns };
-    struct change change = change_begin(t, &e, CHANGE_OUTCOME);
+    struct change change;
 
+    change_begin(&change, t, &e, CHANGE_OUTCOME);
     change.conn = c->number;
     change.outcome.has_wire = c->end[END_CLIENT].wire.segments || c->end[END_SERVER].wire.segments;
     for (unsigned i = 0; i < END_N; i++) {

@@ -18,23 +18,10 @@ struct holes {
 /* Segments of one direction that wait for their acknowledgment and are timed. */
 #define CONN_TIMED_MAX 2
 
-/* What the notes on segments are made from, per direction; sequence numbers as sent. conn_notes.c
- * Of the two times the low 44 bits are kept: what is asked of them are differences of milliseconds. */
-struct analysis {
-    uint64_t next_seq_ns : 44; /* when next_seq was reached */
-    uint64_t window      : 16; /* last, as sent */
-    uint64_t timed_count : 2, seen : 1, window_of_syn : 1;
-    uint64_t last_ns         : 44;                /* of the last segment */
-    int64_t dup_acks         : 16;                /* -1: it acknowledged what was not captured */
-    uint64_t last_keep_alive : 1, last_probe : 1; /* notes on the last segment */
-    uint32_t next_seq;                            /* highest end sent */
-    uint32_t max_acked; /* highest end sent without a hole: who acknowledges more has more than the capture */
-    uint32_t last_ack;
-    struct {
-        uint64_t ts_ns;
-        uint32_t end;
-    } __attribute__((packed)) timed[CONN_TIMED_MAX];
-} __attribute__((packed, aligned(4)));
+/* The low 48 bits of a time in ns, in 6 bytes: enough for differences of seconds. */
+struct short_time {
+    uint16_t parts[3];
+};
 
 /* Zeek tells the first, the tenth, the hundredth of each: what is beyond is no power of ten. */
 #define ZEEK_COUNT_MAX ((1u << 20) - 1)
@@ -50,16 +37,33 @@ struct zeek_end {
 
 /* One end as its packets tell it. Sequence numbers of 64 bits are relative and do not wrap. */
 struct wire_lane {
-    uint64_t snd_max; /* end of what it sent */
-    uint64_t acked;   /* highest acknowledgment it sent, in the peer's numbers */
-    uint64_t rcv_nxt; /* what it must have received without holes, in the peer's numbers */
-    uint64_t segments : 40;
-    uint64_t state    : 4; /* enum tcp_state */
-    uint64_t wscale : 4, base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1;
-    uint32_t fin_seq; /* of its FIN: wire_fin_seq() */
-    uint32_t base;    /* the sequence number that is 0 */
-    uint32_t ifindex; /* where its segments are seen; the same ones elsewhere are left out */
-    struct analysis analysis;
+    uint64_t snd_max;  /* end of what it sent */
+    uint64_t acked;    /* highest acknowledgment it sent, in the peer's numbers */
+    uint64_t rcv_nxt;  /* what it must have received without holes, in the peer's numbers */
+    uint32_t segments; /* stays at its highest value */
+    uint32_t fin_seq;  /* of its FIN: wire_fin_seq() */
+    uint32_t base;     /* the sequence number that is 0 */
+    uint32_t ifindex;  /* where its segments are seen; the same ones elsewhere are left out */
+    uint8_t state;     /* enum tcp_state */
+    uint8_t wscale;
+    bool base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1;
+    bool : 0;
+
+    /* What the notes on segments are made from; sequence numbers as sent. conn_notes.c */
+    bool seen          : 1;                                      /* a segment that counts for them */
+    bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
+    uint8_t timed_count : 2;
+    uint16_t window;    /* last, as sent */
+    int16_t dup_acks;   /* -1: it acknowledged what was not captured */
+    uint32_t next_seq;  /* highest end sent */
+    uint32_t max_acked; /* highest end sent without a hole: who acknowledges more has more than the capture */
+    uint32_t last_ack;
+    struct short_time next_seq_at, last_at; /* when next_seq was reached; the last segment */
+    struct {
+        uint64_t ts_ns;
+        uint32_t end;
+    } __attribute__((packed)) timed[CONN_TIMED_MAX];
+
     struct zeek_end zeek;
 };
 
@@ -102,29 +106,41 @@ enum conn_list_id {
     CONN_LIST_N
 };
 
+/* Places in conn_table.slab. */
 struct conn_list {
-    struct conn *first, *last;
+    uint32_t first, last;
 };
 
 struct conn {
-    struct conn *hash_next;
     struct endpoint endpoint[END_N];
     uint32_t number, netns;
-    unsigned list      : 2;                                    /* enum conn_list_id */
+    uint32_t place;         /* its own, in conn_table.slab */
+    uint32_t prev, next;    /* in its list */
+    uint32_t holes;         /* END_N of them, in conn_table.holes; 0: there never was one */
+    unsigned list      : 2; /* enum conn_list_id */
     unsigned closed_by : 2, reset_by : 2, zeek_originator : 1; /* enum end */
     bool established : 1, closing : 1, midstream : 1;
     bool superseded : 1; /* a newer connection has the same endpoints */
     bool has_kernel : 1;
     uint8_t stay_count[END_N];
     uint64_t first_ns, last_ns;
-    struct conn *prev, *next; /* in its list */
-    struct holes *holes;      /* END_N of them; NULL: there never was one */
     struct conn_end end[END_N];
     uint64_t syn_ns, rtt_ns; /* time of the last SYN; from there to the ACK that followed, 0: not known */
     char history[HISTORY_MAX];
     struct conn_kernel kernel[]; /* one, if has_kernel: conn_kernel_of() */
 };
-_Static_assert(sizeof(struct conn) <= 512, "docs/architecture.md says what a connection takes");
+_Static_assert(sizeof(struct conn) <= 496, "docs/architecture.md says what a connection takes");
+
+/* Connections by their endpoints: open addressing, linear probing. A slot is empty where place is 0; it is looked for
+ * from the low bits of its hash on. */
+struct conn_slot {
+    uint32_t hash, place;
+};
+
+struct conn_hash {
+    struct conn_slot *slots;
+    uint32_t slot_count, count; /* slot_count is a power of two */
+};
 
 struct listener {
     struct listener *hash_next;
@@ -148,8 +164,7 @@ struct socket_slot {
 
 struct conn_table {
     struct conn_config config;
-    struct conn **buckets;
-    size_t bucket_count, count; /* bucket_count is a power of two */
+    struct conn_hash hash;
     struct conn_list lists[CONN_LIST_N];
     struct slab slab, holes; /* of struct conn, of struct holes[END_N] */
     struct listener *listeners[LISTENER_BUCKETS];
@@ -162,8 +177,22 @@ struct conn_table {
     uint64_t evicted;
 };
 
+static inline struct conn *conn_at(const struct conn_table *t, uint32_t place)
+{
+    return slab_at(&t->slab, place);
+}
+
+/* conn_hash.c */
+int conn_hash_init(struct conn_hash *h);
+void conn_hash_free(struct conn_hash *h);
+/* Symmetric: both directions, and both ends' view, give the same value. */
+uint32_t conn_hash_of(const struct conn_table *t, const struct endpoint *a, const struct endpoint *b, uint32_t netns);
+/* False: out of memory. */
+bool conn_hash_add(struct conn_hash *h, uint32_t hash, uint32_t place);
+void conn_hash_remove(struct conn_hash *h, uint32_t hash, uint32_t place);
+
 /* conn.c */
-struct change change_begin(struct conn_table *t, const struct event *e, enum change_kind kind);
+void change_begin(struct change *change, struct conn_table *t, const struct event *e, enum change_kind kind);
 void change_emit(struct conn_table *t, struct change *change);
 struct conn *conn_find(struct conn_table *t, const struct event *e);
 /* client: which of the event's two endpoints is the client. */
@@ -258,6 +287,6 @@ void zeek_gaps(struct conn *c, enum end end, unsigned count);
 const char *zeek_conn_state(const struct conn *c);
 
 /* conn_outcome.c */
-void conn_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns);
+void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns);
 
 #endif

@@ -67,7 +67,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     k->object = object;
     edge = tcp_fsm_follow(&k->state, to);
     note(c, end, to);
-    change = change_begin(t, e, CHANGE_STATE);
+    change_begin(&change, t, e, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
     change.because = cause_of(c, end, from, to);

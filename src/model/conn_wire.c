@@ -26,7 +26,7 @@ static void moved(const struct step *s, enum end end, enum tcp_state from, const
         c->established = true;
     if (to == TCP_STATE_CLOSING)
         c->closing = true;
-    change = change_begin(s->table, s->event, CHANGE_STATE);
+    change_begin(&change, s->table, s->event, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
     change.because = s->because;
@@ -135,6 +135,12 @@ static struct conn *conn_of(struct conn_table *t, const struct event *e, bool *r
     return conn_new(t, e, client, assumed, assumed);
 }
 
+/* NULL: there never was one, at either end. */
+static struct holes *holes_of(const struct conn_table *t, const struct conn *c, enum end receiver)
+{
+    return c->holes ? (struct holes *)slab_at(&t->holes, c->holes) + receiver : NULL;
+}
+
 /* Takes [start, end) as received by an end; keeps what lies beyond a hole. */
 static void receive(struct conn_table *t, struct conn *c, enum end receiver, uint64_t start, uint64_t end)
 {
@@ -146,19 +152,19 @@ static void receive(struct conn_table *t, struct conn *c, enum end receiver, uin
             c->holes = slab_take(&t->holes);
         if (!c->holes)
             return;
-        h = &c->holes[receiver];
+        h = holes_of(t, c, receiver);
         if (h->count < CONN_HOLES_MAX && end > start && end - w->rcv_nxt < INT32_MAX) {
             h->range[h->count][0] = (uint32_t)start;
             h->range[h->count++][1] = (uint32_t)end;
         }
         return;
     }
-    if (!c->holes || !c->holes[receiver].count) {
+    h = holes_of(t, c, receiver);
+    if (!h || !h->count) {
         if (end > w->rcv_nxt)
             w->rcv_nxt = end;
         return;
     }
-    h = &c->holes[receiver];
     while (end > w->rcv_nxt) {
         w->rcv_nxt = end;
         for (unsigned i = 0; i < h->count;) {
@@ -177,10 +183,10 @@ static void receive(struct conn_table *t, struct conn *c, enum end receiver, uin
 }
 
 /* Ranges below `limit` that never came. */
-static unsigned count_gaps(const struct conn *c, enum end receiver, uint64_t limit)
+static unsigned count_gaps(const struct conn_table *t, const struct conn *c, enum end receiver, uint64_t limit)
 {
     const struct wire_lane *w = &c->end[receiver].wire;
-    const struct holes *h = c->holes ? &c->holes[receiver] : NULL;
+    const struct holes *h = holes_of(t, c, receiver);
     uint64_t at = w->rcv_nxt;
     unsigned gaps = 0;
 
@@ -244,7 +250,7 @@ static uint64_t emit_segment(struct conn_table *t, const struct event *e, const 
 
     if (!wanted(t, s, f->notes))
         return 0;
-    change = change_begin(t, e, CHANGE_SEGMENT);
+    change_begin(&change, t, e, CHANGE_SEGMENT);
     change.conn = c->number;
     change.end = from;
     change.segment.segment = *s;
@@ -435,12 +441,18 @@ static unsigned book(struct conn_table *t, struct conn *c, enum end from, const 
         const bool fin_acked = receiver->fin_sent && ack > wire_fin_seq(receiver);
 
         /* it acknowledges what was not captured: it has it nevertheless */
-        gaps = count_gaps(c, from, fin_acked ? wire_fin_seq(receiver) : ack);
+        gaps = count_gaps(t, c, from, fin_acked ? wire_fin_seq(receiver) : ack);
         receive(t, c, from, sender->rcv_nxt, ack);
     }
     if ((s->flags & SEGMENT_ACK) && ack > sender->acked)
         sender->acked = ack;
     return gaps;
+}
+
+static void count_segment(struct wire_lane *sender)
+{
+    if (sender->segments < UINT32_MAX)
+        sender->segments++;
 }
 
 struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
@@ -477,13 +489,13 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
         seq = sender->base_known ? unwrap(sender, seg->seq) : 0;
         ack = receiver->base_known && (seg->flags & SEGMENT_ACK) ? unwrap(receiver, seg->ack) : 0;
         emit_segment(t, e, s.conn, from, seq, ack, &f);
-        sender->segments++;
+        count_segment(sender);
         return s.conn;
     }
     zeek_segment(s.conn, from, seg);
     if (of_earlier_use(sender, receiver, seg)) {
         emit_segment(t, e, s.conn, from, 0, 0, &f);
-        sender->segments++;
+        count_segment(sender);
         return s.conn;
     }
 
@@ -493,7 +505,7 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
     gaps = book(t, s.conn, from, seg, seq, ack);
     if (gaps)
         zeek_gaps(s.conn, !from, gaps);
-    sender->segments++;
+    count_segment(sender);
 
     step_sender(&s, from, seg);
     step_receiver(&s, from, seg, seq, ack);

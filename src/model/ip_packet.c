@@ -57,22 +57,13 @@ static bool ipv4_source_routed(struct cursor options)
 
 static enum segment_result ipv4_header(struct cursor *c, struct ip_packet *packet)
 {
-    uint64_t start = c->at;
-    uint8_t version_ihl = cursor_u8(c);
-    uint64_t header_len = (version_ihl & 0xfu) * 4;
-    uint16_t total_len, fragment;
-    uint8_t protocol;
-    const uint8_t *src, *dst;
+    const uint64_t start = c->at;
+    const uint8_t *header = cursor_take(c, 20);
+    const uint8_t version_ihl = header[0];
+    const uint64_t header_len = (version_ihl & 0xfu) * 4;
+    const uint16_t total_len = be16_at(header + 2), fragment = be16_at(header + 6);
+    uint8_t protocol = header[9];
 
-    cursor_skip(c, 1);
-    total_len = cursor_be16(c);
-    cursor_skip(c, 2);
-    fragment = cursor_be16(c);
-    cursor_skip(c, 1);
-    protocol = cursor_u8(c);
-    cursor_skip(c, 2);
-    src = cursor_take(c, 4);
-    dst = cursor_take(c, 4);
     if (c->overrun)
         return link_overrun(c);
     if (version_ihl >> 4 != 4 || header_len < 20)
@@ -82,8 +73,8 @@ static enum segment_result ipv4_header(struct cursor *c, struct ip_packet *packe
     if (fragment & 0x1fff) /* of a later fragment the ports are not known */
         return SEGMENT_NOT_TCP;
 
-    packet->src = addr_from_ipv4(src);
-    packet->dst = addr_from_ipv4(dst);
+    packet->src = header + 12;
+    packet->dst = header + 16;
     packet->fragment = fragment & 0x2000;
     packet->length_known = total_len != 0;
     if (packet->length_known)
@@ -134,8 +125,9 @@ static enum segment_result ipv6_header(struct cursor *c, struct ip_packet *packe
     if (version != 6)
         return SEGMENT_MALFORMED;
 
-    packet->src = addr_from_ipv6(src);
-    packet->dst = addr_from_ipv6(dst);
+    packet->ipv6 = true;
+    packet->src = src;
+    packet->dst = dst;
     start = c->at;
     packet->length_known = payload_len != 0;
     if (packet->length_known)

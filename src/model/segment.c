@@ -130,11 +130,6 @@ static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, uint64_t len)
     return len ? add_carry(sum, word_at(p, 1)) : sum;
 }
 
-static inline uint64_t sum_addr(uint64_t sum, const struct addr *a)
-{
-    return add_carry(add_carry(sum, word_at(a->bytes, 8)), word_at(a->bytes + 8, 8));
-}
-
 static inline uint16_t fold(uint64_t sum)
 {
     sum = (sum >> 32) + (sum & UINT32_MAX);
@@ -147,10 +142,10 @@ static inline uint16_t fold(uint64_t sum)
 /* tcp: len bytes, at least a header. Where the sending stack leaves the sum to the network card, a
  * capture before the card sees the sum of the pseudo header alone, not inverted (Linux:
  * CHECKSUM_PARTIAL), and without the length where the card also cuts the segment (Windows). */
-static bool checksum_wrong(const struct segment *s, const uint8_t *tcp, uint64_t len)
+static bool checksum_wrong(const struct ip_packet *packet, const uint8_t *tcp, uint64_t len)
 {
-    /* Mapped IPv4 addresses need no case of their own: their ffff adds minus zero. */
-    uint64_t pseudo = sum_addr(sum_addr(htobe32(PROTOCOL_TCP), &s->src.addr), &s->dst.addr);
+    const uint64_t addr_len = packet->ipv6 ? 16 : 4;
+    uint64_t pseudo = sum_bytes(sum_bytes(htobe32(PROTOCOL_TCP), packet->src, addr_len), packet->dst, addr_len);
     uint64_t pseudo_len = add_carry(pseudo, htobe32((uint32_t)len));
     uint16_t stored;
 
@@ -160,36 +155,46 @@ static bool checksum_wrong(const struct segment *s, const uint8_t *tcp, uint64_t
     return fold(sum_bytes(pseudo_len, tcp, len)) != UINT16_MAX;
 }
 
-static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *packet, struct segment *s)
+static struct addr packet_addr(const struct ip_packet *packet, const uint8_t *bytes)
+{
+    return packet->ipv6 ? addr_from_ipv6(bytes) : addr_from_ipv4(bytes);
+}
+
+static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *packet, struct segment *ret_segment)
 {
     struct cursor whole = *c, options;
     uint64_t len = c->wire - c->at;
     uint64_t header_len;
-    uint16_t offset_flags;
+    const uint8_t *header = cursor_take(c, 16); /* up to the window */
+    const uint16_t offset_flags = be16_at(header + 12);
 
-    s->src.port = cursor_be16(c);
-    s->dst.port = cursor_be16(c);
-    s->seq = cursor_be32(c);
-    s->ack = cursor_be32(c);
-    offset_flags = cursor_be16(c);
-    s->window = cursor_be16(c);
     if (c->overrun)
         return ip_packet_overrun(c, packet->fragment);
     header_len = (offset_flags >> 12) * 4u;
     if (header_len < 20 || (header_len > len && !packet->fragment))
         return SEGMENT_MALFORMED;
 
-    s->flags = offset_flags & 0x1ff;
-    s->payload_len = len > header_len ? (uint32_t)(len - header_len) : 0;
-    s->cut = header_len > whole.have - whole.at;
+    *ret_segment = (struct segment){
+        .src = { .addr = packet_addr(packet, packet->src), .port = be16_at(header) },
+        .dst = { .addr = packet_addr(packet, packet->dst), .port = be16_at(header + 2) },
+        .seq = be32_at(header + 4),
+        .ack = be32_at(header + 8),
+        .payload_len = len > header_len ? (uint32_t)(len - header_len) : 0,
+        .flags = offset_flags & 0x1ff,
+        .window = be16_at(header + 14),
+        .cut = header_len > whole.have - whole.at,
+        .ifindex = packet->ifindex,
+    };
     if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
-        s->bad_checksum = checksum_wrong(s, cursor_take(&whole, len), len);
+        ret_segment->bad_checksum = checksum_wrong(packet, cursor_take(&whole, len), len);
 
     cursor_skip(c, 4); /* checksum, urgent pointer */
+    if (header_len == 20)
+        return SEGMENT_OK;
     options = *c;
-    if (!s->cut)
+    if (!ret_segment->cut)
         options = cursor_split(c, header_len - 20);
-    tcp_options(&options, s);
+    tcp_options(&options, ret_segment);
     return SEGMENT_OK;
 }
 
@@ -206,17 +211,7 @@ enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, s
 {
     struct cursor c = { .data = data, .have = caplen, .wire = len > caplen ? len : caplen };
     struct ip_packet packet;
-    struct segment s = { 0 };
-    enum segment_result result;
+    enum segment_result result = ip_packet_open(dlt, &c, &packet);
 
-    result = ip_packet_open(dlt, &c, &packet);
-    if (result != SEGMENT_OK)
-        return result;
-    s.src.addr = packet.src;
-    s.dst.addr = packet.dst;
-    s.ifindex = packet.ifindex;
-    result = tcp_header(&c, &packet, &s);
-    if (result == SEGMENT_OK)
-        *ret_segment = s;
-    return result;
+    return result == SEGMENT_OK ? tcp_header(&c, &packet, ret_segment) : result;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE 65536
+#define BUFFER_SIZE SINK_FILE_LINE_MAX
 
 struct sink_file {
     int fd;
@@ -85,13 +85,29 @@ static void write_out(struct sink_file *sink, const char *data, size_t len)
         sink->error = write_all(sink->fd, data, len);
 }
 
-void sink_file_write(struct sink_file *sink, const char *line, size_t len)
+/* Whole lines only: who reads along, or finds the file after a crash, sees few that are cut. */
+static void make_room(struct sink_file *sink, size_t len)
 {
-    /* Whole lines only: who reads along, or finds the file after a crash, sees few that are cut. */
     if (len > BUFFER_SIZE - sink->len) {
         write_out(sink, sink->buffer, sink->len);
         sink->len = 0;
     }
+}
+
+char *sink_file_begin(struct sink_file *sink, size_t max)
+{
+    make_room(sink, max);
+    return sink->buffer + sink->len;
+}
+
+void sink_file_end(struct sink_file *sink, size_t len)
+{
+    sink->len += len;
+}
+
+void sink_file_write(struct sink_file *sink, const char *line, size_t len)
+{
+    make_room(sink, len);
     if (len > BUFFER_SIZE) {
         write_out(sink, line, len);
         return;

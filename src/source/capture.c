@@ -21,8 +21,9 @@
 #include "capture_block.h"
 
 #define BUFFER_BYTES (1u << 20)
-#define PACKET_MAX 262144 /* libpcap's MAXIMUM_SNAPLEN */
-#define FILTERS_MAX 16    /* link types in one file, with a filter */
+#define READ_BYTES (1u << 17) /* at once: what the processor keeps near */
+#define PACKET_MAX 262144     /* libpcap's MAXIMUM_SNAPLEN */
+#define FILTERS_MAX 16        /* link types in one file, with a filter */
 
 struct filter {
     int dlt;
@@ -33,7 +34,7 @@ struct source_capture {
     gzFile file;
     int fd; /* belongs to file */
     uint64_t size, offset, packets, unsupported;
-    int unsupported_dlt;
+    int unsupported_dlt, supported_dlt; /* the last ones */
     bool supported, ended;
     const char *filter_text;
     struct filter filters[FILTERS_MAX];
@@ -54,6 +55,7 @@ static int fail(const struct source_capture *s, char *error, const char *what)
 static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     while (s->have - s->at < n) {
+        size_t room;
         int got, code;
 
         if (s->at) {
@@ -62,7 +64,8 @@ static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAP
             s->have -= s->at;
             s->at = 0;
         }
-        got = gzread(s->file, s->buffer + s->have, (unsigned)(BUFFER_BYTES - s->have));
+        room = BUFFER_BYTES - s->have;
+        got = gzread(s->file, s->buffer + s->have, (unsigned)(room < READ_BYTES ? room : READ_BYTES));
         if (got < 0 || (got == 0 && (gzerror(s->file, &code), code == Z_BUF_ERROR))) {
             const char *text = gzerror(s->file, &code);
 
@@ -125,8 +128,11 @@ static const struct bpf_program *filter_for(struct source_capture *s, int dlt,
 
 static bool link_supported(struct source_capture *s, int dlt)
 {
+    if (s->supported && dlt == s->supported_dlt)
+        return true; /* nearly always: a file has one */
     if (segment_link_supported(dlt)) {
         s->supported = true;
+        s->supported_dlt = dlt;
         return true;
     }
     s->unsupported++;
@@ -245,7 +251,7 @@ int source_capture_open(const char *path, const char *filter, struct source_capt
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         goto fail;
     }
-    gzbuffer(s->file, 1u << 18);
+    gzbuffer(s->file, READ_BYTES / 2); /* zlib reads plain bytes past its buffer where twice that is asked for */
     r = need(s, CAPTURE_FILE_HEADER, error);
     if (r > 0) {
         size_t used;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* IPv4 is kept as IPv4-mapped IPv6 (::ffff:a.b.c.d, RFC 4291 2.5.5.2): a socket of family AF_INET6
  * that talks IPv4, and the IPv4 packets of that same connection, then compare equal. */
@@ -21,11 +22,25 @@ struct endpoint {
 #define ADDR_TEXT_MAX 46     /* INET6_ADDRSTRLEN */
 #define ENDPOINT_TEXT_MAX 56 /* "[" address "]:" port and NUL */
 
-struct addr addr_from_ipv4(const uint8_t bytes[4]);
-struct addr addr_from_ipv6(const uint8_t bytes[16]);
+static inline struct addr addr_from_ipv4(const uint8_t bytes[4])
+{
+    return (struct addr){ { [10] = 0xff, [11] = 0xff, [12] = bytes[0], bytes[1], bytes[2], bytes[3] } };
+}
+
+static inline struct addr addr_from_ipv6(const uint8_t bytes[16])
+{
+    struct addr a;
+
+    memcpy(a.bytes, bytes, sizeof(a.bytes));
+    return a;
+}
+
 bool addr_is_ipv4(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
-bool addr_equal(const struct addr *a, const struct addr *b);
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+    return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
 
 /* Parses "192.0.2.1" or "2001:db8::1". Returns 0 or -EINVAL. */
 int addr_parse(const char *text, struct addr *ret_addr);
@@ -35,7 +50,10 @@ int addr_parse(const char *text, struct addr *ret_addr);
 const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX]);
 const char *endpoint_format(const struct endpoint *e, char buf[static ENDPOINT_TEXT_MAX]);
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && addr_equal(&a->addr, &b->addr);
+}
 /* <0, 0, >0; a total order, used to make a pair of endpoints canonical. */
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
 

@@ -17,7 +17,7 @@ struct cursor {
     bool overrun;
 };
 
-#define CURSOR_TAKE_MAX 16 /* bytes of zeros there are: an IPv6 address */
+#define CURSOR_TAKE_MAX 20 /* bytes of zeros there are: an IPv4 header */
 
 /* n bytes, to be read no further than CURSOR_TAKE_MAX unless the caller checks overrun first. */
 static inline const uint8_t *cursor_take(struct cursor *c, uint64_t n)
@@ -35,6 +35,17 @@ static inline const uint8_t *cursor_take(struct cursor *c, uint64_t n)
     return p;
 }
 
+/* Numbers in network byte order, at p. */
+static inline uint16_t be16_at(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t be32_at(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 static inline void cursor_skip(struct cursor *c, uint64_t n)
 {
     (void)cursor_take(c, n);
@@ -47,16 +58,12 @@ static inline uint8_t cursor_u8(struct cursor *c)
 
 static inline uint16_t cursor_be16(struct cursor *c)
 {
-    const uint8_t *p = cursor_take(c, 2);
-
-    return (uint16_t)(p[0] << 8 | p[1]);
+    return be16_at(cursor_take(c, 2));
 }
 
 static inline uint32_t cursor_be32(struct cursor *c)
 {
-    const uint8_t *p = cursor_take(c, 4);
-
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    return be32_at(cursor_take(c, 4));
 }
 
 /* The next byte, not yet consumed. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define JSON_NUMBER_MAX 20 /* characters of any 64-bit integer */
+#define JSON_NUMBER_MAX 20 /* characters of any 64-bit integer, and room for one however short it is */
 
 static inline char *json_put(char *p, const char *s, size_t len)
 {
@@ -26,7 +26,14 @@ char *json_put_u64(char *p, uint64_t value);
 char *json_put_i64(char *p, int64_t value);
 
 /* A word of our own tables, which needs no escape: strlen(word) + 2. */
-char *json_put_word(char *p, const char *word);
+static inline char *json_put_word(char *p, const char *word)
+{
+    *p++ = '"';
+    while (*word)
+        *p++ = *word++;
+    *p++ = '"';
+    return p;
+}
 
 /* Untrusted text, up to its NUL or max bytes: 6 * max + 2. It is written as ASCII, all else as \u escapes: such a line
  * is valid UTF-8 whatever bytes came in, is one line for readers that break at U+2028 or U+0085, and holds nothing

@@ -11,7 +11,8 @@
 #include "tcplens/model/segment.h"
 
 struct ip_packet {
-    struct addr src, dst;
+    const uint8_t *src, *dst; /* addresses in the frame: 4 bytes each, or 16 */
+    bool ipv6;
     uint32_t ifindex;  /* where the link type tells (Linux cooked v2), else 0 */
     bool fragment;     /* the first of several */
     bool length_known; /* not the frame's length for want of a better one */
