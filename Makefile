@@ -170,7 +170,7 @@ $(B)/src/source/bpf.o $(B)/src/source/bpf_decode.o: private EXTRA = -Ibpf -isyst
 
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 
-WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name dist -o -name build \) -prune \
+WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name bench -o -name dist -o -name build \) -prune \
     -o -type f ! -name '.*' -print 2>/dev/null))
 
 # npm writes this file when it is done; package.json alone changes nothing that is installed.
@@ -382,6 +382,11 @@ bench: all $(CHURN)
 .PHONY: bench-read
 bench-read: all
 	@$(TEST_ENV) python3 tests/bench/read.py
+
+## bench-web: the viewer's budgets in Chromium, on traces that it makes (SIZES="100000 1000000 5000000")
+.PHONY: bench-web
+bench-web: all
+	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
 ## golden: what `tcplens read` says of each case of tests/golden becomes what is expected; read the difference
 .PHONY: golden
