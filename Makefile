@@ -226,7 +226,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-kernel check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -243,7 +243,7 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-san check-fuzz check-kernel check-kernels check-web check-browser
+##   check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -280,6 +280,9 @@ check-replay: $(REPLAYS)
 
 check-golden: all
 	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
+
+check-command: all
+	@$(TEST_ENV) $(RUN) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
 
 check-kernel: all
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')

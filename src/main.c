@@ -9,6 +9,7 @@
 static const struct command commands[] = {
     { "trace", "watch connections live, or those of one command", command_trace },
     { "read", "explain a capture file (pcap, pcapng)", command_read },
+    { "report", "make one HTML file of a trace, to open or hand in", command_report },
     { "doctor", "say what works on this machine, and why the rest does not", command_doctor },
     { "fsm", "print TCP's transition table", command_fsm },
 };

@@ -46,8 +46,10 @@ const csp = [
 ].join('; ');
 
 const page = await readFile(join(here, 'src/page.html'), 'utf8');
+// What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
+const sample = gzipSync(await readFile(join(here, 'src/sample.ndjson')), { level: 9 }).toString('base64');
 // A function, because text like $& means something in a replacement string.
-const html = page.replace('@csp@', () => csp).replace('@css@', () => css).replace('@js@', () => js);
+const html = page.replace('@sample@', () => sample).replace('@csp@', () => csp).replace('@css@', () => css).replace('@js@', () => js);
 const size = { plain: Buffer.byteLength(html), gzip: gzipSync(html, { level: 9 }).length };
 await mkdir(dirname(out), { recursive: true });
 await writeFile(out, html);

@@ -5,8 +5,11 @@ import { theme } from './state/app';
 import { startPlayer } from './state/cursor';
 import { keepHash, readHash } from './state/hash';
 import { startKeys } from './state/keys';
-import { openLive } from './state/open';
+import { openFile, openLive } from './state/open';
+import { openEmbedded } from './state/report';
+import { warnOfLoss } from './state/marks';
 
+openEmbedded(openFile);
 readHash();
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const system = signal(dark.matches);
@@ -18,5 +21,6 @@ effect(() => {
 keepHash();
 startKeys();
 startPlayer();
+warnOfLoss();
 openLive();
 render(<App />, document.getElementById('app')!);

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { sampleText } from '../src/trace/sample';
+import { sampleText } from './sample';
 import { makeTrace } from './scenes';
 import { axe, give, launch, open, VIEWER } from './page';
 

@@ -5,7 +5,7 @@ import { spansOf } from '../src/trace/lanes';
 import { LAST, stateAt, statesOf, timerAt, Trace } from '../src/trace/model';
 import { Parser } from '../src/trace/parse';
 import { buildLadder, firstRowBelow, rowAt } from '../src/trace/rows';
-import { sampleText } from '../src/trace/sample';
+import { sampleText } from './sample';
 import { timescale } from '../src/trace/timescale';
 import { makeTrace } from './scenes';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Trace } from '../src/trace/model';
 import { Parser, Refused } from '../src/trace/parse';
 import type { Rec } from '../src/trace/records';
-import { sampleText } from '../src/trace/sample';
+import { sampleText } from './sample';
 
 const HEADER = '{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n';
 

@@ -1,7 +1,7 @@
 // Scenes to develop and test the viewer with, written as docs/trace-format.md defines them.
 
-import { demo } from '../src/trace/sample';
-import { Talk, Writer, type Party } from '../src/trace/writer';
+import { demo } from './sample';
+import { Talk, Writer, type Party } from './writer';
 
 const SERVER: Party = { addr: '10.0.1.1', port: 443, pid: 810, comm: 'httpd' };
 const LIMIT = 3;

@@ -22,6 +22,7 @@ struct command {
 
 int command_trace(int argc, char *argv[]);
 int command_read(int argc, char *argv[]);
+int command_report(int argc, char *argv[]);
 int command_doctor(int argc, char *argv[]);
 int command_fsm(int argc, char *argv[]);
 

@@ -35,6 +35,8 @@ export const en: Dictionary = {
     sent: 'sent', segments: 'segments', duration: 'Duration', timeIn: 'Time in each state', 
     shortcuts: 'Keys', singleKeys: 'Single-letter keys are on', narrow: 'Panels',
     stateStays: (s) => `stays ${s}`, timerSet: (s) => `timer set: ${s}`, timerFired: 'timer fired', timerCancelled: 'timer cancelled',
+    save: 'Save report', saveHint: 'Saves this page with the trace and your marks inside, as one file to keep or hand in',
+    mark: 'Mark', note: 'Note on this event', marks: (n) => `Marks (${n})`,
     panelFailed: 'This panel met an error; the others go on.', tryAgain: 'Try again',
   },
   label: { client: 'CLIENT', server: 'SERVER' },
@@ -45,7 +47,7 @@ export const en: Dictionary = {
   keys: [
     ['← →', 'previous, next event of this connection'], ['Shift ← →', 'previous, next state change'],
     ['[ ]', 'previous, next problem'], ['Home End', 'first, last event'], ['↑ ↓ · P N', 'previous, next connection'],
-    ['Space', 'play, pause'], ['/', 'filter'], ['E', 'explain'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
+    ['Space', 'play, pause'], ['/', 'filter'], ['E', 'explain'], ['M', 'mark'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
   ],
   problems: {
     empty: 'The file is empty: not even a header line.',
@@ -64,6 +66,7 @@ export const en: Dictionary = {
     liveRefused: 'The live trace could not be reached. Is tcplens still running, and is this the whole address that it printed, with its token?',
     liveEnded: 'The trace is finished. Nothing more will come.',
     liveDropped: (n) => `The server left out ${n} records because this page was too slow.`,
+    saveFailed: (why) => `The report could not be made: ${why}`,
     cannotOpen: (name) => `${name} cannot be shown`,
   },
   verdict: {

@@ -76,6 +76,7 @@ export interface Dictionary {
     sent: string; segments: string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
+    save: string; saveHint: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
   /** Ends, as a label and inside of a sentence. */
@@ -88,7 +89,7 @@ export interface Dictionary {
     malformed: (count: number, line: number, why: string) => string; truncated: string;
     gap: (n: string, times: number) => string; tooLarge: (n: string) => string; missing: (source: string, why: string) => string;
     liveConnecting: string; liveLost: string; liveRefused: string; liveEnded: string; liveDropped: (n: string) => string;
-    cannotOpen: (name: string) => string;
+    cannotOpen: (name: string) => string; saveFailed: (why: string) => string;
   };
   /** Short, for the list; and the sentence at the top of a connection. */
   verdict: Record<Verdict, string>;

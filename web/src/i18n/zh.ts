@@ -34,6 +34,8 @@ export const zh: Dictionary = {
     sent: '发送', segments: '个报文段', duration: '时长', timeIn: '各状态停留时间', 
     shortcuts: '快捷键', singleKeys: '启用单字母快捷键', narrow: '面板',
     stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `定时器启动：${s}`, timerFired: '定时器到期', timerCancelled: '定时器取消',
+    save: '保存报告', saveHint: '把本页连同跟踪数据和你的标记保存为一个文件，便于留存或提交',
+    mark: '标记', note: '给这个事件写备注', marks: (n) => `标记（${n}）`,
     panelFailed: '这个面板出错了，其他面板不受影响。', tryAgain: '重试',
   },
   label: { client: '客户端', server: '服务器' },
@@ -41,7 +43,7 @@ export const zh: Dictionary = {
   keys: [
     ['← →', '本连接的上一个、下一个事件'], ['Shift ← →', '上一次、下一次状态迁移'],
     ['[ ]', '上一个、下一个异常'], ['Home End', '第一个、最后一个事件'], ['↑ ↓ · P N', '上一条、下一条连接'],
-    ['空格', '播放、暂停'], ['/', '筛选'], ['E', '查看解释'], ['L', '跟随实时跟踪'], ['?', '本帮助'], ['Esc', '关闭、清除、停止'],
+    ['空格', '播放、暂停'], ['/', '筛选'], ['E', '查看解释'], ['M', '标记'], ['L', '跟随实时跟踪'], ['?', '本帮助'], ['Esc', '关闭、清除、停止'],
   ],
   problems: {
     empty: '文件是空的，连文件头都没有。',
@@ -60,6 +62,7 @@ export const zh: Dictionary = {
     liveRefused: '无法连接实时跟踪。请确认 tcplens 仍在运行，并且地址完整（包括其中的 token）。',
     liveEnded: '跟踪已结束，不会再有新的事件。',
     liveDropped: (n) => `由于本页处理太慢，服务器略去了 ${n} 条记录。`,
+    saveFailed: (why) => `无法生成报告：${why}`,
     cannotOpen: (name) => `无法显示 ${name}`,
   },
   verdict: {

@@ -7,6 +7,7 @@ import {
 import { first, isState, last, play, step } from '../state/cursor';
 import { toggleFollow } from '../state/keys';
 import { openFile } from '../state/open';
+import { original, saveReport, saving } from '../state/report';
 import { clock, count, show } from '../text';
 import { Icon } from './parts';
 
@@ -42,6 +43,7 @@ export function TopBar() {
       {t && <span class="muted stats">{words.ui.stats(count(t.records.length), t.conns.length)}</span>}
       <span class="grow" />
       {t && <button onClick={pick}>{words.ui.open}</button>}
+      {t && <button id="save" disabled={!original.value || saving.value} title={words.ui.saveHint} onClick={() => void saveReport()}>{words.ui.save}</button>}
       <LangSwitch />
       <ThemeSwitch />
       <button class="square" aria-label={words.ui.help} title={`${words.ui.help} (?)`} onClick={() => { helpOpen.value = true; }}>?</button>

@@ -4,6 +4,7 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { conn, cursor, currentRow, d, hovered, ladder, playing, trace } from '../state/app';
 import { moveTo } from '../state/cursor';
+import { marks } from '../state/marks';
 import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { primary, type Conn } from '../trace/model';
@@ -87,6 +88,7 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   const because = rec && 'because' in rec ? rec.because : undefined;
   const cause = because === undefined ? undefined : rows.rowOf.get(because);
   const hot = hovered.value;
+  const marked = marks.value;
   return (
     <div class="ladder-body" style={{ height: `${Math.max(rows.height, height)}px` }} role="presentation">
       <Lanes rows={rows} conn={c} from={from} to={to} />
@@ -100,7 +102,7 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
             style={{ top: `${row.y}px`, height: `${row.h}px` }}
             onClick={() => moveTo(row.rec)} onMouseEnter={() => { hovered.value = row.rec.n; }}
           >
-            <div role="gridcell" class="time">{clock(row.rec.t)}</div>
+            <div role="gridcell" class="time">{marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{clock(row.rec.t)}</div>
             <div role="gridcell" class="what"><Event row={row} conn={c} /></div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
@@ -130,17 +132,17 @@ function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: numb
       lead: spansOf(rows, c, end, lead),
       // The packets' own path, beside the kernel's.
       wire: lead === 'host' && c.paths[end].wire.length > 0 ? spansOf(rows, c, end, 'wire') : [],
-      marks: marksOf(rows, end),
+      handovers: marksOf(rows, end),
     };
   }), [rows, c]);
   const at = cursor.value;
   return (
     <div aria-hidden="true">
-      {lanes.map(({ end, lead, wire, marks }) => (
+      {lanes.map(({ end, lead, wire, handovers }) => (
         <div key={end}>
           <div class={`rail ${end}`} />
           {lead.filter((s) => s.bottom > from && s.top < to).map((s) => (
-            <Lane key={s.n ?? -1} end={end} span={s} now={s.n === at.n} marks={marks} />
+            <Lane key={s.n ?? -1} end={end} span={s} now={s.n === at.n} handovers={handovers} />
           ))}
           {wire.filter((s) => s.bottom > from && s.top < to).map((s) => (
             <div
@@ -148,7 +150,7 @@ function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: numb
               title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${s.bottom - s.top}px` }}
             />
           ))}
-          {marks.filter((m) => m.y > from && m.y < to).map((m) => (
+          {handovers.filter((m) => m.y > from && m.y < to).map((m) => (
             <div key={`m${m.n}`} class={`handover ${end}`} style={{ top: `${m.y}px` }} title={`${m.from} → ${m.to}`}><span>{show(m.to, 12)}</span></div>
           ))}
         </div>
@@ -157,9 +159,9 @@ function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: numb
   );
 }
 
-function Lane({ end, span: s, now, marks }: { end: End; span: Span; now: boolean; marks: Mark[] }) {
+function Lane({ end, span: s, now, handovers }: { end: End; span: Span; now: boolean; handovers: Mark[] }) {
   const sure = s.how === 'observed' || s.how === 'sampled';
-  const marked = marks.some((m) => m.y > s.top && m.y < s.top + 44);
+  const marked = handovers.some((m) => m.y > s.top && m.y < s.top + 44);
   return (
     <div
       class={`lane lead ${end} s-${groupOf(s.state)} ${sure || s.n === undefined ? '' : 'hatched'} ${now ? 'now' : ''}`}

@@ -5,6 +5,7 @@ import {
   d, live, liveLost, loading, malformed, refused, revision, tooLarge, trace, truncated,
 } from '../state/app';
 import { cancel } from '../state/open';
+import { saveFailed } from '../state/report';
 import { known } from '../i18n';
 import type { Refusal } from '../trace/parse';
 import { MAX_RECORDS } from '../trace/parse';
@@ -32,6 +33,7 @@ export function Notices() {
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
+      {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}
       {tooLarge.value && <Note tone="warn">{p.tooLarge(count(MAX_RECORDS))}</Note>}
       {missing.map((w, i) => w && typeof w === 'object' && (
         <Note key={i} tone="info">{p.missing(known(d.value.source, w.source) ?? show(w.source, 16), show(w.why, 160))}</Note>

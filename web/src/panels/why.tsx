@@ -2,6 +2,7 @@
 
 import { conn, currentRec, currentRow, d, trace } from '../state/app';
 import { moveToRecord } from '../state/cursor';
+import { markList, marks, NOTE_MAX, setNote, toggleMark } from '../state/marks';
 import { shortOf } from '../trace/describe';
 import { show } from '../text';
 import { explain } from './explain';
@@ -15,7 +16,7 @@ export function Why() {
     <section class="panel why" aria-labelledby="why-title">
       <h2 id="why-title">{words.ui.why}</h2>
       <div class="why-scroll" id="why" tabIndex={0} aria-labelledby="why-title">
-        {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <Text />}
+        {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <><Text /><Mark n={rec.n} /></>}
         {row && row.attached.length > 0 && (
           <div class="attached">
             <h3>{words.ui.wireSays}</h3>
@@ -26,9 +27,45 @@ export function Why() {
             ))}
           </div>
         )}
+        <Marks />
       </div>
     </section>
   );
+}
+
+function Mark({ n }: { n: number }) {
+  const ui = d.value.ui;
+  const note = marks.value.get(n);
+  return (
+    <div class="mark">
+      <button class="small" aria-pressed={note !== undefined} title="M" onClick={() => toggleMark(n)}>⚑ {ui.mark}</button>
+      {note !== undefined && (
+        <textarea
+          rows={2} maxLength={NOTE_MAX} aria-label={ui.note} placeholder={ui.note} value={note}
+          onInput={(e) => setNote(n, e.currentTarget.value)}
+        />
+      )}
+    </div>
+  );
+}
+
+function Marks() {
+  const ui = d.value.ui;
+  const list = markList.value;
+  if (list.length === 0) return null;
+  return (
+    <div class="marks">
+      <h3>{ui.marks(list.length)}</h3>
+      {list.slice(0, 50).map(([n, note]) => (
+        <button key={n} class="small" title={ui.jump(n)} onClick={() => moveToRecord(n)}>#{n} {note === '' ? shortOfN(n) : show(note, 60)}</button>
+      ))}
+    </div>
+  );
+}
+
+function shortOfN(n: number): string {
+  const rec = trace.value?.byN(n);
+  return rec ? shortOf(rec) : '';
 }
 
 function Text() {

@@ -2,9 +2,10 @@
 // while typing or composing, and all single keys can be turned off.
 
 import {
-  filterText, follow, helpOpen, live, playing, singleKeys, tab, trace,
+  currentRec, filterText, follow, helpOpen, live, playing, singleKeys, tab, trace,
 } from './app';
 import { first, isState, last, play, step, stepConn, stepProblem, toNewest } from './cursor';
+import { toggleMark } from './marks';
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement &&
@@ -38,6 +39,7 @@ function run(e: KeyboardEvent): boolean {
     case 'KeyP': stepConn(-1); return true;
     case 'BracketRight': stepProblem(1); return true;
     case 'BracketLeft': stepProblem(-1); return true;
+    case 'KeyM': if (currentRec.value) toggleMark(currentRec.value.n); return true;
     case 'KeyE': tab.value = 'machine'; document.getElementById('why')?.focus(); return true;
     case 'KeyL': if (live.value) toggleFollow(); return true;
     case 'Slash':

@@ -5,12 +5,16 @@ import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
 import { Parser, Refused } from '../trace/parse';
 import { readFile } from '../trace/source';
-import { sampleText } from '../trace/sample';
 import {
   follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, tooLarge,
   trace, truncated, type Loaded,
 } from './app';
 import { toNewest, select } from './cursor';
+import { forgetMarks } from './marks';
+import { original, sampleFile } from './report';
+
+/** A live trace that got longer cannot be saved from the page any more: it would fill the memory twice. */
+const ORIGINAL_MAX = 256 << 20;
 
 let abort: AbortController | undefined;
 let hangUp: (() => void) | undefined;
@@ -24,6 +28,8 @@ function begin(): Trace {
   hangUp?.();
   hangUp = undefined;
   reset();
+  forgetMarks();
+  original.value = undefined;
   live.value = undefined;
   follow.value = false;
   return new Trace();
@@ -43,10 +49,10 @@ function publish(t: Trace, what: Loaded, parser: Parser): void {
   });
 }
 
-export async function openFile(file: File): Promise<void> {
+export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
   const t = begin();
   const control = (abort = new AbortController());
-  const what: Loaded = { name: file.name, kind: 'file' };
+  const what: Loaded = { name: file.name, kind };
   const parser = new Parser((rec) => t.add(rec));
   let shown = 0;
   loading.value = { name: file.name, read: 0, size: file.size };
@@ -70,17 +76,14 @@ export async function openFile(file: File): Promise<void> {
   if (control !== abort) return;
   batch(() => {
     loading.value = undefined;
+    original.value = file;
     publish(t, what, parser);
     truncated.value = !parser.ended;
   });
 }
 
 export function openSample(): void {
-  const t = begin();
-  const parser = new Parser((rec) => t.add(rec));
-  parser.feed(sampleText());
-  parser.finish();
-  publish(t, { name: 'sample', kind: 'sample' }, parser);
+  void openFile(sampleFile(), 'sample');
 }
 
 /** Connects to the server this page came from, if it came from a live one. */
@@ -91,9 +94,14 @@ export function openLive(): boolean {
   const parser = new Parser((rec) => t.add(rec));
   const what: Loaded = { name: location.host, kind: 'live' };
   let drawn = 0;
+  let kept = new Blob();
+  let parts: string[] = [];
   follow.value = true;
   const draw = () => {
     drawn = 0;
+    kept = new Blob([kept, ...parts]);
+    parts = [];
+    original.value = kept.size <= ORIGINAL_MAX ? kept : undefined;
     publish(t, what, parser);
     if (follow.value) toNewest();
   };
@@ -101,6 +109,7 @@ export function openLive(): boolean {
     lines(text) {
       try {
         parser.feed(`${text}\n`);
+        if (kept.size <= ORIGINAL_MAX) parts.push(`${text}\n`);
       } catch (e) {
         hangUp?.();
         live.value = undefined;

@@ -1,8 +1,8 @@
-// Writes trace lines the way the tracer does; the built-in sample and the generator of test traces
-// both use it. A conversation keeps both ends' states, so that no scene can contradict itself.
+// Writes trace lines the way the tracer does; the scenes of the tests use it.
+// A conversation keeps both ends' states, so that no scene can contradict itself.
 
-import type { End, State } from './records';
-import { edgeOf } from './transitions';
+import type { End, State } from '../src/trace/records';
+import { edgeOf } from '../src/trace/transitions';
 
 export type Fields = Record<string, unknown>;
 

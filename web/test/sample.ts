@@ -1,6 +1,6 @@
-// The built-in sample: what `tcplens trace --netns new -- tcplens-echo demo` records. A client
-// connects, sends three messages that the server echoes, and closes; the server closes a second
-// later, and the client is left in TIME-WAIT.
+// One whole connection, whose every value the tests know. A client connects, sends three messages
+// that the server echoes, and closes; the server closes a second later, and the client is left in
+// TIME-WAIT.
 
 import { Talk, Writer } from './writer';
 

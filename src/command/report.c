@@ -1,0 +1,324 @@
+/* tcplens report: the viewer with a trace inside, as one HTML file. */
+#include "tcplens/command/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ZLIB_CONST /* what is compressed is only read */
+#include <zlib.h>
+
+#include "tcplens/base/log.h"
+#include "tcplens/record/check.h"
+#include "tcplens/viewer.h"
+
+#define CHUNK (1u << 18)
+#define REPORT_TRACE_MAX (1ull << 30) /* uncompressed: a page with more would not open in a browser */
+/* The element of the page that takes the trace. Base64 has no character that HTML could take for the element's end,
+ * whatever the trace holds. */
+#define PLACE "<script type=\"text/plain\" id=\"trace\">"
+
+struct report {
+    const char *in_path, *out_path;
+    bool force, created;
+    gzFile in;
+    FILE *out;
+    struct record_check *check;
+    z_stream zip;
+    unsigned char carry[3]; /* bytes that do not make a group of base64 yet */
+    unsigned carried;
+    uint64_t bytes;
+    const char *damage; /* what zlib says where the input could not be read to its end */
+};
+
+static int help(void)
+{
+    puts(
+        "usage: tcplens report [OPTION]... TRACE -o FILE.html\n"
+        "Makes one HTML file of a trace (.ndjson, .ndjson.gz; - is standard input): the viewer with the trace inside.\n"
+        "It opens in any browser, without a server, and nothing leaves the computer.\n\n"
+        "  -o, --output FILE  the report (- is standard output)\n"
+        "      --force        replace FILE if it is there already\n"
+        "      --help         print this");
+    return EXIT_DONE;
+}
+
+static const char *in_name(const struct report *r)
+{
+    return strcmp(r->in_path, "-") == 0 ? "standard input" : r->in_path;
+}
+
+static const char *out_name(const struct report *r)
+{
+    return strcmp(r->out_path, "-") == 0 ? "standard output" : r->out_path;
+}
+
+static int fail_output(const struct report *r, int error)
+{
+    log_error("cannot write %s: %s", out_name(r), strerror(error));
+    return EXIT_FAILED;
+}
+
+static int open_input(struct report *r)
+{
+    int fd = strcmp(r->in_path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                          : open(r->in_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        fd = -1;
+        errno = EISDIR;
+    }
+    if (fd < 0) {
+        log_error("cannot read %s: %s", in_name(r), strerror(errno));
+        return EXIT_FAILED;
+    }
+    r->in = gzdopen(fd, "rb");
+    if (!r->in) {
+        close(fd);
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    gzbuffer(r->in, CHUNK / 2);
+    return EXIT_DONE;
+}
+
+static int open_output(struct report *r)
+{
+    int fd;
+
+    if (strcmp(r->out_path, "-") == 0) {
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    } else {
+        struct stat in, out;
+
+        fd = open(r->out_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0644);
+        r->created = fd >= 0;
+        if (fd < 0 && errno == EEXIST && !r->force) {
+            log_error("%s is there already: --force replaces it", r->out_path);
+            return EXIT_FAILED;
+        }
+        if (fd < 0 && errno == EEXIST) {
+            if (stat(r->in_path, &in) == 0 && stat(r->out_path, &out) == 0 && in.st_dev == out.st_dev &&
+                in.st_ino == out.st_ino) {
+                log_error("%s is the trace itself: give the report another name", r->out_path);
+                return EXIT_FAILED;
+            }
+            fd = open(r->out_path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+        }
+    }
+    if (fd < 0)
+        return fail_output(r, errno);
+    r->out = fdopen(fd, "w");
+    if (!r->out) {
+        close(fd);
+        return fail_output(r, ENOMEM);
+    }
+    return EXIT_DONE;
+}
+
+static void write_base64(struct report *r, const unsigned char *data, size_t len, bool last)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < len || (last && r->carried); i++) {
+        const unsigned have = i < len ? r->carried + 1 : r->carried;
+        const unsigned char *b = r->carry;
+
+        if (i < len)
+            r->carry[r->carried++] = data[i];
+        if (r->carried < 3 && i < len)
+            continue;
+        for (unsigned pad = have; pad < 3; pad++)
+            r->carry[pad] = 0;
+        putc_unlocked(digits[b[0] >> 2], r->out);
+        putc_unlocked(digits[(b[0] & 3) << 4 | b[1] >> 4], r->out);
+        putc_unlocked(have > 1 ? digits[(b[1] & 15) << 2 | b[2] >> 6] : '=', r->out);
+        putc_unlocked(have > 2 ? digits[b[2] & 63] : '=', r->out);
+        r->carried = 0;
+    }
+}
+
+static void compress_into(struct report *r, const char *data, size_t len, int flush)
+{
+    unsigned char packed[16384];
+
+    r->zip.next_in = (const unsigned char *)data;
+    r->zip.avail_in = (unsigned)len;
+    do {
+        r->zip.next_out = packed;
+        r->zip.avail_out = sizeof(packed);
+        deflate(&r->zip, flush); /* cannot fail: the stream is sound and there is room */
+        write_base64(r, packed, sizeof(packed) - r->zip.avail_out, false);
+    } while (r->zip.avail_out == 0);
+    if (flush == Z_FINISH)
+        write_base64(r, NULL, 0, true);
+}
+
+static int refuse(const struct report *r)
+{
+    const struct record_check_result *found = record_check_result(r->check);
+    const char *name = in_name(r);
+
+    switch (found->refusal) {
+    case RECORD_IS_CAPTURE:
+        log_error("%s is a packet capture: make a trace of it first, with tcplens read %s -o TRACE.ndjson", name,
+                  r->in_path);
+        break;
+    case RECORD_IS_OTHER_VERSION:
+        log_error("%s has version %d of the trace format; this tcplens reads version 1", name, found->version);
+        break;
+    case RECORD_IS_EMPTY: log_error("%s is empty: a trace begins with a header", name); break;
+    default: log_error("%s is no tcplens trace: its first line is not the header of one", name); break;
+    }
+    return EXIT_FAILED;
+}
+
+/* The next piece of the trace, checked. 1: there is more, 0: it was the last, -1: a message was printed. gzread() fills
+ * the buffer but for the end of the input. */
+static int read_piece(struct report *r, char *buffer, size_t *ret_len)
+{
+    const struct record_check_result *found = record_check_result(r->check);
+    int code, result, got = gzread(r->in, buffer, CHUNK);
+
+    gzerror(r->in, &code);
+    if (got < 0 || code == Z_BUF_ERROR) {
+        r->damage = code == Z_BUF_ERROR ? "its gzip data ends too early"
+                    : code == Z_ERRNO   ? strerror(errno)
+                                        : "its gzip data is damaged";
+        got = got < 0 ? 0 : got;
+    }
+    r->bytes += (unsigned)got;
+    if (r->bytes > REPORT_TRACE_MAX) {
+        log_error("%s is too large: a page with more than 1 GiB of trace would not open; record less (--port, "
+                  "--segments control)",
+                  in_name(r));
+        return -1;
+    }
+    result = record_check_feed(r->check, buffer, (size_t)got);
+    if (result == 0 && got < (int)CHUNK)
+        result = record_check_finish(r->check);
+    if (r->damage && !found->header) {
+        log_error("cannot read %s: %s", in_name(r), r->damage);
+        return -1;
+    }
+    if (result < 0 || !found->header) { /* no header of ours is as long as a piece */
+        refuse(r);
+        return -1;
+    }
+    *ret_len = (size_t)got;
+    return got == (int)CHUNK;
+}
+
+/* What is not as it should be, and yet in the report. */
+static void tell(const struct report *r)
+{
+    const struct record_check_result *found = record_check_result(r->check);
+
+    if (found->broken == 1)
+        log_note("%s: line %llu is damaged; it is kept, and the viewer passes over it", in_name(r),
+                 (unsigned long long)found->first_broken);
+    else if (found->broken)
+        log_note("%s: %llu lines are damaged, the first is line %llu; they are kept, and the viewer passes over them",
+                 in_name(r), (unsigned long long)found->broken, (unsigned long long)found->first_broken);
+    if (r->damage)
+        log_note("%s is cut: %s; the report shows what came before", in_name(r), r->damage);
+    else if (!found->ended)
+        log_note("%s is cut: its last line, the end record, is missing; the report shows what there is", in_name(r));
+}
+
+static int make(struct report *r, char *buffer)
+{
+    const char *page = viewer_html();
+    const size_t before = (size_t)(strstr(page, PLACE) - page) + strlen(PLACE);
+    size_t len;
+    int more = read_piece(r, buffer, &len), status;
+
+    if (more < 0)
+        return EXIT_FAILED;
+    /* only now: a mistake in the command line leaves no file behind */
+    status = open_output(r);
+    if (status != EXIT_DONE)
+        return status;
+    fwrite(page, 1, before, r->out);
+    compress_into(r, buffer, len, Z_NO_FLUSH);
+    if (ferror(r->out))
+        return fail_output(r, errno);
+    while (more > 0) {
+        more = read_piece(r, buffer, &len);
+        if (more < 0)
+            return EXIT_FAILED;
+        compress_into(r, buffer, len, Z_NO_FLUSH);
+        if (ferror(r->out)) /* before errno becomes that of something else */
+            return fail_output(r, errno);
+    }
+    compress_into(r, NULL, 0, Z_FINISH);
+    fwrite(page + before, 1, viewer_html_len() - before, r->out);
+    if (ferror(r->out) || fflush(r->out) != 0)
+        return fail_output(r, errno);
+    tell(r);
+    return EXIT_DONE;
+}
+
+static int run(struct report *r)
+{
+    char *buffer = malloc(CHUNK);
+    int status = EXIT_FAILED;
+
+    /* 16: with a gzip header, as the browser's DecompressionStream wants it */
+    if (!buffer || record_check_new(&r->check) < 0 ||
+        deflateInit2(&r->zip, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, MAX_MEM_LEVEL, 0) != Z_OK) {
+        log_error("out of memory");
+        goto out;
+    }
+    status = open_input(r);
+    if (status == EXIT_DONE)
+        status = make(r, buffer);
+    if (r->out && fclose(r->out) != 0 && status == EXIT_DONE)
+        status = fail_output(r, errno);
+    if (status != EXIT_DONE && r->created)
+        unlink(r->out_path); /* half a page is of no use */
+    if (r->in)
+        gzclose(r->in);
+out:
+    deflateEnd(&r->zip);
+    record_check_free(r->check);
+    free(buffer);
+    return status;
+}
+
+int command_report(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        { "output", required_argument, NULL, 'o' },
+        { "force", no_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },
+        {},
+    };
+    struct report r = { 0 };
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+        switch (c) {
+        case 'o': r.out_path = optarg; break;
+        case 'f': r.force = true; break;
+        case 'h': return help();
+        default: return command_option_error("report", c, argv);
+        }
+    }
+    if (optind == argc)
+        return command_usage_error("report", "which trace?");
+    if (optind + 1 < argc)
+        return command_usage_error("report", "'%s' is one file too many", argv[optind + 1]);
+    if (!r.out_path)
+        return command_usage_error("report", "where to? Name the report with -o FILE.html");
+    r.in_path = argv[optind];
+    return run(&r);
+}

@@ -1,0 +1,209 @@
+#include "tcplens/record/check.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRACE_VERSION 1
+#define MAGIC_LEN 4
+
+struct record_check {
+    struct record_check_result result;
+    uint64_t line;
+    bool overlong; /* the rest of this line is passed over */
+    char magic[MAGIC_LEN];
+    size_t magic_len;
+    size_t len;
+    char rest[RECORD_CHECK_LINE_MAX]; /* of a line whose newline has not come */
+};
+
+int record_check_new(struct record_check **ret_check)
+{
+    struct record_check *c = malloc(sizeof(*c));
+
+    if (!c)
+        return -ENOMEM;
+    memset(c, 0, offsetof(struct record_check, rest));
+    *ret_check = c;
+    return 0;
+}
+
+struct record_check *record_check_free(struct record_check *check)
+{
+    free(check);
+    return NULL;
+}
+
+const struct record_check_result *record_check_result(const struct record_check *check)
+{
+    return &check->result;
+}
+
+/* How pcap (in both byte orders, with each resolution, and as Kuznetzov patched it) and pcapng begin. */
+static bool is_capture(const struct record_check *c)
+{
+    static const char magics[][MAGIC_LEN + 1] = {
+        "\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1",
+        "\xa1\xb2\xcd\x34", "\x34\xcd\xb2\xa1", "\x0a\x0d\x0d\x0a",
+    };
+
+    for (unsigned i = 0; i < sizeof(magics) / sizeof(*magics); i++)
+        if (c->magic_len == MAGIC_LEN && memcmp(c->magic, magics[i], MAGIC_LEN) == 0)
+            return true;
+    return false;
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!strchr(" \t\r", text[i]) || !text[i])
+            return false;
+    return true;
+}
+
+/* The text as one JSON object and nothing else, or NULL. */
+static cJSON *parse(const char *text, size_t len)
+{
+    const char *end;
+    cJSON *root = memchr(text, '\0', len) ? NULL : cJSON_ParseWithLengthOpts(text, len, &end, false);
+
+    if (root && (!cJSON_IsObject(root) || !is_blank(end, len - (size_t)(end - text)))) {
+        cJSON_Delete(root);
+        root = NULL;
+    }
+    return root;
+}
+
+static const char *member_text(const cJSON *root, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static int refuse(struct record_check *c, enum record_refusal why)
+{
+    c->result.refusal = why == RECORD_IS_FOREIGN && is_capture(c) ? RECORD_IS_CAPTURE : why;
+    return -EINVAL;
+}
+
+static int take_header(struct record_check *c, const cJSON *root)
+{
+    const cJSON *version;
+
+    if (!root || strcmp(member_text(root, "record"), "header") || strcmp(member_text(root, "format"), "tcplens-trace"))
+        return refuse(c, RECORD_IS_FOREIGN);
+    version = cJSON_GetObjectItemCaseSensitive(root, "version");
+    if (!cJSON_IsNumber(version))
+        return refuse(c, RECORD_IS_FOREIGN);
+    if (version->valueint != TRACE_VERSION) {
+        c->result.version = version->valueint;
+        return refuse(c, RECORD_IS_OTHER_VERSION);
+    }
+    c->result.header = true;
+    c->result.records++;
+    return 0;
+}
+
+static void take_broken(struct record_check *c)
+{
+    if (c->result.broken++ == 0)
+        c->result.first_broken = c->line;
+}
+
+static int take_line(struct record_check *c, const char *text, size_t len)
+{
+    cJSON *root;
+    int r = 0;
+
+    c->line++;
+    if (c->line == 1 && len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* as some editors begin a file */
+        text += 3;
+        len -= 3;
+    }
+    if (is_blank(text, len))
+        return 0;
+    root = parse(text, len);
+    if (!c->result.header) {
+        r = take_header(c, root);
+    } else if (root && *member_text(root, "record") && cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(root, "n")) &&
+               cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(root, "t"))) {
+        c->result.records++;
+        if (strcmp(member_text(root, "record"), "end") == 0)
+            c->result.ended = true;
+    } else {
+        take_broken(c);
+    }
+    cJSON_Delete(root);
+    return r;
+}
+
+/* Keeps the beginning of a line; one that gets too long is damaged, or no trace at all. */
+static int keep(struct record_check *c, const char *data, size_t len)
+{
+    if (c->overlong)
+        return 0;
+    if (len > sizeof(c->rest) - c->len) {
+        if (!c->result.header)
+            return refuse(c, RECORD_IS_FOREIGN);
+        c->overlong = true;
+        c->len = 0;
+        return 0;
+    }
+    memcpy(c->rest + c->len, data, len);
+    c->len += len;
+    return 0;
+}
+
+static int end_line(struct record_check *c, const char *data, size_t len)
+{
+    int r;
+
+    if (c->len == 0 && !c->overlong && len <= sizeof(c->rest))
+        return take_line(c, data, len);
+    r = keep(c, data, len);
+    if (r < 0)
+        return r;
+    if (c->overlong) {
+        c->overlong = false;
+        c->line++;
+        take_broken(c);
+        return 0;
+    }
+    r = take_line(c, c->rest, c->len);
+    c->len = 0;
+    return r;
+}
+
+int record_check_feed(struct record_check *check, const char *data, size_t len)
+{
+    const char *newline;
+    int r;
+
+    for (size_t i = 0; i < len && check->magic_len < MAGIC_LEN; i++)
+        check->magic[check->magic_len++] = data[i];
+    while ((newline = memchr(data, '\n', len)) != NULL) {
+        r = end_line(check, data, (size_t)(newline - data));
+        if (r < 0)
+            return r;
+        len -= (size_t)(newline + 1 - data);
+        data = newline + 1;
+    }
+    return keep(check, data, len);
+}
+
+int record_check_finish(struct record_check *check)
+{
+    if (check->overlong || check->len > 0) {
+        cJSON *root = check->overlong ? NULL : parse(check->rest, check->len);
+        const bool cut = !root && !check->overlong && check->result.header;
+        int r = cut ? 0 : end_line(check, "", 0);
+
+        cJSON_Delete(root);
+        if (r < 0)
+            return r;
+    }
+    check->len = 0;
+    return check->result.header ? 0 : refuse(check, RECORD_IS_EMPTY);
+}
