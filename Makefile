@@ -166,7 +166,7 @@ $(O)/include/tcplens.skel.h: $(O)/bpf/tcplens.bpf.o
 
 $(B)/src/source/bpf.o: $(O)/include/tcplens.skel.h
 # -isystem: the generated header is not ours to warn about.
-$(B)/src/source/bpf.o $(B)/src/source/bpf_decode.o: private EXTRA = -Ibpf -isystem $(O)/include
+$(B)/src/source/bpf.o $(B)/src/source/bpf_decode.o $(B)/src/source/bpf_snapshot.o: private EXTRA = -Ibpf -isystem $(O)/include
 
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 

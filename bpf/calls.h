@@ -1,23 +1,43 @@
-/* System calls of applications on TCP sockets: what was asked, what came of it, how long it took. Loaded only where it
- * is asked for, because every system call of the machine passes by here.
+/* System calls of applications on TCP sockets: what was asked, what came of it, how long it took. Only where it is asked
+ * for (has_calls), because every system call of the machine passes by here.
  *
  * The socket is looked up at the entry, where a close() still has it; the event is written at the exit. A call that was
  * under way before the trace has no entry: its socket is looked up at the exit, and its duration is not known. */
 #ifndef TCPLENS_BPF_CALLS_H
 #define TCPLENS_BPF_CALLS_H
 
-#include "common.h"
+#include "object.h"
+
+/* What a thread is doing. */
+struct doing {
+    /* connect() sets SYN-SENT before it picks a port. When that was waits here until its first SYN's timer is started,
+     * in the same call, which is the earliest hook at which the port is known. */
+    __u64 connecting; /* address of the sock; 0: none */
+    __u64 connecting_ns;
+    __u8 connecting_during;
+
+    __u8 call; /* enum tcplens_call; NONE: none that is followed */
+    /* A close() before Linux 6.6 does its work after it has returned, on the way back to the application. */
+    bool returned;
+    __u8 state; /* of the socket */
+    __s32 fd;
+    __u64 since_ns; /* 0: not known */
+    __u64 socket;   /* address of the sock */
+    __u64 args[2];
+    struct name name;
+};
 
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 16384);
-    __type(key, __u64); /* pid_tgid */
-    __type(value, struct tcplens_event);
-} calls SEC(".maps");
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct doing);
+} threads SEC(".maps");
 
-/* The kind of an entry whose call has returned: a close() before Linux 6.6, whose work is done on the way back to the
- * application. */
-#define CALL_RETURNED TCPLENS_KIND_N
+static __always_inline struct doing *doing_now(__u64 flags)
+{
+    return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, flags);
+}
 
 static __always_inline __u8 call_of(unsigned long nr)
 {
@@ -30,122 +50,116 @@ static __always_inline __u8 call_of(unsigned long nr)
     }
 }
 
-/* Whose call it is, and about which socket. False: not TCP's, or filtered out. */
-static __always_inline bool call_socket(struct tcplens_event *e, const struct sock *sk)
+/* Which socket the call is about. False: not TCP's, or filtered out. */
+static __always_inline bool call_socket(struct doing *d, const struct sock *sk)
 {
-    const struct net *net;
-
     if (!sk || !is_tcp(sk))
         return false;
-    net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-    e->lport = local_port(sk);
-    e->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-    /* before connect() or bind() there is no port that a filter could ask for */
-    if (!netns_wanted(net) || ((e->lport || e->rport) && !port_wanted(e->lport, e->rport)))
-        return false;
-    e->netns = BPF_CORE_READ(net, ns.inum);
-    e->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-    e->to = BPF_CORE_READ(sk, __sk_common.skc_state);
-    e->call.socket = (__u64)sk;
-    read_addrs(&sk->__sk_common, e->laddr, e->raddr);
+    if (!object_named(&sk->__sk_common, &d->name)) {
+        /* before connect() or bind() there is nothing that a filter could ask for */
+        if (d->name.flow.lport || d->name.flow.rport || !netns_wanted(BPF_CORE_READ(sk, __sk_common.skc_net.net)))
+            return false;
+    }
+    d->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    d->socket = (__u64)sk;
     return true;
 }
 
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(call_enter, struct pt_regs *regs, long nr)
 {
-    struct tcplens_event e = { .kind = TCPLENS_CALL };
-    __u64 id = bpf_get_current_pid_tgid();
+    __u8 call = call_of(nr);
+    struct doing *d;
 
-    e.call.id = call_of(nr);
-    if (e.call.id == TCPLENS_CALL_NONE)
+    if (call == TCPLENS_CALL_NONE)
         return 0;
-    e.call.args[0] = REGS_ARG2(regs);
-    e.call.args[1] = REGS_ARG3(regs);
-    if (e.call.id == TCPLENS_CALL_SOCKET) {
-        e.call.fd = -1;
-        e.call.args[1] = e.call.args[0];
-        e.call.args[0] = REGS_ARG1(regs);
+    d = doing_now(BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!d)
+        return 0;
+    d->call = TCPLENS_CALL_NONE;
+    if (pid_count && !process_wanted(bpf_get_current_task_btf()))
+        return 0;
+    if (call == TCPLENS_CALL_SOCKET) {
+        d->fd = -1;
+        d->socket = 0;
+        d->args[0] = REGS_ARG1(regs);
+        d->args[1] = REGS_ARG2(regs);
     } else {
-        e.call.fd = REGS_ARG1(regs);
-        if (!call_socket(&e, sock_of_fd(bpf_get_current_task_btf()->files, e.call.fd)))
+        d->fd = REGS_ARG1(regs);
+        d->args[0] = REGS_ARG2(regs);
+        d->args[1] = REGS_ARG3(regs);
+        if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, d->fd)))
             return 0;
     }
-    e.ts_ns = bpf_ktime_get_ns();
-    bpf_map_update_elem(&calls, &id, &e, BPF_ANY);
+    d->call = call;
+    d->returned = false;
+    d->since_ns = bpf_ktime_get_ns();
     return 0;
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_exit, struct pt_regs *regs, long ret)
+/* Tells of a call that has returned, but of accept() only where it failed: what it brought is told by the caller, who
+ * gets the time the call began, or 0. */
+static __always_inline __u64 call_returns(struct pt_regs *regs, __u8 call, long ret)
 {
-    __u64 id = bpf_get_current_pid_tgid();
-    struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id), *e, now = { .kind = TCPLENS_CALL };
     struct files_struct *files = bpf_get_current_task_btf()->files;
+    struct doing before = {}, *d = doing_now(0);
+    bool accepted = ret >= 0 && (call == TCPLENS_CALL_ACCEPT || call == TCPLENS_CALL_ACCEPT4);
+    struct tcplens_event *e;
 
-    if (!entry || entry->kind == CALL_RETURNED) {
-        now.call.id = call_of(REGS_SYSCALL(regs));
-        if (now.call.id == TCPLENS_CALL_NONE || now.call.id == TCPLENS_CALL_SOCKET || now.call.id == TCPLENS_CALL_CLOSE)
+    if (d && d->call == call && !d->returned) {
+        if (accepted) {
+            d->call = TCPLENS_CALL_NONE;
+            return d->since_ns;
+        }
+        /* these have their names, or their socket, only now */
+        if (call == TCPLENS_CALL_SOCKET) {
+            if (ret < 0 || !call_socket(d, sock_of_fd(files, ret)))
+                return 0; /* of which kind it would have been is not worth guessing */
+        } else if (call == TCPLENS_CALL_CONNECT || call == TCPLENS_CALL_BIND || call == TCPLENS_CALL_LISTEN) {
+            /* a connect() that failed has left no peer to ask for */
+            if (!call_socket(d, sock_of_fd(files, d->fd)) && (call != TCPLENS_CALL_CONNECT || d->name.flow.rport))
+                return 0;
+        }
+    } else {
+        if (accepted || call == TCPLENS_CALL_SOCKET || call == TCPLENS_CALL_CLOSE)
             return 0;
-        now.call.fd = REGS_ARG1(regs);
-        if (!call_socket(&now, sock_of_fd(files, now.call.fd)))
+        /* it may have begun before the trace; what an entry was made for and filtered out is filtered out again */
+        if (pid_count && !process_wanted(bpf_get_current_task_btf()))
             return 0;
-        entry = &now;
-    } else if (entry->call.id == TCPLENS_CALL_SOCKET) {
-        if (ret >= 0 && !call_socket(entry, sock_of_fd(files, ret)))
-            goto out; /* not TCP's */
-        if (ret < 0)
-            goto out; /* of which kind it would have been is not worth guessing */
-    } else if (entry->call.id == TCPLENS_CALL_CONNECT || entry->call.id == TCPLENS_CALL_BIND ||
-               entry->call.id == TCPLENS_CALL_LISTEN) {
-        call_socket(entry, sock_of_fd(files, entry->call.fd)); /* it has its names only now */
+        d = &before;
+        d->fd = REGS_ARG1(regs);
+        if (!call_socket(d, sock_of_fd(files, d->fd)))
+            return 0;
     }
-    /* What accept() brought is told by a hook of its own, which may run after this one and wants the entry. */
-    if (ret >= 0 && (entry->call.id == TCPLENS_CALL_ACCEPT || entry->call.id == TCPLENS_CALL_ACCEPT4)) {
-        entry->call.socket = 0;
-        return 0;
-    }
-    e = event_alloc(TCPLENS_HOOK_SYS_EXIT, TCPLENS_CALL);
+    e = event_new(TCPLENS_HOOK_SYS_EXIT, TCPLENS_CALL, &d->name.flow, d->name.cookie);
     if (e) {
-        __u64 ts = e->ts_ns;
-
-        __builtin_memcpy(e, entry, sizeof(*e));
-        e->ts_ns = ts;
-        e->call.duration_ns = entry->ts_ns ? ts - entry->ts_ns : 0;
-        e->call.ret = ret;
+        e->to = d->state;
         set_task(e);
+        e->call.socket = d->socket;
+        e->call.ret = ret;
+        e->call.duration_ns = d->since_ns ? e->ts_ns - d->since_ns : 0;
+        e->call.args[0] = d->args[0];
+        e->call.args[1] = d->args[1];
+        e->call.fd = d->fd;
+        e->call.id = call;
         event_submit(e);
     }
-    if (entry->call.id == TCPLENS_CALL_CLOSE && entry != &now) {
-        entry->kind = CALL_RETURNED;
-        return 0;
-    }
-out:
-    if (entry != &now)
-        bpf_map_delete_elem(&calls, &id);
+    d->returned = true;
     return 0;
 }
 
 /* The call during which a socket changed its state, where it is that call's own socket. */
 static __always_inline __u8 call_on(const struct sock *sk, int from, int to)
 {
-    __u64 id = bpf_get_current_pid_tgid();
-    struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id);
+    struct doing *d = doing_now(0);
 
-    if (!entry || entry->call.socket != (__u64)sk)
+    if (!d || d->socket != (__u64)sk)
         return TCPLENS_CALL_NONE;
     /* what nothing but closing brings about */
-    if (entry->kind == CALL_RETURNED && to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK && from != TCP_LISTEN)
+    if (d->returned &&
+        (d->call != TCPLENS_CALL_CLOSE || (to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK && from != TCP_LISTEN)))
         return TCPLENS_CALL_NONE;
-    return entry->call.id;
-}
-
-static __always_inline __u64 call_since(void)
-{
-    __u64 id = bpf_get_current_pid_tgid();
-    struct tcplens_event *entry = bpf_map_lookup_elem(&calls, &id);
-
-    return entry && entry->kind != CALL_RETURNED ? entry->ts_ns : 0;
+    return d->call;
 }
 
 #endif

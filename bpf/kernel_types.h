@@ -57,8 +57,11 @@ struct timer_list {
     void (*function)(struct timer_list *);
 };
 
+struct socket;
+
 struct sock {
     struct sock_common __sk_common;
+    struct socket *sk_socket;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
     atomic_t sk_drops;
@@ -83,6 +86,10 @@ struct inet_connection_sock {
     struct timer_list icsk_keepalive_timer; /* newer kernels, stable series too: it was sk_timer */
     __u8 icsk_retransmits;
     __u32 icsk_rto; /* jiffies */
+};
+
+struct mptcp_sock {
+    struct sock *first;
 };
 
 struct request_sock {
@@ -117,7 +124,7 @@ struct files_struct {
 
 struct task_struct {
     struct files_struct *files;
-    struct task_struct *group_leader;
+    struct task_struct *group_leader, *real_parent;
     int pid, tgid;
     char comm[16];
 };
@@ -236,6 +243,7 @@ enum {
     TCP_CLOSE = 7,
     TCP_LAST_ACK = 9,
     TCP_LISTEN = 10,
+    TCP_NEW_SYN_RECV = 12,
 };
 
 #define AF_INET 2

@@ -5,7 +5,23 @@
 #include <linux/types.h>
 
 #define TCPLENS_PORTS_MAX 16
+#define TCPLENS_HOSTS_MAX 16
+#define TCPLENS_PIDS_MAX 16
 #define TCPLENS_COMM_LEN 16
+
+/* Addresses that begin alike, as words of the address: mask and value in network byte order. */
+struct tcplens_prefix {
+    __u64 mask[2], value[2];
+    __u64 ipv4; /* 0: matches no IPv4-mapped address, however short it is */
+};
+
+/* A connection as one of its ends sees it. Addresses are IPv4-mapped where the packets are IPv4; ports are in host byte
+ * order. */
+struct tcplens_flow {
+    __u8 laddr[16], raddr[16];
+    __u16 lport, rport;
+    __u32 netns; /* inode number */
+};
 
 /* System calls that are followed. (clang-format never comes to rest here.) */
 // clang-format off
@@ -59,16 +75,15 @@ enum tcplens_hook {
     TCPLENS_HOOK_RETRANSMIT,
     TCPLENS_HOOK_SEND_RESET,
     TCPLENS_HOOK_RECEIVE_RESET,
+    TCPLENS_HOOK_OWNER, /* a socket of --pid found no room to be remembered */
     TCPLENS_HOOK_N
 };
 
-/* Addresses are IPv4-mapped where the packets are IPv4; ports are in host byte order; states are the kernel's. */
+/* States are the kernel's. */
 struct tcplens_event {
     __u64 ts_ns; /* CLOCK_MONOTONIC */
     __u64 cookie;
-    __u8 laddr[16], raddr[16];
-    __u16 lport, rport;
-    __u32 netns;
+    struct tcplens_flow flow;
     __u8 kind; /* enum tcplens_kind */
     __u8 from, to;
     __u8 in_task; /* pid, tid and comm are those of the process that caused it */

@@ -101,8 +101,7 @@ static int write_header(struct pipeline *p)
     header.sources[WITNESS_WIRE] = p->pcap || p->file;
     for (unsigned i = 0; i < WITNESS_N; i++)
         header.missing[i] = pipeline_missing(p, i);
-    for (unsigned i = 0; i < p->config.port_count && i < RECORD_PORT_MAX; i++)
-        header.ports[header.port_count++] = p->config.ports[i];
+    header.filter = p->config.filter;
     header.command = p->config.command;
     r = record_format_header(&header, &line);
     if (r < 0)
@@ -197,13 +196,13 @@ static int new_common(const struct pipeline_config *config, bool wire_only, stru
 static int open_kernel(struct pipeline *p)
 {
     struct source_bpf_config config = {
-        .ports = p->config.ports,
-        .port_count = p->config.port_count,
+        .filter = p->config.filter,
+        .netns_inode = p->netns,
         .calls = p->config.calls,
         .ring_bytes = p->config.ring_bytes,
     };
     char *why = p->missing[WITNESS_KERNEL];
-    int r = netns_cookie(&config.netns);
+    int r = p->config.all_netns ? 0 : netns_cookie(&config.netns);
 
     if (r == 0)
         r = source_bpf_open(&config, &p->clock, &p->bpf);
@@ -219,8 +218,7 @@ static int open_kernel(struct pipeline *p)
 static int open_diag(struct pipeline *p)
 {
     struct source_diag_config config = {
-        .ports = p->config.ports,
-        .port_count = p->config.port_count,
+        .filter = p->config.filter,
         .netns = p->netns,
     };
     int r = source_diag_open(&config, &p->clock, &p->diag);
@@ -235,8 +233,7 @@ static int open_wire(struct pipeline *p)
     struct source_pcap_config config = {
         .interfaces = p->config.interfaces,
         .interface_count = p->config.interface_count,
-        .ports = p->config.ports,
-        .port_count = p->config.port_count,
+        .filter = p->config.filter,
         .netns = p->netns,
     };
     char *why = p->missing[WITNESS_WIRE];

@@ -22,10 +22,10 @@ struct pipeline_config {
     bool want[WITNESS_N]; /* witnesses to try */
     bool need[WITNESS_N]; /* without these it is an error */
     const char *netns;    /* as the user named it, for the header */
+    bool all_netns;       /* the kernel witness sees all namespaces; packets are those of this one */
     const char *const *interfaces;
     unsigned interface_count;
-    const uint16_t *ports;
-    unsigned port_count;
+    struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
     bool ignore_checksums;      /* as in conn_config */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tcplens/base/filter.h"
 #include "tcplens/model/change.h"
 
 /* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
@@ -25,7 +26,6 @@ static inline uint64_t record_t(uint64_t ts_ns, uint64_t start_ns)
 enum end_reason { END_REASON_COMMAND, END_REASON_INTERRUPT, END_REASON_DURATION, END_REASON_INPUT, END_REASON_ERROR };
 
 #define RECORD_SYSCTL_MAX 16
-#define RECORD_PORT_MAX 16
 #define RECORD_INTERFACE_MAX 16
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
@@ -34,8 +34,7 @@ struct record_header {
     const char *kernel, *netns, *input;
     const char *missing[WITNESS_N]; /* why this witness could not take part; NULL: was not wanted, or takes part */
     bool sources[WITNESS_N];
-    uint16_t ports[RECORD_PORT_MAX];
-    unsigned port_count;
+    struct filter filter;
     const char *interfaces[RECORD_INTERFACE_MAX];
     unsigned interface_count;
     char *const *command; /* NULL-terminated */

@@ -1,6 +1,7 @@
 #include "tcplens/base/netns.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -103,6 +104,86 @@ int netns_enter(const char *name_or_pid)
     if (setns(fd, CLONE_NEWNET) < 0)
         r = -errno;
     close(fd);
+    return r;
+}
+
+struct inodes {
+    ino_t *items;
+    size_t count;
+};
+
+/* 1: was there already. 0 or -errno. */
+static int remember(struct inodes *seen, ino_t inode)
+{
+    ino_t *larger;
+
+    for (size_t i = 0; i < seen->count; i++)
+        if (seen->items[i] == inode)
+            return 1;
+    larger = realloc(seen->items, (seen->count + 1) * sizeof(*larger));
+    if (!larger)
+        return -ENOMEM;
+    seen->items = larger;
+    larger[seen->count++] = inode;
+    return 0;
+}
+
+static int visit(int dir, const char *path, struct inodes *seen, int (*fn)(void *arg), void *arg)
+{
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), r;
+    struct stat st;
+
+    if (fd < 0)
+        return 0; /* it has ended, or is not to be looked at */
+    r = fstat(fd, &st) < 0 ? -errno : remember(seen, st.st_ino);
+    if (r == 0 && setns(fd, CLONE_NEWNET) == 0)
+        r = fn(arg);
+    else if (r > 0)
+        r = 0;
+    close(fd);
+    return r;
+}
+
+/* Those of the entries of a directory that begin with a digit, or all; suffix leads on to the namespace. */
+static int visit_all(const char *directory, bool digits, const char *suffix, struct inodes *seen, int (*fn)(void *arg),
+                     void *arg)
+{
+    DIR *dir = opendir(directory);
+    struct dirent *entry;
+    char path[300];
+    int r = 0;
+
+    while (dir && r == 0 && (entry = readdir(dir))) {
+        if (digits ? !isdigit((unsigned char)*entry->d_name) : *entry->d_name == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s%s", entry->d_name, suffix);
+        r = visit(dirfd(dir), path, seen, fn, arg);
+    }
+    if (dir)
+        closedir(dir);
+    return r;
+}
+
+int netns_each(int (*fn)(void *arg), void *arg)
+{
+    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), r;
+    struct inodes seen = { NULL, 0 };
+    struct stat st;
+
+    if (own < 0)
+        return -errno;
+    r = fstat(own, &st) < 0 ? -errno : remember(&seen, st.st_ino);
+    if (r == 0)
+        r = fn(arg);
+    if (r == 0)
+        r = visit_all("/proc", true, "/ns/net", &seen, fn, arg);
+    if (r == 0)
+        r = visit_all("/run/netns", false, "", &seen, fn, arg);
+    /* who may not go back could not leave either */
+    if (seen.count > 1 && setns(own, CLONE_NEWNET) < 0 && errno != EPERM && r == 0)
+        r = -errno;
+    close(own);
+    free(seen.items);
     return r;
 }
 

@@ -14,6 +14,7 @@
 #include "tcplens/base/clock.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/source/bpf.h"
+#include "tcplens/source/diag.h"
 #include "tcplens/source/pcap.h"
 
 /* detail: what is lost without it, and the remedy. */
@@ -48,7 +49,7 @@ static void capabilities(void)
         { CAP_PERFMON, "CAP_PERFMON",
           "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
         { CAP_SYSLOG, "CAP_SYSLOG",
-          "the addresses of the kernel's timer handlers are hidden: SYN queue and TIME-WAIT are not seen" },
+          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen" },
         { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap" },
         { CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
           "only needed to enter another network namespace; --netns new uses a user namespace instead" },
@@ -63,7 +64,7 @@ static void on_hook(void *arg, const struct source_bpf_hook *hook)
     char what[96];
 
     (void)arg;
-    snprintf(what, sizeof(what), "hook %s", hook->name);
+    snprintf(what, sizeof(what), "%s%s", hook->tracepoint ? "hook " : "", hook->name);
     line(hook->found, what, hook->without);
 }
 
@@ -79,10 +80,30 @@ static bool kernel_witness(void)
     line(r == 0, "type information of the kernel (/sys/kernel/btf/vmlinux)",
          "no kernel witness; a kernel with CONFIG_DEBUG_INFO_BTF is needed");
     r = source_bpf_open(&config, &clock, &bpf);
-    line(r == 0, "kernel witness: the eBPF program loads and attaches", r < 0 ? strerror(-r) : NULL);
+    line(r == 0, "kernel witness: the eBPF program loads and attaches",
+         r == -EPERM || r == -EACCES ? "needs root, or CAP_BPF and CAP_PERFMON"
+         : r == -ENOENT              ? "needs the type information above"
+                                     : strerror(-r));
     if (r == 0)
         source_bpf_close(bpf);
     return r == 0;
+}
+
+/* What stands in for the kernel witness. */
+static void sampled_witness(void)
+{
+    const struct source_diag_config config = { .socket_max = 0 };
+    struct trace_clock clock;
+    struct source_diag *diag;
+    int r;
+
+    trace_clock_init(&clock);
+    r = source_diag_open(&config, &clock, &diag);
+    line(r == 0, "sampled witness: the table of sockets can be read (diag; needs no right)",
+         r == -ENOENT ? "nothing stands in for the kernel witness; this kernel has no inet_diag (module tcp_diag)"
+                      : strerror(-r));
+    if (r == 0)
+        source_diag_close(diag);
 }
 
 static bool wire_witness(void)
@@ -149,6 +170,7 @@ int command_doctor(int argc, char *argv[])
     printf("%s %s %s, user %u\n", uts.sysname, uts.release, uts.machine, geteuid());
     capabilities();
     kernel = kernel_witness();
+    sampled_witness();
     wire = wire_witness();
     line(new_namespace(), "network namespaces of its own (--netns new)",
          "user namespaces are not allowed here: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces");

@@ -23,6 +23,7 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/pipeline.h"
+#include "tcplens/source/bpf.h"
 #include "tcplens/viewer.h"
 
 /* After the command ended the trace goes on until a tick brings nothing new, at least this many, at most so many. */
@@ -32,7 +33,6 @@
 struct trace {
     struct pipeline_config config;
     const char *interfaces[RECORD_INTERFACE_MAX];
-    uint16_t ports[RECORD_PORT_MAX];
     const char *output, *netns, *serve;
     unsigned duration_s;
     bool quiet;
@@ -61,7 +61,11 @@ static int help(void)
         "(NDJSON).\n\n"
         "      --netns new|NAME|PID   trace in a network namespace of its own (works without root, the kernel's states\n"
         "                             then being sampled), or in that of a name (ip-netns(8)) or a process\n"
+        "      --netns all            all network namespaces, as the kernel sees them; packets of this one\n"
         "  -p, --port PORT            only connections with this port at either end; may be repeated\n"
+        "      --host ADDR[/LEN]      only connections with this address at either end; may be repeated\n"
+        "      --pid PID              only sockets of this process and its descendants, as the kernel sees them; may\n"
+        "                             be repeated\n"
         "  -i, --iface NAME           capture packets on this interface; may be repeated (default: all)\n"
         "      --source LIST          witnesses, with commas: kernel, diag (samples of the socket table) in place of\n"
         "                             it, wire (default: kernel or else diag, and wire)\n"
@@ -243,6 +247,8 @@ static int enter_namespace(struct trace *t)
     if (!t->netns)
         return EXIT_DONE;
     t->config.netns = t->netns;
+    if (t->config.all_netns)
+        return EXIT_DONE;
     if (strcmp(t->netns, "new") == 0) {
         r = netns_enter_new(&user);
         if (r == 0)
@@ -283,6 +289,9 @@ static int open_witnesses(struct trace *t)
             "the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, accept() "
             "and timers are not seen (%s)",
             PIPELINE_TICK_MS, why);
+    if (t->config.want[WITNESS_KERNEL] && !why && !source_bpf_sees_timers())
+        log_note("the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, the SYN queue, and "
+                 "FIN-WAIT-2 and TIME-WAIT after close() are not seen");
     if (pipeline_missing(t->pipeline, WITNESS_WIRE))
         log_note("tracing the kernel only: packets are not seen (%s)", pipeline_missing(t->pipeline, WITNESS_WIRE));
     return EXIT_DONE;
@@ -347,6 +356,8 @@ static int run(struct trace *t)
     if (status == EXIT_DONE)
         status = open_output(t);
     if (status == EXIT_DONE)
+        status = command_filter_check(&t->config.filter);
+    if (status == EXIT_DONE)
         status = enter_namespace(t);
     if (status == EXIT_DONE && t->config.command) {
         r = start_command(t, t->config.trace && (!t->output || !strcmp(t->output, "-")));
@@ -392,6 +403,24 @@ static int parse_sources(struct trace *t, char *list)
     return EXIT_DONE;
 }
 
+/* What only the kernel witness can tell. */
+static int check_scope(struct trace *t)
+{
+    const char *what = t->config.filter.pid_count ? "--pid" : t->config.all_netns ? "--netns all" : NULL;
+
+    if (!what)
+        return EXIT_DONE;
+    if (t->config.want[WITNESS_DIAG] || !t->config.want[WITNESS_KERNEL])
+        return command_usage_error("trace", "%s needs the kernel witness, which --source leaves out", what);
+    t->config.need[WITNESS_KERNEL] = true;
+    if (!t->config.filter.pid_count)
+        return EXIT_DONE;
+    if (t->config.need[WITNESS_WIRE])
+        return command_usage_error("trace", "--pid: packets do not tell whose they are, it goes with --source kernel");
+    t->config.want[WITNESS_WIRE] = false;
+    return EXIT_DONE;
+}
+
 static int parse_buffer(struct trace *t, const char *text)
 {
     char *rest;
@@ -417,10 +446,23 @@ static int parse_duration(struct trace *t, const char *text)
 
 int command_trace(int argc, char *argv[])
 {
-    enum { OPT_NETNS = 256, OPT_SOURCE, OPT_SEGMENTS, OPT_CALLS, OPT_BUFFER, OPT_DURATION, OPT_SERVE, OPT_HELP };
+    enum {
+        OPT_NETNS = 256,
+        OPT_HOST,
+        OPT_PID,
+        OPT_SOURCE,
+        OPT_SEGMENTS,
+        OPT_CALLS,
+        OPT_BUFFER,
+        OPT_DURATION,
+        OPT_SERVE,
+        OPT_HELP
+    };
     static const struct option options[] = {
         { "netns", required_argument, NULL, OPT_NETNS },
         { "port", required_argument, NULL, 'p' },
+        { "host", required_argument, NULL, OPT_HOST },
+        { "pid", required_argument, NULL, OPT_PID },
         { "iface", required_argument, NULL, 'i' },
         { "source", required_argument, NULL, OPT_SOURCE },
         { "segments", required_argument, NULL, OPT_SEGMENTS },
@@ -444,14 +486,13 @@ int command_trace(int argc, char *argv[])
     opterr = 0;
     while (status == EXIT_DONE && (c = getopt_long(argc, argv, "+:p:i:o:q", options, NULL)) != -1) {
         switch (c) {
-        case OPT_NETNS: t.netns = optarg; break;
-        case 'p':
-            if (t.config.port_count == RECORD_PORT_MAX)
-                return command_usage_error("trace", "more than %d ports", RECORD_PORT_MAX);
-            if (command_parse_port(optarg, &t.ports[t.config.port_count]) < 0 || !t.ports[t.config.port_count])
-                return command_usage_error("trace", "--port takes 1 to 65535, not '%s'", optarg);
-            t.config.port_count++;
+        case OPT_NETNS:
+            t.netns = optarg;
+            t.config.all_netns = strcmp(optarg, "all") == 0;
             break;
+        case 'p': status = command_filter_port(&t.config.filter, optarg); break;
+        case OPT_HOST: status = command_filter_host(&t.config.filter, optarg); break;
+        case OPT_PID: status = command_filter_pid(&t.config.filter, optarg); break;
         case 'i':
             if (t.config.interface_count == RECORD_INTERFACE_MAX)
                 return command_usage_error("trace", "more than %d interfaces", RECORD_INTERFACE_MAX);
@@ -473,6 +514,8 @@ int command_trace(int argc, char *argv[])
         default: return command_option_error("trace", c, argv);
         }
     }
+    if (status == EXIT_DONE)
+        status = check_scope(&t);
     if (status != EXIT_DONE)
         return status;
     if (optind < argc) {
@@ -482,7 +525,6 @@ int command_trace(int argc, char *argv[])
     } else if (strcmp(argv[argc - 1], "--") == 0) {
         return command_usage_error("trace", "which command? Nothing stands after --");
     }
-    t.config.ports = t.ports;
     t.config.interfaces = t.interfaces;
     return run(&t);
 }

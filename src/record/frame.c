@@ -133,18 +133,46 @@ static bool add_interfaces(cJSON *root, const struct record_header *h, size_t ma
     return array != NULL;
 }
 
+static bool add_ports(cJSON *filter, const struct filter *f)
+{
+    cJSON *array = f->port_count ? cJSON_AddArrayToObject(filter, "ports") : NULL;
+
+    for (unsigned i = 0; array && i < f->port_count; i++)
+        if (!push_item(array, cJSON_CreateNumber(f->ports[i])))
+            return false;
+    return array || !f->port_count;
+}
+
+static bool add_hosts(cJSON *filter, const struct filter *f)
+{
+    cJSON *array = f->host_count ? cJSON_AddArrayToObject(filter, "hosts") : NULL;
+    char text[PREFIX_TEXT_MAX];
+
+    for (unsigned i = 0; array && i < f->host_count; i++)
+        if (!push_item(array, cJSON_CreateString(prefix_format(&f->hosts[i], text))))
+            return false;
+    return array || !f->host_count;
+}
+
+static bool add_pids(cJSON *filter, const struct filter *f)
+{
+    cJSON *array = f->pid_count ? cJSON_AddArrayToObject(filter, "pids") : NULL;
+
+    for (unsigned i = 0; array && i < f->pid_count; i++)
+        if (!push_item(array, cJSON_CreateNumber(f->pids[i])))
+            return false;
+    return array || !f->pid_count;
+}
+
 static bool add_filter(cJSON *root, const struct record_header *h)
 {
-    cJSON *filter, *ports;
+    const struct filter *f = &h->filter;
+    cJSON *filter;
 
-    if (!h->port_count)
+    if (!f->port_count && !f->host_count && !f->pid_count)
         return true;
     filter = cJSON_AddObjectToObject(root, "filter");
-    ports = filter ? cJSON_AddArrayToObject(filter, "ports") : NULL;
-    for (unsigned i = 0; ports && i < h->port_count && i < RECORD_PORT_MAX; i++)
-        if (!push_item(ports, cJSON_CreateNumber(h->ports[i])))
-            return false;
-    return ports != NULL;
+    return filter && add_ports(filter, f) && add_hosts(filter, f) && add_pids(filter, f);
 }
 
 /* Many arguments are cut as a long one is: an ellipsis stands for the rest. */

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf_decode.h"
+#include "bpf_snapshot.h"
 #include "tcplens.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/log.h"
@@ -50,6 +50,7 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_RETRANSMIT] = "tcp_retransmit_skb",
     [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
     [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
+    [TCPLENS_HOOK_OWNER] = "owner",
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
@@ -101,7 +102,7 @@ static int on_event(void *arg, void *data, size_t size)
         break;
     case TCPLENS_TIMEWAIT_START:
         w = wait_find(&s->cancels, e->cookie);
-        if (w && w->lport == e->lport && w->rport == e->rport) {
+        if (w && w->flow.lport == e->flow.lport && w->flow.rport == e->flow.rport) {
             if (w - s->cancels.items < s->cancels_old)
                 s->cancels_old--;
             wait_remove(&s->cancels, w);
@@ -152,83 +153,17 @@ void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
     report_loss(s, now);
 }
 
-/* What an iterator wrote. */
-struct listing {
-    struct tcplens_event *items;
-    size_t count;
-};
-
-static int iterate(struct bpf_link *link, struct listing *ret_listing)
+static void on_listed(void *arg, const struct tcplens_event *e)
 {
-    const size_t item = sizeof(struct tcplens_event);
-    int fd = bpf_iter_create(bpf_link__fd(link)), r = 0;
-    size_t have = 0, size = 0;
-    char *buf = NULL;
-    ssize_t n = 1;
-
-    if (fd < 0)
-        return -errno;
-    while (n != 0 && r == 0) {
-        if (size - have < item) {
-            char *larger = realloc(buf, size = size ? size * 2 : 64 * item);
-
-            if (!larger) {
-                r = -ENOMEM;
-                break;
-            }
-            buf = larger;
-        }
-        n = read(fd, buf + have, size - have);
-        if (n > 0)
-            have += (size_t)n;
-        else if (n < 0 && errno != EINTR && errno != EAGAIN)
-            r = -errno;
-    }
-    close(fd);
-    if (r < 0) {
-        free(buf);
-        return r;
-    }
-    ret_listing->items = (struct tcplens_event *)(void *)buf;
-    ret_listing->count = have / item;
-    return 0;
-}
-
-static int compare_cookies(const void *a, const void *b)
-{
-    const struct tcplens_event *x = a, *y = b;
-
-    return (x->cookie > y->cookie) - (x->cookie < y->cookie);
+    pass_on(arg, e);
 }
 
 int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
 {
-    struct listing sockets = { NULL, 0 }, owners = { NULL, 0 };
-    int r = iterate(s->skeleton->links.snapshot_tcp, &sockets);
-
-    if (r == 0)
-        r = iterate(s->skeleton->links.snapshot_owners, &owners);
-    if (r == 0 && owners.count)
-        qsort(owners.items, owners.count, sizeof(*owners.items), compare_cookies);
     s->emit = emit;
     s->arg = arg;
-    for (size_t i = 0; r == 0 && i < sockets.count; i++) {
-        struct tcplens_event *e = &sockets.items[i];
-        const struct tcplens_event *owner = NULL;
-
-        if (e->cookie && owners.count)
-            owner = bsearch(e, owners.items, owners.count, sizeof(*owners.items), compare_cookies);
-        if (owner) {
-            e->in_task = 1;
-            e->pid = owner->pid;
-            e->tid = owner->tid;
-            memcpy(e->comm, owner->comm, sizeof(e->comm));
-        }
-        pass_on(s, e);
-    }
-    free(sockets.items);
-    free(owners.items);
-    return r;
+    return bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
+                        !s->skeleton->rodata->only_netns, on_listed, s);
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
@@ -288,23 +223,39 @@ static void read_reset_reasons(struct source_bpf *s)
     }
 }
 
+bool source_bpf_sees_timers(void)
+{
+    FILE *symbols = fopen("/proc/kallsyms", "re");
+    unsigned long long address = 0;
+
+    /* hidden, all of them are 0; shown, few at the beginning are */
+    for (int i = 0; symbols && !address && i < 1000; i++)
+        if (fscanf(symbols, "%llx %*[^\n]", &address) != 1)
+            break;
+    if (symbols)
+        fclose(symbols);
+    return address;
+}
+
 int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook), void *arg)
 {
     static const char states[] = "the states of full sockets are not seen";
-    static const char timers[] = "SYN queue, FIN-WAIT-2 and TIME-WAIT are not seen";
+    static const char timers[] = "SYN-SENT, the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
     static const char refused[] = "what a listener refuses is not seen";
-    struct source_bpf_hook hooks[] = {
-        { "inet_sock_set_state", states, false },
-        { "timer_start", timers, false },
-        { "timer_cancel", timers, false },
-        { "timer_expire_entry", timers, false },
-        { "timer_expire_exit", timers, false },
-        { "sys_exit", "accept() is not seen", false },
-        { "consume_skb", refused, false },
-        { "kfree_skb", refused, false },
-        { "tcp_retransmit_skb", "retransmissions are seen on the wire only", false },
-        { "tcp_send_reset", "resets sent are seen on the wire only", false },
-        { "tcp_receive_reset", "resets received are seen on the wire only", false },
+    static const struct {
+        const char *name, *without;
+    } hooks[] = {
+        { "inet_sock_set_state", states },
+        { "timer_start", timers },
+        { "timer_cancel", timers },
+        { "timer_expire_entry", timers },
+        { "timer_expire_exit", timers },
+        { "sys_exit", "accept() is not seen" },
+        { "consume_skb", refused },
+        { "kfree_skb", refused },
+        { "tcp_retransmit_skb", "retransmissions are seen on the wire only" },
+        { "tcp_send_reset", "resets sent are seen on the wire only" },
+        { "tcp_receive_reset", "resets received are seen on the wire only" },
     };
     struct btf *btf;
 
@@ -312,17 +263,43 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
     btf = btf__load_vmlinux_btf();
     if (!btf)
         return -ENOENT;
-    for (unsigned i = 0; i < sizeof(hooks) / sizeof(*hooks); i++) {
-        hooks[i].found = has_tracepoint(btf, hooks[i].name);
-        each(arg, &hooks[i]);
-    }
+    for (unsigned i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
+        each(arg,
+             &(struct source_bpf_hook){ hooks[i].name, hooks[i].without, true, has_tracepoint(btf, hooks[i].name) });
+    each(arg, &(struct source_bpf_hook){ "addresses of the timers' functions (CAP_SYSLOG, kernel.kptr_restrict)",
+                                         timers, false, source_bpf_sees_timers() });
     each(arg, &(struct source_bpf_hook){
-                  "tcp_send_reset with a reason",
-                  "why a reset was sent is not told, and one that answers for no socket is seen on the wire only",
+                  "reasons of resets sent",
+                  "why one was sent is not told, and one that answers for no socket is seen on the wire only",
+                  false,
                   reset_has_reason(btf),
               });
     btf__free(btf);
     return 0;
+}
+
+_Static_assert(FILTER_PORTS_MAX <= TCPLENS_PORTS_MAX && FILTER_HOSTS_MAX <= TCPLENS_HOSTS_MAX &&
+                   FILTER_PIDS_MAX <= TCPLENS_PIDS_MAX,
+               "the kernel side takes all");
+
+static void set_filter(struct tcplens *skeleton, const struct filter *filter)
+{
+    const struct addr ones = { .bytes = { [0 ... 15] = 0xff } };
+
+    skeleton->rodata->port_count = filter->port_count;
+    for (unsigned i = 0; i < filter->port_count; i++)
+        skeleton->rodata->ports[i] = filter->ports[i];
+    skeleton->rodata->pid_count = filter->pid_count;
+    for (unsigned i = 0; i < filter->pid_count; i++)
+        skeleton->rodata->pids[i] = filter->pids[i];
+    skeleton->rodata->host_count = filter->host_count;
+    for (unsigned i = 0; i < filter->host_count; i++) {
+        struct prefix mask = prefix_cut(&ones, filter->hosts[i].len);
+
+        memcpy(skeleton->rodata->hosts[i].mask, mask.addr.bytes, sizeof(mask.addr.bytes));
+        memcpy(skeleton->rodata->hosts[i].value, filter->hosts[i].addr.bytes, sizeof(mask.addr.bytes));
+        skeleton->rodata->hosts[i].ipv4 = prefix_is_ipv4(&filter->hosts[i]);
+    }
 }
 
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
@@ -349,10 +326,8 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         goto fail;
     }
     s->skeleton->rodata->only_netns = config->netns;
-    for (unsigned i = 0; i < config->port_count && i < TCPLENS_PORTS_MAX; i++) {
-        s->skeleton->rodata->ports[i] = config->ports[i];
-        s->skeleton->rodata->port_count = i + 1;
-    }
+    s->skeleton->rodata->only_inode = config->netns_inode;
+    set_filter(s->skeleton, &config->filter);
     if (config->ring_bytes) {
         r = bpf_map__set_max_entries(s->skeleton->maps.events, (__u32)config->ring_bytes);
         if (r < 0)
@@ -360,7 +335,6 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     }
     s->skeleton->rodata->has_calls = config->calls;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
-    bpf_program__set_autoload(s->skeleton->progs.call_exit, config->calls);
     /* by looking, not by the kernel's version */
     program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);

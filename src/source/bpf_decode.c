@@ -205,10 +205,10 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         .ts_ns = trace_clock_from_monotonic(d->clock, e->ts_ns),
         .kind = kinds[e->kind],
         .source = WITNESS_KERNEL,
-        .netns = e->netns,
+        .netns = e->flow.netns,
         .cookie = e->cookie,
-        .local = endpoint_of(e->laddr, e->lport),
-        .remote = endpoint_of(e->raddr, e->rport),
+        .local = endpoint_of(e->flow.laddr, e->flow.lport),
+        .remote = endpoint_of(e->flow.raddr, e->flow.rport),
     };
 
     switch (out.kind) {

@@ -138,10 +138,7 @@ static void forget(struct diag_table *t, struct entry *e)
 
 static bool wanted(const struct diag_table *t, const struct diag_socket *d)
 {
-    for (unsigned i = 0; i < t->config.port_count; i++)
-        if (d->local.port == t->config.ports[i] || d->remote.port == t->config.ports[i])
-            return true;
-    return !t->config.port_count;
+    return filter_wants(&t->config.filter, &d->local, &d->remote);
 }
 
 void diag_table_destroyed(struct diag_table *t, const struct diag_socket *d)

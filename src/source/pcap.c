@@ -19,7 +19,6 @@
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
 #define SNAPLEN 256
 #define BUFFER_BYTES (32u << 20)
-#define FILTER_MAX 1024
 
 struct handle {
     pcap_t *pcap;
@@ -59,16 +58,6 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     s->emit(s->arg, &e);
 }
 
-static void ports_filter(const struct source_pcap_config *config, char *buf, size_t size)
-{
-    size_t len = (size_t)snprintf(buf, size, "tcp");
-
-    for (unsigned i = 0; i < config->port_count; i++)
-        len += (size_t)snprintf(buf + len, size - len, "%sport %u", i ? " or " : " and (", config->ports[i]);
-    if (config->port_count)
-        snprintf(buf + len, size - len, ")");
-}
-
 static int set_filter(pcap_t *pcap, const char *text, char error[static SOURCE_PCAP_ERROR_MAX])
 {
     struct bpf_program program;
@@ -102,7 +91,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
 {
     bool any = strcmp(name, "any") == 0, loopback = strcmp(name, "lo") == 0;
     struct handle *h = &s->handles[s->count];
-    char reason[PCAP_ERRBUF_SIZE], ports[FILTER_MAX - 64], filter[FILTER_MAX];
+    char reason[PCAP_ERRBUF_SIZE], wanted[FILTER_PACKETS_MAX], filter[FILTER_PACKETS_MAX + 64];
     int r;
 
     h->pcap = pcap_create(name, reason);
@@ -131,11 +120,11 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
         return -EIO;
     }
     h->dlt = pcap_datalink(h->pcap);
-    ports_filter(config, ports, sizeof(ports));
+    filter_packets(&config->filter, wanted);
     if (any)
-        snprintf(filter, sizeof(filter), "%s and not (outbound and ifindex %u)", ports, if_nametoindex("lo"));
+        snprintf(filter, sizeof(filter), "%s and not (outbound and ifindex %u)", wanted, if_nametoindex("lo"));
     else
-        snprintf(filter, sizeof(filter), "%s%s", loopback ? "inbound and " : "", ports);
+        snprintf(filter, sizeof(filter), "%s%s", loopback ? "inbound and " : "", wanted);
     r = set_filter(h->pcap, filter, error);
     if (r < 0)
         return r;

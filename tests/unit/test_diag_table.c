@@ -329,10 +329,8 @@ static void aborted(void **state)
 
 static void ports(void **state)
 {
-    static const uint16_t wanted[] = { 5, 443 };
-
     (void)state;
-    start_with((struct source_diag_config){ .ports = wanted, .port_count = 2 });
+    start_with((struct source_diag_config){ .filter = { .ports = { 5, 443 }, .port_count = 2 } });
     destroyed(4, 14);
     destroyed(5, 15);
     assert_string_equal(

@@ -52,8 +52,13 @@ static void test_header(void **state)
                                .netns = "new",
                                .interfaces = { "lo", "eth0" },
                                .interface_count = 2,
-                               .ports = { 7007, 65535 },
-                               .port_count = 2,
+                               .filter = { .ports = { 7007, 65535 },
+                                           .port_count = 2,
+                                           .hosts = { { addr_from_ipv4((const uint8_t[]){ 10, 0, 0, 0 }), 104 },
+                                                      { addr_from_ipv6((const uint8_t[16]){ [15] = 1 }), 128 } },
+                                           .host_count = 2,
+                                           .pids = { 4711 },
+                                           .pid_count = 1 },
                                .command = command,
                                .sysctl_count = 6,
                                .sysctl = { { "net.core.somaxconn", "4096\n" },
@@ -69,7 +74,8 @@ static void test_header(void **state)
                               "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"2026-11-21T03:00:00.123456789Z\","
                               "\"kernel\":\"Linux 6.18.44 x86_64\",\"sources\":[\"kernel\",\"wire\"],"
                               "\"missing\":[{\"source\":\"diag\",\"why\":\"no right\"}],\"netns\":\"new\","
-                              "\"interfaces\":[\"lo\",\"eth0\"],\"filter\":{\"ports\":[7007,65535]},"
+                              "\"interfaces\":[\"lo\",\"eth0\"],\"filter\":{\"ports\":[7007,65535],"
+                              "\"hosts\":[\"10.0.0.0/8\",\"::1\"],\"pids\":[4711]},"
                               "\"command\":[\"tcplens-echo\",\"demo\"],\"sysctl\":{\"net.core.somaxconn\":4096,"
                               "\"net.ipv4.tcp_fin_timeout\":-1,\"a\":\"4096\\t131072\",\"b\":\"cubic\","
                               "\"c\":\"007\",\"d\":\"99999999999999999999\"}}");
@@ -130,8 +136,12 @@ static void test_header_hostile(void **state)
     h.interface_count = RECORD_INTERFACE_MAX;
     for (int i = 0; i < RECORD_INTERFACE_MAX; i++)
         h.interfaces[i] = huge;
-    h.port_count = RECORD_PORT_MAX;
-    memset(h.ports, 0xff, sizeof(h.ports));
+    memset(&h.filter, 0xff, sizeof(h.filter));
+    for (int i = 0; i < FILTER_HOSTS_MAX; i++)
+        h.filter.hosts[i].len = 127;
+    h.filter.port_count = FILTER_PORTS_MAX;
+    h.filter.host_count = FILTER_HOSTS_MAX;
+    h.filter.pid_count = FILTER_PIDS_MAX;
     h.sysctl_count = RECORD_SYSCTL_MAX;
     for (int i = 0; i < RECORD_SYSCTL_MAX; i++) {
         h.sysctl[i].name = "net.ipv4.a_sysctl_of_a_long_name";
@@ -211,8 +221,12 @@ static void test_out_of_memory(void **state)
                                      .input = "i",
                                      .interfaces = { "lo" },
                                      .interface_count = 1,
-                                     .ports = { 1 },
-                                     .port_count = 1,
+                                     .filter = { .ports = { 1 },
+                                                 .port_count = 1,
+                                                 .hosts = { { .len = 128 } },
+                                                 .host_count = 1,
+                                                 .pids = { 1 },
+                                                 .pid_count = 1 },
                                      .command = command,
                                      .sysctl = { { "a", "1" }, { "b", "cubic" } },
                                      .sysctl_count = 2 };

@@ -17,6 +17,11 @@ int netns_enter_new(bool *ret_user) __attribute__((warn_unused_result));
  * 0 or -errno: -ENOENT no such name or process, -EPERM. */
 int netns_enter(const char *name_or_pid) __attribute__((warn_unused_result));
 
+/* Calls fn in every network namespace that a process is in or ip-netns(8) lists, in this one first, until it returns
+ * other than 0, and returns that. Those that may not be entered are passed over; the process comes back to its own:
+ * if it cannot, -errno. */
+int netns_each(int (*fn)(void *arg), void *arg) __attribute__((warn_unused_result));
+
 /* Inode number of the namespace this process is in, as /proc/self/ns/net shows it. 0 or -errno. */
 int netns_current(uint32_t *ret_inode) __attribute__((warn_unused_result));
 

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "tcplens/base/filter.h"
 #include "tcplens/model/conn.h"
 
 /* Exit statuses; documented in the man pages. */
@@ -34,5 +35,12 @@ int command_option_error(const char *command, int code, char *argv[]);
 /* Values of options. 0 or -EINVAL. */
 int command_parse_port(const char *text, uint16_t *ret_port) __attribute__((warn_unused_result));
 int command_parse_segments(const char *text, enum conn_segments *ret_segments) __attribute__((warn_unused_result));
+
+/* Add one value to a filter; what cannot be taken is told. EXIT_DONE or EXIT_USAGE. */
+int command_filter_port(struct filter *filter, const char *text);
+int command_filter_host(struct filter *filter, const char *text);
+int command_filter_pid(struct filter *filter, const char *text);
+/* Whether its processes can be followed here; what hinders it is told. An exit status. */
+int command_filter_check(const struct filter *filter);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/filter.h"
 #include "tcplens/model/event.h"
 
 struct source_diag;
@@ -15,11 +16,10 @@ struct source_diag;
 #define SOURCE_DIAG_SOCKETS_DEFAULT 65536
 
 struct source_diag_config {
-    const uint16_t *ports; /* either end's; borrowed for the life of the source */
-    unsigned port_count;   /* 0: all */
-    uint32_t netns;        /* goes into the events */
-    uint64_t interval_ns;  /* from sample to sample at least; 0: one at each drain */
-    size_t socket_max;     /* sockets followed at once; 0: SOURCE_DIAG_SOCKETS_DEFAULT. Others count as lost */
+    struct filter filter; /* by ports and hosts */
+    uint32_t netns;       /* goes into the events */
+    uint64_t interval_ns; /* from sample to sample at least; 0: one at each drain */
+    size_t socket_max;    /* sockets followed at once; 0: SOURCE_DIAG_SOCKETS_DEFAULT. Others count as lost */
 };
 
 /* Opens in the network namespace this process is in; takes no sample yet. clock is borrowed for the life of the source.

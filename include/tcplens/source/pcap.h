@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/filter.h"
 #include "tcplens/model/event.h"
 
 struct source_pcap;
@@ -16,10 +17,9 @@ struct source_pcap;
 struct source_pcap_config {
     const char *const *interfaces; /* none: all of them */
     unsigned interface_count;
-    const uint16_t *ports; /* either end's */
-    unsigned port_count;   /* 0: all */
-    uint32_t netns;        /* goes into the events */
-    size_t buffer_bytes;   /* per interface; 0: 32 MiB */
+    struct filter filter; /* by ports and hosts */
+    uint32_t netns;       /* goes into the events */
+    size_t buffer_bytes;  /* per interface; 0: 32 MiB */
 };
 
 /* Opens for live capture in the namespace this process is in. clock is borrowed for the life of the source.

@@ -1,0 +1,85 @@
+/* Listeners: their queues, and which of them a packet came to. */
+#ifndef TCPLENS_BPF_LISTENER_H
+#define TCPLENS_BPF_LISTENER_H
+
+#include "object.h"
+
+/* By the flow they would have with nobody. Of several on one address (SO_REUSEPORT) the last is kept: drops of the
+ * others are told when another event reads their figures. */
+struct listener {
+    __u64 address; /* of the listening sock */
+    __u64 cookie;
+    __u32 drops; /* its counter as last told */
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct tcplens_flow);
+    __type(value, struct listener);
+} listeners SEC(".maps");
+
+static __always_inline void listener_changed(const struct sock *sk, const struct name *name, int to)
+{
+    struct tcplens_flow key = { .lport = name->flow.lport, .netns = name->flow.netns };
+
+    __builtin_memcpy(key.laddr, name->flow.laddr, sizeof(key.laddr));
+    if (to == TCP_LISTEN) {
+        struct listener l = {
+            .address = (__u64)sk,
+            .cookie = name->cookie,
+            .drops = BPF_CORE_READ(sk, sk_drops.counter),
+        };
+
+        bpf_map_update_elem(&listeners, &key, &l, BPF_ANY);
+    } else {
+        struct listener *l = bpf_map_lookup_elem(&listeners, &key);
+
+        if (l && l->address == (__u64)sk)
+            bpf_map_delete_elem(&listeners, &key);
+    }
+}
+
+/* The listener a packet for this flow comes to: on its address, or on any. */
+static __always_inline struct listener *listener_of(const struct tcplens_flow *flow)
+{
+    struct tcplens_flow key = { .lport = flow->lport, .netns = flow->netns };
+    struct listener *l;
+
+    __builtin_memcpy(key.laddr, flow->laddr, sizeof(key.laddr));
+    l = bpf_map_lookup_elem(&listeners, &key);
+    if (l)
+        return l;
+    ((__u32 *)key.laddr)[3] = 0; /* of a mapped address: 0.0.0.0 */
+    if (((__u32 *)key.laddr)[2] == bpf_htonl(0xffff) && !((__u64 *)key.laddr)[0]) {
+        l = bpf_map_lookup_elem(&listeners, &key);
+        if (l)
+            return l;
+    }
+    ((__u64 *)key.laddr)[0] = 0;
+    ((__u64 *)key.laddr)[1] = 0;
+    return bpf_map_lookup_elem(&listeners, &key);
+}
+
+/* The listener's own figures; syn_delta corrects what the running hook has not done yet. */
+static __always_inline void read_queues(struct tcplens_event *e, const struct sock *listener, int syn_delta)
+{
+    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)listener;
+    struct common c = {};
+    __u8 unused[16];
+
+    bpf_probe_read_kernel(&c, sizeof(c), listener);
+    e->queue.listener = COMMON(&c, __u64, skc_cookie);
+    e->queue.port = COMMON(&c, __u16, skc_num);
+    common_addrs(&c, e->queue.addr, unused);
+    e->queue.syn = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) + syn_delta;
+    e->queue.accept = BPF_CORE_READ(listener, sk_ack_backlog);
+    e->queue.backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
+    e->queue.drops = BPF_CORE_READ(listener, sk_drops.counter);
+    e->queue.fd = -1;
+    e->queue.ret = -1;
+    e->queue.duration_ns = 0;
+}
+
+#endif

@@ -1,0 +1,96 @@
+#include "bpf_snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "tcplens/base/netns.h"
+
+/* What iterators wrote. */
+struct listing {
+    int link;
+    struct tcplens_event *items;
+    size_t count, room;
+};
+
+static int grow(struct listing *l)
+{
+    size_t room = l->room ? l->room * 2 : 64;
+    struct tcplens_event *larger = realloc(l->items, room * sizeof(*larger));
+
+    if (!larger)
+        return -ENOMEM;
+    l->items = larger;
+    l->room = room;
+    return 0;
+}
+
+/* Appends what the iterator lists in the namespace this process is in. */
+static int list(void *arg)
+{
+    struct listing *l = arg;
+    int fd = bpf_iter_create(l->link), r = 0;
+    size_t part = 0; /* of an item that was read so far */
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return -errno;
+    while (n != 0 && r == 0) {
+        if (l->count == l->room)
+            r = grow(l);
+        if (r < 0)
+            break;
+        n = read(fd, (char *)(l->items + l->count) + part, (l->room - l->count) * sizeof(*l->items) - part);
+        if (n > 0) {
+            l->count += (part + (size_t)n) / sizeof(*l->items);
+            part = (part + (size_t)n) % sizeof(*l->items);
+        } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+            r = -errno;
+        }
+    }
+    close(fd);
+    return r;
+}
+
+static int compare_cookies(const void *a, const void *b)
+{
+    const struct tcplens_event *x = a, *y = b;
+
+    return (x->cookie > y->cookie) - (x->cookie < y->cookie);
+}
+
+static void set_owner(struct tcplens_event *e, const struct listing *owners)
+{
+    const struct tcplens_event *owner = NULL;
+
+    if (e->cookie && owners->count)
+        owner = bsearch(e, owners->items, owners->count, sizeof(*owners->items), compare_cookies);
+    if (!owner)
+        return;
+    e->in_task = 1;
+    e->pid = owner->pid;
+    e->tid = owner->tid;
+    memcpy(e->comm, owner->comm, sizeof(e->comm));
+}
+
+int bpf_snapshot(int owners_link, int objects_link, bool all_netns,
+                 void (*each)(void *arg, const struct tcplens_event *event), void *arg)
+{
+    struct listing owners = { .link = owners_link }, objects = { .link = objects_link };
+    int r = list(&owners); /* of all processes, whatever their namespace */
+
+    if (r == 0)
+        r = all_netns ? netns_each(list, &objects) : list(&objects);
+    if (r == 0 && owners.count)
+        qsort(owners.items, owners.count, sizeof(*owners.items), compare_cookies);
+    for (size_t i = 0; r == 0 && i < objects.count; i++) {
+        set_owner(&objects.items[i], &owners);
+        each(arg, &objects.items[i]);
+    }
+    free(owners.items);
+    free(objects.items);
+    return r;
+}

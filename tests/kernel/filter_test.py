@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Tests of what a trace can be limited to, in the kernel: hosts, processes, network namespaces.
+
+Usage: filter_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import contextlib
+import os
+import sys
+
+import lib
+from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check_equal, script, trace_of
+
+HOSTS = """
+for host in ("127.0.0.1", "127.0.0.2", "127.0.1.1", "::1"):
+    with listen(host) as server, connect(host) as client:
+        peer, _ = server.accept()
+        client.close(); rest(peer); peer.close()
+"""
+
+
+@case
+def hosts():
+    for options, servers in (
+            (["127.0.0.2"], ["127.0.0.2"]),
+            (["127.0.1.0/24", "::1"], ["127.0.1.1", "::1"]),
+            (["127.0.0.0/8"], ["127.0.0.1", "127.0.0.2", "127.0.1.1"]),
+            (["::/0"], ["::1"])):
+        given = [word for host in options for word in ("--host", host)]
+        trace, _ = trace_of(script(HOSTS), *given)
+        trace.check_whole()
+        check_equal(trace.header["filter"], {"hosts": options})
+        # whom a client of 127.0.0.2 connects from is 127.0.0.1, so that 127.0.0.1 would be all of them
+        check_equal([r["server"]["addr"] for r in trace.all("connection")], servers, str(options))
+        check_equal([r["addr"] for r in trace.all("listener", closed=None)], servers, str(options))
+        for conn in range(1, len(servers) + 1):
+            trace.check_paths(conn, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND)
+
+
+@case
+def a_listener_on_all_addresses_is_on_the_host():
+    trace, _ = trace_of(script("""
+server = listen("0.0.0.0")
+for host in ("127.0.0.2", "127.0.0.3"):
+    client = connect(host); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
+"""), "--host", "127.0.0.3")
+    trace.check_whole()
+    check_equal(trace.all("listener")[0]["addr"], "0.0.0.0")
+    check_equal([r["server"]["addr"] for r in trace.all("connection")], ["127.0.0.3"])
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND)
+
+
+@case
+def host_and_port():
+    trace, _ = trace_of(script("""
+for host in ("127.0.0.2", "127.0.0.3"):
+    for port in (7007, 7008):
+        with listen(host, port) as server, connect(host, port) as client:
+            peer, _ = server.accept()
+            client.close(); rest(peer); peer.close()
+"""), "--host", "127.0.0.3", "--port", "7008")
+    trace.check_whole()
+    connection = trace.one("connection")
+    check_equal(connection["server"], {"addr": "127.0.0.3", "port": 7008})
+    check_equal(trace.header["filter"], {"ports": [7008], "hosts": ["127.0.0.3"]})
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+# Two that serve themselves, each in a process of its own, with a child that connects; what the first argument names
+# exists before the trace.
+PROCESS = """
+port = int(sys.argv[1])
+server = listen(port=port)
+early = connect(port=port)  # waits to be accepted
+ready(os.getpid())
+sys.stdin.readline()
+child = os.fork()
+if not child:
+    with connect(port=port) as sock:
+        rest(sock)
+    os._exit(0)
+first, _ = server.accept()
+second, _ = server.accept()
+second.close(); os.waitpid(child, 0)
+first.close(); rest(early); early.close()
+ready("done")
+sys.stdin.readline()
+"""
+
+
+def process(stack, pid, port):
+    program = lib.Running(["nsenter", f"--net=/proc/{pid}/ns/net", *script(PROCESS, port)], stack)
+    program.number = program.wait_line(r"^ready (\d+)")[1]
+    return program
+
+
+def namespace(stack):
+    holder = lib.Running(["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && exec cat"], stack)
+    holder.wait_line("^ready")
+    return str(holder.pid)
+
+
+@case
+def processes():
+    """Its own sockets, its children's, those of its listener before accept(), and nobody else's."""
+    with contextlib.ExitStack() as stack:
+        net = namespace(stack)
+        one, two = process(stack, net, 7007), process(stack, net, 7008)
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", net, "-q", "-o", path, "--pid", one.number)
+        lib.wait_trace(path, '"record":"header"')
+        for program in (one, two):
+            program.say()
+            program.wait_line("^ready done")
+        lib.wait_trace(path, '"LAST-ACK"')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    check_equal(trace.header["filter"], {"pids": [int(one.number)]})
+    check_equal(trace.header["sources"], ["kernel"])
+    check_equal([r["port"] for r in trace.all("listener")], [7007])
+    check_equal({r["server"]["port"] for r in trace.all("connection")}, {7007})
+    early, late = trace.all("connection")
+    check_equal((early.get("since"), late.get("since")), ("before-trace", None))
+    trace.check_paths(late["conn"], ACTIVE + CLOSES_SECOND, PASSIVE + CLOSES_FIRST, sources=("kernel",))
+    # the one that waited to be accepted was seen from the beginning, though no process held it
+    check_equal(trace.path(early["conn"], "server").split(), "ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT".split())
+    check_equal([r["why"] for r in trace.all("queue", conn=late["conn"])], ["syn", "established", "established", "accept"])
+    check_equal(len(trace.all("call", name="accept4")), 2)
+    check_equal(trace.all("gap"), [])
+
+
+@case
+def a_process_that_accepts_for_another():
+    """Of a listener that is not its own, what it accepted, from then on."""
+    with contextlib.ExitStack() as stack:
+        net = namespace(stack)
+        program = lib.Running(["nsenter", f"--net=/proc/{net}/ns/net", *script("""
+server = listen()
+worker = os.fork()
+if not worker:
+    sys.stdin.readline()
+    peer, _ = server.accept(); rest(peer); peer.close()
+    ready("done"); sys.stdin.readline()
+    os._exit(0)
+ready(worker)
+with connect() as client:
+    pass
+os.waitpid(worker, 0)
+""")], stack)
+        worker = program.wait_line(r"^ready (\d+)")[1]
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", net, "-q", "-o", path, "--pid", worker)
+        lib.wait_trace(path, '"record":"header"')
+        program.say()
+        program.wait_line("^ready done")
+        lib.wait_trace(path, '"LAST-ACK"')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    conn = trace.one("call", name="accept4")["conn"]
+    check_equal(trace.path(conn, "server").split()[-2:], ["LAST-ACK", "CLOSED"])
+
+
+@case
+def nobody_of_that_number():
+    done = lib.run("trace", "--pid", "4194305", "-o", "/dev/null", "--", "true")
+    check_equal((done.status, done.stdout), (1, ""))
+    lib.one_line(done.stderr, "no process 4194305")
+
+
+# --- namespaces ---------------------------------------------------------------------------------
+
+
+@case
+def all_namespaces():
+    """What was there before in one that the tracer is not in; what comes in another, and goes with it."""
+    with contextlib.ExitStack() as stack:
+        before = process(stack, namespace(stack), 17007)
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", "all", "--source", "kernel", "--port", "17007", "--port", "17008",
+                           "-q", "-o", path)
+        lib.wait_trace(path, '"record":"header"')
+        program = lib.Running(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *script("""
+server = listen(port=17008); client = connect(port=17008); peer, _ = server.accept()
+client.close(); rest(peer); peer.close()
+ready(os.stat("/proc/self/ns/net").st_ino)
+""")], stack)
+        inode = int(program.wait_line(r"^ready (\d+)")[1])
+        lib.wait_trace(path, '"removed"')  # with its last process the namespace is torn down
+        inodes = {17007: os.stat(f"/proc/{before.number}/ns/net").st_ino, 17008: inode}
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    check_equal(trace.header["netns"], "all")
+    seen = {(r["server"]["port"], r["netns"], r.get("since")) for r in trace.all("connection")}
+    check_equal(seen, {(17007, inodes[17007], "before-trace"), (17008, inodes[17008], None)})
+    listeners = {(r["port"], r["netns"], r.get("since")) for r in trace.all("listener", closed=None)}
+    check_equal(listeners, seen)
+    new = next(r["conn"] for r in trace.all("connection") if r["server"]["port"] == 17008)
+    trace.check_paths(new, ACTIVE + CLOSES_FIRST + " CLOSED", PASSIVE + CLOSES_SECOND, sources=("kernel",))
+    check_equal([r.get("why") for r in trace.all("timer", conn=new)], [None, "removed"])
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))
