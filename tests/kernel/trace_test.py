@@ -175,7 +175,7 @@ except ConnectionRefusedError:
     closed = trace.one("state", source="kernel", to="CLOSED")
     check_equal(closed["because"], trace.all("segment")[1]["n"])
     check("rfc" not in closed, "figure 5 has no edge for a reset")
-    sent = [("server", "sent", "stack")] if lib.kernel_has("tcp_send_reset with a reason") else []
+    sent = [("server", "sent", "stack")] if lib.kernel_has("reasons of resets sent") else []
     check_equal([(r["end"], r["direction"], r["who"]) for r in trace.all("reset")],
                 [*sent, ("client", "received", "peer")])
     outcome = trace.check_outcome(1, "refused", "CLOSED", "CLOSED")

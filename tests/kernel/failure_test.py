@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Tests of the kernel witness: what goes wrong with a connection, and how the kernel gives it up.
+
+Usage: failure_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import sys
+
+import lib
+from lib import ACTIVE, CLOSES_FIRST, PASSIVE, case, check, check_equal
+from scenes import RAW, SYSCTL, kernel_trace, why
+
+# Whatever is sent from here on gets lost.
+CUT = """
+import subprocess
+def cut():
+    subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+"""
+
+
+@case
+def user_timeout():
+    trace = kernel_trace(CUT + """
+server = listen(); client = connect(); peer, _ = server.accept()
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 600)
+cut(); client.send(b"lost")
+try: client.recv(1)
+except OSError as e: print(e.errno)
+""", "--calls")
+    check_equal(trace.path(1, "client"), ACTIVE + " CLOSED")
+    fired = trace.all("timer", conn=1, end="client", name="retransmit", fired=True)
+    check(fired, "no retransmission")
+    received = [r for r in trace.all("call", name="recvfrom") if r["ret"] < 0]
+    check_equal([r["errno"] for r in received], ["ETIMEDOUT"])
+    check("TCP_USER_TIMEOUT" in [r["args"].get("option") for r in trace.all("call", name="setsockopt")], "not told")
+
+
+@case
+def connect_times_out():
+    trace = kernel_trace(SYSCTL + RAW + """
+sysctl("tcp_syn_retries", 1)
+other = deaf("127.9.9.9", 7007)
+try: connect("127.9.9.9")
+except OSError: pass
+""", "--calls")
+    check_equal(trace.path(1, "client"), "SYN-SENT CLOSED")
+    # Python's connect() has a time limit: it does not block, and getsockopt() brings what came of it
+    check_equal(trace.one("outcome")["verdict"], "no-answer")
+    syns = [r for r in trace.all("segment", conn=1) if r["flags"] == ["SYN"]]
+    # how many depends on tcp_syn_linear_timeouts too, which older kernels lack
+    check(len(syns) >= 2, "the SYN was not sent again")
+    check_equal([r.get("notes") for r in syns], [None] + [["retransmission"]] * (len(syns) - 1))
+    check_equal([r["count"] for r in trace.all("timer", name="retransmit", fired=True)], list(range(1, len(syns))))
+
+
+@case
+def orphan_gives_up():
+    """Nobody reads any more, and nobody acknowledges the FIN."""
+    trace = kernel_trace(SYSCTL + CUT + """
+sysctl("tcp_orphan_retries", 1)
+server = listen(); client = connect(); peer, _ = server.accept()
+cut(); client.close()
+while any(line.split()[3] == "04" for line in open("/proc/net/tcp").readlines()[1:]):  # FIN_WAIT1
+    time.sleep(.01)
+""")
+    check_equal(trace.path(1, "client"), ACTIVE + " FIN-WAIT-1 CLOSED")
+    check(trace.all("timer", conn=1, end="client", name="retransmit", fired=True), "the FIN was not sent again")
+
+
+# A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK.
+LATE_ACK = SYSCTL + RAW + """
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+ear.bind(("127.9.9.9", 0))
+server = listen(backlog=0)
+syn(1234)
+packet = ear.recv(200)
+number = struct.unpack("!I", packet[24:28])[0]
+one = connect(); queued(server, 1)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1)
+"""
+
+
+@case
+def full_accept_queue_drops_the_ack():
+    trace = kernel_trace(LATE_ACK)
+    dropped = trace.one("queue", why="overflow")
+    suffers = next(r["conn"] for r in trace.all("connection") if r["client"]["port"] == 1234)
+    check_equal((dropped["conn"], dropped["accept"], dropped["limit"]), (suffers, 1, 1))
+    check(dropped["drops"] in (1, 2), "tcp_listendrop(), and some kernels count the packet too:", dropped)
+    check_equal(trace.path(suffers, "server").split()[0], "SYN-RECEIVED")
+    check_equal([r for r in trace.all("reset", conn=suffers) if r["t"] < dropped["t"] + 10 ** 6], [])
+
+
+@case
+def full_accept_queue_aborts():
+    """tcp_abort_on_overflow: the ACK is answered with a RST, and the request is gone."""
+    trace = kernel_trace(LATE_ACK.replace("server = listen", 'sysctl("tcp_abort_on_overflow", 1)\nserver = listen', 1))
+    suffers = next(r["conn"] for r in trace.all("connection") if r["client"]["port"] == 1234)
+    check_equal(trace.path(suffers, "server"), "SYN-RECEIVED CLOSED")
+    check_equal([w for w in why(trace, conn=suffers) if w != "overflow"], ["syn", "dropped"])
+    rst = [r for r in trace.all("segment", conn=suffers) if "RST" in r["flags"]]
+    check_equal([r["from"] for r in rst], ["server"])
+
+
+@case
+def reset_ends_time_wait():
+    """RFC 1337 asks to ignore it; Linux does only where it is told to."""
+    text = SYSCTL + RAW + """
+sysctl("tcp_rfc1337", %d)
+server = listen(); client = connect(); peer, _ = server.accept()
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+peer.setsockopt(6, TCP_REPAIR, 1); peer.setsockopt(6, TCP_REPAIR_QUEUE, 2)
+number = peer.getsockopt(6, TCP_QUEUE_SEQ) & 0xffffffff
+peer.setsockopt(6, TCP_REPAIR, -1)  # without a probe
+port = client.getsockname()[1]
+client.close(); rest(peer); peer.close()
+segment("127.0.0.1", 7007, port, RST, (number + 1) & 0xffffffff)  # after the FIN
+"""
+    trace = kernel_trace(text % 0)
+    check_equal(trace.path(1, "client"), ACTIVE + CLOSES_FIRST + " CLOSED")
+    over = trace.one("timer", conn=1, name="time-wait", cancelled=True)
+    check_equal((over["end"], over["why"]), ("client", "reset"))
+    trace = kernel_trace(text % 1)
+    check_equal(trace.path(1, "client"), ACTIVE + CLOSES_FIRST)
+    check_equal(trace.all("timer", conn=1, name="time-wait", cancelled=True), [])
+    check_equal(trace.path(1, "server"), PASSIVE + " CLOSE-WAIT LAST-ACK CLOSED")
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))

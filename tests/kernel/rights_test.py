@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Tests of what is seen with fewer rights, or on a kernel that tells less; and whether `tcplens doctor` says so.
+
+Usage: rights_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
+import lib
+from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, NOBODY, PASSIVE, Done, case, check, check_equal, one_line
+
+DEMO = ["./tcplens", "trace", "-q", "-o", "trace.ndjson", "--", "./tcplens-echo", "demo", "--fast"]
+
+
+def run_in(directory, command, before=()):
+    done = subprocess.run([*before, *command], cwd=directory, stdin=subprocess.DEVNULL, text=True, capture_output=True,
+                          timeout=2 * lib.DEADLINE, check=False)
+    said = [line for line in done.stderr.splitlines(True) if line.startswith("tcplens:")]
+    return Done(done.returncode, done.stdout, "".join(said))
+
+
+@contextlib.contextmanager
+def place():
+    """A directory where anybody can run the programs and write."""
+    with contextlib.ExitStack() as stack:
+        directory = lib.temporary(stack)
+        os.chmod(directory, 0o777)
+        shutil.copy(lib.TCPLENS, f"{directory}/tcplens")
+        shutil.copy(lib.ECHO, f"{directory}/tcplens-echo")
+        yield directory
+
+
+def nobody_with(*capabilities):
+    """As setcap gives them to a program, but for this run alone."""
+    few = ",".join(["-all", *(f"+{c}" for c in capabilities)])
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", f"--inh-caps={few}",
+            f"--ambient-caps={few}"]
+
+
+NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+def found(doctor):
+    """What doctor says of each thing: {name: found}."""
+    return {line[9:].partition(": ")[0]: line.startswith("ok ") for line in doctor.splitlines()[1:]}
+
+
+def says(doctor, part):
+    names = [name for name in found(doctor) if part in name]
+    check_equal(len(names), 1, f"lines of {part!r} in {doctor!r}:")
+    return found(doctor)[names[0]]
+
+
+@case
+def four_capabilities_are_enough():
+    few = nobody_with("bpf", "perfmon", "syslog", "net_raw")
+    with place() as directory:
+        done = run_in(directory, DEMO, [*NAMESPACE, *few])
+        check_equal((done.status, done.stderr), (0, ""))
+        trace = lib.read_trace(f"{directory}/trace.ndjson")
+        doctor = run_in(directory, ["./tcplens", "doctor"], few)
+    trace.check_whole()
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND)
+    check_equal(len(trace.all("call", name="accept4")), 1)
+    check_equal(doctor.status, 0)
+    missing = [text for text, is_there in found(doctor.stdout).items() if not is_there]
+    check(all("CAP_SYS_ADMIN" in text or "reasons of resets" in text for text in missing), missing)
+
+
+@case
+def without_syslog():
+    """The addresses of the timers' functions are hidden: what lives by its timer is not seen, and it says so."""
+    few = nobody_with("bpf", "perfmon", "net_raw")
+    with place() as directory:
+        done = run_in(directory, DEMO, [*NAMESPACE, *few])
+        check_equal(done.status, 0, done.stderr)
+        one_line(done.stderr, "CAP_SYSLOG", "TIME-WAIT")
+        trace = lib.read_trace(f"{directory}/trace.ndjson")
+        doctor = run_in(directory, ["./tcplens", "doctor"], few)
+    check_equal(trace.header["sources"], ["kernel", "wire"])
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND, sources=("wire",))
+    seen = trace.path(1, "client").split()
+    check("ESTABLISHED" in seen and "FIN-WAIT-1" in seen and "TIME-WAIT" not in seen, seen)
+    check(trace.path(1, "server").endswith(CLOSES_SECOND), trace.path(1, "server"))
+    check_equal(trace.all("timer"), [])
+    for part, is_there in (("CAP_BPF", True), ("addresses of the timers", False), ("kernel witness", True)):
+        check_equal(says(doctor.stdout, part), is_there, part)
+
+
+@case
+def without_type_information():
+    """A kernel without BTF: the sampled witness stands in."""
+    hidden = ["unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {lib.KERNEL_BTF} && exec "$@"', "sh"]
+    with place() as directory:
+        done = run_in(directory, DEMO, [*hidden, *NAMESPACE])
+        check_equal(done.status, 0, done.stderr)
+        one_line(done.stderr, "sampled", "BTF")
+        trace = lib.read_trace(f"{directory}/trace.ndjson")
+        doctor = run_in(directory, ["./tcplens", "doctor"], hidden)
+        only = run_in(directory, [*DEMO[:-4], "--source", "kernel", *DEMO[-4:]], [*hidden, *NAMESPACE])
+    check_equal(trace.header["sources"], ["diag", "wire"])
+    check_equal([m["source"] for m in trace.header["missing"]], ["kernel"])
+    check("BTF" in trace.header["missing"][0]["why"], trace.header)
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND, sources=("wire",))
+    check_equal(doctor.status, 3)
+    for part, is_there in (("type information", False), ("kernel witness", False), ("sampled witness", True),
+                           ("wire witness", True), ("CAP_BPF", True)):
+        check_equal(says(doctor.stdout, part), is_there, part)
+    check_equal(only.status, 3)
+    one_line(only.stderr, "BTF")
+
+
+@case
+def packets_alone():
+    few = nobody_with("net_raw")
+    with place() as directory:
+        done = run_in(directory, DEMO, [*NAMESPACE, *few])
+        check_equal(done.status, 0, done.stderr)
+        one_line(done.stderr, "sampled", "CAP_BPF")
+        doctor = run_in(directory, ["./tcplens", "doctor"], few)
+        lib.read_trace(f"{directory}/trace.ndjson")
+    check_equal(doctor.status, 3)
+    for part, is_there in (("CAP_BPF", False), ("kernel witness", False), ("sampled witness", True),
+                           ("wire witness", True)):
+        check_equal(says(doctor.stdout, part), is_there, part)
+
+
+@case
+def kernel_alone():
+    few = nobody_with("bpf", "perfmon", "syslog")
+    with place() as directory:
+        done = run_in(directory, DEMO, [*NAMESPACE, *few])
+        check_equal(done.status, 0, done.stderr)
+        one_line(done.stderr, "packets are not seen", "CAP_NET_RAW")
+        trace = lib.read_trace(f"{directory}/trace.ndjson")
+        doctor = run_in(directory, ["./tcplens", "doctor"], few)
+    check_equal(trace.header["sources"], ["kernel"])
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND, sources=("kernel",))
+    check_equal(doctor.status, 3)
+    check_equal((says(doctor.stdout, "kernel witness"), says(doctor.stdout, "wire witness")), (True, False))
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))
