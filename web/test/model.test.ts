@@ -150,3 +150,15 @@ test('the folded time axis is monotone and goes back and forth', () => {
   assert.ok(s.at(t.conns[0]!.paths.server.host[1]!.t) - s.at(t.conns[0]!.rec.t) > 0.03);
   assert.doesNotThrow(() => timescale([], 1).at(0));
 });
+
+test('calls before there was a connection or a listener are found at what their socket became', () => {
+  const t = load(makeTrace({ connections: 1, scene: 'rare' }));
+  assert.deepEqual(t.conn(2)!.events.slice(0, 3).map((e) => (e.record === 'call' ? `${e.name} ${e.end}` : e.record)),
+    ['socket client', 'setsockopt client', 'connection']);
+  const listening = new Trace();
+  for (const [n, name, listener] of [[0, 'socket'], [1, 'bind'], [2, 'listen', 1], [3, 'accept4', 1]] as const) {
+    if (listener === 1 && n === 2) listening.add({ record: 'listener', n: 2, t: 2, listener: 1, addr: '::', port: 80 });
+    listening.add({ record: 'call', n: n + (n > 1 ? 1 : 0), t: n, socket: 5, name, ...(listener && { listener }) });
+  }
+  assert.deepEqual(listening.listener(1)!.calls.map((c) => c.name), ['socket', 'bind', 'listen']);
+});

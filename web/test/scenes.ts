@@ -1,6 +1,7 @@
 // Scenes to develop and test the viewer with, written as docs/trace-format.md defines them.
 
 import { demo } from './sample';
+import type { State } from '../src/trace/records';
 import { Talk, Writer, type Party } from './writer';
 
 const SERVER: Party = { addr: '10.0.1.1', port: 443, pid: 810, comm: 'httpd' };
@@ -98,6 +99,39 @@ function wireOnly(w: Writer, id: number, us: number): void {
   talk.outcome(10, 'still-open', 'Still open.', { conn_state: 'S1', history: 'ShADd' });
 }
 
+/** What only some kernels, rights or accidents bring: samples, calls before the connection, timers cut short, doubts. */
+export function rare(w: Writer, id: number, us: number): void {
+  const e = ends(id);
+  const call = (name: string, more: object) =>
+    w.put('call', us, { socket: 70 + id, name, pid: e.client.pid, tid: e.client.pid, comm: e.client.comm, ...more });
+  call('socket', { fd: -1, ret: 3 });
+  call('setsockopt', { fd: 3, ret: 0, args: { option: 'SO_LINGER' } });
+  const talk = new Talk(w, id, e, us);
+  const sampled = (end: 'client' | 'server', to: State, object = 'sock') => {
+    w.put('state', 20_000, { conn: id, end, from: talk.state[end], to, how: 'sampled', source: 'diag', kernel: { state: to.replace('-', '_'), object } });
+    talk.state[end] = to;
+  };
+  talk.inferred('client', 'SYN-SENT', talk.segment(10, 'client', ['SYN']));
+  talk.inferred('server', 'SYN-RECEIVED', talk.segment(100, 'server', ['SYN', 'ACK'], 0, { rtt_ns: 100_000 }));
+  const ack = talk.segment(100, 'client', ['ACK']);
+  talk.inferred('client', 'ESTABLISHED', ack);
+  talk.inferred('server', 'ESTABLISHED', ack);
+  sampled('client', 'ESTABLISHED');
+  sampled('server', 'ESTABLISHED');
+  talk.call(5, 'client', 'connect', 3, 0, { socket: 70 + id, duration_ns: 210_000 });
+  talk.segment(50, 'client', ['PSH', 'ACK'], 1400);
+  w.put('timer', 1, { conn: id, end: 'client', name: 'retransmit', expires: w.t + 204_000_000, rto_ns: 204_000_000, source: 'kernel' });
+  talk.segment(20, 'server', ['ACK'], 0, { notes: ['duplicate-ack'], dup_ack: 3 });
+  talk.segment(20, 'client', ['PSH', 'ACK'], 1400, { notes: ['retransmission', 'fast-retransmission'] });
+  w.put('timer', 1, { conn: id, end: 'client', name: 'retransmit', cancelled: true, source: 'kernel' });
+  sampled('client', 'FIN-WAIT-2', 'timewait');
+  w.put('disagreement', 1_000_000, { conn: id, end: 'client', kernel: 'CLOSED', wire: 'FIN-WAIT-2', known: 'fin-wait-2-timeout' });
+  w.put('disagreement', 10, { conn: id, end: 'server', kernel: 'CLOSED', wire: 'ESTABLISHED' });
+  w.put('timer', 1, { conn: id, end: 'server', name: 'time-wait', expires: w.t + 60_000_000_000, source: 'kernel' });
+  w.put('timer', 90_000, { conn: id, end: 'server', name: 'time-wait', cancelled: true, why: 'reused', source: 'kernel' });
+  talk.outcome(10, 'closing', 'Closing.', { conn_state: 'SF', rtt_ns: 200_000 });
+}
+
 /** A hostile process: its name tries markup, reordering and sheer length. */
 function hostile(w: Writer, id: number, us: number): void {
   const e = ends(id);
@@ -131,6 +165,7 @@ export function makeTrace(o: Options = {}): string {
     w.put('listener', 10, { listener: 2, addr: '::', port: 443, backlog: 2, limit: LIMIT, owner: { pid: 810, comm: 'httpd' } });
     const n = o.scene === 'demo' ? 1 : (o.connections ?? 12);
     for (let id = 2; id <= n; id++) SCENES[(id - 2) % SCENES.length]!(w, id, 3000);
+    if (o.scene === 'rare') rare(w, n + 1, 100);
     if (o.scene === 'hostile') hostile(w, n + 1, 100);
   }
   w.end();

@@ -12,7 +12,7 @@ export interface Who { a: string; A: string; b: string; B: string }
 export type Told = readonly [what: string, why: string];
 
 export const VERDICTS = [
-  'closed-normally', 'closed-both', 'still-open', 'half-closed', 'refused', 'reset-by-client',
+  'closed-normally', 'closed-both', 'still-open', 'half-closed', 'closing', 'refused', 'reset-by-client',
   'reset-by-server', 'no-answer', 'handshake-incomplete', 'midstream', 'unknown',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -42,8 +42,19 @@ export const SEGMENTS = [
 ] as const;
 export type SegmentKind = (typeof SEGMENTS)[number];
 
-export const NOTES = ['retransmission', 'out-of-order', 'keep-alive', 'zero-window'] as const;
+export const NOTES = [
+  'retransmission', 'fast-retransmission', 'spurious-retransmission', 'out-of-order', 'duplicate-ack', 'lost-segment',
+  'acked-unseen', 'zero-window', 'zero-window-probe', 'zero-window-probe-ack', 'window-full', 'window-update',
+  'keep-alive', 'keep-alive-ack', 'port-reuse', 'bad-checksum',
+] as const;
 export type Note = (typeof NOTES)[number];
+
+/** Ids of docs/differences.md, between the kernel and the packets. */
+export const DIFFERENCES = [
+  'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'retries-used-up', 'reset-unseen',
+  'fin-wait-2-timeout', 'no-time-wait', 'before-trace', 'events-lost',
+] as const;
+export type Difference = (typeof DIFFERENCES)[number];
 
 export const REASONS = [
   'NO_SOCKET', 'NOT_SPECIFIED', 'TCP_ABORT_ON_CLOSE', 'TCP_ABORT_ON_LINGER', 'TCP_ABORT_ON_DATA',
@@ -76,7 +87,7 @@ export interface Dictionary {
     sent: string; segments: string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
-    save: string; saveHint: string; mark: string; note: string; marks: (n: number) => string;
+    save: string; saveHint: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
   /** Ends, as a label and inside of a sentence. */
@@ -113,9 +124,12 @@ export interface Dictionary {
     queues: Record<QueueWhy, Told>; queueOther: Told;
     objects: { sock: Told; timewait: Told; other: Told };
     reset: Record<'sent' | 'received', Told>; reasons: Record<Reason, string>;
+    disagreement: Told; unexplained: string; differences: Record<Difference, string>;
+    timerWhys: Record<'reused' | 'reset' | 'removed', string>; sampled: string; predicted: string;
+    header: Told; end: Told; ends: Record<'command' | 'interrupt' | 'duration' | 'input' | 'error', string>; listenerClosed: Told;
     gap: Told; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns', string>;
+      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt', string>;
   };
 }

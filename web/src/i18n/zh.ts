@@ -35,7 +35,7 @@ export const zh: Dictionary = {
     shortcuts: '快捷键', singleKeys: '启用单字母快捷键', narrow: '面板',
     stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `定时器启动：${s}`, timerFired: '定时器到期', timerCancelled: '定时器取消',
     save: '保存报告', saveHint: '把本页连同跟踪数据和你的标记保存为一个文件，便于留存或提交',
-    mark: '标记', note: '给这个事件写备注', marks: (n) => `标记（${n}）`,
+    kernelSays: '内核：', packetsSay: '报文：', mark: '标记', note: '给这个事件写备注', marks: (n) => `标记（${n}）`,
     panelFailed: '这个面板出错了，其他面板不受影响。', tryAgain: '重试',
   },
   label: { client: '客户端', server: '服务器' },
@@ -67,7 +67,7 @@ export const zh: Dictionary = {
   },
   verdict: {
     'closed-normally': '正常关闭', 'closed-both': '双方同时关闭', 'still-open': '仍然打开',
-    'half-closed': '半关闭', 'refused': '被拒绝', 'reset-by-client': '客户端重置',
+    'half-closed': '半关闭', 'closing': '正在关闭', 'refused': '被拒绝', 'reset-by-client': '客户端重置',
     'reset-by-server': '服务器重置', 'no-answer': '无应答', 'handshake-incomplete': '握手未完成',
     'midstream': '中途开始', 'unknown': '未知',
   },
@@ -76,6 +76,7 @@ export const zh: Dictionary = {
     'closed-both': '正常关闭，而且是同时关闭：双方都在看到对方的 FIN 之前发出了自己的 FIN。',
     'still-open': '跟踪结束时连接仍然打开：两端都没有关闭。',
     'half-closed': '半关闭：{a}已关闭自己的发送方向，{b}还没有。',
+    'closing': '正在关闭：双方都已发出 FIN，但还有确认没有收到，或者还在等待。',
     'refused': '被拒绝：该端口无人监听，{a}用 RST 回应了 SYN。',
     'reset-by-client': '异常中断：客户端发送了 RST，尚在途中的数据全部丢失。',
     'reset-by-server': '异常中断：服务器发送了 RST，尚在途中的数据全部丢失。',
@@ -106,7 +107,7 @@ export const zh: Dictionary = {
   source: { kernel: '内核（eBPF）', diag: '内核（套接字表）', wire: '报文' },
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
-    listener: '监听', queue: '队列', timer: '定时器', reset: '重置', gap: '丢失的事件', outcome: '结局', end: '结束',
+    listener: '监听', queue: '队列', timer: '定时器', reset: '重置', disagreement: '说法不一', gap: '丢失的事件', outcome: '结局', end: '结束',
   },
   why,
 };

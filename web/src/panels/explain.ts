@@ -55,6 +55,15 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
       fact(d.ui.state, d.ui.stateStays(rec.state));
       fact(f.kernel, rec.kernel?.state === undefined ? undefined : show(rec.kernel.state, 24));
       break;
+    case 'disagreement':
+      e.title = `${d.label[rec.end]}: ${rec.kernel} ≠ ${rec.wire}`;
+      tell(e, d.why.disagreement, who(d, rec.end));
+      e.more.push(known(d.why.differences, rec.known) ?? (rec.known === undefined ? d.why.unexplained : ''));
+      fact(d.source.kernel, rec.kernel);
+      fact(d.source.wire, rec.wire);
+      fact(f.reason, rec.known === undefined ? undefined : show(rec.known, 48));
+      e.more = e.more.filter((s) => s !== '');
+      break;
     case 'reset':
       tell(e, d.why.reset[rec.direction], who(d, rec.end));
       e.more.push(...[known(d.why.reasons, rec.reason?.replace(/^SK_RST_REASON_/, ''))].filter((s) => s !== undefined));
@@ -75,9 +84,24 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
       break;
     case 'outcome': outcome(d, rec, e); break;
     case 'listener':
-      tell(e, d.why.listener);
+      tell(e, rec.closed ? d.why.listenerClosed : d.why.listener, who(d, 'server'));
+      fact(f.owner, rec.owner && owner(rec.owner));
+      fact('backlog', rec.backlog === undefined ? undefined : count(rec.backlog));
+      fact(f.limit, rec.limit === undefined ? undefined : count(rec.limit));
+      e.governs = { calls: ['listen()'], sysctl: ['net.core.somaxconn'], rfc: ['3.10.1'] };
       break;
-    case 'header': case 'end':
+    case 'header':
+      tell(e, d.why.header);
+      fact(f.tool, rec.tool === undefined ? undefined : show(rec.tool));
+      fact(f.start, rec.start === undefined ? undefined : show(rec.start));
+      fact(f.kernel, rec.kernel === undefined ? undefined : show(rec.kernel));
+      fact(d.kinds.call, rec.command?.map((a) => show(a)).join(' '));
+      break;
+    case 'end':
+      tell(e, d.why.end);
+      fact(f.reason, known(d.why.ends, rec.reason) ?? rec.reason);
+      fact(f.result, rec.status === undefined ? undefined : String(rec.status));
+      fact(f.lost, Object.entries(rec.lost ?? {}).map(([s, n]) => `${show(s, 16)} ${count(n)}`).join(' · '));
       break;
   }
   fact(f.at, `${clock(rec.t)} s`);
@@ -93,6 +117,8 @@ function state(d: Dictionary, rec: StateRec, e: Explanation): void {
   if (move) e.governs = GOVERNS[move];
   e.facts.push({ label: d.why.rfcEdge, value: rec.rfc === undefined ? d.ui.noEdge : show(rec.rfc) });
   e.facts.push({ label: f.how, value: `${d.how[rec.how]}, ${d.source[rec.source]}` });
+  if (rec.how === 'sampled') e.more.push(d.why.sampled);
+  if (rec.how === 'predicted') e.more.push(d.why.predicted);
   if (rec.call !== undefined) e.facts.push({ label: d.kinds.call, value: `${show(rec.call, 24)}()` });
   if (rec.kernel?.state !== undefined) {
     const where = rec.kernel.object === undefined ? '' : ` (${show(rec.kernel.object, 16)})`;
@@ -127,6 +153,8 @@ function segment(d: Dictionary, conn: Conn | undefined, rec: SegmentRec, e: Expl
   if (rec.win !== undefined) e.facts.push({ label: f.window, value: bytes(rec.win) });
   const options = Object.entries(rec.options ?? {}).map(([k, v]) => (v === true ? show(k, 16) : `${show(k, 16)} ${show(v, 60)}`));
   if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
+  if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
+  if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
   if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => show(n, 32)).join(', ') });
   const sections: Record<typeof kind, string[]> = {
     'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],
@@ -145,7 +173,8 @@ function call(d: Dictionary, rec: CallRec, e: Explanation): void {
   if (errno) e.more.push(`${rec.errno}: ${errno}`);
   if (rec.ret !== undefined) e.facts.push({ label: f.result, value: `${rec.ret}${rec.errno ? ` ${show(rec.errno, 20)}` : ''}` });
   const args = Object.entries(rec.args ?? {}).map(([k, v]) => `${show(k, 24)} ${show(v, 60)}`);
-  if (rec.fd !== undefined) args.unshift(`fd ${rec.fd}`);
+  if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
+  if (rec.fd !== undefined && rec.fd >= 0) args.unshift(`fd ${rec.fd}`);
   if (args.length > 0) e.facts.push({ label: f.arguments, value: args.join(' · ') });
   if (rec.duration_ns !== undefined) e.facts.push({ label: f.took, value: span(rec.duration_ns) });
   if (rec.comm !== undefined || rec.pid !== undefined) {
@@ -163,7 +192,8 @@ function timer(d: Dictionary, rec: TimerRec, e: Explanation): void {
   e.title = `${d.label[rec.end]}: ${d.kinds.timer} ${show(rec.name, 24)}`;
   tell(e, known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
   if (rec.fired) e.more.push(d.why.fired);
-  if (rec.cancelled) e.more.push(d.why.cancelled);
+  if (rec.cancelled) e.more.push(known(d.why.timerWhys, rec.why) ?? d.why.cancelled);
+  if (rec.rto_ns !== undefined) e.facts.push({ label: 'RTO', value: span(rec.rto_ns) });
   if (rec.expires !== undefined) {
     e.facts.push({ label: f.expires, value: `${clock(rec.expires)} s (+${span(rec.expires - rec.t)})` });
   }
@@ -189,6 +219,7 @@ function outcome(d: Dictionary, rec: OutcomeRec, e: Explanation): void {
       e.facts.push({ label: `${d.ui.timeIn}, ${d.end[end].mid}`, value: times.map(([s, ns]) => `${show(s, 16)} ${span(ns)}`).join(' · ') });
     }
   }
+  if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
   if (rec.conn_state !== undefined || rec.history !== undefined) {
     e.facts.push({ label: f.history, value: `${show(rec.conn_state ?? '', 16)} ${show(rec.history ?? '', 48)}`.trim() });
   }

@@ -4,8 +4,8 @@ import { known } from '../i18n';
 import { currentRow, d, trace } from '../state/app';
 import { moveToRecord } from '../state/cursor';
 import { callText, flagsOf, groupOf, seqText, shortOf } from '../trace/describe';
-import { callFailed, type Conn } from '../trace/model';
-import type { CallRec, QueueRec, Rec, ResetRec, SegmentRec, StateRec, TimerRec } from '../trace/records';
+import { callFailed, isTrouble, type Conn } from '../trace/model';
+import type { CallRec, DisagreementRec, QueueRec, Rec, ResetRec, SegmentRec, StateRec, TimerRec } from '../trace/records';
 import type { EventRow } from '../trace/rows';
 import { count, show, span } from '../text';
 import { Glyph } from './parts';
@@ -21,6 +21,7 @@ export function Event({ row, conn }: { row: EventRow; conn: Conn }) {
     case 'queue': return <Queue rec={rec} />;
     case 'timer': return <Timer rec={rec} />;
     case 'reset': return <Reset rec={rec} />;
+    case 'disagreement': return <Disagreement rec={rec} />;
     case 'object':
       return (
         <div class={`chip soft ${rec.end}`}>
@@ -61,7 +62,7 @@ function Segment({ rec }: { rec: SegmentRec }) {
         <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}: </span>
         <b>{flagsOf(rec)}</b> <span class="nums">{seqText(rec)}</span>
         {rec.win === 0 && !rec.flags.includes('RST') && <em> win 0</em>}
-        {rec.notes?.map((n) => <em key={n}> {known(words.why.notes, n) === undefined ? show(n, 24) : n}</em>)}
+        {rec.notes?.map((n) => <em key={n} class={isTrouble(n) ? '' : 'mild'} title={known(words.why.notes, n)}> {show(n, 24)}</em>)}
       </div>
     </div>
   );
@@ -72,8 +73,9 @@ function StateChange({ rec, selected }: { rec: StateRec; selected: boolean }) {
   const cause: Rec | undefined = trace.value?.byN(rec.because);
   const inferred = rec.how === 'inferred' || rec.how === 'assumed';
   return (
-    <div class={`chip change ${rec.end} s-${groupOf(rec.to)} ${inferred ? 'inferred' : ''}`}>
+    <div class={`chip change ${rec.end} s-${groupOf(rec.to)} ${inferred ? 'inferred' : rec.how === 'sampled' ? 'sampled' : ''}`}>
       <span class="sr">{words.end[rec.end].start}: </span>
+      {rec.how === 'sampled' && <span title={words.how.sampled}>≈</span>}
       <span class="move"><Glyph group={groupOf(rec.to)} /> {rec.from} → <b>{rec.to}</b></span>
       {cause
         ? <button
@@ -119,7 +121,17 @@ function Timer({ rec }: { rec: TimerRec }) {
     : ui.timerSet(rec.expires === undefined ? '?' : span(rec.expires - rec.t));
   return (
     <div class={`chip soft ${rec.end} ${rec.fired && rec.name !== 'time-wait' ? 'failed' : ''}`}>
-      <span class="tag">{show(rec.name, 16)}</span> {text}{rec.count !== undefined && ` ×${count(rec.count)}`}
+      <span class="tag">{show(rec.name, 16)}</span> {text}{rec.count !== undefined && ` ×${count(rec.count)}`}{rec.why !== undefined && <span class="tag">{show(rec.why, 16)}</span>}{rec.rto_ns !== undefined && <span class="muted"> RTO {span(rec.rto_ns)}</span>}
+    </div>
+  );
+}
+
+function Disagreement({ rec }: { rec: DisagreementRec }) {
+  const words = d.value;
+  return (
+    <div class={`chip differ ${rec.end} ${rec.known === undefined ? 'failed' : ''}`}>
+      <span class="sr">{words.end[rec.end].start}: </span>
+      <span aria-hidden="true">≠</span> <span>{words.ui.kernelSays} <b>{rec.kernel}</b></span> <span>{words.ui.packetsSay} <b>{rec.wire}</b></span>
     </div>
   );
 }

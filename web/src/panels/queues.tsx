@@ -3,11 +3,11 @@
 
 import { useMemo } from 'preact/hooks';
 import { cursor, d, revision, trace } from '../state/app';
-import { moveToTime } from '../state/cursor';
+import { moveToRecord, moveToTime } from '../state/cursor';
 import { lastAt, type Listener } from '../trace/model';
 import { timescale, type Scale } from '../trace/timescale';
 import type { QueueRec } from '../trace/records';
-import { address, clock, count, span } from '../text';
+import { address, clock, count, show, span } from '../text';
 import { owner } from './explain';
 import { useViewport } from './parts';
 
@@ -45,6 +45,9 @@ export function Queues() {
                 <b>{address(l.rec)}</b>
                 {l.closed !== undefined && l.closed <= at.t && <em> {words.ui.closedListener}</em>}
                 {(now?.drops ?? 0) > 0 && <em>▼ {words.ui.drops(count(now!.drops!))}</em>}
+                {l.calls.map((c) => (
+                  <button key={c.n} class="bare call-link" title={`${clock(c.t)} s`} onClick={() => moveToRecord(c.n)}><code>{show(c.name, 16)}()</code></button>
+                ))}
                 <small>{l.rec.owner ? words.ui.listenerOf(owner(l.rec.owner)) : ''}</small>
               </div>
               <Track l={l} field="syn" now={now} limit={undefined} x={x} folds={scale.folds} width={width} jump={jump} />

@@ -17,7 +17,7 @@ export function Why() {
       <h2 id="why-title">{words.ui.why}</h2>
       <div class="why-scroll" id="why" tabIndex={0} aria-labelledby="why-title">
         {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <><Text /><Mark n={rec.n} /></>}
-        {row && row.attached.length > 0 && (
+        {row && rec && row.attached.length > 0 && (row.rec === rec || row.attached.some((s) => s === rec)) && (
           <div class="attached">
             <h3>{words.ui.wireSays}</h3>
             {row.attached.map((s) => (

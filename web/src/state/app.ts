@@ -95,6 +95,9 @@ export const currentRow = computed<EventRow | undefined>(() => {
 /** The record that "Why?" explains: the one the cursor names, else the last before it. */
 export const currentRec = computed(() => {
   const row = currentRow.value;
+  // What belongs to no connection has no row: a listener, a call on it.
+  const named = ladder.value?.rowOf.has(cursor.value.n) ? undefined : trace.value?.byN(cursor.value.n);
+  if (named && !('conn' in named && named.conn !== undefined) && named.t === cursor.value.t) return named;
   if (!row) return undefined;
   return row.attached.find((a) => a.n === cursor.value.n) ?? row.rec;
 });

@@ -29,7 +29,7 @@ export interface Conn {
   problems: number;
 }
 
-export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; closed?: number }
+export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; calls: CallRec[]; closed?: number }
 
 function insert<T extends Point>(list: T[], item: T): void {
   let at = list.length;
@@ -62,6 +62,8 @@ export class Trace {
   last = 0;
   #conns = new Map<number, Conn>();
   #listeners = new Map<number, Listener>();
+  /** Calls on a socket that has neither a connection nor a listener yet, by its number. */
+  #sockets = new Map<number, CallRec[]>();
 
   conn(id: number | undefined): Conn | undefined {
     return id === undefined ? undefined : this.#conns.get(id);
@@ -107,7 +109,26 @@ export class Trace {
       }
     }
     const conn = this.#conns.get(rec.conn ?? -1);
+    if (rec.record === 'call') this.#tieSocket(rec, conn);
     if (conn) addTo(conn, rec);
+  }
+
+  /** socket(), bind() and setsockopt() belong to what the socket became later. */
+  #tieSocket(rec: CallRec, conn: Conn | undefined): void {
+    const listener = conn ? undefined : this.#listeners.get(rec.listener ?? -1);
+    const before = rec.socket === undefined ? undefined : this.#sockets.get(rec.socket);
+    if (!conn && !listener) {
+      if (before) before.push(rec);
+      else if (rec.socket !== undefined) this.#sockets.set(rec.socket, [rec]);
+      return;
+    }
+    if (rec.socket !== undefined) this.#sockets.delete(rec.socket);
+    for (const call of before ?? []) {
+      const end = call.end ?? rec.end;
+      if (conn) addTo(conn, end === undefined ? call : Object.assign(call, { end }));
+      else listener!.calls.push(call);
+    }
+    if (listener && !/^accept/.test(rec.name)) listener.calls.push(rec);
   }
 
   #addConn(rec: ConnectionRec): void {
@@ -128,7 +149,7 @@ export class Trace {
       if (rec.closed) known.closed = rec.t;
       return;
     }
-    const l: Listener = { id: rec.listener, rec, queue: [] };
+    const l: Listener = { id: rec.listener, rec, queue: [], calls: [] };
     this.#listeners.set(rec.listener, l);
     this.listeners.push(l);
   }
@@ -148,11 +169,17 @@ function addTo(conn: Conn, rec: Rec): void {
   if (isProblem(rec)) conn.problems++;
 }
 
+/** Notes on a segment that tell of trouble; the rest tell what it is for. */
+export function isTrouble(note: string): boolean {
+  return !/^(duplicate-ack|window-update|keep-alive(-ack)?|zero-window-probe(-ack)?|port-reuse)$/.test(note);
+}
+
 /** What a user looks for first: resets, repeats, drops, failed calls, losses of the trace. */
 export function isProblem(rec: Rec): boolean {
   switch (rec.record) {
     case 'reset': case 'gap': return true;
-    case 'segment': return rec.flags.includes('RST') || !!rec.notes?.includes('retransmission');
+    case 'disagreement': return rec.known === undefined;
+    case 'segment': return rec.flags.includes('RST') || !!rec.notes?.some(isTrouble);
     case 'queue': return rec.why === 'overflow' || rec.why === 'expired' || rec.why === 'dropped';
     case 'call': return callFailed(rec);
     case 'timer': return !!rec.fired && rec.name !== 'time-wait';

@@ -39,10 +39,10 @@ export interface ObjectRec extends Base {
 export interface SegmentRec extends Base {
   record: 'segment'; conn: number; from: End; flags: string[]; seq: number; ack?: number;
   seq_abs?: number; len: number; win?: number; options?: Record<string, unknown>; notes?: string[];
-  cut?: true;
+  cut?: true; dup_ack?: number; rtt_ns?: number;
 }
 export interface CallRec extends Base {
-  record: 'call'; conn?: number; listener?: number; end?: End; name: string; fd?: number;
+  record: 'call'; conn?: number; listener?: number; socket?: number; end?: End; name: string; fd?: number;
   ret?: number; errno?: string; args?: Record<string, unknown>; duration_ns?: number; pid?: number;
   tid?: number; comm?: string;
 }
@@ -56,11 +56,14 @@ export interface QueueRec extends Base {
 }
 export interface TimerRec extends Base {
   record: 'timer'; conn: number; end: End; name: string; expires?: number; fired?: true;
-  cancelled?: true; count?: number; source?: string;
+  cancelled?: true; count?: number; source?: string; why?: string; rto_ns?: number;
 }
 export interface ResetRec extends Base {
   record: 'reset'; conn: number; end: End; direction: 'sent' | 'received'; reason?: string;
   who?: string;
+}
+export interface DisagreementRec extends Base {
+  record: 'disagreement'; conn: number; end: End; kernel: State; wire: State; known?: string; because?: number;
 }
 export interface GapRec extends Base {
   record: 'gap'; source?: string; hook?: string; lost: number; from?: number; to?: number;
@@ -68,7 +71,7 @@ export interface GapRec extends Base {
 export interface OutcomeRec extends Base {
   record: 'outcome'; conn: number; verdict: string; text?: string; conn_state?: string;
   history?: string; final?: PerEnd<State>; bytes?: PerEnd<number>; segments?: PerEnd<number>;
-  duration_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
+  duration_ns?: number; rtt_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
 }
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
@@ -76,7 +79,7 @@ export interface EndRec extends Omit<Base, 'late'> {
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | QueueRec | TimerRec | ResetRec | GapRec | OutcomeRec | EndRec;
+  | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | EndRec;
 export type Kind = Rec['record'];
 
 type Check = (v: unknown) => boolean;
@@ -118,12 +121,12 @@ const SHAPES: Record<Kind, Shape> = {
   },
   segment: {
     need: { conn: int, from: end, flags: strings, seq: int, len: int },
-    may: { ack: int, seq_abs: int, win: int, options: obj, notes: strings, cut: yes },
+    may: { ack: int, seq_abs: int, win: int, options: obj, notes: strings, cut: yes, dup_ack: int, rtt_ns: int },
   },
   call: {
     need: { name: str },
     may: {
-      conn: int, listener: int, end, fd: int, ret: int, errno: str, args: obj, duration_ns: int,
+      conn: int, listener: int, socket: int, end, fd: int, ret: int, errno: str, args: obj, duration_ns: int,
       pid: int, tid: int, comm: str,
     },
   },
@@ -137,18 +140,22 @@ const SHAPES: Record<Kind, Shape> = {
   },
   timer: {
     need: { conn: int, end, name: str },
-    may: { expires: int, fired: yes, cancelled: yes, count: int, source: str },
+    may: { expires: int, fired: yes, cancelled: yes, count: int, source: str, why: str, rto_ns: int },
   },
   reset: {
     need: { conn: int, end, direction: text('sent', 'received') },
     may: { reason: str, who: str },
+  },
+  disagreement: {
+    need: { conn: int, end, kernel: str, wire: str },
+    may: { known: str, because: int },
   },
   gap: { need: { lost: int }, may: { source: str, hook: str, from: int, to: int } },
   outcome: {
     need: { conn: int, verdict: str },
     may: {
       text: str, conn_state: str, history: str, final: obj, bytes: ofInts, segments: ofInts,
-      duration_ns: int, durations: obj, closed_by: end, reset_by: end,
+      duration_ns: int, rtt_ns: int, durations: obj, closed_by: end, reset_by: end,
     },
   },
   end: { need: {}, may: { reason: str, status: int, lost: ofInts, late: int } },
@@ -185,6 +192,9 @@ export function check(v: unknown): Checked {
     o.to = stateOf(o.to);
   } else if (o.record === 'object') {
     o.state = stateOf(o.state);
+  } else if (o.record === 'disagreement') {
+    o.kernel = stateOf(o.kernel);
+    o.wire = stateOf(o.wire);
   } else if (o.record === 'outcome' && o.final) {
     const final = o.final as Record<string, unknown>;
     for (const e of ENDS) if (final[e] !== undefined) final[e] = stateOf(final[e]);

@@ -23,7 +23,7 @@ export const IDLE_HEIGHT = 30;
 
 const HEIGHT: Record<Rec['record'], number> = {
   header: 30, connection: 32, state: 34, object: 28, segment: 40, call: 28, listener: 28, queue: 28,
-  timer: 28, reset: 28, gap: 34, outcome: 64, end: 30,
+  timer: 28, reset: 28, disagreement: 28, gap: 34, outcome: 64, end: 30,
 };
 
 export function buildLadder(trace: Trace, conn: Conn): Ladder {
