@@ -87,7 +87,8 @@ static char *put_state_words(char *p, const struct change *c)
 /* Enough for put_state_words(): keys and words, and a label of which every byte is escaped. */
 #define STATE_WORDS_MAX (128 + 6 * RFC_MAX)
 
-/* The words are put together once: there are few different steps, and millions of each. */
+/* The words are put together once: there are few different steps, and millions of each. A label is a constant, known
+ * by its address. */
 static char *put_state_words_again(char *p, const struct change *c)
 {
     static _Thread_local struct {
@@ -359,6 +360,15 @@ static char *put_reset(char *p, const struct change *c)
     return PUT_WORD(p, "who", c->reset.sent ? "stack" : "peer");
 }
 
+static char *put_disagreement(char *p, const struct change *c)
+{
+    p = PUT_U64(p, "conn", c->conn);
+    p = PUT_WORD(p, "end", end_name(c->end));
+    p = PUT_WORD(p, "kernel", tcp_state_name(c->disagreement.kernel));
+    p = PUT_WORD(p, "wire", tcp_state_name(c->disagreement.wire));
+    return c->disagreement.known ? PUT_WORD(p, "known", known_name(c->disagreement.known)) : p;
+}
+
 static char *put_gap(char *p, const struct change *c, uint64_t start_ns)
 {
     p = PUT_WORD(p, "source", witness_name(c->gap.source));
@@ -450,6 +460,7 @@ size_t record_format(const struct change *c, uint64_t start_ns, char buf[static 
     case CHANGE_QUEUE: p = put_queue(p, c); break;
     case CHANGE_TIMER: p = put_timer(p, c, start_ns); break;
     case CHANGE_RESET: p = put_reset(p, c); break;
+    case CHANGE_DISAGREEMENT: p = put_disagreement(p, c); break;
     case CHANGE_GAP: p = put_gap(p, c, start_ns); break;
     case CHANGE_OUTCOME: p = put_outcome(p, c); break;
     case CHANGE_KIND_N: break;

@@ -387,6 +387,16 @@ static void format_reset(struct line *l, const struct change *c)
     line_reset_style(l);
 }
 
+static void format_disagreement(struct line *l, const struct change *c)
+{
+    line_style(l, c->disagreement.known ? STYLE_YELLOW : STYLE_ALARM, false);
+    line_addf(l, "≠ %s: the kernel says %s, the packets say %s", end_name(c->end),
+              tcp_state_name(c->disagreement.kernel), tcp_state_name(c->disagreement.wire));
+    if (c->disagreement.known)
+        line_addf(l, " (%s)", known_name(c->disagreement.known));
+    line_reset_style(l);
+}
+
 static void format_gap(struct line *l, const struct change *c, uint64_t start_ns)
 {
     line_style(l, STYLE_ALARM, false);
@@ -452,6 +462,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_QUEUE: format_queue(&l, c); break;
     case CHANGE_TIMER: format_timer(&l, c); break;
     case CHANGE_RESET: format_reset(&l, c); break;
+    case CHANGE_DISAGREEMENT: format_disagreement(&l, c); break;
     case CHANGE_GAP: format_gap(&l, c, start_ns); break;
     case CHANGE_OUTCOME: format_outcome(&l, c); break;
     case CHANGE_KIND_N: return 0;

@@ -18,7 +18,7 @@ TABLE(kind_names, CHANGE_KIND_N,
       [CHANGE_LISTENER] = "listener",
       [CHANGE_QUEUE] = "queue",
       [CHANGE_TIMER] = "timer",
-      [CHANGE_RESET] = "reset",
+      [CHANGE_RESET] = "reset", [CHANGE_DISAGREEMENT] = "disagreement",
       [CHANGE_GAP] = "gap",
       [CHANGE_OUTCOME] = "outcome");
 
@@ -68,13 +68,26 @@ TABLE(verdict_names, VERDICT_N,
       [VERDICT_CLOSED_NORMALLY] = "closed-normally",
       [VERDICT_CLOSED_BOTH] = "closed-both",
       [VERDICT_STILL_OPEN] = "still-open",
-      [VERDICT_HALF_CLOSED] = "half-closed",
+      [VERDICT_HALF_CLOSED] = "half-closed", [VERDICT_CLOSING] = "closing",
       [VERDICT_REFUSED] = "refused",
       [VERDICT_RESET_BY_CLIENT] = "reset-by-client",
       [VERDICT_RESET_BY_SERVER] = "reset-by-server",
       [VERDICT_NO_ANSWER] = "no-answer",
       [VERDICT_HANDSHAKE_INCOMPLETE] = "handshake-incomplete",
       [VERDICT_MIDSTREAM] = "midstream");
+
+TABLE(known_names, KNOWN_N,
+      [KNOWN_NONE] = "",
+      [KNOWN_BEFORE_TRACE] = "before-trace",
+      [KNOWN_EVENTS_LOST] = "events-lost",
+      [KNOWN_FIN_UNSENT] = "fin-unsent",
+      [KNOWN_QUEUE_FULL] = "queue-full",
+      [KNOWN_REQUEST_EXPIRED] = "request-expired",
+      [KNOWN_CONNECT_GIVEN_UP] = "connect-given-up",
+      [KNOWN_RETRIES_USED_UP] = "retries-used-up",
+      [KNOWN_RESET_UNSEEN] = "reset-unseen",
+      [KNOWN_FIN_WAIT_2_TIMEOUT] = "fin-wait-2-timeout",
+      [KNOWN_NO_TIME_WAIT] = "no-time-wait");
 
 TABLE(witness_names, WITNESS_N,
       [WITNESS_KERNEL] = "kernel",
@@ -151,6 +164,11 @@ const char *verdict_name(enum verdict verdict)
     return word(verdict_names, VERDICT_N, verdict);
 }
 
+const char *known_name(enum known known)
+{
+    return word(known_names, KNOWN_N, known);
+}
+
 const char *witness_name(enum witness witness)
 {
     return word(witness_names, WITNESS_N, witness);
@@ -189,6 +207,10 @@ int verdict_format(const struct change *c, char *buf, unsigned size)
             return snprintf(buf, size, "Half closed: one end sent its FIN, the other did not.");
         return snprintf(buf, size, "Half closed: the %s sent its FIN, the %s has not closed yet (%s).",
                         end_name(closer), end_name(other), tcp_state_name(c->outcome.final[other]));
+    case VERDICT_CLOSING:
+        return snprintf(buf, size,
+                        "Still closing at the end of the trace: both ends have sent a FIN (client %s, server %s).",
+                        tcp_state_name(c->outcome.final[END_CLIENT]), tcp_state_name(c->outcome.final[END_SERVER]));
     case VERDICT_REFUSED:
         return snprintf(buf, size,
                         "Refused: the server answered the SYN with a RST, "

@@ -15,6 +15,8 @@
 #define CLOSED_LINGER_NS 5000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
+/* A difference between the witnesses that stands this long, with no further event, is none of their speed. */
+#define SETTLE_NS 1000000000ull
 
 static void list_remove(struct conn_table *t, struct conn *c)
 {
@@ -196,8 +198,9 @@ static void conn_forget(struct conn_table *t, struct conn *c)
 }
 
 /* A late event can be what ends it, but it is said now. */
-static void tell_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
+static void tell_outcome(struct conn_table *t, struct conn *c, uint64_t ts_ns)
 {
+    conn_reconcile(t, c, ts_ns);
     conn_outcome(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
 }
 
@@ -285,21 +288,30 @@ static bool shown(const struct conn *c, enum end end)
     return conn_kernel_of(c, end)->seen || c->end[end].wire.segments;
 }
 
-/* Where a connection belongs after an event. A kernel that still holds a minisock will say when it is gone. */
-static enum conn_list_id list_for(const struct conn *c)
+/* Over, but for TIME-WAIT of which a kernel will say when it ends, and who had it. */
+static bool is_past(const struct conn *c, bool *ret_waits)
 {
-    bool waits = false;
-
+    *ret_waits = false;
     if (!conn_over(c) || !(shown(c, END_CLIENT) || shown(c, END_SERVER)))
-        return CONN_LIVE;
+        return false;
     for (unsigned i = 0; i < END_N; i++) {
         if (conn_best_state(c, i) != TCP_STATE_TIME_WAIT)
             continue;
         if (conn_kernel_of(c, i)->seen)
-            return CONN_LIVE;
-        waits = true;
+            return false;
+        *ret_waits = true;
     }
-    return waits ? CONN_WAITING : CONN_CLOSED;
+    return true;
+}
+
+/* Where a connection belongs after an event. */
+static enum conn_list_id list_for(const struct conn *c)
+{
+    bool waits;
+
+    if (is_past(c, &waits))
+        return waits ? CONN_WAITING : CONN_CLOSED;
+    return c->has_kernel && conn_unsettled(c) ? CONN_UNSETTLED : CONN_LIVE;
 }
 
 static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
@@ -314,24 +326,41 @@ static void note_activity(struct conn_table *t, struct conn *c, uint64_t ts_ns)
     list_append(t, c, list);
 }
 
+static uint64_t due(const struct conn *c, uint64_t after_ns)
+{
+    return c ? c->last_ns + after_ns : UINT64_MAX;
+}
+
+static void settle(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+{
+    conn_reconcile(t, c, ts_ns);
+    list_remove(t, c);
+    list_append(t, c, CONN_LIVE);
+}
+
+static void expire(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+{
+    conn_wire_expire(t, c, ts_ns < t->told_ns ? t->told_ns : ts_ns);
+    conn_retire(t, c, ts_ns);
+}
+
 /* Each at the time it was due, the earliest first: the trace is in order of time. */
 static void sweep(struct conn_table *t, uint64_t now)
 {
     for (;;) {
         struct conn *closed = list_first(t, CONN_CLOSED), *waiting = list_first(t, CONN_WAITING);
-        uint64_t closed_ns = closed ? closed->last_ns + CLOSED_LINGER_NS : UINT64_MAX;
-        uint64_t waiting_ns = waiting ? waiting->last_ns + TIME_WAIT_NS : UINT64_MAX;
+        struct conn *unsettled = list_first(t, CONN_UNSETTLED);
+        const uint64_t closed_ns = due(closed, CLOSED_LINGER_NS), waiting_ns = due(waiting, TIME_WAIT_NS);
+        const uint64_t unsettled_ns = due(unsettled, SETTLE_NS);
 
-        if (closed_ns >= now && waiting_ns >= now)
+        if (closed_ns >= now && waiting_ns >= now && unsettled_ns >= now)
             return;
-        if (closed_ns <= waiting_ns) {
+        if (unsettled_ns <= closed_ns && unsettled_ns <= waiting_ns)
+            settle(t, unsettled, unsettled_ns);
+        else if (closed_ns <= waiting_ns)
             conn_retire(t, closed, closed_ns);
-        } else {
-            if (waiting_ns < t->told_ns)
-                waiting_ns = t->told_ns;
-            conn_wire_expire(t, waiting, waiting_ns);
-            conn_retire(t, waiting, waiting_ns);
-        }
+        else
+            expire(t, waiting, waiting_ns);
     }
 }
 

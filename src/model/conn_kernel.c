@@ -36,16 +36,16 @@ static uint64_t cause_of(const struct event *e, const struct conn *c, enum end e
     if (e->kind == EVENT_TIMEWAIT_EXPIRED || e->kind == EVENT_TIMEWAIT_KILLED || e->kind == EVENT_REQUEST_EXPIRED)
         return c->kernel->timer;
     switch (to) {
-    case TCP_STATE_SYN_RECEIVED:
-    case TCP_STATE_ESTABLISHED: return from == TCP_STATE_SYN_RECEIVED ? peer->last_ack : peer->last_syn;
-    case TCP_STATE_FIN_WAIT_2: return peer->last_ack;
+    case TCP_STATE_SYN_RECEIVED: return peer->last_syn;
+    case TCP_STATE_ESTABLISHED: return from == TCP_STATE_SYN_RECEIVED ? peer->ack_of_syn : peer->last_syn;
+    case TCP_STATE_FIN_WAIT_2: return peer->ack_of_fin;
     case TCP_STATE_CLOSE_WAIT:
     case TCP_STATE_CLOSING: return peer->last_fin;
-    case TCP_STATE_TIME_WAIT: return from == TCP_STATE_CLOSING ? peer->last_ack : peer->last_fin;
+    case TCP_STATE_TIME_WAIT: return from == TCP_STATE_CLOSING ? peer->ack_of_fin : peer->last_fin;
     case TCP_STATE_CLOSED:
-        if (c->reset_by == end)
-            return c->kernel->end[end].last_rst;
-        return peer->last_rst ? peer->last_rst : from == TCP_STATE_LAST_ACK ? peer->last_ack : 0;
+        if (from == TCP_STATE_LAST_ACK && peer->ack_of_fin > peer->last_rst)
+            return peer->ack_of_fin;
+        return c->reset_by == end ? c->kernel->end[end].last_rst : peer->last_rst;
     default: return 0;
     }
 }
@@ -66,6 +66,8 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     if (from == to)
         return;
     edge = tcp_fsm_follow(&k->state, to);
+    k->previous = from;
+    k->retried = k->retried && to == TCP_STATE_CLOSED; /* what went before is no reason */
     if (to == TCP_STATE_ESTABLISHED)
         c->established = true;
     if (to != TCP_STATE_SYN_SENT && to != TCP_STATE_SYN_RECEIVED && to != TCP_STATE_CLOSED)
@@ -92,6 +94,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     if (edge && !(to == TCP_STATE_CLOSED && (c->reset_by != END_UNKNOWN || e->kind == EVENT_TIMEWAIT_KILLED)))
         change.state.rfc = edge->label;
     change_emit(t, &change);
+    k->moved = change.n;
 }
 
 /* The end lives on in another object, its state unchanged. */
@@ -236,6 +239,7 @@ static void on_request(struct conn_table *t, const struct event *e)
         break;
     case EVENT_REQUEST_RETRY: c->kernel->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0); break;
     case EVENT_REQUEST_EXPIRED:
+        c->kernel->end[end].expired = true;
         c->kernel->timer = kernel_timer(t, e, c, end, TIMER_SYN_ACK, TIMER_FIRED, 0, 0);
         follow(t, e, c, end, TCP_STATE_CLOSED, OBJECT_NONE);
         listener_queue(t, e, c, QUEUE_EXPIRED);
@@ -392,6 +396,7 @@ static void on_reset(struct conn_table *t, const struct event *e)
     change.end = conn_end_of(c, &e->local);
     change.reset.sent = e->reset.sent;
     memcpy(change.reset.reason, e->reset.reason, sizeof(change.reset.reason));
+    c->kernel->reset = true;
     if (c->reset_by == END_UNKNOWN)
         c->reset_by = e->reset.sent ? change.end : !change.end;
     change_emit(t, &change);
@@ -414,12 +419,26 @@ static void on_retransmit(struct conn_table *t, const struct event *e)
     change.timer.source = e->source;
     change_emit(t, &change);
     c->kernel->timer = change.n;
+    c->kernel->end[change.end].retried = true;
+}
+
+static void on_keepalive(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+    enum end end;
+
+    if (!c)
+        return;
+    end = conn_end_of(c, &e->local);
+    c->kernel->timer = kernel_timer(t, e, c, end, TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
+    c->kernel->end[end].retried = true;
 }
 
 static void on_gap(struct conn_table *t, const struct event *e)
 {
     struct change change;
 
+    t->events_lost = true;
     change_begin(&change, t, e, CHANGE_GAP);
     change.gap.source = e->source;
     memcpy(change.gap.hook, e->gap.hook, sizeof(change.gap.hook));
@@ -439,7 +458,12 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_REQUEST_RETRY:
     case EVENT_REQUEST_END:
     case EVENT_REQUEST_EXPIRED: on_request(t, e); break;
-    case EVENT_OVERFLOW: listener_queue(t, e, conn_find(t, e), QUEUE_OVERFLOW); break;
+    case EVENT_OVERFLOW:
+        c = conn_find(t, e);
+        if (c)
+            c->kernel->end[conn_end_of(c, &e->local)].overflowed = true;
+        listener_queue(t, e, c, QUEUE_OVERFLOW);
+        break;
     case EVENT_COOKIE: listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE); break;
     case EVENT_ACCEPT_QUEUED: listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED); break;
     case EVENT_LISTENED: listener_of_queue(t, e, NULL); break;
@@ -448,11 +472,7 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
     case EVENT_TIMEWAIT_KILLED: on_timewait(t, e); break;
-    case EVENT_KEEPALIVE:
-        c = conn_find(t, e);
-        if (c)
-            c->kernel->timer = kernel_timer(t, e, c, conn_end_of(c, &e->local), TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
-        break;
+    case EVENT_KEEPALIVE: on_keepalive(t, e); break;
     case EVENT_RETRANSMIT: on_retransmit(t, e); break;
     case EVENT_CALL: on_call(t, e); break;
     case EVENT_RESET: on_reset(t, e); break;

@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+/* It has not sent its FIN, or was not seen to. */
+static bool open_ended(enum tcp_state state)
+{
+    return state == TCP_STATE_ESTABLISHED || state == TCP_STATE_CLOSE_WAIT || state == TCP_STATE_SYN_RECEIVED ||
+           state == TCP_STATE_SYN_SENT || state == TCP_STATE_UNKNOWN || state == TCP_STATE_LISTEN;
+}
+
 static bool gone(enum tcp_state state)
 {
     return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT;
@@ -47,7 +54,9 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
         if ((client == TCP_STATE_UNKNOWN && saw_both_fins(server, state_ns[END_SERVER])) ||
             (server == TCP_STATE_UNKNOWN && saw_both_fins(client, state_ns[END_CLIENT])))
             return VERDICT_CLOSED_NORMALLY;
-        return gone(client) && gone(server) ? VERDICT_CLOSED_NORMALLY : VERDICT_HALF_CLOSED;
+        if (gone(client) && gone(server))
+            return VERDICT_CLOSED_NORMALLY;
+        return open_ended(client) || open_ended(server) ? VERDICT_HALF_CLOSED : VERDICT_CLOSING;
     }
     if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(c) && state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;

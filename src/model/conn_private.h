@@ -1,5 +1,6 @@
 /* Shared by the files that make up the connection engine: conn.c keeps the table, conn_kernel.c, conn_sampled.c and
- * conn_wire.c each follow one witness, conn_listener.c the queues, conn_outcome.c sums up. */
+ * conn_wire.c each follow one witness, conn_reconcile.c compares them, conn_listener.c has the queues, conn_outcome.c sums
+ * up. */
 #ifndef TCPLENS_MODEL_CONN_PRIVATE_H
 #define TCPLENS_MODEL_CONN_PRIVATE_H
 
@@ -37,7 +38,7 @@ struct zeek_end {
 
 /* One end as its packets tell it. Sequence numbers of 64 bits are relative and do not wrap. */
 struct wire_lane {
-    uint64_t snd_max;  /* end of what it sent */
+    uint64_t snd_max;  /* end of what it sent, or must have sent */
     uint64_t acked;    /* highest acknowledgment it sent, in the peer's numbers */
     uint64_t rcv_nxt;  /* what it must have received without holes, in the peer's numbers */
     uint32_t segments; /* stays at its highest value */
@@ -46,8 +47,9 @@ struct wire_lane {
     uint32_t ifindex;  /* where its segments are seen; the same ones elsewhere are left out */
     uint8_t state;     /* enum tcp_state */
     uint8_t wscale;
-    bool base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1;
-    bool : 0;
+    bool base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1, rst_sent : 1;
+    bool syn_unseen : 1; /* it must have sent one: it was acknowledged, and base is its number */
+    bool            : 0;
 
     /* What the notes on segments are made from; sequence numbers as sent. conn_notes.c */
     bool seen          : 1;                                      /* a segment that counts for them */
@@ -86,23 +88,32 @@ struct kernel_lane {
     enum object object;
     bool seen, established; /* established: the handshake was done, at this end */
     uint64_t cookie;
-    uint64_t deadline_ns;                            /* of the minisock's timer, as last said */
-    struct task owner;                               /* pid 0: pending or not known */
-    uint64_t last_syn, last_fin, last_rst, last_ack; /* records of the segments it sent last */
+    uint64_t deadline_ns; /* of the minisock's timer, as last said */
+    struct task owner;    /* pid 0: pending or not known */
+    /* Records of segments it sent: the last of a kind; the first that acknowledged the peer's SYN, FIN. */
+    uint64_t last_syn, last_fin, last_rst, ack_of_syn, ack_of_fin;
+    uint64_t moved;                        /* record of the last change of state, in either lane */
+    enum tcp_state previous;               /* the state before this one */
+    enum tcp_state told_kernel, told_wire; /* where the lanes stood when their difference was told; UNKNOWN: never */
+    bool overflowed;                       /* its listener dropped its SYN or ACK */
+    bool expired;                          /* its request was given up after the last retry */
+    bool retried;                          /* something was sent again, or a keep-alive was */
 };
 
 /* What a connection has besides where a kernel witness takes part. */
 struct conn_kernel {
     struct kernel_lane end[END_N];
     uint64_t timer; /* record of the last timer */
+    bool reset;     /* the kernel told of a RST */
     uint32_t listener;
 };
 
 /* A connection is in one of these, in the order of the last event. */
 enum conn_list_id {
     CONN_LIVE,
-    CONN_WAITING, /* over but for TIME-WAIT, of which only packets tell */
-    CONN_CLOSED,  /* over: stragglers may come */
+    CONN_UNSETTLED, /* live, and its witnesses differ: perhaps for a moment */
+    CONN_WAITING,   /* over but for TIME-WAIT, of which only packets tell */
+    CONN_CLOSED,    /* over: stragglers may come */
     CONN_LIST_N
 };
 
@@ -175,6 +186,7 @@ struct conn_table {
     uint64_t told_ns; /* latest time of a record */
     uint32_t conn_number, listener_number;
     uint64_t evicted;
+    bool events_lost; /* so far, by any witness */
 };
 
 static inline struct conn *conn_at(const struct conn_table *t, uint32_t place)
@@ -232,6 +244,12 @@ uint64_t kernel_timer(struct conn_table *t, const struct event *e, struct conn *
 /* A sample shows a socket (EVENT_SNAPSHOT), or that one of this connection is gone (EVENT_SOCK_STATE). */
 void sampled_socket(struct conn_table *t, const struct event *e);
 void sampled_end(struct conn_table *t, const struct event *e, struct conn *c);
+
+/* conn_reconcile.c */
+/* The witnesses differ, which was not told yet. */
+bool conn_unsettled(const struct conn *c);
+/* Tells of each end whose witnesses differ; once, until one of them moves on. */
+void conn_reconcile(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 
 /* conn_socket.c */
 /* The number of a socket within the trace. An address is used again: socket() makes a new one. */

@@ -65,6 +65,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
         return;
     }
     k->object = object;
+    k->previous = from;
     edge = tcp_fsm_follow(&k->state, to);
     note(c, end, to);
     change_begin(&change, t, e, CHANGE_STATE);
@@ -79,6 +80,7 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     change.state.object = object;
     change.state.rfc = edge && edge_is_sure(e, c, k, from, to) ? edge->label : NULL;
     change_emit(t, &change);
+    k->moved = change.n;
 }
 
 /* The connection a sample is about. One that was not seen to begin is older than the trace where the first sample shows

@@ -36,6 +36,8 @@ static void moved(const struct step *s, enum end end, enum tcp_state from, const
     change.state.source = WITNESS_WIRE;
     change.state.rfc = edge ? edge->label : NULL;
     change_emit(s->table, &change);
+    if (c->has_kernel)
+        c->kernel->end[end].moved = change.n;
 }
 
 /* Where the packets are the best witness, the state that is left has its time. */
@@ -221,10 +223,9 @@ unsigned wire_shift(const struct conn *c, enum end end)
 uint64_t wire_bytes(const struct conn *c, enum end end)
 {
     const struct wire_lane *w = &c->end[end].wire;
-    uint64_t reached = w->snd_max > c->end[!end].wire.acked ? w->snd_max : c->end[!end].wire.acked;
-    uint64_t virtual_len = w->syn_sent + (w->fin_sent && reached > wire_fin_seq(w));
+    uint64_t virtual_len = (w->syn_sent || w->syn_unseen) + (w->fin_sent && w->snd_max > wire_fin_seq(w));
 
-    return reached > virtual_len ? reached - virtual_len : 0;
+    return w->snd_max > virtual_len ? w->snd_max - virtual_len : 0;
 }
 
 /* Never scaled on a SYN itself. */
@@ -297,6 +298,40 @@ static void send_fin(const struct step *s, enum end from)
     moved(s, from, state, NULL, HOW_INFERRED);
 }
 
+/* An end that has sent a SYN goes on: its peer answered it. */
+static void assume_answer(const struct step *s, enum end from)
+{
+    const struct wire_lane *peer = &s->conn->end[!from].wire;
+
+    if (peer->state == TCP_STATE_UNKNOWN && peer->syn_unseen)
+        wire_step(s, !from, TCP_INPUT_SND_SYN_ACK, HOW_ASSUMED);
+    wire_step(s, from, TCP_INPUT_RCV_SYN_ACK, HOW_ASSUMED);
+}
+
+/* Of a peer that is never seen, what it sent shows in the acknowledgments alone. One that moves on by one, from an end
+ * that has sent its FIN, is that of the peer's FIN. Before book(). */
+static bool shows_unseen_fin(const struct conn *c, enum end from, const struct segment *s, uint64_t ack)
+{
+    const struct wire_lane *w = &c->end[from].wire, *peer = &c->end[!from].wire;
+
+    return (w->state == TCP_STATE_FIN_WAIT_1 || w->state == TCP_STATE_FIN_WAIT_2) && !peer->segments &&
+           !peer->fin_sent && (s->flags & SEGMENT_ACK) && !(s->flags & (SEGMENT_SYN | SEGMENT_RST)) &&
+           !s->payload_len && w->acked && ack == w->acked + 1;
+}
+
+/* The FIN of a peer that is never seen: as it mostly is, the answer to this end's own. */
+static void assume_fin(const struct step *s, enum end from, uint64_t ack)
+{
+    struct wire_lane *w = &s->conn->end[from].wire, *peer = &s->conn->end[!from].wire;
+
+    peer->fin_sent = true;
+    peer->fin_seq = (uint32_t)(ack - 1);
+    w->fin_received = true;
+    wire_step(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_ASSUMED);
+    wire_step(s, !from, TCP_INPUT_SND_FIN, HOW_ASSUMED);
+    wire_step(s, from, TCP_INPUT_RCV_FIN, HOW_ASSUMED);
+}
+
 /* What sending this proves about the sender. */
 static void step_sender(const struct step *s, enum end from, const struct segment *seg)
 {
@@ -304,6 +339,7 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
     struct wire_lane *w = &s->conn->end[from].wire;
 
     if (seg->flags & SEGMENT_RST) {
+        s->conn->end[from].wire.rst_sent = true;
         if (s->conn->reset_by == END_UNKNOWN)
             s->conn->reset_by = from;
         wire_step(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -321,7 +357,7 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
         if (w->state == TCP_STATE_UNKNOWN && peer->state != TCP_STATE_SYN_SENT)
             wire_step(s, from, TCP_INPUT_MIDSTREAM, HOW_ASSUMED);
         else if (w->state == TCP_STATE_SYN_SENT)
-            wire_step(s, from, TCP_INPUT_RCV_SYN_ACK, HOW_ASSUMED);
+            assume_answer(s, from);
         else if (w->state == TCP_STATE_SYN_RECEIVED && !peer->segments)
             wire_step(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
     }
@@ -358,7 +394,7 @@ static void step_receiver(const struct step *s, enum end from, const struct segm
         if (receiver->state == TCP_STATE_CLOSED && !receiver->segments) /* its SYN was not captured */
             wire_step(s, to, TCP_INPUT_SND_SYN, HOW_ASSUMED);
         wire_step(s, to, TCP_INPUT_RCV_SYN_ACK, HOW_INFERRED);
-    } else if ((seg->flags & SEGMENT_ACK) && receiver->syn_sent && ack >= 1) {
+    } else if ((seg->flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && ack >= 1) {
         wire_step(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     }
     if ((seg->flags & SEGMENT_ACK) && receiver->fin_sent && ack > wire_fin_seq(receiver))
@@ -387,34 +423,43 @@ static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, con
         sender->base = s->seq;
         sender->snd_max = 0;
         sender->syn_sent = true;
+        sender->syn_unseen = false;
     }
     if ((s->flags & SEGMENT_SYN) && (s->options & SEGMENT_OPT_WSCALE)) {
         sender->wscale = s->wscale > 14 ? 14 : s->wscale; /* RFC 7323 2.3 */
         sender->scale_known = true;
     }
     if (s->flags & SEGMENT_ACK) {
-        set_base(receiver, s->ack - (receiver->segments || !(s->flags & SEGMENT_SYN) ? 0 : 1));
+        const bool opens = (s->flags & SEGMENT_SYN) || (sender->syn_sent && !(s->flags & SEGMENT_RST));
+
+        receiver->syn_unseen |= opens && !receiver->base_known && !(s->flags & SEGMENT_SYN);
+        set_base(receiver, s->ack - (receiver->segments || !opens ? 0 : 1));
         *ret_ack = unwrap(receiver, s->ack);
     }
     return unwrap(sender, s->seq);
 }
 
-static void remember_record(struct conn *c, enum end from, const struct segment *s, uint64_t n)
+/* What the kernel can have acted on; before book(). n: 0 where the segment is not written, which also is no cause. */
+static void remember_record(struct conn *c, enum end from, const struct segment *s, uint64_t ack, uint64_t n)
 {
+    const struct wire_lane *sender = &c->end[from].wire, *receiver = &c->end[!from].wire;
     struct kernel_lane *k;
 
     if (!c->has_kernel)
         return;
     k = &c->kernel->end[from];
-    /* 0 where it is not written: an earlier one is no cause of what comes now */
     if (s->flags & SEGMENT_SYN)
         k->last_syn = n;
     if (s->flags & SEGMENT_FIN)
         k->last_fin = n;
     if (s->flags & SEGMENT_RST)
         k->last_rst = n;
-    if (s->flags & SEGMENT_ACK)
-        k->last_ack = n;
+    if (!(s->flags & SEGMENT_ACK) || (s->flags & SEGMENT_RST))
+        return;
+    if (receiver->syn_sent && ack > 0 && !sender->acked)
+        k->ack_of_syn = n;
+    if (receiver->fin_sent && ack > wire_fin_seq(receiver) && sender->acked <= wire_fin_seq(receiver))
+        k->ack_of_fin = n;
 }
 
 /* Books what was sent and what was acknowledged. Returns the gaps that can no longer be filled. */
@@ -446,6 +491,8 @@ static unsigned book(struct conn_table *t, struct conn *c, enum end from, const 
     }
     if ((s->flags & SEGMENT_ACK) && ack > sender->acked)
         sender->acked = ack;
+    if (sender->acked > receiver->snd_max)
+        receiver->snd_max = sender->acked;
     return gaps;
 }
 
@@ -464,7 +511,7 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
     struct finding f;
     unsigned gaps;
     enum end from;
-    bool reuse;
+    bool reuse, unseen_fin;
 
     s.conn = conn_of(t, e, &reuse);
     if (!s.conn)
@@ -501,12 +548,15 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
 
     seq = number(sender, receiver, seg, &ack);
     s.because = emit_segment(t, e, s.conn, from, seq, ack, &f);
-    remember_record(s.conn, from, seg, s.because);
+    remember_record(s.conn, from, seg, ack, s.because);
+    unseen_fin = shows_unseen_fin(s.conn, from, seg, ack);
     gaps = book(t, s.conn, from, seg, seq, ack);
     if (gaps)
         zeek_gaps(s.conn, !from, gaps);
     count_segment(sender);
 
+    if (unseen_fin)
+        assume_fin(&s, from, ack);
     step_sender(&s, from, seg);
     step_receiver(&s, from, seg, seq, ack);
     return s.conn;

@@ -269,6 +269,11 @@ static inline size_t put_text(char *to, size_t room, const struct change *c)
     case CHANGE_RESET:
         return (size_t)snprintf(to, room, "reset %s %s %s", end_name(c->end), c->reset.sent ? "sent" : "received",
                                 c->reset.reason);
+    case CHANGE_DISAGREEMENT:
+        return (size_t)snprintf(to, room, "disagreement %s kernel %s wire %s%s%s", end_name(c->end),
+                                tcp_state_name(c->disagreement.kernel), tcp_state_name(c->disagreement.wire),
+                                c->disagreement.known ? " " : "",
+                                c->disagreement.known ? known_name(c->disagreement.known) : "");
     case CHANGE_GAP:
         return (size_t)snprintf(to, room, "gap %s %s %llu", witness_name(c->gap.source), c->gap.hook,
                                 (unsigned long long)c->gap.lost);

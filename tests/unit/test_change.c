@@ -44,6 +44,12 @@ static void test_verdicts(void **state)
                                      .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSE_WAIT } };
     verdict_format(&c, text, sizeof(text));
     assert_string_equal(text, "Half closed: the client sent its FIN, the server has not closed yet (CLOSE-WAIT).");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_CLOSING,
+                                     .closed_by = END_CLIENT,
+                                     .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_LAST_ACK } };
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text, "Still closing at the end of the trace: both ends have sent a FIN "
+                              "(client FIN-WAIT-2, server LAST-ACK).");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_RESET_BY_SERVER, .closed_by = END_CLIENT };
     verdict_format(&c, text, sizeof(text));
     assert_string_equal(text, "Reset: the server sent a RST after the client's FIN.");
@@ -93,6 +99,10 @@ static const char *word_of_witness(unsigned i)
 {
     return witness_name((enum witness)i);
 }
+static const char *word_of_known(unsigned i)
+{
+    return known_name((enum known)(i + 1));
+}
 static const char *word_of_state(unsigned i)
 {
     return tcp_state_name((enum tcp_state)i);
@@ -114,6 +124,7 @@ static void test_schema_has_the_words(void **state)
         { "queue/properties/why", word_of_queue, QUEUE_WHY_N },
         { "segment/properties/notes/items", segment_note_name, NOTE_N },
         { "outcome/properties/verdict", word_of_verdict, VERDICT_N },
+        { "disagreement/properties/known", word_of_known, KNOWN_N - 1 },
         { "witness", word_of_witness, WITNESS_N },
         { "tcp_state", word_of_state, TCP_STATE_N },
     };

@@ -328,6 +328,27 @@ static void test_reset(void **state)
               "\"direction\":\"received\",\"who\":\"peer\"}");
 }
 
+static void test_disagreement(void **state)
+{
+    struct change c = {
+        .kind = CHANGE_DISAGREEMENT,
+        .n = 60,
+        AT(64000012000),
+        .conn = 1,
+        .end = END_CLIENT,
+        .because = 58,
+        .disagreement = { .kernel = TCP_STATE_CLOSED, .wire = TCP_STATE_FIN_WAIT_2, .known = KNOWN_FIN_WAIT_2_TIMEOUT }
+    };
+
+    (void)state;
+    check(&c, "{\"record\":\"disagreement\",\"n\":60,\"t\":64000012000,\"conn\":1,\"end\":\"client\","
+              "\"kernel\":\"CLOSED\",\"wire\":\"FIN-WAIT-2\",\"known\":\"fin-wait-2-timeout\",\"because\":58}");
+    c.disagreement.known = KNOWN_NONE;
+    c.because = 0;
+    check(&c, "{\"record\":\"disagreement\",\"n\":60,\"t\":64000012000,\"conn\":1,\"end\":\"client\","
+              "\"kernel\":\"CLOSED\",\"wire\":\"FIN-WAIT-2\"}");
+}
+
 static void test_gap(void **state)
 {
     struct change c = { .kind = CHANGE_GAP,
@@ -514,6 +535,7 @@ static void check_any_content(enum change_kind kind, int how)
         break;
     case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;
     case CHANGE_RESET: c.reset.sent = false; break;
+    case CHANGE_DISAGREEMENT: c.disagreement.kernel = c.disagreement.wire = TCP_STATE_SYN_RECEIVED; break;
     case CHANGE_OUTCOME:
         c.outcome.has_wire = true;
         c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
@@ -559,23 +581,15 @@ static void test_longest_outcome(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connection),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_object),
-        cmocka_unit_test(test_segment),
-        cmocka_unit_test(test_call),
-        cmocka_unit_test(test_listener),
-        cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_timer),
-        cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_gap),
-        cmocka_unit_test(test_outcome),
-        cmocka_unit_test(test_time),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_hostile_text),
-        cmocka_unit_test(test_unterminated_text),
-        cmocka_unit_test(test_any_content),
-        cmocka_unit_test(test_longest_outcome),
+        cmocka_unit_test(test_connection),   cmocka_unit_test(test_state),
+        cmocka_unit_test(test_object),       cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_call),         cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_queue),        cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_reset),        cmocka_unit_test(test_disagreement),
+        cmocka_unit_test(test_gap),          cmocka_unit_test(test_outcome),
+        cmocka_unit_test(test_time),         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_hostile_text), cmocka_unit_test(test_unterminated_text),
+        cmocka_unit_test(test_any_content),  cmocka_unit_test(test_longest_outcome),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

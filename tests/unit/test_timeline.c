@@ -327,6 +327,22 @@ static void test_reset_and_gap(void **state)
     check(&c, "    0.081000        !! 1 events lost: wire, between 0.000000 and 0.000000");
 }
 
+static void test_disagreement(void **state)
+{
+    struct change c = {
+        .kind = CHANGE_DISAGREEMENT,
+        AT_US(81000),
+        .conn = 1,
+        .end = END_CLIENT,
+        .disagreement = { .kernel = TCP_STATE_CLOSED, .wire = TCP_STATE_FIN_WAIT_2, .known = KNOWN_FIN_WAIT_2_TIMEOUT }
+    };
+
+    (void)state;
+    check(&c, "    0.081000  #1    ≠ client: the kernel says CLOSED, the packets say FIN-WAIT-2 (fin-wait-2-timeout)");
+    c.disagreement.known = KNOWN_NONE;
+    check(&c, "    0.081000  #1    ≠ client: the kernel says CLOSED, the packets say FIN-WAIT-2");
+}
+
 static void test_outcome(void **state)
 {
     struct change c = { .kind = CHANGE_OUTCOME,
@@ -397,6 +413,7 @@ static void test_any_content(void **state)
                 break;
             case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;
             case CHANGE_RESET: c.reset.sent = true; break;
+            case CHANGE_DISAGREEMENT: c.disagreement.kernel = c.disagreement.wire = TCP_STATE_SYN_RECEIVED; break;
             case CHANGE_OUTCOME:
                 c.outcome.has_wire = true;
                 c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
@@ -429,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_listener_and_queue),
         cmocka_unit_test(test_timer),
         cmocka_unit_test(test_reset_and_gap),
+        cmocka_unit_test(test_disagreement),
         cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_any_content),

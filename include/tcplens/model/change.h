@@ -20,6 +20,7 @@ enum change_kind {
     CHANGE_QUEUE,
     CHANGE_TIMER,
     CHANGE_RESET,
+    CHANGE_DISAGREEMENT,
     CHANGE_GAP,
     CHANGE_OUTCOME,
     CHANGE_KIND_N
@@ -72,6 +73,7 @@ enum verdict {
     VERDICT_CLOSED_BOTH,
     VERDICT_STILL_OPEN,
     VERDICT_HALF_CLOSED,
+    VERDICT_CLOSING,
     VERDICT_REFUSED,
     VERDICT_RESET_BY_CLIENT,
     VERDICT_RESET_BY_SERVER,
@@ -79,6 +81,22 @@ enum verdict {
     VERDICT_HANDSHAKE_INCOMPLETE,
     VERDICT_MIDSTREAM,
     VERDICT_N
+};
+
+/* Why the witnesses differ, where that is known; told of in docs/differences.md. */
+enum known {
+    KNOWN_NONE,
+    KNOWN_BEFORE_TRACE,
+    KNOWN_EVENTS_LOST,
+    KNOWN_FIN_UNSENT,
+    KNOWN_QUEUE_FULL,
+    KNOWN_REQUEST_EXPIRED,
+    KNOWN_CONNECT_GIVEN_UP,
+    KNOWN_RETRIES_USED_UP,
+    KNOWN_RESET_UNSEEN,
+    KNOWN_FIN_WAIT_2_TIMEOUT,
+    KNOWN_NO_TIME_WAIT,
+    KNOWN_N
 };
 
 #define HISTORY_MAX 32
@@ -153,6 +171,10 @@ struct change {
             char reason[48];
         } reset;
         struct {
+            enum tcp_state kernel, wire;
+            enum known known;
+        } disagreement;
+        struct {
             enum witness source;
             char hook[32];
             uint64_t lost, from_ns, to_ns;
@@ -186,6 +208,7 @@ const char *timer_why_name(enum timer_why why); /* not of TIMER_WHY_NONE */
 const char *queue_why_name(enum queue_why why);
 const char *segment_note_name(unsigned bit); /* 0 <= bit < NOTE_N */
 const char *verdict_name(enum verdict verdict);
+const char *known_name(enum known known); /* not of KNOWN_NONE */
 
 /* "The client closed first …": one English sentence. Returns its length; writes at most size bytes with NUL. */
 int verdict_format(const struct change *outcome, char *buf, unsigned size);

@@ -1,0 +1,339 @@
+/* Two witnesses of one end: what they say in the end is the same, or the difference is told, with its reason where both
+ * accounts show one. */
+#include "conn_story.h"
+
+/* All that was told of differences, a line each. */
+static const char *told(void)
+{
+    size_t len = 0;
+
+    s.text[0] = '\0';
+    for (size_t i = 0; i < s.count; i++) {
+        if (s.changes[i].kind != CHANGE_DISAGREEMENT)
+            continue;
+        len += put_text(s.text + len, sizeof(s.text) - len, &s.changes[i]);
+        len += (size_t)snprintf(s.text + len, sizeof(s.text) - len, "\n");
+    }
+    return s.text;
+}
+
+static const char *told_at_the_end(void)
+{
+    script_finish(&s);
+    return told();
+}
+
+/* Both witnesses see a connection open. */
+static void open_seen_by_both(void)
+{
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+    send(&s, C, "A", 1, 1, 0);
+    child_is_made();
+    child_is_accepted();
+}
+
+/* The client closes, and the server's kernel acknowledges. */
+static void client_closes_seen_by_both(void)
+{
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    send(&s, C, "FA", 1, 1, 0);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    send(&s, S, "A", 1, 2, 0);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    timewait(&s, EVENT_TIMEWAIT_START, C, CLIENT, FIN_WAIT_2, 60 * SECOND);
+    sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
+}
+
+static void server_closes_seen_by_both(void)
+{
+    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
+    send(&s, S, "FA", 1, 2, 0);
+    timewait(&s, EVENT_TIMEWAIT_CHANGE, C, CLIENT, TIME_WAIT, 60 * SECOND);
+    send(&s, C, "A", 2, 2, 0);
+    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
+}
+
+/* However long each step takes to reach the kernel, and though its TIME-WAIT ends where no packet can tell. */
+static void normal_connections_agree(void **state)
+{
+    (void)state;
+    listen_with(16);
+    for (unsigned i = 0; i < 200; i++) {
+        s.at[END_CLIENT].port = (uint16_t)(20000 + i);
+        s.step_ns = (i % 10) * 90 * MS;
+        open_seen_by_both();
+        client_closes_seen_by_both();
+        server_closes_seen_by_both();
+        wait_ns(&s, 60 * SECOND);
+        timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
+    }
+    assert_string_equal(told_at_the_end(), "");
+    for (unsigned i = 1; i <= 200; i++)
+        assert_int_equal(outcome_of(&s, i)->outcome.verdict, VERDICT_CLOSED_NORMALLY);
+}
+
+static void fin_wait_2_times_out(void **state)
+{
+    const struct change *c;
+
+    (void)state;
+    open_seen_by_both();
+    client_closes_seen_by_both();
+    wait_ns(&s, 60 * SECOND);
+    timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, FIN_WAIT_2, 0);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire FIN-WAIT-2 fin-wait-2-timeout\n");
+    c = find(&s, CHANGE_DISAGREEMENT, 1, 0);
+    c = &s.changes[c->because - 1]; /* the step by which they parted */
+    assert_int_equal(c->kind, CHANGE_STATE);
+    assert_int_equal(c->state.source, WITNESS_KERNEL);
+    assert_int_equal(c->state.to, CLOSED);
+}
+
+/* Told a second after the last event, once, and again when one of the two has moved. */
+static void a_difference_settles(void **state)
+{
+    const struct change *c;
+    uint64_t parted_ns;
+
+    (void)state;
+    open_seen_by_both();
+    parted_ns = s.now_ns;
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    wait_ns(&s, 900 * MS);
+    listener(&s, 77, CLOSED, LISTEN, 5, SERVER_PID);
+    assert_string_equal(told(), "");
+    wait_ns(&s, 5 * SECOND);
+    listener(&s, 78, CLOSED, LISTEN, 5, SERVER_PID); /* any event: time is in the events */
+    assert_string_equal(told(), "disagreement client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent\n");
+    c = find(&s, CHANGE_DISAGREEMENT, 1, 0);
+    assert_int_equal(c->ts_ns, parted_ns + SECOND);
+    assert_false(c->late);
+    wait_ns(&s, 5 * SECOND);
+    send(&s, S, "PA", 1, 1, 100);
+    wait_ns(&s, 5 * SECOND);
+    listener(&s, 79, CLOSED, LISTEN, 5, SERVER_PID);
+    assert_int_equal(count_of(&s, CHANGE_DISAGREEMENT), 1);
+    send(&s, C, "FA", 1, 101, 0); /* there it is */
+    sock(&s, C, CLIENT, FIN_WAIT_1, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent\n"
+                                           "disagreement client kernel CLOSED wire FIN-WAIT-1\n"
+                                           "disagreement server kernel ESTABLISHED wire CLOSE-WAIT\n");
+}
+
+static void the_accept_queue_is_full(void **state)
+{
+    struct event e;
+
+    (void)state;
+    listen_with(0);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "A", 1, 1, 0);
+    e = queue_event(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .accept = 1, .drops = 1 });
+    feed(&s, &e);
+    wait_ns(&s, 2 * SECOND);
+    queue(&s, EVENT_REQUEST_RETRY, (struct depth){ LISTENER, .syn = 1, .accept = 1, .drops = 1 });
+    assert_string_equal(told(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED queue-full\n");
+    wait_ns(&s, 60 * SECOND);
+    queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .accept = 1, .drops = 1 });
+    assert_string_equal(told_at_the_end(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED queue-full\n"
+                                           "disagreement server kernel CLOSED wire ESTABLISHED queue-full\n");
+}
+
+static void a_request_expires(void **state)
+{
+    (void)state;
+    listen_with(16);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    wait_ns(&s, 60 * SECOND);
+    queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .backlog = 16 });
+    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire SYN-RECEIVED request-expired\n");
+}
+
+static void connect_gives_up(void **state)
+{
+    (void)state;
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    send(&s, C, "S", 0, 0, 0);
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, CLIENT_PID);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire SYN-SENT connect-given-up\n");
+}
+
+static void retransmits(enum end end)
+{
+    struct event e = kernel_event(&s, EVENT_RETRANSMIT, end, end == C ? CLIENT : CHILD);
+
+    e.retransmit.state = ESTABLISHED;
+    e.retransmit.count = 1;
+    feed(&s, &e);
+}
+
+static void retries_are_used_up(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    send(&s, C, "PA", 1, 1, 100);
+    retransmits(C);
+    send(&s, C, "PA", 1, 1, 100);
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire ESTABLISHED retries-used-up\n");
+}
+
+/* What was sent again long ago, in another state, explains nothing. */
+static void an_old_retry_is_no_reason(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    retransmits(C);
+    client_closes_seen_by_both();
+    sock(&s, S, CHILD, CLOSE_WAIT, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire CLOSE-WAIT\n");
+}
+
+static void a_reset_is_not_among_the_packets(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    reset(&s, C, true, "TCP_ABORT_ON_CLOSE");
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire ESTABLISHED reset-unseen\n");
+}
+
+static void a_reset_on_the_wire_agrees(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    reset(&s, C, true, "TCP_ABORT_ON_CLOSE");
+    send(&s, C, "RA", 1, 1, 0);
+    reset(&s, S, false, "");
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "");
+}
+
+static void there_is_no_minisock_to_spare(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    send(&s, C, "FA", 1, 1, 0);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    send(&s, S, "A", 1, 2, 0);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
+    send(&s, S, "FA", 1, 2, 0);
+    sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
+    send(&s, C, "A", 2, 2, 0);
+    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire TIME-WAIT no-time-wait\n");
+}
+
+static void nothing_explains_it(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire ESTABLISHED\n");
+}
+
+static void older_than_the_trace(void **state)
+{
+    struct event e = kernel_event(&s, EVENT_SNAPSHOT, C, CLIENT);
+
+    (void)state;
+    e.snapshot.state = CLOSE_WAIT;
+    feed(&s, &e);
+    send(&s, C, "PA", 1, 1, 100);
+    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSE-WAIT wire ESTABLISHED before-trace\n");
+}
+
+static void not_all_was_seen(void **state)
+{
+    struct event e = { .kind = EVENT_GAP, .source = WITNESS_WIRE, .gap = { .lost = 3 } };
+
+    (void)state;
+    open_seen_by_both();
+    feed(&s, &e);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire ESTABLISHED events-lost\n");
+}
+
+/* Packets alone, or the kernel alone, have nobody to differ from. */
+static void one_witness_does_not_differ(void **state)
+{
+    (void)state;
+    open_both();
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    assert_string_equal(told_at_the_end(), "");
+    script_free(&s);
+    script_configure(&s, (struct conn_config){ .wire_only = true });
+    send_handshake(&s);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID); /* was not to come, and is left alone */
+    assert_string_equal(told_at_the_end(), "");
+    assert_int_equal(outcome_of(&s, 1)->outcome.final[S], ESTABLISHED);
+}
+
+/* The kernel's cause is the first segment that acknowledges the FIN, whatever came between that and its report. */
+static void causes_by_sequence_number(void **state)
+{
+    const struct change *c;
+
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    send(&s, C, "PFA", 1, 1, 100);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    send(&s, S, "A", 1, 51, 0); /* not yet all */
+    send(&s, S, "A", 1, 102, 0);
+    c = &s.changes[s.count - 2];
+    assert_int_equal(c->kind, CHANGE_SEGMENT);
+    send(&s, S, "PA", 1, 102, 30);
+    send(&s, S, "PA", 31, 102, 30);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    assert_int_equal(s.changes[s.count - 1].because, c->n);
+    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
+    send(&s, S, "FA", 61, 102, 0);
+    c = find(&s, CHANGE_SEGMENT, 1, 8);
+    assert_true(c->segment.segment.flags & SEGMENT_FIN);
+    timewait(&s, EVENT_TIMEWAIT_START, C, CLIENT, TIME_WAIT, 60 * SECOND);
+    assert_int_equal(find(&s, CHANGE_STATE, 1, 0)->kind, CHANGE_STATE);
+    assert_int_equal(s.changes[s.count - 2].state.to, TIME_WAIT);
+    assert_int_equal(s.changes[s.count - 2].because, c->n);
+    send(&s, C, "A", 102, 62, 0);
+    c = find(&s, CHANGE_SEGMENT, 1, 9);
+    send(&s, C, "A", 102, 62, 0);
+    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
+    assert_int_equal(s.changes[s.count - 1].because, c->n);
+    assert_string_equal(told_at_the_end(), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(normal_connections_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(fin_wait_2_times_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_difference_settles, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_accept_queue_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_expires, setup, teardown),
+        cmocka_unit_test_setup_teardown(connect_gives_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(retries_are_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_old_retry_is_no_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reset_is_not_among_the_packets, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reset_on_the_wire_agrees, setup, teardown),
+        cmocka_unit_test_setup_teardown(there_is_no_minisock_to_spare, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_explains_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(older_than_the_trace, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_all_was_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_witness_does_not_differ, setup, teardown),
+        cmocka_unit_test_setup_teardown(causes_by_sequence_number, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
