@@ -261,7 +261,11 @@ def keepalive():
 server = listen(); client = connect(); peer, _ = server.accept()
 client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-time.sleep(1.4)
+def probes():
+    names, values = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt:")]
+    return int(values[names.index("TCPKeepAlive")])
+while not probes():
+    time.sleep(.01)
 """)
     check(trace.all("timer", name="keepalive", fired=True, end="client"), "the keep-alive timer was not seen to fire")
     check(any("keep-alive" in r.get("notes", []) for r in trace.all("segment")), "no probe on the wire")
