@@ -27,7 +27,7 @@ export interface Opened { page: Page; complaints: string[] }
 
 export async function open(browser: Browser, hash = 'lang=en&theme=light', url = pathToFileURL(VIEWER).href): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(Number(process.env.PAGE_TIMEOUT ?? 60_000));
   const complaints: string[] = [];
   page.on('pageerror', (e) => complaints.push(`error: ${e.message}`));
   page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });

@@ -36,6 +36,15 @@ export const en: Dictionary = {
     shortcuts: 'Keys', singleKeys: 'Single-letter keys are on', narrow: 'Panels',
     stateStays: (s) => `stays ${s}`, timerSet: (s) => `timer set: ${s}`, timerFired: 'timer fired', timerCancelled: 'timer cancelled',
     save: 'Save report', saveHint: 'Saves this page with the trace and your marks inside, as one file to keep or hand in',
+    sortBy: 'Order of the list', sorts: { start: 'by start', duration: 'longest', bytes: 'most bytes', problems: 'most problems' },
+    filterKeys: {
+      state: 'state at the cursor', ever: 'a state it was ever in', port: 'port of either end', addr: 'part of an address',
+      comm: 'name of a process', outcome: 'how it ended', problem: 'what went wrong', listener: 'number of the listener',
+    },
+    goTo: 'Go to time', goToHint: 'Seconds since the trace began, e.g. 1.25', badTime: 'Not a time: give seconds, e.g. 1.25', prevProblem: 'Previous problem', nextProblem: 'Next problem',
+    overview: 'Overview', overviewHint: 'The whole trace: how many events, where the problems are, what is in sight. Click or drag to move the cursor.',
+    timeScale: 'To scale', timeScaleHint: 'Rows as far apart as they are in time; otherwise evenly, with idle time folded',
+    zoomIn: 'Zoom in', zoomOut: 'Zoom out', fit: 'Whole connection', timers: 'Timers', otherTrace: 'The address names a place in another trace; this one is shown from its beginning.',
     kernelSays: 'kernel:', packetsSay: 'packets:', mark: 'Mark', note: 'Note on this event', marks: (n) => `Marks (${n})`,
     panelFailed: 'This panel met an error; the others go on.', tryAgain: 'Try again',
   },
@@ -47,7 +56,7 @@ export const en: Dictionary = {
   keys: [
     ['← →', 'previous, next event of this connection'], ['Shift ← →', 'previous, next state change'],
     ['[ ]', 'previous, next problem'], ['Home End', 'first, last event'], ['↑ ↓ · P N', 'previous, next connection'],
-    ['Space', 'play, pause'], ['/', 'filter'], ['E', 'explain'], ['M', 'mark'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
+    ['Space', 'play, pause'], ['/', 'filter'], ['G', 'go to a time'], ['T', 'ladder to scale, or not'], ['W S', 'zoom in, out (to scale)'], ['F', 'whole connection'], ['E', 'explain'], ['M', 'mark'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
   ],
   problems: {
     empty: 'The file is empty: not even a header line.',

@@ -1,6 +1,7 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
 import type { End, How, Kind, Source, State } from '../trace/records';
+import type { FilterKey } from '../trace/filter';
 import type { Move } from '../trace/transitions';
 
 export type Lang = 'en' | 'zh';
@@ -87,7 +88,10 @@ export interface Dictionary {
     sent: string; segments: string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
-    save: string; saveHint: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
+    save: string; saveHint: string; sortBy: string; sorts: Record<'start' | 'duration' | 'bytes' | 'problems', string>;
+    filterKeys: Record<FilterKey, string>; goTo: string; goToHint: string; badTime: string; prevProblem: string; nextProblem: string;
+    overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
+    timers: string; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
   /** Ends, as a label and inside of a sentence. */

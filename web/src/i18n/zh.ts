@@ -35,6 +35,15 @@ export const zh: Dictionary = {
     shortcuts: '快捷键', singleKeys: '启用单字母快捷键', narrow: '面板',
     stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `定时器启动：${s}`, timerFired: '定时器到期', timerCancelled: '定时器取消',
     save: '保存报告', saveHint: '把本页连同跟踪数据和你的标记保存为一个文件，便于留存或提交',
+    sortBy: '列表顺序', sorts: { start: '按开始时间', duration: '时间最长', bytes: '字节最多', problems: '异常最多' },
+    filterKeys: {
+      state: '光标处的状态', ever: '曾经处于的状态', port: '任一端的端口', addr: '地址的一部分',
+      comm: '进程名', outcome: '结局', problem: '出了什么问题', listener: '监听套接字的编号',
+    },
+    goTo: '跳到时刻', goToHint: '距跟踪开始的秒数，例如 1.25', badTime: '不是时刻：请输入秒数，例如 1.25', prevProblem: '上一个异常', nextProblem: '下一个异常',
+    overview: '总览', overviewHint: '整份跟踪：事件的疏密、异常的位置、当前可见的范围。点击或拖动可移动光标。',
+    timeScale: '按时间比例', timeScaleHint: '各行的间距与时间成正比；否则等距排列，并折叠空闲时间',
+    zoomIn: '放大', zoomOut: '缩小', fit: '整条连接', timers: '定时器', otherTrace: '网址指向的是另一份跟踪里的位置；现从头显示这一份。',
     kernelSays: '内核：', packetsSay: '报文：', mark: '标记', note: '给这个事件写备注', marks: (n) => `标记（${n}）`,
     panelFailed: '这个面板出错了，其他面板不受影响。', tryAgain: '重试',
   },
@@ -43,7 +52,7 @@ export const zh: Dictionary = {
   keys: [
     ['← →', '本连接的上一个、下一个事件'], ['Shift ← →', '上一次、下一次状态迁移'],
     ['[ ]', '上一个、下一个异常'], ['Home End', '第一个、最后一个事件'], ['↑ ↓ · P N', '上一条、下一条连接'],
-    ['空格', '播放、暂停'], ['/', '筛选'], ['E', '查看解释'], ['M', '标记'], ['L', '跟随实时跟踪'], ['?', '本帮助'], ['Esc', '关闭、清除、停止'],
+    ['空格', '播放、暂停'], ['/', '筛选'], ['G', '跳到某个时刻'], ['T', '按时间比例显示，或等距显示'], ['W S', '放大、缩小（按比例时）'], ['F', '整条连接'], ['E', '查看解释'], ['M', '标记'], ['L', '跟随实时跟踪'], ['?', '本帮助'], ['Esc', '关闭、清除、停止'],
   ],
   problems: {
     empty: '文件是空的，连文件头都没有。',

@@ -13,6 +13,7 @@ import { List } from './list';
 import { Machine } from './machine';
 import { Loading, Notices } from './notices';
 import { Guard } from './parts';
+import { Overview } from './overview';
 import { Queues } from './queues';
 import { Announce, Legend, Summary } from './summary';
 import { Why } from './why';
@@ -41,6 +42,7 @@ function Panels() {
   return (
     <main class={`panels tab-${tab.value}`}>
       <Controls />
+      <div class="col-over"><Guard><Overview /></Guard></div>
       <Summary />
       <div class="tabs" role="group" aria-label={ui.narrow}>
         {TABS.map((name) => (

@@ -1,10 +1,11 @@
 // The two lines at the top: what is open, and the cursor's controls.
 
+import { useState } from 'preact/hooks';
 import {
   currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loaded, playing, revision, speed, theme,
   trace, type Theme,
 } from '../state/app';
-import { first, isState, last, play, step } from '../state/cursor';
+import { first, goTo, isState, last, play, step, stepProblem } from '../state/cursor';
 import { toggleFollow } from '../state/keys';
 import { openFile } from '../state/open';
 import { original, saveReport, saving } from '../state/report';
@@ -79,6 +80,37 @@ function ThemeSwitch() {
   );
 }
 
+/** A time as people write it: `1.25`, `1.25 s`, `12 ms`, `350us`; in ns. */
+export function parseTime(text: string): number | undefined {
+  const m = /^\s*(\d[\d,\s\u202f]*(?:\.[\d\s\u202f]*)?|\.\d+)\s*(s|ms|us|µs|ns)?\s*$/i.exec(text);
+  if (!m) return undefined;
+  const unit = { s: 1e9, ms: 1e6, us: 1e3, 'µs': 1e3, ns: 1 }[(m[2] ?? 's').toLowerCase()]!;
+  return Math.round(Number(m[1]!.replace(/[,\s\u202f]/g, '')) * unit);
+}
+
+function GoTo() {
+  const ui = d.value.ui;
+  const [bad, setBad] = useState(false);
+  return (
+    <form class="goto" onSubmit={(e) => {
+      e.preventDefault();
+      const input = e.currentTarget.elements.namedItem('goto') as HTMLInputElement;
+      const t = parseTime(input.value);
+      setBad(t === undefined);
+      if (t === undefined) return;
+      goTo(Math.min(t, trace.value?.last ?? t));
+      input.value = '';
+      input.blur();
+    }}>
+      <input
+        id="goto" name="goto" type="text" inputMode="decimal" autocomplete="off" placeholder={ui.goTo} aria-label={ui.goTo} aria-invalid={bad}
+        title={`${ui.goToHint} (G)`} aria-describedby={bad ? 'goto-bad' : undefined} onInput={() => setBad(false)}
+      />
+      {bad && <span id="goto-bad" role="alert">{ui.badTime}</span>}
+    </form>
+  );
+}
+
 export function Controls() {
   const words = d.value;
   const ui = words.ui;
@@ -98,12 +130,15 @@ export function Controls() {
       {button('next', ui.next, '→', () => step(1), here >= total - 1)}
       {button('nextState', ui.nextState, 'Shift →', () => step(1, isState), here >= total - 1)}
       {button('last', ui.last, 'End', last, here >= total - 1)}
+      {button('prevProblem', ui.prevProblem, '[', () => stepProblem(-1), !trace.value?.troubles.length)}
+      {button('nextProblem', ui.nextProblem, ']', () => stepProblem(1), !trace.value?.troubles.length)}
       <label class="speed"><span class="sr">{ui.speed}</span>
         <select value={String(speed.value)} onChange={(e) => { speed.value = Number(e.currentTarget.value); }}>
           {[0.5, 1, 2, 5, 20].map((s) => <option key={s} value={String(s)}>{ui.perSecond(s)}</option>)}
         </select>
       </label>
       <output class="position"><b>t = {clock(cursor.value.t)} s</b>{total > 0 && <span class="muted">{ui.position(count(here + 1), count(total))}</span>}</output>
+      <GoTo />
       <span class="grow" />
       {live.value && live.value !== 'refused' && (
         <>

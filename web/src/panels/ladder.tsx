@@ -2,13 +2,14 @@
 // sight are in the document, and those rows are the table that a screen reader walks.
 
 import { useEffect, useMemo } from 'preact/hooks';
-import { conn, cursor, currentRow, d, hovered, ladder, playing, trace } from '../state/app';
+import { conn, cursor, currentRow, d, hovered, inSight, ladder, playing, trace, zoom } from '../state/app';
 import { moveTo } from '../state/cursor';
+import { zoomBy, zoomToFit } from '../state/zoom';
 import { marks } from '../state/marks';
 import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { primary, type Conn } from '../trace/model';
-import { firstRowBelow, type Ladder as Rows } from '../trace/rows';
+import { firstRowBelow, rowAbove, type Ladder as Rows } from '../trace/rows';
 import { ENDS, type End } from '../trace/records';
 import { address, clock, show, span as spanText } from '../text';
 import { Glyph, useViewport } from './parts';
@@ -32,15 +33,24 @@ export function Ladder() {
     else if (row.y + row.h > el.scrollTop + el.clientHeight - room) el.scrollTop = row.y + row.h - el.clientHeight + room;
   }, [row?.y, row?.rec.n, c?.id]);
 
+  // What is in sight, for the overview.
+  useEffect(() => {
+    const first = rows && (rowAbove(rows, view.top) ?? rows.events[0]);
+    const end = rows && rowAbove(rows, view.top + view.height);
+    inSight.value = first && end ? [first.rec.t, Math.max(first.rec.t, end.rec.t)] : undefined;
+  }, [rows, view.top, view.height]);
+
   const words = d.value;
   return (
     <section class="panel ladder" aria-labelledby="ladder-title">
       <h2 id="ladder-title" class="sr">{words.ui.ladder}</h2>
       {c && <Head conn={c} />}
+      {c && <Scale height={view.height} />}
       <div
         class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${words.ui.ladder}. ${words.ui.tableHint}`}
         aria-rowcount={rows?.events.length ?? 0} aria-colcount={2}
-        aria-activedescendant={row && inSight(row, view) ? `row-${row.rec.n}` : undefined}
+        aria-activedescendant={row && drawn(row, view) ? `row-${row.rec.n}` : undefined}
+        onWheel={(e) => { if (e.ctrlKey && zoom.value !== undefined) { e.preventDefault(); zoomBy(e.deltaY < 0 ? 1.25 : 0.8); } }}
         onMouseLeave={() => { hovered.value = undefined; }}
       >
         {rows && c ? <Body rows={rows} conn={c} top={view.top} height={view.height} /> : null}
@@ -50,7 +60,7 @@ export function Ladder() {
   );
 }
 
-const inSight = (row: { y: number; h: number }, view: { top: number; height: number }) =>
+const drawn = (row: { y: number; h: number }, view: { top: number; height: number }) =>
   row.y + row.h >= view.top - MARGIN && row.y <= view.top + view.height + MARGIN;
 
 function Head({ conn: c }: { conn: Conn }) {
@@ -64,6 +74,18 @@ function Head({ conn: c }: { conn: Conn }) {
           <small>{ownerOf(c, end)}</small>
         </div>
       ))}
+    </div>
+  );
+}
+
+function Scale({ height }: { height: number }) {
+  const ui = d.value.ui;
+  const on = zoom.value !== undefined;
+  return (
+    <div class="scale-switch" role="group" aria-label={ui.timeScale}>
+      {on && <button class="square" aria-label={ui.zoomOut} title={`${ui.zoomOut} (S)`} onClick={() => zoomBy(0.5)}>−</button>}
+      {on && <button class="square" aria-label={ui.zoomIn} title={`${ui.zoomIn} (W)`} onClick={() => zoomBy(2)}>+</button>}
+      <button class="small" id="to-scale" aria-pressed={on} title={`${ui.timeScaleHint} (T)`} onClick={() => (on ? (zoom.value = undefined) : zoomToFit(height))}>{ui.timeScale}</button>
     </div>
   );
 }

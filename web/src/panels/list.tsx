@@ -3,12 +3,13 @@
 
 import { useEffect } from 'preact/hooks';
 import { known } from '../i18n';
-import { cursor, d, filterText, revision, selected, trace, visible } from '../state/app';
+import { cursor, d, revision, selected, sort, SORTS, trace, visible, type Sort } from '../state/app';
 import { select } from '../state/cursor';
 import { stateAt, type Conn } from '../trace/model';
 import { ENDS } from '../trace/records';
 import { address, count, show } from '../text';
-import { Icon, StateName, useViewport } from './parts';
+import { Filter } from './filter';
+import { StateName, useViewport } from './parts';
 import { tone } from './ladder-rows';
 
 const ROW = 62;
@@ -33,17 +34,8 @@ export function List() {
   const total = trace.value?.conns.length ?? 0;
   return (
     <section class="panel list" aria-labelledby="list-title">
-      <h2 id="list-title">{words.ui.connections} <small>{words.ui.shown(count(all.length), count(total))}</small></h2>
-      <div class="filter">
-        <label class="sr" for="filter">{words.ui.filter}</label>
-        <input
-          id="filter" type="search" autocomplete="off" spellcheck={false} placeholder={words.ui.filterHint}
-          value={filterText.value} onInput={(e) => { filterText.value = e.currentTarget.value; }}
-        />
-        {filterText.value && (
-          <button class="bare" aria-label={words.ui.clearFilter} title={words.ui.clearFilter} onClick={() => { filterText.value = ''; }}><Icon name="close" /></button>
-        )}
-      </div>
+      <h2 id="list-title">{words.ui.connections} <small>{words.ui.shown(count(all.length), count(total))}</small> <SortBy /></h2>
+      <Filter />
       <div
         class="list-scroll" ref={ref} tabIndex={0} role="listbox" aria-label={words.ui.connections}
         aria-activedescendant={rows.some((c) => c.id === selected.value) ? `conn-${selected.value}` : undefined}
@@ -55,6 +47,15 @@ export function List() {
             </div>}
       </div>
     </section>
+  );
+}
+
+function SortBy() {
+  const ui = d.value.ui;
+  return (
+    <select class="sort" aria-label={ui.sortBy} title={ui.sortBy} value={sort.value} onChange={(e) => { sort.value = e.currentTarget.value as Sort; }}>
+      {SORTS.map((s) => <option key={s} value={s}>{ui.sorts[s]}</option>)}
+    </select>
   );
 }
 

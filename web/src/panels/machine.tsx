@@ -2,10 +2,11 @@
 
 import { conn, cursor, currentRec, d } from '../state/app';
 import { groupOf } from '../trace/describe';
-import { lastChange, stateAt, timerAt, type Conn } from '../trace/model';
+import { moveToRecord } from '../state/cursor';
+import { lastChange, stateAt, timerAt, timersAt, type Conn } from '../trace/model';
 import { ENDS, type End, type State, type StateRec } from '../trace/records';
 import { EDGES, edgeOf } from '../trace/transitions';
-import { span } from '../text';
+import { show, span } from '../text';
 import { BOX, DRAWN, HEIGHT, PLACES, placeOf, WIDTH, type Place } from './machine-data';
 import { Glyph, StateName } from './parts';
 
@@ -45,6 +46,7 @@ export function Machine() {
             <dt><span class={`token ${end}`} aria-hidden="true">{end === 'client' ? 'C' : 'S'}</span><span class="sr">{words.end[end].start}</span></dt>
             <dd>
               {now ? <><StateName state={now.state} /> <span class="muted">{words.states[now.state]}</span></> : '—'}
+              {c && <Deadlines conn={c} end={end} />}
               {change && change.how !== 'observed' && <span class="muted"> ({words.how[change.how]})</span>}
             </dd>
           </div>
@@ -113,6 +115,27 @@ function Token({ end, place }: { end: End; place: Place | undefined }) {
     <g class={`token ${end}`} style={{ transform: `translate(${x + dx}px, ${y - BOX.h / 2}px)` }}>
       <circle r="9" /><text y="3.8" text-anchor="middle">{end === 'client' ? 'C' : 'S'}</text>
     </g>
+  );
+}
+
+/** Every timer of an end that runs at the cursor, and how long it still has. */
+function Deadlines({ conn: c, end }: { conn: Conn; end: End }) {
+  const at = cursor.value;
+  const timers = timersAt(c, end, at);
+  if (timers.length === 0) return null;
+  return (
+    <ul class="deadlines" aria-label={d.value.ui.timers}>
+      {timers.map((t) => {
+        const left = Math.max(0, t.expires! - at.t);
+        return (
+          <li key={t.n}>
+            <button class="bare" title={d.value.ui.jump(t.n)} onClick={() => moveToRecord(t.n)}><code>{show(t.name, 16)}</code></button>
+            <meter min={0} max={Math.max(1, t.expires! - t.t)} value={left} aria-hidden="true" />
+            <span>{left > 0 ? d.value.ui.left(span(left)) : d.value.ui.expired}</span>
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import {
-  d, live, liveLost, loading, malformed, refused, revision, tooLarge, trace, truncated,
+  d, live, liveLost, loading, malformed, otherTrace, refused, revision, tooLarge, trace, truncated,
 } from '../state/app';
 import { cancel } from '../state/open';
 import { saveFailed } from '../state/report';
@@ -30,6 +30,7 @@ export function Notices() {
       {live.value === 'refused' && <Note tone="bad">{p.liveRefused}</Note>}
       {live.value === 'ended' && <Note tone="info">{p.liveEnded}</Note>}
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
+      {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}

@@ -2,10 +2,10 @@
 // cursor. Drawn to the width of the panel, whatever the number of events.
 
 import { useMemo } from 'preact/hooks';
-import { cursor, d, revision, trace } from '../state/app';
+import { cursor, d, revision, timeAxis, trace } from '../state/app';
 import { moveToRecord, moveToTime } from '../state/cursor';
 import { lastAt, type Listener } from '../trace/model';
-import { timescale, type Scale } from '../trace/timescale';
+import type { Scale } from '../trace/timescale';
 import type { QueueRec } from '../trace/records';
 import { address, clock, count, show, span } from '../text';
 import { owner } from './explain';
@@ -21,10 +21,8 @@ export function Queues() {
   const t = trace.value;
   const words = d.value;
   const at = cursor.value;
-  const end = Math.max(t?.last ?? 1, 1);
   const width = Math.max(60, view.width - LABEL - 26);
-  const records = t?.records.length ?? 0;
-  const scale = useMemo(() => timescale(t?.records ?? [], end), [t, records, end]);
+  const scale = timeAxis.value;
   const x = (time: number) => scale.at(time) * width;
   const jump = (e: MouseEvent) => {
     const box = (e.currentTarget as HTMLElement).getBoundingClientRect();

@@ -2,8 +2,9 @@
 // they never talk to each other.
 
 import { batch, computed, signal } from '@preact/signals';
-import { Trace, type Conn, type Point } from '../trace/model';
+import { LAST, Trace, type Conn, type Point } from '../trace/model';
 import { matches, parseFilter } from '../trace/filter';
+import { timescale } from '../trace/timescale';
 import { buildLadder, rowAt, type EventRow, type Ladder } from '../trace/rows';
 import type { Malformed, Refusal } from '../trace/parse';
 import type { LiveState } from '../trace/live';
@@ -36,6 +37,8 @@ export const truncated = signal(false);
 export const tooLarge = signal(false);
 export const live = signal<LiveState | undefined>(undefined);
 export const liveLost = signal(0);
+/** The address named a place in another trace. */
+export const otherTrace = signal(false);
 export const follow = signal(false);
 
 export const selected = signal<number | undefined>(undefined);
@@ -52,11 +55,12 @@ export function reset(): void {
     trace.value = undefined;
     loaded.value = undefined;
     refused.value = malformed.value = undefined;
-    truncated.value = tooLarge.value = false;
+    truncated.value = tooLarge.value = otherTrace.value = false;
     liveLost.value = 0;
     selected.value = hovered.value = undefined;
     cursor.value = { t: 0, n: 0 };
     playing.value = false;
+    zoom.value = inSight.value = undefined;
     filterText.value = '';
     revision.value++;
   });
@@ -64,13 +68,27 @@ export function reset(): void {
 
 export const words = computed(() => parseFilter(filterText.value));
 
-/** Connections that pass the filter, in order of their start. */
+export const SORTS = ['start', 'duration', 'bytes', 'problems'] as const;
+export type Sort = (typeof SORTS)[number];
+export const sort = signal<Sort>('start');
+const durationOf = (c: Conn) => c.outcome?.duration_ns ?? c.events[c.events.length - 1]!.t - c.rec.t;
+const bytesOf = (c: Conn) => (c.outcome?.bytes?.client ?? 0) + (c.outcome?.bytes?.server ?? 0);
+/** What there is most of comes first; connections are in order of their start already. */
+const ORDERS: Record<Sort, ((a: Conn, b: Conn) => number) | undefined> = {
+  start: undefined, duration: (a, b) => durationOf(b) - durationOf(a), bytes: (a, b) => bytesOf(b) - bytesOf(a),
+  problems: (a, b) => b.problems - a.problems,
+};
+
+/** Connections that pass the filter, in the order asked for. */
 export const visible = computed<readonly Conn[]>(() => {
   void revision.value;
   const all = trace.value?.conns ?? [];
-  if (words.value.length === 0) return all;
-  const at = cursor.value;
-  return all.filter((c) => matches(c, words.value, at));
+  const order = ORDERS[sort.value];
+  if (words.value.length === 0) return order ? [...all].sort(order) : all;
+  // Only who asks for states depends on where the cursor is.
+  const at = words.value.some((w) => w.key === 'state' || w.key === '') ? cursor.value : LAST;
+  const some = all.filter((c) => matches(c, words.value, at));
+  return order ? some.sort(order) : some;
 });
 
 export const conn = computed<Conn | undefined>(() => {
@@ -78,12 +96,24 @@ export const conn = computed<Conn | undefined>(() => {
   return trace.value?.conn(selected.value);
 });
 
+/** The time axis of the whole trace, for all panels that have one. */
+export const timeAxis = computed(() => {
+  void revision.value;
+  const t = trace.value;
+  return timescale(t?.records ?? [], Math.max(t?.last ?? 1, 1));
+});
+
+/** Pixels a second of the ladder to scale; undefined: rows evenly, idle time folded. */
+export const zoom = signal<number | undefined>(undefined);
+/** First and last time that the ladder shows. */
+export const inSight = signal<readonly [number, number] | undefined>(undefined);
+
 /** Rows of the selected connection; rebuilt when it grew. */
 export const ladder = computed<Ladder | undefined>(() => {
   void revision.value;
   const t = trace.value;
   const c = conn.value;
-  return t && c ? buildLadder(t, c) : undefined;
+  return t && c ? buildLadder(t, c, zoom.value) : undefined;
 });
 
 export const currentRow = computed<EventRow | undefined>(() => {

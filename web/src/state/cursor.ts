@@ -2,7 +2,8 @@
 
 import { batch, effect } from '@preact/signals';
 import type { Point } from '../trace/model';
-import { isProblem, lastAt } from '../trace/model';
+import { lastAt } from '../trace/model';
+import { isProblem } from '../trace/problems';
 import type { Rec } from '../trace/records';
 import {
   conn, currentRow, cursor, follow, ladder, playing, selected, speed, trace, visible,
@@ -54,8 +55,31 @@ export function step(by: 1 | -1, stop: Stop = any): boolean {
   return false;
 }
 
+/** Next or previous problem: of this connection, else of the next one in the list that had any. */
 export function stepProblem(by: 1 | -1): boolean {
-  return step(by, isProblem);
+  if (step(by, isProblem)) return true;
+  const list = visible.value;
+  const here = list.findIndex((c) => c.id === selected.value);
+  for (let i = here + by; i >= 0 && i < list.length; i += by) {
+    const c = list[i]!;
+    if (c.problems === 0) continue;
+    const found = by > 0 ? c.events.find(isProblem) : c.events.findLast(isProblem);
+    if (found) moveToRecord(found.n);
+    return true;
+  }
+  return false;
+}
+
+/** Puts the cursor at a time of the whole trace. */
+export function goTo(t: number): void {
+  const c = conn.value;
+  const last = c?.events[c.events.length - 1];
+  // Outside of this connection: the one that was alive then, if there is one.
+  if (!c || !last || t < c.events[0]!.t || t > last.t) {
+    const there = visible.value.find((o) => o.events[0]!.t <= t && o.events[o.events.length - 1]!.t >= t);
+    if (there) selected.value = there.id;
+  }
+  moveToTime(t);
 }
 
 export function first(): void {

@@ -2,10 +2,18 @@
 // connection and time, so that a link or a reload shows the same.
 
 import { effect } from '@preact/signals';
-import { cursor, lang, playing, selected, theme, trace, type Theme } from './app';
+import type { HeaderRec } from '../trace/records';
+import { cursor, filterText, lang, otherTrace, playing, revision, selected, sort, SORTS, theme, trace, zoom, type Sort, type Theme } from './app';
 import { moveToRecord } from './cursor';
 
-let wanted: { c: number; n: number } | undefined;
+let wanted: { c: number; n: number; f: string | null; q: string; sort: Sort; zoom: number | undefined } | undefined;
+
+/** Tells one trace from another, and nothing of what is in it: FNV-1a of its header. */
+export function fingerprint(header: HeaderRec): string {
+  let h = 0x811c9dc5;
+  for (const c of JSON.stringify(header)) h = Math.imul(h ^ c.codePointAt(0)!, 0x01000193) >>> 0;
+  return h.toString(36);
+}
 
 export function readHash(): void {
   const p = new URLSearchParams(location.hash.slice(1));
@@ -15,7 +23,13 @@ export function readHash(): void {
   theme.value = th === 'light' || th === 'dark' ? th : ('auto' satisfies Theme);
   const c = Number(p.get('c'));
   const n = Number(p.get('n'));
-  if (Number.isSafeInteger(c) && Number.isSafeInteger(n) && c > 0) wanted = { c, n };
+  const z = Number(p.get('zoom'));
+  if (Number.isSafeInteger(c) && Number.isSafeInteger(n) && c > 0) {
+    wanted = {
+      c, n, f: p.get('f'), q: (p.get('q') ?? '').slice(0, 400), sort: SORTS.find((s) => s === p.get('sort')) ?? 'start',
+      zoom: z > 0 && Number.isFinite(z) ? z : undefined,
+    };
+  }
 }
 
 export function keepHash(): void {
@@ -23,9 +37,23 @@ export function keepHash(): void {
   effect(() => {
     const t = trace.value;
     if (!t || !wanted) return;
-    const { c, n } = wanted;
+    const { c, n, f } = wanted;
+    if (f !== null && t.header && f !== fingerprint(t.header)) {
+      wanted = undefined;
+      queueMicrotask(() => { otherTrace.value = true; });
+      return;
+    }
+    // A live trace, or a long one, may not have come so far.
+    void revision.value;
     const rec = t.byN(n);
+    if (!rec) return;
+    const { q, sort: order, zoom: z } = wanted;
     wanted = undefined;
+    queueMicrotask(() => {
+      filterText.value = q;
+      sort.value = order;
+      zoom.value = z;
+    });
     if (rec && 'conn' in rec && rec.conn === c) queueMicrotask(() => moveToRecord(n));
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,6 +63,10 @@ export function keepHash(): void {
     if (selected.value !== undefined && !playing.value) {
       p.set('c', String(selected.value));
       p.set('n', String(cursor.value.n));
+      if (trace.value?.header) p.set('f', fingerprint(trace.value.header));
+      if (filterText.value) p.set('q', filterText.value.slice(0, 400));
+      if (sort.value !== 'start') p.set('sort', sort.value);
+      if (zoom.value !== undefined) p.set('zoom', String(Math.round(zoom.value)));
     }
     // Browsers limit how often the address may change.
     clearTimeout(timer);

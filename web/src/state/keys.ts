@@ -6,16 +6,21 @@ import {
 } from './app';
 import { first, isState, last, play, step, stepConn, stepProblem, toNewest } from './cursor';
 import { toggleMark } from './marks';
+import { scrollLadder, toggleScale, zoomBy, zoomToFit } from './zoom';
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement &&
     (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
-export function focusFilter(): void {
+/** The tab that it stands in may have to be drawn first. */
+function focusOn(id: string): void {
+  requestAnimationFrame(() => document.getElementById(id)?.focus());
+}
+
+function focusFilter(): void {
   tab.value = 'list';
-  // The tab may have to be drawn first.
-  requestAnimationFrame(() => document.getElementById('filter')?.focus());
+  focusOn('filter');
 }
 
 export function toggleFollow(): void {
@@ -39,6 +44,13 @@ function run(e: KeyboardEvent): boolean {
     case 'KeyP': stepConn(-1); return true;
     case 'BracketRight': stepProblem(1); return true;
     case 'BracketLeft': stepProblem(-1); return true;
+    case 'KeyG': focusOn('goto'); return true;
+    case 'KeyT': toggleScale(); return true;
+    case 'KeyW': zoomBy(2); return true;
+    case 'KeyS': zoomBy(0.5); return true;
+    case 'KeyA': scrollLadder(-1); return true;
+    case 'KeyD': scrollLadder(1); return true;
+    case 'KeyF': zoomToFit(); return true;
     case 'KeyM': if (currentRec.value) toggleMark(currentRec.value.n); return true;
     case 'KeyE': tab.value = 'machine'; document.getElementById('why')?.focus(); return true;
     case 'KeyL': if (live.value) toggleFollow(); return true;

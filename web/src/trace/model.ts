@@ -2,8 +2,9 @@
 // through the state machine, listeners with their queues. Grows by add() alone, live or from a
 // file; nothing is ever taken away, so a panel may keep what it found.
 
+import { isProblem, PROBLEMS, problemOf } from './problems';
 import {
-  before, ENDS,
+  before, ENDS, STATES,
   type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
   type ListenerRec, type OutcomeRec, type QueueRec, type Rec, type State, type StateRec,
   type TimerRec,
@@ -27,6 +28,11 @@ export interface Conn {
   /** Names of processes that own or used an end. */
   comms: Set<string>;
   problems: number;
+  /** Sets as bits: kinds of PROBLEMS it had, STATES that either end was in by either witness. */
+  troubles: number;
+  ever: number;
+  /** The listener it came through. */
+  listener: number | undefined;
 }
 
 export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; calls: CallRec[]; closed?: number }
@@ -58,6 +64,8 @@ export class Trace {
   readonly conns: Conn[] = [];
   readonly listeners: Listener[] = [];
   readonly gaps: GapRec[] = [];
+  /** Times of all problems, as they came. */
+  readonly troubles: number[] = [];
   /** Time of the last event, ns. */
   last = 0;
   #conns = new Map<number, Conn>();
@@ -96,6 +104,7 @@ export class Trace {
     if (newest && rec.n <= newest.n) return;
     this.records.push(rec);
     if (rec.record !== 'end' && rec.t > this.last) this.last = rec.t;
+    if (isProblem(rec)) this.troubles.push(rec.t);
     switch (rec.record) {
       case 'header': this.header = rec; return;
       case 'end': this.end = rec; return;
@@ -136,7 +145,7 @@ export class Trace {
     const conn: Conn = {
       id: rec.conn, rec, events: [rec],
       paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
-      timers: { client: [], server: [] }, outcome: undefined, comms: new Set(), problems: 0,
+      timers: { client: [], server: [] }, outcome: undefined, comms: new Set(), problems: 0, troubles: 0, ever: 0, listener: undefined,
     };
     this.#conns.set(rec.conn, conn);
     this.conns.push(conn);
@@ -159,37 +168,22 @@ function addTo(conn: Conn, rec: Rec): void {
   insert(conn.events, rec);
   switch (rec.record) {
     case 'state':
+      conn.ever |= (1 << STATES.indexOf(rec.from)) | (1 << STATES.indexOf(rec.to));
       insert(conn.paths[rec.end][witnessOf(rec)], rec);
       if (typeof rec.owner?.comm === 'string') conn.comms.add(rec.owner.comm);
       break;
-    case 'call': if (rec.comm) conn.comms.add(rec.comm); break;
+    case 'queue': conn.listener = rec.listener; break;
+    case 'call':
+      if (rec.comm) conn.comms.add(rec.comm);
+      if (rec.listener !== undefined) conn.listener = rec.listener;
+      break;
     case 'timer': insert(conn.timers[rec.end], rec); break;
     case 'outcome': conn.outcome = rec; break;
   }
-  if (isProblem(rec)) conn.problems++;
-}
-
-/** Notes on a segment that tell of trouble; the rest tell what it is for. */
-export function isTrouble(note: string): boolean {
-  return !/^(duplicate-ack|window-update|keep-alive(-ack)?|zero-window-probe(-ack)?|port-reuse)$/.test(note);
-}
-
-/** What a user looks for first: resets, repeats, drops, failed calls, losses of the trace. */
-export function isProblem(rec: Rec): boolean {
-  switch (rec.record) {
-    case 'reset': case 'gap': return true;
-    case 'disagreement': return rec.known === undefined;
-    case 'segment': return rec.flags.includes('RST') || !!rec.notes?.some(isTrouble);
-    case 'queue': return rec.why === 'overflow' || rec.why === 'expired' || rec.why === 'dropped';
-    case 'call': return callFailed(rec);
-    case 'timer': return !!rec.fired && rec.name !== 'time-wait';
-    default: return false;
-  }
-}
-
-/** EAGAIN and EINPROGRESS are how non-blocking sockets work, not failures. */
-export function callFailed(rec: CallRec): boolean {
-  return rec.errno !== undefined && !['EAGAIN', 'EWOULDBLOCK', 'EINPROGRESS', 'EINTR'].includes(rec.errno);
+  const problem = problemOf(rec);
+  if (problem === undefined) return;
+  conn.problems++;
+  conn.troubles |= 1 << PROBLEMS.indexOf(problem);
 }
 
 /** The witness whose lane leads: the host's, unless only packets are known of this end. */
@@ -212,6 +206,20 @@ export function stateAt(conn: Conn, end: End, p: Point, w: Witness = primary(con
   if (change) return { state: change.to, change, began: true };
   const began = !before(p, conn.rec);
   return { state: path[0]?.from ?? 'UNKNOWN', change: undefined, began };
+}
+
+/** Timers that are about one state, and over with it. */
+const WAITS: Partial<Record<string, State>> = { 'time-wait': 'TIME-WAIT', 'fin-wait-2': 'FIN-WAIT-2', 'syn-ack': 'SYN-RECEIVED' };
+
+/** All deadlines of an end that run at the point, the nearest first. */
+export function timersAt(conn: Conn, end: End, p: Point): TimerRec[] {
+  const list = conn.timers[end];
+  const newest = new Map<string, TimerRec>();
+  for (let i = lastAt(list, p); i >= 0; i--) if (!newest.has(list[i]!.name)) newest.set(list[i]!.name, list[i]!);
+  const now = stateAt(conn, end, p).state;
+  return [...newest.values()]
+    .filter((t) => !t.fired && !t.cancelled && t.expires !== undefined && (WAITS[t.name] ?? now) === now)
+    .sort((a, b) => a.expires! - b.expires!);
 }
 
 /** The deadline of an end that runs at the point, by name: what a countdown shows. */

@@ -26,7 +26,14 @@ const HEIGHT: Record<Rec['record'], number> = {
   timer: 28, reset: 28, disagreement: 28, gap: 34, outcome: 64, end: 30,
 };
 
-export function buildLadder(trace: Trace, conn: Conn): Ladder {
+/** Browsers lose precision in documents that are higher. */
+const HIGHEST = 4_000_000;
+
+/**
+ * Evenly, with idle time folded; or to scale, `zoom` pixels a second: rows are then as far apart as
+ * in time, wherever that is more than a row is high.
+ */
+export function buildLadder(trace: Trace, conn: Conn, zoom?: number): Ladder {
   const events: EventRow[] = [];
   const rowOf = new Map<number, EventRow>();
   const loose: StateRec[] = [];
@@ -50,17 +57,22 @@ export function buildLadder(trace: Trace, conn: Conn): Ladder {
   }
   const rows: Row[] = [];
   let y = 8;
-  let last: Rec | undefined;
+  let last: EventRow | undefined;
+  const from = events[0]?.rec.t ?? 0;
+  const span = (events[events.length - 1]?.rec.t ?? 0) - from;
+  const perNs = zoom === undefined ? 0 : Math.min(zoom / 1e9, HIGHEST / Math.max(span, 1));
   for (const row of events) {
     // An outcome is said when the trace ends, not when something happened on the line.
-    if (last && row.rec.record !== 'outcome' && row.rec.t - last.t >= IDLE_NS) {
-      rows.push({ kind: 'idle', ns: row.rec.t - last.t, t: last.t, n: last.n, y, h: IDLE_HEIGHT });
+    const dt = last ? row.rec.t - last.rec.t : 0;
+    if (perNs > 0 && last) y = Math.max(y, last.y + dt * perNs);
+    else if (last && row.rec.record !== 'outcome' && dt >= IDLE_NS) {
+      rows.push({ kind: 'idle', ns: dt, t: last.rec.t, n: last.rec.n, y, h: IDLE_HEIGHT });
       y += IDLE_HEIGHT;
     }
     row.y = y;
     y += row.h;
     rows.push(row);
-    last = row.rec;
+    last = row;
   }
   return { rows, events, height: y + 12, rowOf };
 }
@@ -83,6 +95,18 @@ export function rowAt(ladder: Ladder, p: Point): EventRow | undefined {
     const mid = (lo + hi) >> 1;
     if (before(p, ladder.events[mid]!.rec)) hi = mid;
     else lo = mid + 1;
+  }
+  return ladder.events[lo - 1];
+}
+
+/** The last event whose row begins above y. */
+export function rowAbove(ladder: Ladder, y: number): EventRow | undefined {
+  let lo = 0;
+  let hi = ladder.events.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (ladder.events[mid]!.y < y) lo = mid + 1;
+    else hi = mid;
   }
   return ladder.events[lo - 1];
 }

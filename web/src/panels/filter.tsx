@@ -1,0 +1,60 @@
+// The filter's line, with what the word under the hand could become.
+
+import { useState } from 'preact/hooks';
+import { d, filterText, trace } from '../state/app';
+import { complete } from '../trace/filter';
+import { show } from '../text';
+import { Icon } from './parts';
+
+export function Filter() {
+  const ui = d.value.ui;
+  const [open, setOpen] = useState(false);
+  const [at, setAt] = useState(-1);
+  const all = open ? complete(filterText.value, trace.value) : [];
+  const on = all.length > 0;
+
+  const set = (text: string) => {
+    filterText.value = text;
+    setAt(-1);
+  };
+  const take = (i: number) => {
+    const { text } = all[i]!;
+    // A key wants its value next; a value is done.
+    set(filterText.value.replace(/\S*$/, () => (text.endsWith(':') ? text : `${text} `)));
+    if (!text.endsWith(':')) setOpen(false);
+  };
+  const key = (e: KeyboardEvent) => {
+    if (e.isComposing) return;
+    if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
+      if (!on) setOpen(true);
+      else setAt((at + (e.key === 'ArrowDown' ? 1 : at < 0 ? 0 : -1) + all.length) % all.length);
+    } else if (on && e.key === 'Enter' && at >= 0) take(at);
+    else if (on && e.key === 'Tab' && !e.shiftKey && /\S$/.test(filterText.value)) take(Math.max(0, at));
+    else if (on && e.key === 'Escape') setOpen(false);
+    else return;
+    e.preventDefault();
+    // Escape closes one thing at a time.
+    e.stopPropagation();
+  };
+  return (
+    <div class="filter">
+      <label class="sr" for="filter">{ui.filter}</label>
+      <input
+        id="filter" type="search" autocomplete="off" spellcheck={false} placeholder={ui.filterHint} value={filterText.value}
+        role="combobox" aria-expanded={on} aria-controls="completions" aria-autocomplete="list" aria-activedescendant={on && at >= 0 ? `completion-${at}` : undefined}
+        onInput={(e) => { set(e.currentTarget.value); setOpen(true); }} onKeyDown={key} onBlur={() => setOpen(false)} onClick={() => setOpen(true)}
+      />
+      {filterText.value && (
+        <button class="bare" aria-label={ui.clearFilter} title={ui.clearFilter} onClick={() => set('')}><Icon name="close" /></button>
+      )}
+      <ul id="completions" class="completions" role="listbox" aria-label={ui.filter} hidden={!on}>
+        {all.map((c, i) => (
+          <li
+            key={c.text} id={`completion-${i}`} role="option" aria-selected={i === at}
+            onPointerDown={(e) => { e.preventDefault(); take(i); }}
+          ><code>{show(c.text, 48)}</code>{c.key && <small> {ui.filterKeys[c.key]}</small>}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,128 @@
+// The whole trace in one strip, on the time axis that the queues have too: density of events,
+// problems, losses, the life of the selected connection, what the ladder shows of it, the cursor.
+
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { conn, cursor, d, inSight, revision, theme, timeAxis, trace, truncated } from '../state/app';
+import { goTo } from '../state/cursor';
+import type { Trace } from '../trace/model';
+import type { Scale } from '../trace/timescale';
+import { clock, count } from '../text';
+import { useViewport } from './parts';
+
+const HEIGHT = 44;
+const BAR = 2;
+/** Records looked at for the density: a picture as wide as a screen shows no more. */
+const LOOKED_AT = 20_000;
+
+export function Overview() {
+  const { ref, view } = useViewport<HTMLDivElement>();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const ui = d.value.ui;
+  void revision.value;
+  void theme.value;
+  const t = trace.value;
+  const scale = timeAxis.value;
+  const width = Math.max(60, view.width);
+  const at = cursor.value;
+  const c = conn.value;
+  const sight = inSight.value;
+  const bins = useMemo(() => (t ? densityOf(t, scale, Math.floor(width / BAR)) : []), [t, scale, width]);
+
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el || !t) return;
+    const life = c && [c.rec.t, c.events[c.events.length - 1]!.t] as const;
+    draw(el, width, { bins, scale, t, life, sight, at: at.t, cut: truncated.value });
+  });
+
+  const go = (e: PointerEvent) => {
+    const box = (e.currentTarget as HTMLElement).getBoundingClientRect();
+    goTo(Math.round(scale.time(Math.min(1, Math.max(0, (e.clientX - box.left) / box.width)))));
+  };
+  return (
+    <section class="panel overview" aria-label={ui.overview}>
+      <div
+        class="overview-plot" ref={ref} role="slider" tabIndex={0} aria-label={ui.overviewHint} title={ui.overviewHint}
+        aria-valuemin={0} aria-valuemax={t?.last ?? 0} aria-valuenow={Math.min(at.t, t?.last ?? 0)} aria-valuetext={`${clock(at.t)} s`}
+        onPointerDown={(e) => { e.currentTarget.setPointerCapture(e.pointerId); go(e); }}
+        onPointerMove={(e) => { if (e.currentTarget.hasPointerCapture(e.pointerId)) go(e); }}
+      >
+        <canvas ref={canvas} height={HEIGHT} aria-hidden="true" />
+        {t && <span class="sr">{count(t.troubles.length)} ⚠</span>}
+      </div>
+    </section>
+  );
+}
+
+function densityOf(t: Trace, scale: Scale, n: number): Float32Array {
+  const bins = new Float32Array(Math.max(1, n));
+  const step = Math.max(1, Math.ceil(t.records.length / LOOKED_AT));
+  for (let i = 0; i < t.records.length; i += step) {
+    const rec = t.records[i]!;
+    if (rec.record !== 'header' && rec.record !== 'end') bins[Math.min(bins.length - 1, Math.floor(scale.at(rec.t) * bins.length))]! += 1;
+  }
+  return bins;
+}
+
+interface Picture {
+  bins: ArrayLike<number>; scale: Scale; t: Trace; life: readonly [number, number] | undefined;
+  sight: readonly [number, number] | undefined; at: number; cut: boolean;
+}
+
+function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
+  const ratio = devicePixelRatio || 1;
+  el.width = Math.round(width * ratio);
+  el.height = Math.round(HEIGHT * ratio);
+  el.style.width = `${width}px`;
+  el.style.height = `${HEIGHT}px`;
+  const g = el.getContext('2d');
+  if (!g) return;
+  const css = getComputedStyle(el);
+  const ink = (name: string) => css.getPropertyValue(name).trim();
+  g.scale(ratio, ratio);
+  const x = (time: number) => p.scale.at(time) * width;
+  const base = HEIGHT - 9;
+
+  g.fillStyle = ink('--raised');
+  for (const [from, to] of p.scale.folds) g.fillRect(x(from), 0, x(to) - x(from), base);
+  if (p.sight) {
+    g.fillStyle = ink('--tint');
+    g.fillRect(x(p.sight[0]), 0, Math.max(3, x(p.sight[1]) - x(p.sight[0])), base);
+  }
+  let most = 1;
+  for (let i = 0; i < p.bins.length; i++) most = Math.max(most, p.bins[i]!);
+  // The root of it: one lonely event is still seen beside a burst.
+  g.fillStyle = ink('--soft');
+  for (let i = 0; i < p.bins.length; i++) {
+    if (p.bins[i]! > 0) {
+      const h = Math.max(2, Math.sqrt(p.bins[i]! / most) * (base - 8));
+      g.fillRect((i * width) / p.bins.length, base - h, BAR - 0.5, h);
+    }
+  }
+  g.fillStyle = ink('--line2');
+  g.fillRect(0, base, width, 1);
+  if (p.life) {
+    g.fillStyle = ink('--accent');
+    g.fillRect(x(p.life[0]), base + 2, Math.max(3, x(p.life[1]) - x(p.life[0])), 3);
+  }
+  g.fillStyle = ink('--warn');
+  for (const gap of p.t.gaps) {
+    const from = x(gap.from ?? gap.t);
+    for (let gx = from; gx <= Math.max(from + 3, x(gap.to ?? gap.t)); gx += 4) g.fillRect(gx, 8, 2, base - 8);
+  }
+  if (p.cut) g.fillRect(width - 4, 0, 4, base);
+  g.fillStyle = ink('--bad');
+  let last = -9;
+  for (const time of p.t.troubles) {
+    const px = x(time);
+    if (px - last < 3 && px >= last) continue;
+    last = px;
+    g.beginPath();
+    g.moveTo(px - 3.5, 0);
+    g.lineTo(px + 3.5, 0);
+    g.lineTo(px, 6);
+    g.fill();
+  }
+  g.fillStyle = ink('--accent');
+  g.fillRect(x(p.at) - 1, 0, 2, HEIGHT);
+}
