@@ -243,3 +243,27 @@ test('the new panels are accessible and small enough, in all languages, themes a
     await page.close();
   }
 });
+
+test('an error inside of one panel leaves the others alive, and can be tried again', async () => {
+  const { page } = await withTrace();
+  await page.evaluate(() => {
+    const proto = CanvasRenderingContext2D.prototype as unknown as { fillRect: unknown; kept: unknown };
+    proto.kept = proto.fillRect;
+    proto.fillRect = () => { throw new Error('no <b>ink</b>'); };
+  });
+  await page.focus('.ladder-scroll');
+  await page.keyboard.press('End');
+  await page.waitForSelector('.col-over [role=alert]:has-text("This panel met an error")');
+  assert.match((await page.textContent('.col-over'))!, /no <b>ink<\/b>/);
+  const at = await page.textContent('.position');
+  await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction((t) => document.querySelector('.position')!.textContent !== t, at);
+  assert.equal(await page.isVisible('.machine'), true);
+  await page.evaluate(() => {
+    const proto = CanvasRenderingContext2D.prototype as unknown as { fillRect: unknown; kept: unknown };
+    proto.fillRect = proto.kept;
+  });
+  await page.click('.col-over button');
+  await page.waitForSelector('.overview-plot canvas');
+  await page.close();
+});
