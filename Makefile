@@ -275,8 +275,10 @@ check-fuzz:
 	@$(MAKE) SAN=address,undefined check-replay
 
 .PHONY: check-replay
-check-replay: $(REPLAYS)
-	@$(RUN) fuzz $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)')
+check-replay: $(REPLAYS) $(B)/tcplens
+	@TCPLENS=$(abspath $(B))/tcplens $(RUN) fuzz \
+	    $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)') \
+	    'python3 tests/fuzz/damage.py --variants 200 tests/corpora'
 
 check-golden: all
 	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
