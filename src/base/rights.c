@@ -8,16 +8,29 @@
 
 #define NOBODY 65534
 
-/* Inside a user namespace only our own user is mapped: there is no nobody to become, and root there is nothing outside. */
+/* A user namespace may map nobody but us (EINVAL) and refuse setgroups() (EPERM), and a container's root may not change
+ * who it is (EPERM): then the capabilities are all there is to drop. */
+static bool identity_is_fixed(int r)
+{
+    return r < 0 && (errno == EINVAL || errno == EPERM);
+}
+
 static int drop_identity(void)
 {
+    int r;
+
     if (geteuid() != 0)
         return 0;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return -errno;
-    if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
-        return errno == EINVAL ? 0 : -errno;
-    return 0;
+    r = setgroups(0, NULL);
+    if (r < 0 && !identity_is_fixed(r))
+        return -errno;
+    r = setresgid(NOBODY, NOBODY, NOBODY);
+    if (r < 0 && !identity_is_fixed(r))
+        return -errno;
+    r = setresuid(NOBODY, NOBODY, NOBODY);
+    return r < 0 && !identity_is_fixed(r) ? -errno : 0;
 }
 
 int rights_drop(bool keep_kill)
