@@ -9,7 +9,21 @@
 
 typedef void (*edge_fn)(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first);
 
-static void each_edge(edge_fn print, bool labelled_only)
+/* Two inputs of a state can take the same edge of the figure. */
+static bool was_drawn(enum tcp_state from, enum tcp_input input)
+{
+    const struct tcp_edge *edge = tcp_fsm_cell(from, input), *other;
+
+    for (unsigned i = 0; i < input; i++) {
+        other = tcp_fsm_cell(from, i);
+        if (other->to == edge->to && other->label && !strcmp(other->label, edge->label))
+            return true;
+    }
+    return false;
+}
+
+/* figure: the edges of the RFC's figure, each once; else every cell. */
+static void each_edge(edge_fn print, bool figure)
 {
     bool first = true;
 
@@ -17,7 +31,7 @@ static void each_edge(edge_fn print, bool labelled_only)
         for (unsigned input = 0; input < TCP_INPUT_N; input++) {
             const struct tcp_edge *edge = tcp_fsm_cell(from, input);
 
-            if (edge->to == TCP_STATE_UNKNOWN || (labelled_only && !edge->label))
+            if (edge->to == TCP_STATE_UNKNOWN || (figure && (!edge->label || was_drawn(from, input))))
                 continue;
             print(from, input, edge, first);
             first = false;
@@ -41,10 +55,31 @@ static void dot_edge(enum tcp_state from, enum tcp_input input, const struct tcp
     printf("  \"%s\" -> \"%s\" [label=\"%s\"];\n", tcp_state_name(from), tcp_state_name(edge->to), edge->label);
 }
 
+/* A name of Mermaid's holds no '-'; what is shown may. */
+static const char *mermaid_id(enum tcp_state state, char id[static 16])
+{
+    snprintf(id, 16, "%s", tcp_state_name(state));
+    for (char *c = id; *c; c++)
+        if (*c == '-')
+            *c = '_';
+    return id;
+}
+
+static void mermaid_states(void)
+{
+    char id[16];
+
+    for (unsigned i = 0; i < TCP_STATE_N; i++)
+        if (i != TCP_STATE_UNKNOWN)
+            printf("  state \"%s\" as %s\n", tcp_state_name(i), mermaid_id(i, id));
+}
+
 static void mermaid_edge(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first)
 {
+    char id[2][16];
+
     (void)input, (void)first;
-    printf("  %s --> %s: %s\n", tcp_state_name(from), tcp_state_name(edge->to), edge->label);
+    printf("  %s --> %s: %s\n", mermaid_id(from, id[0]), mermaid_id(edge->to, id[1]), edge->label);
 }
 
 static int help(void)
@@ -75,7 +110,11 @@ int command_fsm(int argc, char *argv[])
         case 'h': return help();
         case 'j':
         case 'd':
-        case 'm': format = c; break;
+        case 'm':
+            if (format)
+                return command_usage_error("fsm", "one format at a time");
+            format = c;
+            break;
         default: return command_option_error("fsm", c, argv);
         }
     }
@@ -94,6 +133,7 @@ int command_fsm(int argc, char *argv[])
         return EXIT_DONE;
     case 'm':
         puts("stateDiagram-v2");
+        mermaid_states();
         each_edge(mermaid_edge, true);
         return EXIT_DONE;
     default: return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
