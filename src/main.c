@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +29,8 @@ static void help(void)
          "`tcplens COMMAND --help` tells more. Try: sudo tcplens trace --netns new -- tcplens-echo demo");
 }
 
-int main(int argc, char *argv[])
+static int run(int argc, char *argv[])
 {
-    /* a reader that goes away is an error of write(), to be told or not */
-    signal(SIGPIPE, SIG_IGN);
-    if (getenv("TCPLENS_DEBUG"))
-        log_set_level(LOG_LEVEL_DEBUG);
     if (argc < 2)
         return command_usage_error(NULL, "which command?");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h")) {
@@ -50,4 +47,19 @@ int main(int argc, char *argv[])
     if (argv[1][0] == '-')
         return command_usage_error(NULL, "unknown option '%s'", argv[1]);
     return command_usage_error(NULL, "unknown command '%s'", argv[1]);
+}
+
+int main(int argc, char *argv[])
+{
+    int status;
+
+    /* a reader that goes away is an error of write(), to be told or not */
+    signal(SIGPIPE, SIG_IGN);
+    if (getenv("TCPLENS_DEBUG"))
+        log_set_level(LOG_LEVEL_DEBUG);
+    status = run(argc, argv);
+    if (fflush(stdout) == 0 || errno == EPIPE)
+        return status;
+    log_error("cannot write standard output: %s", strerror(errno));
+    return status == EXIT_DONE ? EXIT_FAILED : status;
 }

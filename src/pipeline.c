@@ -43,7 +43,7 @@ struct pipeline {
     bool started;
     unsigned tick, tick_events;
     int write_error;
-    uint64_t counts[CHANGE_KIND_N], records, late;
+    uint64_t counts[CHANGE_KIND_N], late;
 };
 
 static void write_line(struct pipeline *p, const char *line, size_t len, uint64_t n)
@@ -130,7 +130,6 @@ static void on_change(void *arg, const struct change *change)
 {
     struct pipeline *p = arg;
     p->counts[change->kind]++;
-    p->records++;
     p->late += change->late;
     if (change->ts_ns > p->last_ns)
         p->last_ns = change->ts_ns;
@@ -303,7 +302,7 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
     return 0;
 }
 
-int pipeline_open_capture(const struct pipeline_config *config, const char *path, const char *filter,
+int pipeline_open_capture(const struct pipeline_config *config, int fd, const char *path, const char *filter,
                           struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
 {
     struct pipeline *p = NULL;
@@ -311,8 +310,9 @@ int pipeline_open_capture(const struct pipeline_config *config, const char *path
 
     if (r == 0) {
         p->capture = path;
-        r = source_capture_open(path, filter, &p->file, error);
+        r = source_capture_open(fd, filter, &p->file, error);
     } else {
+        close(fd);
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
     }
     if (r < 0) {
@@ -336,10 +336,12 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
         r = sink_file_flush(p->config.trace);
     if (r == 0 && p->config.timeline)
         r = sink_file_flush(p->config.timeline);
+    p->write_error = r;
     if (p->config.http && (all || ++p->tick % TICKS_PER_HTTP_FLUSH == 0))
         http_flush(p->config.http);
     if (r < 0)
-        snprintf(error, PIPELINE_ERROR_MAX, "cannot write the trace: %s", strerror(-r));
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s", p->config.trace ? "the trace" : "standard output",
+                 strerror(-r));
     return r;
 }
 
@@ -391,10 +393,12 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
 {
     struct record_end end = { .reason = reason, .status = status };
     char *line;
-    int r = p->write_error;
+    int r = 0;
 
     if (!p->started)
         r = write_header(p);
+    if (r < 0)
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
     if (r == 0 && !p->capture) {
         /* twice: what a batch keeps back for the next one is let go by it */
         r = read_sources(p, true, error);
@@ -443,9 +447,14 @@ void pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret
     *ret_packets = source_capture_packets(p->file);
 }
 
-uint64_t pipeline_records(const struct pipeline *p)
+bool pipeline_write_failed(const struct pipeline *p)
 {
-    return p->records;
+    return p->write_error < 0;
+}
+
+uint64_t pipeline_connections(const struct pipeline *p)
+{
+    return p->counts[CHANGE_CONNECTION];
 }
 
 struct pipeline *pipeline_close(struct pipeline *p)

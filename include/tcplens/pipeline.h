@@ -47,8 +47,9 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
 /* How far a capture file has been read: bytes, its size (0: a pipe), packets. */
 void pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
 
-/* A capture file instead; "-" is standard input. filter: libpcap's language, or NULL. */
-int pipeline_open_capture(const struct pipeline_config *config, const char *path, const char *filter,
+/* A capture file instead. fd: taken over, also on failure; path: its name, borrowed, as the trace tells it ("-" is
+ * standard input). filter: libpcap's language, or NULL. 0 or -errno, with one line in error. */
+int pipeline_open_capture(const struct pipeline_config *config, int fd, const char *path, const char *filter,
                           struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
     __attribute__((warn_unused_result));
 
@@ -67,9 +68,12 @@ unsigned pipeline_tick_events(const struct pipeline *pipeline);
 int pipeline_finish(struct pipeline *pipeline, enum end_reason reason, int status,
                     char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* Events lost so far, of all witnesses, and records written. */
+/* Events lost so far, of all witnesses. */
 uint64_t pipeline_lost(const struct pipeline *pipeline);
-uint64_t pipeline_records(const struct pipeline *pipeline);
+/* Connections found so far. */
+uint64_t pipeline_connections(const struct pipeline *pipeline);
+/* An error was one of the output, not of the sources. */
+bool pipeline_write_failed(const struct pipeline *pipeline);
 
 struct pipeline *pipeline_close(struct pipeline *pipeline);
 

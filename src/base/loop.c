@@ -14,6 +14,7 @@
 struct loop {
     struct loop_handlers handlers;
     int epoll, timer, signals, child;
+    struct itimerspec period;
     pid_t child_pid;
     bool stopped;
 };
@@ -43,9 +44,6 @@ static int watch(struct loop *loop, int fd)
 
 int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop **ret_loop)
 {
-    struct itimerspec period = {
-        .it_interval = { .tv_sec = tick_ms / 1000, .tv_nsec = (long)(tick_ms % 1000) * 1000000 },
-    };
     struct loop *loop = calloc(1, sizeof(*loop));
     sigset_t set;
     int r;
@@ -55,15 +53,15 @@ int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop
     loop->handlers = *handlers;
     loop->child = -1;
     loop->timer = loop->signals = -1;
-    period.it_value = period.it_interval;
+    loop->period.it_value = (struct timespec){ tick_ms / 1000, (long)(tick_ms % 1000) * 1000000 };
+    loop->period.it_interval = loop->period.it_value;
     signal_set(&set);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0)
         loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (loop->timer >= 0)
         loop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (loop->signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
-        timerfd_settime(loop->timer, 0, &period, NULL) < 0) {
+    if (loop->signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
         r = -errno;
         loop_free(loop);
         return r;
@@ -102,6 +100,8 @@ static void on_child(struct loop *loop)
 int loop_run(struct loop *loop)
 {
     loop->stopped = false;
+    if (timerfd_settime(loop->timer, 0, &loop->period, NULL) < 0)
+        return -errno;
     while (!loop->stopped) {
         struct signalfd_siginfo info;
         struct epoll_event event;
@@ -115,7 +115,7 @@ int loop_run(struct loop *loop)
         }
         if (event.data.fd == loop->timer) {
             if (read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks))
-                loop->handlers.tick(loop->handlers.arg);
+                loop->handlers.tick(loop->handlers.arg, ticks);
         } else if (event.data.fd == loop->signals) {
             if (read(loop->signals, &info, sizeof(info)) == sizeof(info))
                 loop->handlers.signal(loop->handlers.arg, (int)info.ssi_signo);

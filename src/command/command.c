@@ -1,11 +1,14 @@
 #include "tcplens/command/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tcplens/base/log.h"
 
@@ -34,6 +37,21 @@ int command_option_error(const char *command, int code, char *argv[])
     if (word || !strncmp(argv[optind - 1], "--", 2))
         return command_usage_error(command, "unknown option '%s'", argv[optind - 1]);
     return command_usage_error(command, "unknown option '-%c'", optopt);
+}
+
+int command_open_input(const char *path)
+{
+    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        fd = -1;
+        errno = EISDIR;
+    }
+    if (fd < 0)
+        log_error("cannot read %s: %s", strcmp(path, "-") ? path : "standard input", strerror(errno));
+    return fd;
 }
 
 int command_parse_port(const char *text, uint16_t *ret_port)

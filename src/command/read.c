@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/log.h"
+#include "tcplens/base/rights.h"
 #include "tcplens/pipeline.h"
 #include "tcplens/timeline.h"
 
@@ -60,13 +61,16 @@ static int run(struct pipeline_config *config, const char *path, const char *fil
     /* not where it would stand between the lines of the timeline */
     bool watched = isatty(STDERR_FILENO) && (!to_terminal || config->summary);
     struct timespec shown = { 0 }, begun;
-    int r, status = EXIT_FAILED;
+    int fd, r, status = EXIT_FAILED;
 
+    fd = command_open_input(path);
+    if (fd < 0)
+        return EXIT_FAILED;
     if (output || (!to_terminal && !config->summary)) {
         r = sink_file_open(output, &trace);
         if (r < 0) {
             log_error("cannot write %s: %s", output ? output : "standard output", strerror(-r));
-            return EXIT_FAILED;
+            goto out;
         }
     }
     if (config->summary && output && !strcmp(output, "-")) {
@@ -84,7 +88,14 @@ static int run(struct pipeline_config *config, const char *path, const char *fil
     config->timeline = timeline;
     config->colour = to_terminal && !getenv("NO_COLOR");
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    r = pipeline_open_capture(config, path, filter, &pipeline, error);
+    /* what is parsed from here on may be hostile */
+    r = rights_drop(false);
+    if (r < 0) {
+        log_error("cannot drop rights: %s", strerror(-r));
+        goto out;
+    }
+    r = pipeline_open_capture(config, fd, path, filter, &pipeline, error);
+    fd = -1;
     if (r < 0) {
         log_error("%s: %s", path, error);
         goto out;
@@ -104,14 +115,19 @@ static int run(struct pipeline_config *config, const char *path, const char *fil
         goto out;
     }
     status = r < 0 ? EXIT_FAILED : EXIT_DONE;
-    if (r < 0)
-        log_error("%s: %s (what came before is in the trace)", path, error);
+    /* what cannot be written is told by pipeline_finish(), of which it is the last word */
+    if (r < 0 && !pipeline_write_failed(pipeline))
+        log_error("%s: %s (what came before is %s)", path, error, config->summary ? "in the table" : "in the trace");
     r = pipeline_finish(pipeline, r < 0 ? END_REASON_ERROR : END_REASON_INPUT, -1, error);
     if (r < 0 && r != -EPIPE) {
         log_error("%s", error);
         status = EXIT_FAILED;
     }
+    if (status == EXIT_DONE && !pipeline_connections(pipeline))
+        log_note("%s: no TCP connection in it%s", path, filter ? " that the filter lets through" : "");
 out:
+    if (fd >= 0)
+        close(fd);
     pipeline_close(pipeline);
     sink_file_close(timeline);
     sink_file_close(trace);

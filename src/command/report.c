@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ZLIB_CONST /* what is compressed is only read */
 #include <zlib.h>
 
 #include "tcplens/base/log.h"
+#include "tcplens/base/rights.h"
 #include "tcplens/record/check.h"
 #include "tcplens/viewer.h"
 
@@ -66,19 +68,10 @@ static int fail_output(const struct report *r, int error)
 
 static int open_input(struct report *r)
 {
-    int fd = strcmp(r->in_path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                          : open(r->in_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    struct stat st;
+    int fd = command_open_input(r->in_path);
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        close(fd);
-        fd = -1;
-        errno = EISDIR;
-    }
-    if (fd < 0) {
-        log_error("cannot read %s: %s", in_name(r), strerror(errno));
+    if (fd < 0)
         return EXIT_FAILED;
-    }
     r->in = gzdopen(fd, "rb");
     if (!r->in) {
         close(fd);
@@ -110,7 +103,7 @@ static int open_output(struct report *r)
                 log_error("%s is the trace itself: give the report another name", r->out_path);
                 return EXIT_FAILED;
             }
-            fd = open(r->out_path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+            fd = open(r->out_path, O_WRONLY | O_CLOEXEC | O_NOCTTY); /* emptied when the trace proves to be one */
         }
     }
     if (fd < 0)
@@ -238,14 +231,13 @@ static int make(struct report *r, char *buffer)
     const char *page = viewer_html();
     const size_t before = (size_t)(strstr(page, PLACE) - page) + strlen(PLACE);
     size_t len;
-    int more = read_piece(r, buffer, &len), status;
+    int more = read_piece(r, buffer, &len);
 
     if (more < 0)
         return EXIT_FAILED;
-    /* only now: a mistake in the command line leaves no file behind */
-    status = open_output(r);
-    if (status != EXIT_DONE)
-        return status;
+    /* only now: what a file held is not lost to a wrong name */
+    if (ftruncate(fileno(r->out), 0) < 0 && errno != EINVAL)
+        return fail_output(r, errno);
     fwrite(page, 1, before, r->out);
     compress_into(r, buffer, len, Z_NO_FLUSH);
     if (ferror(r->out))
@@ -266,7 +258,7 @@ static int make(struct report *r, char *buffer)
     return EXIT_DONE;
 }
 
-static int run(struct report *r)
+static int make_and_close(struct report *r)
 {
     char *buffer = malloc(CHUNK);
     int status = EXIT_FAILED;
@@ -277,19 +269,47 @@ static int run(struct report *r)
         log_error("out of memory");
         goto out;
     }
-    status = open_input(r);
-    if (status == EXIT_DONE)
-        status = make(r, buffer);
-    if (r->out && fclose(r->out) != 0 && status == EXIT_DONE)
+    status = make(r, buffer);
+    if (fclose(r->out) != 0 && status == EXIT_DONE)
         status = fail_output(r, errno);
-    if (status != EXIT_DONE && r->created)
-        unlink(r->out_path); /* half a page is of no use */
-    if (r->in)
-        gzclose(r->in);
 out:
     deflateEnd(&r->zip);
     record_check_free(r->check);
     free(buffer);
+    return status;
+}
+
+/* The trace is parsed in a child without rights; who has them removes what the child cannot finish. */
+static int run(struct report *r)
+{
+    int status = open_input(r), wait_status, error;
+    pid_t child;
+
+    if (status == EXIT_DONE)
+        status = open_output(r);
+    if (status != EXIT_DONE)
+        goto out;
+    status = EXIT_FAILED;
+    child = fork();
+    if (child < 0) {
+        log_error("cannot start a process: %s", strerror(errno));
+    } else if (child == 0) {
+        error = rights_drop(false);
+        if (error < 0)
+            log_error("cannot drop rights: %s", strerror(-error));
+        _exit(error < 0 ? EXIT_FAILED : make_and_close(r));
+    } else if (waitpid(child, &wait_status, 0) == child && WIFEXITED(wait_status)) {
+        status = WEXITSTATUS(wait_status);
+    } else {
+        log_error("%s could not be read: its reader broke down", in_name(r));
+    }
+    if (status != EXIT_DONE && r->created)
+        unlink(r->out_path); /* half a page is of no use */
+out:
+    if (r->out)
+        fclose(r->out);
+    if (r->in)
+        gzclose(r->in);
     return status;
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tcplens/base/log.h"
@@ -29,12 +30,13 @@
 /* After the command ended the trace goes on until a tick brings nothing new, at least this many, at most so many. */
 #define SETTLE_TICKS_MIN 3
 #define SETTLE_TICKS_MAX 50
+/* What a command that was told to end gets before it is killed. */
+#define GRACE_MS 2000
 
 struct trace {
     struct pipeline_config config;
     const char *interfaces[RECORD_INTERFACE_MAX];
     const char *output, *netns, *serve;
-    unsigned duration_s;
     bool quiet;
 
     struct loop *loop;
@@ -45,8 +47,9 @@ struct trace {
     int release;     /* write end of the pipe the child waits at */
     int exec_report; /* read end of the pipe on which the child says why it could not run the command */
     bool exec_failed;
-    int child_status;  /* as a shell would give it; -1: no command, or still running */
-    unsigned settling; /* ticks since the command ended */
+    int child_status;    /* as a shell would give it; -1: no command, or still running */
+    unsigned settling;   /* ticks since the command ended */
+    uint64_t grace_ends; /* tick at which the command, told to end, is killed; 0: it was not told */
     enum end_reason reason;
     bool interrupted, failed;
     char error[PIPELINE_ERROR_MAX];
@@ -136,18 +139,28 @@ static void end(struct trace *t, enum end_reason reason)
     loop_stop(t->loop);
 }
 
-static void on_tick(void *arg)
+/* Who closed the pipe early, like head(1), has seen enough. */
+static bool is_failure(int r)
+{
+    return r < 0 && r != -EPIPE;
+}
+
+static void on_tick(void *arg, uint64_t ticks)
 {
     struct trace *t = arg;
+    int r;
 
     if (!t->pipeline) /* only the viewer is still being served */
         return;
-    if (pipeline_tick(t->pipeline, t->error) < 0) {
-        t->failed = true;
+    r = pipeline_tick(t->pipeline, t->error);
+    if (r < 0) {
+        t->failed = is_failure(r);
         end(t, END_REASON_ERROR);
         return;
     }
-    t->ticks++;
+    t->ticks += ticks;
+    if (t->child && t->grace_ends && t->ticks >= t->grace_ends)
+        end(t, END_REASON_INTERRUPT);
     if (t->settling) {
         t->settling++;
         if ((t->settling > SETTLE_TICKS_MIN && !pipeline_tick_events(t->pipeline)) || t->settling > SETTLE_TICKS_MAX)
@@ -165,6 +178,7 @@ static void on_signal(void *arg, int number)
     /* The command gets Ctrl-C from the terminal itself; end with it, but do not wait for it twice. */
     if (t->child && !t->interrupted) {
         t->interrupted = true;
+        t->grace_ends = t->ticks + GRACE_MS / PIPELINE_TICK_MS;
         kill(t->child, SIGTERM);
         return;
     }
@@ -179,6 +193,30 @@ static void on_child(void *arg, int wait_status)
     t->child = 0;
     t->child_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     t->settling = 1;
+    /* nobody is left to be killed */
+    if (rights_drop(false) < 0)
+        log_error("cannot drop the right to signal");
+}
+
+/* --duration is over, or nobody reads the output: the command ends too. After Ctrl-C it had its time already, or a
+ * second one says not to wait. */
+static void stop_command(struct trace *t)
+{
+    static const struct timespec pause = { .tv_nsec = 10000000 };
+    unsigned grace_ms = t->interrupted ? 0 : GRACE_MS;
+    pid_t ended;
+
+    if (grace_ms)
+        kill(t->child, SIGTERM);
+    while ((ended = waitpid(t->child, NULL, WNOHANG)) == 0 && grace_ms) {
+        nanosleep(&pause, NULL);
+        grace_ms -= 10;
+    }
+    if (ended == 0 && kill(t->child, SIGKILL) == 0) {
+        log_note("%s did not end when it was told to (SIGTERM), and was killed", t->config.command[0]);
+        waitpid(t->child, NULL, 0);
+    }
+    t->child = 0;
 }
 
 static int open_serve(struct trace *t)
@@ -206,7 +244,7 @@ static int open_serve(struct trace *t)
         return command_usage_error("trace", "--serve takes [ADDR:]PORT, not '%s'", t->serve);
     r = http_open(address, port, viewer_html(), viewer_html_len(), HTTP_HISTORY_DEFAULT, &t->http);
     if (r == -EADDRINUSE)
-        log_error("port %u at %s is taken by another program: choose another one with --serve", port, address);
+        log_error("port %u at %s is taken by another program: choose another one", port, address);
     else if (r == -EINVAL)
         return command_usage_error("trace", "--serve: '%s' is not an address", address);
     else if (r < 0)
@@ -285,10 +323,9 @@ static int open_witnesses(struct trace *t)
     if (why && pipeline_missing(t->pipeline, WITNESS_DIAG))
         log_note("tracing packets only: the kernel's own states, owners and queues are not seen (%s)", why);
     else if (why)
-        log_note(
-            "the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, accept() "
-            "and timers are not seen (%s)",
-            PIPELINE_TICK_MS, why);
+        log_note("the kernel's states and queues are sampled every %d ms at best (diag), not observed; owners, system "
+                 "calls and the firing of timers are not seen (%s)",
+                 PIPELINE_TICK_MS, why);
     if (t->config.want[WITNESS_KERNEL] && !why && !source_bpf_sees_timers())
         log_note("the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, the SYN queue, and "
                  "FIN-WAIT-2 and TIME-WAIT after close() are not seen");
@@ -320,25 +357,28 @@ static int watch(struct trace *t)
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILED;
     }
-    if (t->child) /* --duration is over, or nobody reads the output: the command ends too */
-        kill(t->child, SIGTERM);
+    if (t->child)
+        stop_command(t);
     if (t->failed)
         log_error("%s", t->error);
     r = pipeline_finish(t->pipeline, t->reason, t->child_status, t->error);
-    if (r < 0 && !t->failed)
+    if (is_failure(r) && !t->failed)
         log_error("%s", t->error);
     lost = pipeline_lost(t->pipeline) != 0;
     if (lost)
         log_note("%llu events were lost; the trace says where (gap records)",
                  (unsigned long long)pipeline_lost(t->pipeline));
-    if (t->child_status > 0 && !t->exec_failed)
+    if (t->child_status > 128)
+        log_note("%s was killed by signal %d (%s)", t->config.command[0], t->child_status - 128,
+                 strsignal(t->child_status - 128));
+    else if (t->child_status > 0 && !t->exec_failed)
         log_note("%s ended with status %d", t->config.command[0], t->child_status);
     if (t->http && !t->interrupted && !t->exec_failed) {
         log_note("the trace is complete; still serving %s until Ctrl-C", http_url(t->http));
         t->pipeline = pipeline_close(t->pipeline);
         r = loop_run(t->loop);
     }
-    return r < 0 || t->failed || t->exec_failed ? EXIT_FAILED : lost ? EXIT_LOST : EXIT_DONE;
+    return is_failure(r) || t->failed || t->exec_failed ? EXIT_FAILED : lost ? EXIT_LOST : EXIT_DONE;
 }
 
 static int run(struct trace *t)
@@ -377,8 +417,8 @@ static int run(struct trace *t)
     pipeline_close(t->pipeline);
     http_close(t->http);
     r = sink_file_close(t->config.timeline);
-    if (sink_file_close(t->config.trace) < 0 || r < 0)
-        status = status == EXIT_DONE ? EXIT_FAILED : status;
+    if ((is_failure(r) | is_failure(sink_file_close(t->config.trace))) && status == EXIT_DONE)
+        status = EXIT_FAILED;
     loop_free(t->loop);
     return status;
 }
@@ -388,6 +428,8 @@ static int parse_sources(struct trace *t, char *list)
 {
     char *save, *name;
 
+    if (!*list)
+        return command_usage_error("trace", "--source takes kernel or diag, and wire, not ''");
     memset(t->config.want, 0, sizeof(t->config.want));
     for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
         enum witness w = 0;
@@ -525,6 +567,8 @@ int command_trace(int argc, char *argv[])
     } else if (strcmp(argv[argc - 1], "--") == 0) {
         return command_usage_error("trace", "which command? Nothing stands after --");
     }
+    if (!t.config.command && t.netns && !strcmp(t.netns, "new"))
+        return command_usage_error("trace", "--netns new needs a command after --: nobody else can get in there");
     t.config.interfaces = t.interfaces;
     return run(&t);
 }

@@ -220,7 +220,7 @@ int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, 
     return 1;
 }
 
-int source_capture_open(const char *path, const char *filter, struct source_capture **ret_capture,
+int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     struct source_capture *s = malloc(sizeof(*s)); /* the buffer needs no zeros */
@@ -228,19 +228,15 @@ int source_capture_open(const char *path, const char *filter, struct source_capt
     int r;
 
     if (!s) {
+        close(fd);
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
     memset(s, 0, offsetof(struct source_capture, buffer));
     s->filter_text = filter;
-    s->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (s->fd < 0 || fstat(s->fd, &st) < 0) {
+    s->fd = fd;
+    if (fstat(fd, &st) < 0) {
         r = -errno;
-        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
-        goto fail;
-    }
-    if (S_ISDIR(st.st_mode)) {
-        r = -EISDIR;
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
         goto fail;
     }

@@ -7,9 +7,9 @@ import base64
 import gzip
 import os
 import re
-import subprocess
 import sys
-import tempfile
+
+from harness import case, main, read, tcplens, write
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SAMPLE = os.path.join(ROOT, "web", "src", "sample.ndjson")
@@ -17,29 +17,10 @@ BLOCK = re.compile(rb'<script type="text/plain" id="trace">([^<]*)</script>')
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
 PCAPNG = bytes.fromhex("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000")
 HOSTILE = "</script><script>alert(1)</script><!-- \u2028\u2029 \u202egnp.exe --> ]]> & \" '"
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
 
 
 def run(*arguments, data=None):
-    done = subprocess.run([os.environ["TCPLENS"], "report", *arguments], input=data, capture_output=True, timeout=120,
-                          stdin=subprocess.DEVNULL if data is None else None, check=False)
-    return done.returncode, done.stdout, done.stderr.decode()
-
-
-def write(name, data):
-    with open(name, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
-    return name
-
-
-def read(name):
-    with open(name, "rb") as f:
-        return f.read()
+    return tcplens("report", *arguments, data=data)
 
 
 def trace_in(page):
@@ -183,21 +164,6 @@ def usage():
         assert status == 2 and stdout == b"" and stderr.count("\n") == 1 and word in stderr, (arguments, stderr)
     status, stdout, stderr = run("--help")
     assert status == 0 and b"--output" in stdout and stderr == ""
-
-
-def main():
-    failed = 0
-    for function in CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                function()
-                print(f"ok      {function.__name__}")
-            except AssertionError as e:
-                failed += 1
-                print(f"FAILED  {function.__name__}: {e!r}")
-            os.chdir("/")
-    return failed > 0
 
 
 if __name__ == "__main__":

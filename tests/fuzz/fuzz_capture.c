@@ -1,4 +1,5 @@
 /* Any bytes as a capture file: through the reader, the connection engine and the trace's encoder. */
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (conn_table_new(&config, &table) < 0)
         abort();
-    r = source_capture_open(path, size % 7 ? NULL : "tcp port 80 or vlan", &capture, error);
+    r = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), size % 7 ? NULL : "tcp port 80 or vlan", &capture, error);
     if (r == 0) {
         do
             r = source_capture_drain(capture, 1000, on_event, table, error);

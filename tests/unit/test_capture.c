@@ -1,5 +1,6 @@
 /* Capture files that are whole, cut and damaged: what came before is always read, and a line says what is wrong. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +62,7 @@ static struct result read_bytes(const uint8_t *data, size_t len, const char *fil
     assert_int_equal(pwrite(fd, data, len, 0), len);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     assert_int_equal(conn_table_new(&config, &r.table), 0);
-    r.status = source_capture_open(path, filter, &capture, r.error);
+    r.status = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), filter, &capture, r.error);
     if (r.status == 0) {
         do
             r.status = source_capture_drain(capture, 64, on_event, &r, r.error);

@@ -3,12 +3,13 @@
 #define TCPLENS_BASE_LOOP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct loop;
 
 struct loop_handlers {
-    void (*tick)(void *arg);
+    void (*tick)(void *arg, uint64_t ticks);   /* ticks since the last call: more than 1 when the loop was late */
     void (*signal)(void *arg, int number);     /* SIGINT or SIGTERM */
     void (*child)(void *arg, int wait_status); /* the watched child ended and was reaped */
     void *arg;
@@ -20,7 +21,7 @@ int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop
     __attribute__((warn_unused_result));
 /* Watches one child. 0 or -errno. */
 int loop_watch_child(struct loop *loop, pid_t pid) __attribute__((warn_unused_result));
-/* Until loop_stop(). 0 or -errno. */
+/* Until loop_stop(). Ticks count from here. 0 or -errno. */
 int loop_run(struct loop *loop) __attribute__((warn_unused_result));
 void loop_stop(struct loop *loop);
 struct loop *loop_free(struct loop *loop);

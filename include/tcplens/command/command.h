@@ -32,6 +32,9 @@ int command_usage_error(const char *command, const char *format, ...) __attribut
 /* The same for what getopt_long() could not take (its '?' or ':'). */
 int command_option_error(const char *command, int code, char *argv[]);
 
+/* Opens what is to be read ("-": standard input), no directory. -1: the reason was told. */
+int command_open_input(const char *path) __attribute__((warn_unused_result));
+
 /* Values of options. 0 or -EINVAL. */
 int command_parse_port(const char *text, uint16_t *ret_port) __attribute__((warn_unused_result));
 int command_parse_segments(const char *text, enum conn_segments *ret_segments) __attribute__((warn_unused_result));

@@ -11,9 +11,9 @@ struct source_capture;
 
 #define SOURCE_CAPTURE_ERROR_MAX 512
 
-/* path "-": standard input. filter: libpcap's language (pcap-filter(7)), or NULL.
- * 0 or -errno, with one line in error: -ENOENT and the like, -EINVAL (no capture file, a filter that does not parse). */
-int source_capture_open(const char *path, const char *filter, struct source_capture **ret_capture,
+/* fd: taken over, also on failure. filter: libpcap's language (pcap-filter(7)), or NULL.
+ * 0 or -errno, with one line in error: -EINVAL (no capture file, a filter that does not parse), -ENOMEM. */
+int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* Hands over the segments among the next max packets; 1 while there is more, 0 at the end of the file.

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Tests of `tcplens read` and `tcplens fsm` as commands: what they say, where output goes, how they end.
+
+TCPLENS names the program. Needs no right and no network.
+"""
+import json
+import os
+import re
+import sys
+
+from harness import case, main, read, tcplens, write
+
+CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpora", "zeek-wikipedia.pcap")
+
+
+def one_line(stderr, *words):
+    assert stderr.startswith("tcplens: ") and stderr.count("\n") == 1, stderr
+    for word in words:
+        assert word in stderr, (word, stderr)
+
+
+@case
+def file_and_standard_input_give_the_same_trace():
+    status, trace, stderr = tcplens("read", "-o", "-", CAPTURE)
+    assert (status, stderr) == (0, "")
+    other = tcplens("read", "-o", "-", "-", data=read(CAPTURE))
+    assert other[0] == 0
+    records, others = ([json.loads(line) for line in text.splitlines()] for text in (trace, other[1]))
+    assert records[0].pop("input") == CAPTURE and others[0].pop("input", "-") == "-"
+    assert records == others
+
+
+@case
+def nothing_to_show_is_said():
+    status, _, stderr = tcplens("read", "-o", "trace", CAPTURE, "--filter", "udp")
+    assert status == 0
+    one_line(stderr, CAPTURE, "no TCP connection")
+
+
+@case
+def input_that_cannot_be_read():
+    write("empty", b"")
+    write("text", b"hello, world, this is no capture\n" * 20)
+    write("cut", read(CAPTURE)[:5000])
+    for arguments, expected, words in (
+            (["none"], 1, ["none", "No such file"]), (["."], 1, ["directory"]), (["empty"], 1, ["empty"]),
+            (["text"], 1, ["text"]), (["cut", "-o", "trace"], 1, ["cut"]), ([CAPTURE, "more"], 2, ["more"]),
+            ([CAPTURE, "--filter", "nonsense("], 1, ["nonsense(", "syntax"]), ([], 2, ["--help"])):
+        status, _, stderr = tcplens("read", *arguments)
+        assert status == expected, (arguments, status, stderr)
+        one_line(stderr, *words)
+    assert b'"record":"end"' in read("trace"), "what was readable is lost"
+
+
+@case
+def full_disk_is_a_failure():
+    with open("/dev/full", "wb") as full:
+        for arguments in (["read", CAPTURE], ["read", CAPTURE, "-o", "-"], ["read", CAPTURE, "--summary"],
+                          ["fsm", "--dot"], ["--help"], ["--version"]):
+            status, _, stderr = tcplens(*arguments, stdout=full)
+            assert status == 1, (arguments, status)
+            one_line(stderr, "No space left")
+    status, _, stderr = tcplens("read", CAPTURE, "-o", "/dev/full")
+    assert status == 1
+    one_line(stderr, "No space left")
+
+
+@case
+def reader_that_goes_away_is_none():
+    for arguments in (["read", "-o", "-", CAPTURE], ["fsm", "--json"]):
+        r, w = os.pipe()
+        os.close(r)
+        with os.fdopen(w, "wb") as closed:
+            status, _, stderr = tcplens(*arguments, stdout=closed)
+        assert (status, stderr) == (0, ""), (arguments, status, stderr)
+
+
+@case
+def diagram_in_every_format():
+    status, text, _ = tcplens("fsm", "--json")
+    edges = json.loads(text)
+    assert status == 0 and {e["from"] for e in edges} >= {"SYN-SENT", "TIME-WAIT"}
+    status, text, _ = tcplens("fsm", "--dot")
+    assert status == 0 and text.startswith(b"digraph") and text.endswith(b"}\n")
+    assert set(re.findall(r'^  "([A-Z0-9-]+)" -> "', text.decode(), re.M)) >= {"SYN-SENT", "TIME-WAIT"}
+    status, text, _ = tcplens("fsm", "--mermaid")
+    lines = text.decode().splitlines()
+    assert status == 0 and lines[0] == "stateDiagram-v2"
+    # Mermaid's names hold no minus; an edge that the RFC draws once stands once.
+    names = {m[1] for line in lines if (m := re.match(r'  state "[A-Z0-9-]+" as ([A-Z0-9_]+)$', line))}
+    drawn = [line for line in lines if "-->" in line]
+    assert len(names) == 11 and len(drawn) == len(set(drawn)) > 15
+    for line in drawn:
+        assert set(re.match(r"  (\w+) --> (\w+)", line).groups()) <= names, line
+    status, _, stderr = tcplens("fsm", "--json", "--dot")
+    assert status == 2
+    one_line(stderr, "one format")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
