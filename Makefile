@@ -221,7 +221,8 @@ demo: deps
 	@trap : INT; \
 	$(B)/tcplens trace --netns new --calls $(if $(filter once,$(DEMO)),,--serve 127.0.0.1:$(PORT)) --output demo.ndjson \
 	    -- $(B)/tcplens-echo demo; \
-	status=$$?; $(GIVE_BACK); exit $$status
+	status=$$?; $(GIVE_BACK); \
+	[ $$status != 1 ] || echo "make: another port: make demo PORT=8481; none: make demo DEMO=once" >&2; exit $$status
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
@@ -401,7 +402,7 @@ golden: all
 # ---- install ---------------------------------------------------------------------------------------------------------
 
 PROGRAMS = $(B)/tcplens $(B)/tcplens-echo
-DOCUMENTS := $(wildcard README*.md NEWS.md LICENSE) $(shell find docs -path docs/man -prune -o -type f -print 2>/dev/null)
+DOCUMENTS := $(wildcard *.md LICENSE) $(shell find docs -path docs/man -prune -o -type f -print 2>/dev/null)
 
 ## install: programs, man pages and documents under $(DESTDIR)$(prefix)
 .PHONY: install
@@ -410,14 +411,15 @@ install: all
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
-	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$${file#docs/} || exit 1; done
+	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
+	$(INSTALL) -m 644 $(O)/viewer.html $(DESTDIR)$(docdir)
 
 ## uninstall: removes what install put there
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS:docs/%=%))
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html)
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 
 ## clean: removes $(O); web/node_modules stays

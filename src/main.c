@@ -24,15 +24,25 @@ static void help(void)
     for (unsigned i = 0; i < COMMAND_COUNT; i++)
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
     puts("\nOptions:\n"
-         "  --help     print this\n"
-         "  --version  print the version\n\n"
-         "`tcplens COMMAND --help` tells more. Try: sudo tcplens trace --netns new -- tcplens-echo demo");
+         "  -h, --help     print this\n"
+         "      --version  print the version\n\n"
+         "`tcplens help COMMAND` tells more. Try: sudo tcplens trace --netns new -- tcplens-echo demo");
+}
+
+static int run_command(int argc, char *argv[])
+{
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(argv[0], commands[i].name))
+            return commands[i].run(argc, argv);
+    return command_usage_error(NULL, "unknown command '%s'", argv[0]);
 }
 
 static int run(int argc, char *argv[])
 {
     if (argc < 2)
         return command_usage_error(NULL, "which command?");
+    if (!strcmp(argv[1], "help") && argc > 2)
+        return run_command(2, (char *[]){ argv[2], "--help", NULL });
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h")) {
         help();
         return EXIT_DONE;
@@ -41,12 +51,9 @@ static int run(int argc, char *argv[])
         puts("tcplens " TCPLENS_VERSION);
         return EXIT_DONE;
     }
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
     if (argv[1][0] == '-')
         return command_usage_error(NULL, "unknown option '%s'", argv[1]);
-    return command_usage_error(NULL, "unknown command '%s'", argv[1]);
+    return run_command(argc - 1, argv + 1);
 }
 
 int main(int argc, char *argv[])

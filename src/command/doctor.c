@@ -146,7 +146,7 @@ static int help(void)
         "usage: tcplens doctor\n"
         "Says what works on this machine: rights, kernel features, hooks, witnesses; and what is lost without those that\n"
         "are missing. Exit status 0 if both witnesses work here, 3 if not.\n\n"
-        "  --help  print this\n\n"
+        "  -h, --help  print this\n\n"
         "Without root: setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)");
     return EXIT_DONE;
 }
@@ -159,7 +159,7 @@ int command_doctor(int argc, char *argv[])
     int c;
 
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (c == 'h')
             return help();
         return command_option_error("doctor", c, argv);

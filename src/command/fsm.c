@@ -86,10 +86,10 @@ static int help(void)
 {
     puts("usage: tcplens fsm --json|--dot|--mermaid\n"
          "Prints the transition table of RFC 9293 as tcplens executes it.\n\n"
-         "  --json     every cell, also those the RFC's figure leaves out\n"
-         "  --dot      the figure's edges for Graphviz\n"
-         "  --mermaid  the figure's edges for Mermaid\n"
-         "  --help     print this");
+         "      --json     every cell, also those the RFC's figure leaves out\n"
+         "      --dot      the figure's edges for Graphviz\n"
+         "      --mermaid  the figure's edges for Mermaid\n"
+         "  -h, --help     print this");
     return EXIT_DONE;
 }
 

@@ -27,7 +27,7 @@ static int help(void)
         "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
         "      --summary         a table with one line a connection instead of the timeline or the trace\n"
         "  -q, --quiet           no timeline\n"
-        "      --help            print this");
+        "  -h, --help            print this");
     return EXIT_DONE;
 }
 
@@ -136,7 +136,7 @@ out:
 
 int command_read(int argc, char *argv[])
 {
-    enum { OPT_SEGMENTS = 256, OPT_SUMMARY, OPT_CHECKSUMS, OPT_FILTER, OPT_HELP };
+    enum { OPT_SEGMENTS = 256, OPT_SUMMARY, OPT_CHECKSUMS, OPT_FILTER };
     static const struct option options[] = {
         { "output", required_argument, NULL, 'o' },
         { "segments", required_argument, NULL, OPT_SEGMENTS },
@@ -144,7 +144,7 @@ int command_read(int argc, char *argv[])
         { "filter", required_argument, NULL, OPT_FILTER },
         { "summary", no_argument, NULL, OPT_SUMMARY },
         { "quiet", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, OPT_HELP },
+        { "help", no_argument, NULL, 'h' },
         {},
     };
     struct pipeline_config config = { .segments = CONN_SEGMENTS_ALL };
@@ -153,7 +153,7 @@ int command_read(int argc, char *argv[])
     int c;
 
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:q", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":o:qh", options, NULL)) != -1) {
         switch (c) {
         case 'o': output = optarg; break;
         case OPT_SEGMENTS:
@@ -168,7 +168,7 @@ int command_read(int argc, char *argv[])
         case OPT_FILTER: filter = optarg; break;
         case OPT_SUMMARY: config.summary = true; break;
         case 'q': quiet = true; break;
-        case OPT_HELP: return help();
+        case 'h': return help();
         default: return command_option_error("read", c, argv);
         }
     }

@@ -46,7 +46,7 @@ static int help(void)
         "It opens in any browser, without a server, and nothing leaves the computer.\n\n"
         "  -o, --output FILE  the report (- is standard output)\n"
         "      --force        replace FILE if it is there already\n"
-        "      --help         print this");
+        "  -h, --help         print this");
     return EXIT_DONE;
 }
 
@@ -325,7 +325,7 @@ int command_report(int argc, char *argv[])
     int c;
 
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
         switch (c) {
         case 'o': r.out_path = optarg; break;
         case 'f': r.force = true; break;

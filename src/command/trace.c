@@ -79,7 +79,7 @@ static int help(void)
         "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
         "      --serve [ADDR:]PORT    serve the viewer and the live trace to a browser (default address 127.0.0.1)\n"
         "  -q, --quiet                no timeline\n"
-        "      --help                 print this\n\n"
+        "  -h, --help                 print this\n\n"
         "Exit status: 0 done, 1 failed, 2 usage, 3 a right or a kernel feature is missing, 4 events were lost.");
     return EXIT_DONE;
 }
@@ -497,8 +497,7 @@ int command_trace(int argc, char *argv[])
         OPT_CALLS,
         OPT_BUFFER,
         OPT_DURATION,
-        OPT_SERVE,
-        OPT_HELP
+        OPT_SERVE
     };
     static const struct option options[] = {
         { "netns", required_argument, NULL, OPT_NETNS },
@@ -514,7 +513,7 @@ int command_trace(int argc, char *argv[])
         { "output", required_argument, NULL, 'o' },
         { "serve", required_argument, NULL, OPT_SERVE },
         { "quiet", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, OPT_HELP },
+        { "help", no_argument, NULL, 'h' },
         {},
     };
     struct trace t = {
@@ -526,7 +525,7 @@ int command_trace(int argc, char *argv[])
     int c, status = EXIT_DONE;
 
     opterr = 0;
-    while (status == EXIT_DONE && (c = getopt_long(argc, argv, "+:p:i:o:q", options, NULL)) != -1) {
+    while (status == EXIT_DONE && (c = getopt_long(argc, argv, "+:p:i:o:qh", options, NULL)) != -1) {
         switch (c) {
         case OPT_NETNS:
             t.netns = optarg;
@@ -552,7 +551,7 @@ int command_trace(int argc, char *argv[])
         case 'o': t.output = optarg; break;
         case OPT_SERVE: t.serve = optarg; break;
         case 'q': t.quiet = true; break;
-        case OPT_HELP: return help();
+        case 'h': return help();
         default: return command_option_error("trace", c, argv);
         }
     }
