@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/netns.h"
@@ -21,6 +22,7 @@
 #define HOLD_NS 60000000ull
 #define HELD_MAX 1000000
 #define CAPTURE_BATCH 4096
+#define ADDRESSES_AGE_NS 1000000000ull
 /* Browsers get batches, not single records. */
 #define TICKS_PER_HTTP_FLUSH 3
 
@@ -34,7 +36,7 @@ struct pipeline {
     struct merge *merge;
     struct conn_table *conns;
     struct addr *addresses;
-    size_t address_count;
+    uint64_t addresses_ns; /* when they were read */
     char missing[WITNESS_N][SOURCE_PCAP_ERROR_MAX];
     const char *capture; /* file name; NULL: live */
     uint32_t netns;      /* inode number */
@@ -175,7 +177,6 @@ static int new_common(const struct pipeline_config *config, bool wire_only, stru
                                  .segments = config->segments,
                                  .wire_only = wire_only,
                                  .ignore_checksums = config->ignore_checksums };
-    int r;
 
     if (!p)
         return -ENOMEM;
@@ -184,11 +185,6 @@ static int new_common(const struct pipeline_config *config, bool wire_only, stru
     if (getrandom(&conns.hash_seed, sizeof(conns.hash_seed), 0) != sizeof(conns.hash_seed))
         conns.hash_seed = 0;
     *ret_pipeline = p;
-    r = netns_addresses(&p->addresses, &p->address_count);
-    if (r < 0)
-        return r;
-    conns.local = p->addresses;
-    conns.local_count = p->address_count;
     return conn_table_new(&conns, &p->conns);
 }
 
@@ -243,6 +239,22 @@ static int open_wire(struct pipeline *p)
     return r;
 }
 
+/* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
+static int read_addresses(struct pipeline *p)
+{
+    struct addr *addresses;
+    size_t count;
+    int r = netns_addresses(&addresses, &count);
+
+    if (r < 0)
+        return r;
+    conn_table_set_local(p->conns, addresses, count);
+    free(p->addresses);
+    p->addresses = addresses;
+    p->addresses_ns = trace_clock_now(&p->clock);
+    return 0;
+}
+
 int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                        char error[static PIPELINE_ERROR_MAX])
 {
@@ -254,16 +266,19 @@ int pipeline_open_live(const struct pipeline_config *config, struct pipeline **r
     struct pipeline *p = NULL;
     int r = new_common(config, false, &p), failed = 0;
 
-    if (r == 0)
+    if (r == 0) {
+        trace_clock_init(&p->clock);
         r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
+    }
     if (r == 0)
         r = netns_current(&p->netns);
+    if (r == 0)
+        r = read_addresses(p);
     if (r < 0) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
         pipeline_close(p);
         return r;
     }
-    trace_clock_init(&p->clock);
     for (unsigned i = 0; i < WITNESS_N; i++) {
         if (!p->config.want[i])
             continue;
@@ -353,6 +368,8 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
 
     p->tick_events = 0;
     trace_clock_update(&p->clock);
+    if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
+        read_addresses(p); /* without memory the old ones stay */
     /* First the packets: what the kernel did because of them is read after, and is there already. */
     if (p->pcap)
         r = source_pcap_drain(p->pcap, on_event, p, error);

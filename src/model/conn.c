@@ -124,14 +124,20 @@ struct conn *conn_find(struct conn_table *t, const struct event *e)
     return current;
 }
 
+void conn_table_set_local(struct conn_table *table, const struct addr *addresses, size_t count)
+{
+    table->local = addresses;
+    table->local_count = count;
+}
+
 static bool is_local(const struct conn_table *t, const struct addr *a)
 {
-    if (!t->config.local)
+    if (!t->local)
         return false;
     if (addr_is_loopback(a))
         return true;
-    for (size_t i = 0; i < t->config.local_count; i++)
-        if (addr_equal(a, &t->config.local[i]))
+    for (size_t i = 0; i < t->local_count; i++)
+        if (addr_equal(a, &t->local[i]))
             return true;
     return false;
 }

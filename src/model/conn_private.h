@@ -175,6 +175,8 @@ struct socket_slot {
 
 struct conn_table {
     struct conn_config config;
+    const struct addr *local; /* borrowed, may be NULL */
+    size_t local_count;
     struct conn_hash hash;
     struct conn_list lists[CONN_LIST_N];
     struct slab slab, holes; /* of struct conn, of struct holes[END_N] */

@@ -6,6 +6,7 @@ TCPLENS names the program. Needs no right and no network.
 import json
 import os
 import re
+import struct
 import sys
 
 from harness import case, main, read, tcplens, write
@@ -28,6 +29,16 @@ def file_and_standard_input_give_the_same_trace():
     records, others = ([json.loads(line) for line in text.splitlines()] for text in (trace, other[1]))
     assert records[0].pop("input") == CAPTURE and others[0].pop("input", "-") == "-"
     assert records == others
+
+
+@case
+def addresses_of_this_host_mean_nothing_in_a_capture():
+    syn = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\1") \
+        + struct.pack("!HHIIBBHHH", 40000, 80, 1, 0, 0x50, 2, 1024, 0, 0)
+    write("loopback", struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101) + struct.pack("<IIII", 1, 0, 40, 40) + syn)
+    status, trace, _ = tcplens("read", "-o", "-", "--checksums", "ignore", "loopback")
+    connection = json.loads(trace.splitlines()[1])
+    assert status == 0 and connection["record"] == "connection" and connection["local"] == [], connection
 
 
 @case

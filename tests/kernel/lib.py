@@ -185,7 +185,7 @@ def kernel_has(feature):
 
 
 PRELUDE = """
-import os, signal, socket, struct, sys, time
+import os, select, signal, socket, struct, sys, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
 def listen(host="127.0.0.1", port=7007, **options):
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, **options)

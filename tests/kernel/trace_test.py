@@ -366,5 +366,26 @@ def only_its_own_namespace():
     check_equal(len(trace.all("listener", closed=None)), 1)
 
 
+@case
+def addresses_that_come_later():
+    """An address that the host gets while the trace runs is one of its own."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", "new", "-q", "-o", path, "--", *script("""
+os.system("ip address add 192.0.2.1/32 dev lo")
+server = socket.create_server(("192.0.2.1", 7007))
+ready()
+for _ in range(1000):
+    client = socket.create_connection(("192.0.2.1", 7007)); peer, _ = server.accept()
+    client.close(); rest(peer); peer.close()
+    if select.select([sys.stdin], [], [], 0.1)[0]:
+        break
+"""))
+        lib.wait_trace(path, '"local":["client","server"]')
+        tracer.say()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        lib.read_trace(path).check_whole()
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

@@ -533,8 +533,7 @@ static void which_ends_are_local(void **state)
     const struct addr here = s.at[C].addr;
 
     (void)state;
-    script_free(&s);
-    script_configure(&s, (struct conn_config){ .local = &here, .local_count = 1 });
+    conn_table_set_local(s.table, &here, 1);
     send(&s, C, "S", 0, 0, 0);
     assert_true(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[C]);
     assert_false(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[S]);

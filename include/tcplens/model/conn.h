@@ -25,8 +25,6 @@ enum conn_segments {
 struct conn_config {
     change_fn emit;
     void *arg;
-    const struct addr *local; /* addresses of this host, borrowed for the life of the table; NULL for a capture file */
-    size_t local_count;
     size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
@@ -35,6 +33,9 @@ struct conn_config {
 };
 
 int conn_table_new(const struct conn_config *config, struct conn_table **ret_table) __attribute__((warn_unused_result));
+/* The addresses of this host, borrowed until they are replaced or the table is freed; without, as for a capture file, no
+ * end counts as local. */
+void conn_table_set_local(struct conn_table *table, const struct addr *addresses, size_t count);
 void conn_table_event(struct conn_table *table, const struct event *event);
 /* The trace ends: an outcome for every connection that has none yet. */
 void conn_table_finish(struct conn_table *table, uint64_t ts_ns);
