@@ -42,7 +42,7 @@ const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base
 const csp = [
   "default-src 'none'", `script-src ${hash(js)}`, `style-src ${hash(css)}`, "connect-src 'self'",
   'img-src data:', "base-uri 'none'", "form-action 'none'",
-  "require-trusted-types-for 'script'", "trusted-types 'none'",
+  "require-trusted-types-for 'script'", 'trusted-types tcplens', 'worker-src blob:',
 ].join('; ');
 
 const page = await readFile(join(here, 'src/page.html'), 'utf8');

@@ -7,20 +7,26 @@ import { keepHash, readHash } from './state/hash';
 import { startKeys } from './state/keys';
 import { openFile, openLive } from './state/open';
 import { openEmbedded } from './state/report';
+import { work } from './trace/worker';
 import { warnOfLoss } from './state/marks';
 
-openEmbedded(openFile);
-readHash();
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const system = signal(dark.matches);
-dark.addEventListener('change', (e) => { system.value = e.matches; });
-effect(() => {
-  const wish = theme.value === 'auto' ? (system.value ? 'dark' : 'light') : theme.value;
-  document.documentElement.dataset.theme = wish;
-});
-keepHash();
-startKeys();
-startPlayer();
-warnOfLoss();
-openLive();
-render(<App />, document.getElementById('app')!);
+function page(): void {
+  openEmbedded(openFile);
+  readHash();
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const system = signal(dark.matches);
+  dark.addEventListener('change', (e) => { system.value = e.matches; });
+  effect(() => {
+    const wish = theme.value === 'auto' ? (system.value ? 'dark' : 'light') : theme.value;
+    document.documentElement.dataset.theme = wish;
+  });
+  keepHash();
+  startKeys();
+  startPlayer();
+  warnOfLoss();
+  openLive();
+  render(<App />, document.getElementById('app')!);
+}
+
+if (typeof document === 'undefined') work();
+else page();

@@ -15,9 +15,11 @@ export function address(a: { addr: string; port: number }): string {
   return a.addr.includes(':') ? `[${show(a.addr)}]:${a.port}` : `${show(a.addr)}:${a.port}`;
 }
 
+const NUMBER = new Intl.NumberFormat('en-US');
+
 /** 65495 -> 65,495 */
 export function count(v: number): string {
-  return v.toLocaleString('en-US');
+  return NUMBER.format(v);
 }
 
 /** Seconds with microseconds in groups of three: `12.034 518`. The space does not break. */

@@ -10,8 +10,9 @@ import { makeTrace } from './scenes';
 beforeEach(() => {
   reset();
   const t = new Trace();
-  const p = new Parser((r) => t.add(r));
+  const p = new Parser((s) => t.take(s));
   p.feed(makeTrace({ connections: 20 }));
+  p.finish();
   trace.value = t;
   revision.value++;
   select(1);

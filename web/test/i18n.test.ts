@@ -61,9 +61,10 @@ test('every edge of the figure is told, governed and drawn', () => {
 
 test('every record of every scene is explained in both languages', () => {
   const t = new Trace();
-  const p = new Parser((r) => t.add(r));
+  const p = new Parser((s) => t.take(s));
   const rare = makeTrace({ connections: 20, scene: 'rare' });
   p.feed(rare);
+  p.finish();
   const kinds = new Set<string>();
   for (const d of Object.values(dictionaries)) {
     for (const rec of t.records) {

@@ -25,7 +25,7 @@ export async function launch(): Promise<Browser> {
 
 export interface Opened { page: Page; complaints: string[] }
 
-export async function open(browser: Browser, hash = 'lang=en&theme=light', url = pathToFileURL(VIEWER).href): Promise<Opened> {
+export async function open(browser: Browser, hash = 'lang=en&theme=light', url = pathToFileURL(VIEWER).href, before = ''): Promise<Opened> {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(Number(process.env.PAGE_TIMEOUT ?? 60_000));
   const complaints: string[] = [];
@@ -34,6 +34,7 @@ export async function open(browser: Browser, hash = 'lang=en&theme=light', url =
   await page.addInitScript(() => {
     addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`));
   });
+  await page.addInitScript(before);
   await page.goto(`${url}#${hash}`);
   return { page, complaints };
 }
@@ -43,6 +44,8 @@ export async function give(page: Page, name: string, content: string | Buffer): 
     name, mimeType: 'application/octet-stream',
     buffer: typeof content === 'string' ? Buffer.from(content) : content,
   });
+  // Rows are there before the last of them is.
+  await page.waitForSelector('.loading', { state: 'detached' });
 }
 
 interface Finding { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }

@@ -3,16 +3,18 @@ import { test } from 'node:test';
 import { Trace } from '../src/trace/model';
 import { Parser, Refused } from '../src/trace/parse';
 import type { Rec } from '../src/trace/records';
+import { Store } from '../src/trace/store';
 import { sampleText } from './sample';
 
 const HEADER = '{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n';
 
 function parse(text: string, step = 7): { recs: Rec[]; p: Parser } {
-  const recs: Rec[] = [];
-  const p = new Parser((r) => recs.push(r));
-  for (let i = 0; i < text.length; i += step) p.feed(text.slice(i, i + step));
+  const store = new Store();
+  const p = new Parser((s) => store.add(s));
+  const bytes = new TextEncoder().encode(text);
+  for (let i = 0; i < bytes.length; i += step) p.feed(bytes.subarray(i, i + step));
   p.finish();
-  return { recs, p };
+  return { recs: [...store.records], p };
 }
 
 function refusal(text: string, step = 7) {
@@ -104,6 +106,46 @@ test('prototype names as record kinds are unknown kinds', () => {
 
 test('a resumed stream does not double what was already there', () => {
   const t = new Trace();
-  for (let i = 0; i < 2; i++) for (const r of parse(sampleText(), 1e9).recs) t.add(r);
+  for (let i = 0; i < 2; i++) {
+    const p = new Parser((s) => t.take(s));
+    p.feed(sampleText());
+    p.finish();
+  }
   assert.equal(t.records.length, parse(sampleText(), 1e9).recs.length);
+});
+
+test('records made of columns are those that were written', () => {
+  const lines = [
+    '{"record":"segment","n":1,"t":9007199254740,"conn":7,"from":"client","flags":["SYN"],"seq":0,"seq_abs":4294967295,"len":0,"options":{"ts":[1,-2]},"more":[-0.5,1e3,{"deep":12}]}',
+    '{ "t": 5 , "record":"call", "n":2,"name":"a1\\"2\\\\","ret":-1,"comm":"é\\u0000 9" }',
+    '{"record":"timer","n":3,"t":6,"conn":1,"end":"client","name":"x","expires":999999999999999}',
+    '{"record":"timer","n":4,"t":6,"conn":1,"end":"client","name":"x","expires":9007199254740991}',
+    '{"record":"timer","n":5,"t":6,"conn":1,"end":"client","name":"x","expires":-127}',
+  ];
+  const { recs, p } = parse(`${HEADER}${lines.join('\n')}\n`, 5);
+  assert.deepEqual(recs.slice(1), lines.map((l) => JSON.parse(l)));
+  assert.equal(p.malformed, undefined);
+});
+
+test('cut at every byte, all lines before the cut are there and nothing else', () => {
+  const whole = new TextEncoder().encode(sampleText());
+  const ends = [...whole.keys()].filter((i) => whole[i] === 10);
+  const all = parse(sampleText(), 1e9).recs.length;
+  for (let cut = ends[0]! + 1; cut < whole.length; cut++) {
+    let got = 0;
+    const p = new Parser((s) => { got += s.count; });
+    p.feed(whole.subarray(0, cut));
+    p.finish();
+    // A last line that only lacks its newline is whole.
+    assert.equal(got, ends.filter((e) => e <= cut).length, `cut at ${cut}`);
+    assert.equal(p.malformed, undefined);
+    assert.equal(p.ended, got === all);
+  }
+});
+
+test('a line that never ends is one bad line', () => {
+  const { recs, p } = parse(`${HEADER}${'x'.repeat(5 << 20)}\n{"record":"end","n":1,"t":2}\n`, 1 << 16);
+  assert.deepEqual(recs.map((r) => r.record), ['header', 'end']);
+  assert.equal(p.malformed?.count, 1);
+  assert.equal(p.malformed?.line, 2);
 });

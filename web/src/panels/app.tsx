@@ -1,7 +1,7 @@
 // The page: which panels there are and where they stand.
 
 import { useEffect, useState } from 'preact/hooks';
-import { conn, currentRec, d, lang, loading, revision, tab, trace, type Tab } from '../state/app';
+import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
 import { openFile } from '../state/open';
 import { clock } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
@@ -59,7 +59,7 @@ function Panels() {
 }
 
 function Spoken() {
-  void revision.value;
+  void grown.value;
   const rec = currentRec.value;
   const t = trace.value;
   const e = rec && t && explain(d.value, t, conn.value, rec);

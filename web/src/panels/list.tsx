@@ -3,7 +3,7 @@
 
 import { useEffect } from 'preact/hooks';
 import { known } from '../i18n';
-import { cursor, d, revision, selected, sort, SORTS, trace, visible, type Sort } from '../state/app';
+import { chosen, cursor, d, revision, selected, sort, SORTS, trace, visible, type Sort } from '../state/app';
 import { select } from '../state/cursor';
 import { stateAt, type Conn } from '../trace/model';
 import { ENDS } from '../trace/records';
@@ -18,16 +18,16 @@ export function List() {
   const { ref, view } = useViewport<HTMLDivElement>();
   const words = d.value;
   const all = visible.value;
-  const chosen = all.findIndex((c) => c.id === selected.value);
+  const row = chosen.value;
   void revision.value;
 
   useEffect(() => {
     const el = ref.current;
-    if (!el || chosen < 0) return;
-    const top = chosen * ROW;
+    if (!el || row < 0) return;
+    const top = row * ROW;
     if (top < el.scrollTop) el.scrollTop = top;
     else if (top + ROW > el.scrollTop + el.clientHeight) el.scrollTop = top + ROW - el.clientHeight;
-  }, [chosen]);
+  }, [row]);
 
   const first = Math.max(0, Math.floor(view.top / ROW) - 4);
   const rows = all.slice(first, Math.ceil((view.top + view.height) / ROW) + 4);
@@ -63,7 +63,7 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
   const words = d.value;
   const on = c.id === selected.value;
   const at = cursor.value;
-  const verdict = c.outcome ? (known(words.verdict, c.outcome.verdict) ?? show(c.outcome.verdict, 24)) : words.verdict['still-open'];
+  const verdict = c.verdict !== undefined ? (known(words.verdict, c.verdict) ?? show(c.verdict, 24)) : words.verdict['still-open'];
   return (
     <div
       id={`conn-${c.id}`} role="option" aria-selected={on} aria-posinset={index + 1} aria-setsize={total}
@@ -86,7 +86,7 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
           );
         })}
       </div>
-      <div class={`line verdict v-${tone(c.outcome?.verdict ?? 'still-open')}`}>{verdict}{c.problems > 0 && <span class="badge">⚠ {count(c.problems)}</span>}</div>
+      <div class={`line verdict v-${tone(c.verdict ?? 'still-open')}`}>{verdict}{c.problems > 0 && <span class="badge">⚠ {count(c.problems)}</span>}</div>
     </div>
   );
 }

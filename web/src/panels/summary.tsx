@@ -1,6 +1,6 @@
 // One sentence that says what became of the selected connection, and the legend.
 
-import { conn, cursor, d, revision } from '../state/app';
+import { conn, cursor, d, grown } from '../state/app';
 import { stateAt } from '../trace/model';
 import { ENDS } from '../trace/records';
 import type { Group } from '../trace/describe';
@@ -10,7 +10,7 @@ import { tone } from './ladder-rows';
 import { Glyph } from './parts';
 
 export function Summary() {
-  void revision.value;
+  void grown.value;
   const c = conn.value;
   const words = d.value;
   if (!c) return null;

@@ -3,7 +3,7 @@
 
 import { batch, computed, signal } from '@preact/signals';
 import { LAST, Trace, type Conn, type Point } from '../trace/model';
-import { matches, parseFilter } from '../trace/filter';
+import { compile, matches, parseFilter } from '../trace/filter';
 import { timescale } from '../trace/timescale';
 import { buildLadder, rowAt, type EventRow, type Ladder } from '../trace/rows';
 import type { Malformed, Refusal } from '../trace/parse';
@@ -66,12 +66,12 @@ export function reset(): void {
   });
 }
 
-export const words = computed(() => parseFilter(filterText.value));
+const filter = computed(() => compile(parseFilter(filterText.value)));
 
 export const SORTS = ['start', 'duration', 'bytes', 'problems'] as const;
 export type Sort = (typeof SORTS)[number];
 export const sort = signal<Sort>('start');
-const durationOf = (c: Conn) => c.outcome?.duration_ns ?? c.events[c.events.length - 1]!.t - c.rec.t;
+const durationOf = (c: Conn) => c.until - c.rec.t;
 const bytesOf = (c: Conn) => (c.outcome?.bytes?.client ?? 0) + (c.outcome?.bytes?.server ?? 0);
 /** What there is most of comes first; connections are in order of their start already. */
 const ORDERS: Record<Sort, ((a: Conn, b: Conn) => number) | undefined> = {
@@ -84,16 +84,26 @@ export const visible = computed<readonly Conn[]>(() => {
   void revision.value;
   const all = trace.value?.conns ?? [];
   const order = ORDERS[sort.value];
-  if (words.value.length === 0) return order ? [...all].sort(order) : all;
+  const f = filter.value;
+  if (f.tests.length === 0) return order ? [...all].sort(order) : all;
   // Only who asks for states depends on where the cursor is.
-  const at = words.value.some((w) => w.key === 'state' || w.key === '') ? cursor.value : LAST;
-  const some = all.filter((c) => matches(c, words.value, at));
+  const at = f.atCursor ? cursor.value : LAST;
+  const some = all.filter((c) => matches(c, f, at));
   return order ? some.sort(order) : some;
 });
+
+/** Where the selected connection stands among them; -1 where the filter hides it. */
+export const chosen = computed(() => visible.value.findIndex((c) => c.id === selected.value));
 
 export const conn = computed<Conn | undefined>(() => {
   void revision.value;
   return trace.value?.conn(selected.value);
+});
+
+/** Changes when the selected connection grew, not with every record that comes. */
+export const grown = computed(() => {
+  void revision.value;
+  return `${conn.value?.events.length} ${trace.value?.gaps.length}`;
 });
 
 /** The time axis of the whole trace, for all panels that have one. */
@@ -110,7 +120,7 @@ export const inSight = signal<readonly [number, number] | undefined>(undefined);
 
 /** Rows of the selected connection; rebuilt when it grew. */
 export const ladder = computed<Ladder | undefined>(() => {
-  void revision.value;
+  void grown.value;
   const t = trace.value;
   const c = conn.value;
   return t && c ? buildLadder(t, c, zoom.value) : undefined;

@@ -76,7 +76,7 @@ export function goTo(t: number): void {
   const last = c?.events[c.events.length - 1];
   // Outside of this connection: the one that was alive then, if there is one.
   if (!c || !last || t < c.events[0]!.t || t > last.t) {
-    const there = visible.value.find((o) => o.events[0]!.t <= t && o.events[o.events.length - 1]!.t >= t);
+    const there = visible.value.find((o) => o.rec.t <= t && o.until >= t);
     if (there) selected.value = there.id;
   }
   moveToTime(t);

@@ -4,7 +4,7 @@ import { batch } from '@preact/signals';
 import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
 import { Parser, Refused } from '../trace/parse';
-import { readFile } from '../trace/source';
+import { read, type Status } from '../trace/worker';
 import {
   follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, tooLarge,
   trace, truncated, type Loaded,
@@ -36,9 +36,9 @@ function begin(): Trace {
 }
 
 /** Shows what has been read so far; the first connection is chosen so that there is a picture. */
-function publish(t: Trace, what: Loaded, parser: Parser): void {
+function publish(t: Trace, what: Loaded, parser: Status): void {
   batch(() => {
-    if (trace.value !== t && parser.header) {
+    if (trace.value !== t && t.header) {
       trace.value = t;
       loaded.value = what;
     }
@@ -53,17 +53,18 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
   const t = begin();
   const control = (abort = new AbortController());
   const what: Loaded = { name: file.name, kind };
-  const parser = new Parser((rec) => t.add(rec));
   let shown = 0;
+  let status: Status;
   loading.value = { name: file.name, read: 0, size: file.size };
   try {
-    await readFile(file, parser, (p) => {
-      if (control !== abort) return;
-      loading.value = { name: file.name, ...p };
-      if (performance.now() - shown > 250) {
+    status = await read(file, {
+      slice: (slice) => t.take(slice),
+      progress(p, now) {
+        loading.value = { name: file.name, ...p };
+        if (performance.now() - shown < 250) return;
         shown = performance.now();
-        publish(t, what, parser);
-      }
+        publish(t, what, now);
+      },
     }, control.signal);
   } catch (e) {
     if (control !== abort) return;
@@ -77,8 +78,8 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
   batch(() => {
     loading.value = undefined;
     original.value = file;
-    publish(t, what, parser);
-    truncated.value = !parser.ended;
+    publish(t, what, status);
+    truncated.value = !status.ended;
   });
 }
 
@@ -91,7 +92,7 @@ export function openLive(): boolean {
   const address = liveAddress(location);
   if (!address) return false;
   const t = begin();
-  const parser = new Parser((rec) => t.add(rec));
+  const parser = new Parser((slice) => t.take(slice));
   const what: Loaded = { name: location.host, kind: 'live' };
   let drawn = 0;
   let kept = new Blob();
@@ -102,6 +103,7 @@ export function openLive(): boolean {
     kept = new Blob([kept, ...parts]);
     parts = [];
     original.value = kept.size <= ORIGINAL_MAX ? kept : undefined;
+    parser.flush();
     publish(t, what, parser);
     if (follow.value) toNewest();
   };

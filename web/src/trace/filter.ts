@@ -2,8 +2,8 @@
 // All words must match; a word that starts with `-` must not.
 
 import { VERDICTS } from '../i18n/types';
-import { ENDS, STATES, type State } from './records';
-import { stateAt, type Conn, type Point, type Trace } from './model';
+import { ENDS, STATES, type Address, type State } from './records';
+import { stateNow, type Conn, type Point, type Trace } from './model';
 import { PROBLEMS } from './problems';
 
 export interface Word { not: boolean; key: string; value: string }
@@ -27,35 +27,82 @@ export function parseFilter(text: string): Word[] {
 function stateKey(s: string): string {
   return s.toLowerCase().replace(/[-_ ]/g, '').replace('received', 'recv').replace('rcvd', 'recv');
 }
-const STATE_KEYS = STATES.map(stateKey);
-const matchesState = (state: State, value: string) => STATE_KEYS[STATES.indexOf(state)]!.startsWith(stateKey(value));
+
+/** A word made ready: what it asks of a connection, and whether the answer depends on where the cursor is. */
+interface Test { not: boolean; holds: (conn: Conn, at: Point) => boolean; atCursor: boolean }
+export interface Filter { tests: readonly Test[]; atCursor: boolean }
+
+/** The work that is the same for every connection is done here, once. */
+export function compile(words: readonly Word[]): Filter {
+  const tests = words.filter((w) => w.value !== '').map(compileWord);
+  return { tests, atCursor: tests.some((t) => t.atCursor) };
+}
 
 /** Does a connection match, given where the cursor is (states are those at the cursor)? */
-export function matches(conn: Conn, words: readonly Word[], at: Point): boolean {
-  return words.every((w) => w.value === '' || matchOne(conn, w, at) !== w.not);
+export function matches(conn: Conn, filter: Filter, at: Point): boolean {
+  for (const test of filter.tests) if (test.holds(conn, at) === test.not) return false;
+  return true;
 }
 
-function matchOne(conn: Conn, { key, value }: Word, at: Point): boolean {
+function compileWord({ not, key, value }: Word): Test {
+  const test = (holds: Test['holds'], atCursor = false): Test => ({ not, holds, atCursor });
+  const ends = (of: (a: Address) => boolean) => test((c) => of(c.rec.client) || of(c.rec.server));
+  const states = statesLike(value);
   switch (key) {
-    case 'state': return ENDS.some((e) => matchesState(stateAt(conn, e, at).state, value));
-    case 'ever': return STATES.some((s, i) => conn.ever & (1 << i) && matchesState(s, value));
-    case 'port': return ENDS.some((e) => String(conn.rec[e].port) === value);
-    case 'addr': return ENDS.some((e) => conn.rec[e].addr.toLowerCase().includes(value));
-    case 'comm': return [...conn.comms].some((c) => c.toLowerCase().includes(value));
-    case 'outcome': return (conn.outcome?.verdict ?? 'still-open').includes(value);
-    case 'problem': return value === 'any' ? conn.problems > 0
-      : PROBLEMS.some((p, i) => conn.troubles & (1 << i) && p.startsWith(value));
-    case 'listener': return String(conn.listener) === value;
-    default: return haystack(conn).includes(value) ||
-      ENDS.some((e) => matchesState(stateAt(conn, e, at).state, value));
+    case 'state': return test(inState(states), true);
+    case 'port': return ends((a) => String(a.port) === value);
+    case 'addr': return ends((a) => a.addr.toLowerCase().includes(value));
+    case 'comm': return test((c) => commsOf(c).includes(value));
+    case 'outcome': return test((c) => (c.verdict ?? 'still-open').includes(value));
+    case 'listener': return test((c) => String(c.listener) === value);
+    case 'ever': {
+      const mask = maskOf(STATES, (s) => states.has(s));
+      return test((c) => (c.ever & mask) !== 0);
+    }
+    case 'problem': {
+      if (value === 'any') return test((c) => c.problems > 0);
+      const mask = maskOf(PROBLEMS, (p) => p.startsWith(value));
+      return test((c) => (c.troubles & mask) !== 0);
+    }
   }
+  // Most text is the start of no state's name: then no state has to be looked up.
+  if (states.size === 0) return test((c) => haystack(c).includes(value));
+  const now = inState(states);
+  return test((c, at) => haystack(c).includes(value) || now(c, at), true);
 }
 
-function haystack(conn: Conn): string {
-  const { client, server } = conn.rec;
-  return `#${conn.id} ${client.addr}:${client.port} ${server.addr}:${server.port} ` +
-    `${conn.outcome?.verdict ?? ''} ${[...conn.comms].join(' ')}`.toLowerCase();
+/** The set of those that the rule holds for, one bit each. */
+function maskOf<T>(all: readonly T[], rule: (v: T) => boolean): number {
+  return all.reduce((mask, v, i) => (rule(v) ? mask | (1 << i) : mask), 0);
 }
+
+function statesLike(value: string): Set<State> {
+  const key = stateKey(value);
+  return new Set(STATES.filter((s) => stateKey(s).startsWith(key)));
+}
+
+function inState(states: Set<State>): Test['holds'] {
+  return (conn, at) => ENDS.some((e) => states.has(stateNow(conn, e, at)));
+}
+
+/** What free text is searched in; made again only when the connection learnt something that is part of it. */
+interface Hay { text: string; comms: string; seen: number; verdict: unknown }
+const hays = new WeakMap<Conn, Hay>();
+
+function hayOf(conn: Conn): Hay {
+  const known = hays.get(conn);
+  if (known && known.seen === conn.comms.size && known.verdict === conn.verdict) return known;
+  const { client, server } = conn.rec;
+  // One process name a line: a word has no newline, so it cannot match across two.
+  const comms = [...conn.comms].join('\n').toLowerCase();
+  const text = `#${conn.id} ${client.addr}:${client.port} ${server.addr}:${server.port} ` +
+    `${conn.verdict ?? ''} ${comms}`.toLowerCase();
+  const made = { text, comms, seen: conn.comms.size, verdict: conn.verdict };
+  hays.set(conn, made);
+  return made;
+}
+const haystack = (conn: Conn): string => hayOf(conn).text;
+const commsOf = (conn: Conn): string => hayOf(conn).comms;
 
 export interface Completion { text: string; key?: FilterKey }
 const MOST = 10;

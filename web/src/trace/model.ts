@@ -1,14 +1,16 @@
 // What a trace says, indexed: connections with their events in order, both witnesses' paths
-// through the state machine, listeners with their queues. Grows by add() alone, live or from a
+// through the state machine, listeners with their queues. Grows by take() alone, live or from a
 // file; nothing is ever taken away, so a panel may keep what it found.
 
-import { isProblem, PROBLEMS, problemOf } from './problems';
+import type { Slice } from './parse';
+import { PROBLEMS, problemOf } from './problems';
 import {
   before, ENDS, STATES,
   type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
   type ListenerRec, type OutcomeRec, type QueueRec, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
+import { integerAt, Store } from './store';
 
 /** The host's own word (eBPF, sock_diag) or what the packets imply. */
 export type Witness = 'host' | 'wire';
@@ -17,22 +19,50 @@ export const witnessOf = (s: StateRec): Witness => (s.source === 'wire' ? 'wire'
 export interface Point { t: number; n: number }
 export const LAST: Point = { t: Number.MAX_SAFE_INTEGER, n: Number.MAX_SAFE_INTEGER };
 
-export interface Conn {
-  id: number;
-  rec: ConnectionRec;
+/** What is made of a connection's records when it is looked at. */
+interface Details {
   /** All records that name the connection, by time. */
   events: Rec[];
   paths: Record<End, Record<Witness, StateRec[]>>;
   timers: Record<End, TimerRec[]>;
   outcome: OutcomeRec | undefined;
+  /** Index of the last record that is in. */
+  upTo: number;
+}
+/** Connections whose details are kept: those in sight, and some that were. */
+const KEPT = 512;
+const NOBODY: ReadonlySet<string> = new Set();
+
+export class Conn {
+  readonly id: number;
+  verdict: string | undefined;
   /** Names of processes that own or used an end. */
-  comms: Set<string>;
-  problems: number;
+  comms = NOBODY;
+  problems = 0;
   /** Sets as bits: kinds of PROBLEMS it had, STATES that either end was in by either witness. */
-  troubles: number;
-  ever: number;
+  troubles = 0;
+  ever = 0;
   /** The listener it came through. */
   listener: number | undefined;
+  /** Time of its last record. */
+  until: number;
+  /** Calls on its sockets from before it was there. */
+  early: CallRec[] | undefined;
+  /** Bit per end: the host tells of it. */
+  hosts = 0;
+  /** States that each end, by each witness, began and was last in: four bits each, 0 for none. */
+  firsts = 0;
+  lasts = 0;
+
+  constructor(readonly rec: ConnectionRec, readonly trace: Trace, readonly first: number, public newest: number) {
+    this.id = rec.conn;
+    this.until = rec.t;
+  }
+
+  get events(): Rec[] { return this.trace.details(this).events; }
+  get paths(): Details['paths'] { return this.trace.details(this).paths; }
+  get timers(): Details['timers'] { return this.trace.details(this).timers; }
+  get outcome(): OutcomeRec | undefined { return this.trace.details(this).outcome; }
 }
 
 export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; calls: CallRec[]; closed?: number }
@@ -60,7 +90,8 @@ export function lastAt(list: readonly Point[], p: Point): number {
 export class Trace {
   header: HeaderRec | undefined;
   end: EndRec | undefined;
-  readonly records: Rec[] = [];
+  readonly store = new Store();
+  readonly records = this.store.records;
   readonly conns: Conn[] = [];
   readonly listeners: Listener[] = [];
   readonly gaps: GapRec[] = [];
@@ -71,7 +102,10 @@ export class Trace {
   #conns = new Map<number, Conn>();
   #listeners = new Map<number, Listener>();
   /** Calls on a socket that has neither a connection nor a listener yet, by its number. */
-  #sockets = new Map<number, CallRec[]>();
+  #sockets = new Map<number, [index: number, call: CallRec][]>();
+  #details = new Map<Conn, Details>();
+  #traits: Traits[] = [];
+  #newest = -1;
 
   conn(id: number | undefined): Conn | undefined {
     return id === undefined ? undefined : this.#conns.get(id);
@@ -84,69 +118,120 @@ export class Trace {
   /** A record by its number. Numbers have no holes, but a damaged trace may lack lines. */
   byN(n: number | undefined): Rec | undefined {
     if (n === undefined) return undefined;
-    const there = this.records[n];
-    if (there?.n === n) return there;
-    let lo = 0;
-    let hi = this.records.length - 1;
-    while (lo <= hi) {
-      const mid = (lo + hi) >> 1;
-      const at = this.records[mid]!;
-      if (at.n === n) return at;
-      if (at.n < n) lo = mid + 1;
-      else hi = mid - 1;
-    }
-    return undefined;
+    const i = this.store.find(n);
+    return i < 0 ? undefined : this.store.get(i);
   }
 
-  add(rec: Rec): void {
-    // A stream that was interrupted may send again what is already here.
-    const newest = this.records[this.records.length - 1];
-    if (newest && rec.n <= newest.n) return;
-    this.records.push(rec);
-    if (rec.record !== 'end' && rec.t > this.last) this.last = rec.t;
-    if (isProblem(rec)) this.troubles.push(rec.t);
-    switch (rec.record) {
-      case 'header': this.header = rec; return;
-      case 'end': this.end = rec; return;
-      case 'gap': this.gaps.push(rec); return;
-      case 'connection': this.#addConn(rec); return;
-      case 'listener': this.#addListener(rec); return;
-      case 'queue': {
-        const l = this.#listeners.get(rec.listener);
-        if (l) insert(l.queue, rec);
-        break;
+  take(slice: Slice): void {
+    const s = this.store.add(onlyNew(slice, this.#newest));
+    for (const { like } of this.store.templates.slice(this.#traits.length)) this.#traits.push(traitsOf(like));
+    for (let k = 0; k < s.count; k++) {
+      const i = s.base + k;
+      const kind = s.kind[k]!;
+      const t = s.t[k]!;
+      const { like, conn: where } = this.store.templates[kind]!;
+      const traits = this.#traits[kind]!;
+      this.#newest = s.n[k]!;
+      if (like.record !== 'end' && t > this.last) this.last = t;
+      if (traits.problem >= 0) this.troubles.push(t);
+      switch (like.record) {
+        case 'header': this.header = this.store.get(i) as HeaderRec; continue;
+        case 'end': this.end = this.store.get(i) as EndRec; continue;
+        case 'gap': this.gaps.push(this.store.get(i) as GapRec); continue;
+        case 'connection': this.#addConn(this.store.get(i) as ConnectionRec, i); continue;
+        case 'listener': this.#addListener(this.store.get(i) as ListenerRec); continue;
+        case 'queue': {
+          const rec = this.store.get(i) as QueueRec;
+          const l = this.#listeners.get(rec.listener);
+          if (l) insert(l.queue, rec);
+          break;
+        }
       }
+      const conn = where < 0 ? undefined : this.#conns.get(integerAt(s.ints, s.at[k]!, where));
+      if (like.record === 'call' && (like.socket !== undefined || like.listener !== undefined)) {
+        this.#tieSocket(this.store.get(i) as CallRec, i, conn);
+      }
+      if (!conn) continue;
+      s.before[k] = conn.newest;
+      conn.newest = i;
+      // One that comes late was not the last.
+      if (traits.lane >= 0 && t >= conn.until) {
+        const { from, to } = like as StateRec;
+        if (!((conn.firsts >> traits.lane) & 15)) conn.firsts |= (STATES.indexOf(from) + 1) << traits.lane;
+        conn.lasts = (conn.lasts & ~(15 << traits.lane)) | ((STATES.indexOf(to) + 1) << traits.lane);
+      }
+      // An outcome is said when the trace ends, not when something happened.
+      if (t > conn.until && like.record !== 'outcome') conn.until = t;
+      this.#note(conn, traits);
+      if (traits.queued) conn.listener = (this.store.get(i) as QueueRec | CallRec).listener;
     }
-    const conn = this.#conns.get(rec.conn ?? -1);
-    if (rec.record === 'call') this.#tieSocket(rec, conn);
-    if (conn) addTo(conn, rec);
+  }
+
+  #note(conn: Conn, traits: Traits): void {
+    conn.ever |= traits.ever;
+    conn.hosts |= traits.host;
+    if (traits.comm && !conn.comms.has(traits.comm)) conn.comms = this.#names([...conn.comms, traits.comm]);
+    if (traits.verdict !== undefined) conn.verdict = traits.verdict;
+    if (traits.problem < 0) return;
+    conn.problems++;
+    conn.troubles |= 1 << traits.problem;
+  }
+
+  /** Few sets of names serve all connections. */
+  #names(names: string[]): ReadonlySet<string> {
+    const key = names.sort().join('\0');
+    const there = this.#sets.get(key) ?? new Set(names);
+    this.#sets.set(key, there);
+    return there;
+  }
+  #sets = new Map<string, ReadonlySet<string>>();
+
+  details(conn: Conn): Details {
+    let there = this.#details.get(conn);
+    if (there?.upTo === conn.newest) return there;
+    if (!there) {
+      if (this.#details.size >= KEPT) this.#details.delete(this.#details.keys().next().value!);
+      there = {
+        events: [conn.rec], paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
+        timers: { client: [], server: [] }, outcome: undefined, upTo: conn.first,
+      };
+      for (const call of conn.early ?? []) addTo(there, call);
+      this.#details.set(conn, there);
+    }
+    const more: number[] = [];
+    for (let i = conn.newest; i > there.upTo; i = this.store.before(i)) more.push(i);
+    while (more.length > 0) addTo(there, this.store.get(more.pop()!));
+    there.upTo = conn.newest;
+    return there;
   }
 
   /** socket(), bind() and setsockopt() belong to what the socket became later. */
-  #tieSocket(rec: CallRec, conn: Conn | undefined): void {
+  #tieSocket(rec: CallRec, index: number, conn: Conn | undefined): void {
     const listener = conn ? undefined : this.#listeners.get(rec.listener ?? -1);
     const before = rec.socket === undefined ? undefined : this.#sockets.get(rec.socket);
     if (!conn && !listener) {
-      if (before) before.push(rec);
-      else if (rec.socket !== undefined) this.#sockets.set(rec.socket, [rec]);
+      if (before) before.push([index, rec]);
+      else if (rec.socket !== undefined) this.#sockets.set(rec.socket, [[index, rec]]);
       return;
     }
     if (rec.socket !== undefined) this.#sockets.delete(rec.socket);
-    for (const call of before ?? []) {
+    for (const [i, call] of before ?? []) {
       const end = call.end ?? rec.end;
-      if (conn) addTo(conn, end === undefined ? call : Object.assign(call, { end }));
-      else listener!.calls.push(call);
+      if (!conn) {
+        listener!.calls.push(call);
+        continue;
+      }
+      if (end !== undefined) this.store.pin(i, Object.assign(call, { end }));
+      (conn.early ??= []).push(call);
+      this.#note(conn, traitsOf(call));
+      this.#details.delete(conn);
     }
     if (listener && !/^accept/.test(rec.name)) listener.calls.push(rec);
   }
 
-  #addConn(rec: ConnectionRec): void {
+  #addConn(rec: ConnectionRec, index: number): void {
     if (this.#conns.has(rec.conn)) return;
-    const conn: Conn = {
-      id: rec.conn, rec, events: [rec],
-      paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
-      timers: { client: [], server: [] }, outcome: undefined, comms: new Set(), problems: 0, troubles: 0, ever: 0, listener: undefined,
-    };
+    const conn = new Conn(rec, this, index, index);
     this.#conns.set(rec.conn, conn);
     this.conns.push(conn);
   }
@@ -164,26 +249,77 @@ export class Trace {
   }
 }
 
-function addTo(conn: Conn, rec: Rec): void {
-  insert(conn.events, rec);
-  switch (rec.record) {
-    case 'state':
-      conn.ever |= (1 << STATES.indexOf(rec.from)) | (1 << STATES.indexOf(rec.to));
-      insert(conn.paths[rec.end][witnessOf(rec)], rec);
-      if (typeof rec.owner?.comm === 'string') conn.comms.add(rec.owner.comm);
-      break;
-    case 'queue': conn.listener = rec.listener; break;
-    case 'call':
-      if (rec.comm) conn.comms.add(rec.comm);
-      if (rec.listener !== undefined) conn.listener = rec.listener;
-      break;
-    case 'timer': insert(conn.timers[rec.end], rec); break;
-    case 'outcome': conn.outcome = rec; break;
+function addTo(to: Details, rec: Rec): void {
+  insert(to.events, rec);
+  if (rec.record === 'state') insert(to.paths[rec.end][witnessOf(rec)], rec);
+  else if (rec.record === 'timer') insert(to.timers[rec.end], rec);
+  else if (rec.record === 'outcome') to.outcome = rec;
+}
+
+/** What all records of a template have in common, as far as the index needs it. */
+interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: string; verdict?: string }
+
+/** Shift of a lane's four bits. */
+const laneOf = (end: End, w: Witness) => 4 * (ENDS.indexOf(end) + (w === 'host' ? 2 : 0));
+const bitOf = (s: State) => 1 << STATES.indexOf(s);
+
+function traitsOf(like: Rec): Traits {
+  const problem = problemOf(like);
+  const traits: Traits = {
+    ever: 0, host: 0, lane: -1, problem: problem === undefined ? -1 : PROBLEMS.indexOf(problem),
+    queued: (like.record === 'queue' || like.record === 'call') && like.listener !== undefined,
+  };
+  if (like.record === 'state') {
+    traits.ever = bitOf(like.from) | bitOf(like.to);
+    traits.lane = laneOf(like.end, witnessOf(like));
+    if (witnessOf(like) === 'host') traits.host = 1 << ENDS.indexOf(like.end);
+    if (typeof like.owner?.comm === 'string') traits.comm = like.owner.comm;
+  } else if (like.record === 'call' && like.comm) traits.comm = like.comm;
+  else if (like.record === 'outcome') traits.verdict = like.verdict;
+  return traits;
+}
+
+/** A stream that was interrupted may send again what is already here. */
+function onlyNew(s: Slice, newest: number): Slice {
+  let count = 0;
+  for (let k = 0; k < s.count; k++) {
+    if (s.n[k]! <= newest) continue;
+    newest = s.n[k]!;
+    if (count < k) {
+      s.kind[count] = s.kind[k]!;
+      s.t[count] = s.t[k]!;
+      s.n[count] = s.n[k]!;
+      s.at[count] = s.at[k]!;
+    }
+    count++;
   }
-  const problem = problemOf(rec);
-  if (problem === undefined) return;
-  conn.problems++;
-  conn.troubles |= 1 << PROBLEMS.indexOf(problem);
+  return { ...s, count };
+}
+
+/** As stateAt(), without a record being made: for looking at all connections. */
+export function stateNow(conn: Conn, end: End, p: Point): State {
+  const { store } = conn.trace;
+  const lead: Witness = conn.hosts & (1 << ENDS.indexOf(end)) ? 'host' : 'wire';
+  // Most connections are over, or not yet there.
+  const outside = before(p, conn.rec) ? conn.firsts : p.t > conn.until ? conn.lasts : 0;
+  const known = (outside >> laneOf(end, lead)) & 15;
+  if (known) return STATES[known - 1]!;
+  let state: State = 'UNKNOWN';
+  let found: Point | undefined;
+  for (let i = conn.newest; i > conn.first; i = store.before(i)) {
+    const { like } = store.template(i);
+    if (like.record !== 'state' || like.end !== end || witnessOf(like) !== lead) continue;
+    const at = { t: store.time(i), n: store.number(i) };
+    if (before(p, at)) {
+      if (!found) state = like.from;
+    } else if (!found || before(found, at)) {
+      found = at;
+      state = like.to;
+      // Only a late record could come after it.
+      if (at.t < p.t) break;
+    }
+  }
+  return state;
 }
 
 /** The witness whose lane leads: the host's, unless only packets are known of this end. */

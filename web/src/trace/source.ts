@@ -1,4 +1,4 @@
-// A file to text: gzip is undone, a capture file is recognised, and the page gets air to draw.
+// A file to the parser: gzip is undone and a capture file is recognised.
 
 import { Parser, Refused } from './parse';
 
@@ -9,7 +9,11 @@ const CAPTURES = [
   [0x4d, 0x3c, 0xb2, 0xa1], [0x0a, 0x0d, 0x0d, 0x0a], [0x73, 0x6e, 0x6f, 0x6f],
 ];
 
+const PIECE = 1 << 18;
+
 export interface Progress { read: number; size: number }
+/** The reader waits for what `progress` returns. */
+export interface Telling { everyMs: number; progress(p: Progress): void | Promise<void> }
 
 const starts = (head: Uint8Array, magic: number[]) => magic.every((b, i) => head[i] === b);
 
@@ -17,24 +21,12 @@ async function head(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.slice(0, 4).arrayBuffer());
 }
 
-/** Lets the browser draw and take input; a timer of 0 would be stretched to 4 ms. */
-function breathe(): Promise<void> {
-  return new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      done();
-    };
-    port2.postMessage(0);
-  });
-}
-
 /**
  * Reads one trace file into the parser. Throws Refused where it is no trace. A gzip stream that
  * ends too early keeps what was read: the missing `end` record tells of the cut.
  */
 export async function readFile(
-  file: File, parser: Parser, onProgress: (p: Progress) => void, signal: AbortSignal,
+  file: File, parser: Parser, tell: Telling, signal?: AbortSignal,
 ): Promise<void> {
   const first = await head(file);
   if (file.size === 0) throw new Refused({ kind: 'empty' });
@@ -52,27 +44,26 @@ export async function readFile(
         TransformStream<Uint8Array, Uint8Array>)
     : counted;
   const reader = bytes.getReader();
-  const decoder = new TextDecoder();
-  let began = performance.now();
+  let told = -Infinity;
   let seen = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || signal.aborted) break;
+      if (done || signal?.aborted) break;
       if (!seen) {
         seen = true;
         if (CAPTURES.some((m) => starts(value, m))) {
           throw new Refused({ kind: 'capture', name: file.name });
         }
       }
-      // Cut large chunks: one of 2 MB would hold the main thread for 30 ms.
-      for (let at = 0; at < value.length && !signal.aborted; at += 1 << 18) {
-        parser.feed(decoder.decode(value.subarray(at, at + (1 << 18)), { stream: true }));
-        if (performance.now() - began > 12) {
-          onProgress({ read, size: file.size });
-          await breathe();
-          began = performance.now();
-        }
+      // Cut: where the page itself reads, a chunk of 2 MB would hold it for longer than a frame.
+      for (let at = 0; at < value.length && !signal?.aborted; at += PIECE) {
+        parser.feed(value.subarray(at, at + PIECE));
+        // The first rows are told of at once.
+        if (performance.now() - told < tell.everyMs) continue;
+        parser.flush();
+        await tell.progress({ read, size: file.size });
+        told = performance.now();
       }
     }
   } catch (e) {
