@@ -17,7 +17,7 @@ export const en: Dictionary = {
     queues: 'Listener queues', legend: 'Legend',
     filter: 'Filter', filterHint: 'state:TIME-WAIT port:443 comm:curl …', clearFilter: 'Clear the filter',
     filterNone: 'No connection matches the filter.',
-    shown: (n, all) => `${n} of ${all}`, stats: (e, c) => `${e} records · ${c} connection${c === 1 ? '' : 's'}`,
+    shown: (n, all) => `${n} of ${all}`, stats: (e, c, one) => `${e} records · ${c} connection${one ? '' : 's'}`,
     first: 'First event', prev: 'Previous event', play: 'Play', pause: 'Pause', next: 'Next event', last: 'Last event',
     prevState: 'Previous state change', nextState: 'Next state change', speed: 'Speed', perSecond: (n) => `${n} event${n === 1 ? '' : 's'}/s`,
     position: (i, of) => `event ${i} of ${of}`, time: 'Time', state: 'State', 

@@ -72,7 +72,7 @@ export interface Dictionary {
     connections: string; ladder: string; machine: string; why: string; queues: string; legend: string;
     filter: string; filterHint: string; clearFilter: string; filterNone: string;
     shown: (n: string, all: string) => string;
-    stats: (events: string, conns: number) => string;
+    stats: (events: string, conns: string, one: boolean) => string;
     first: string; prev: string; play: string; pause: string; next: string; last: string;
     prevState: string; nextState: string; speed: string; perSecond: (n: number) => string;
     position: (i: string, of: string) => string; time: string; state: string; 

@@ -15,7 +15,7 @@ import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
 import { Queues } from './queues';
-import { Announce, Legend, Summary } from './summary';
+import { Announce, Summary } from './summary';
 import { Why } from './why';
 
 export function App() {
@@ -34,11 +34,11 @@ export function App() {
   );
 }
 
-const TABS: Tab[] = ['list', 'ladder', 'machine'];
+const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 
 function Panels() {
   const ui = d.value.ui;
-  const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine };
+  const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   return (
     <main class={`panels tab-${tab.value}`}>
       <Controls />
@@ -50,7 +50,7 @@ function Panels() {
         ))}
       </div>
       <div class="col-list"><Guard><List /></Guard></div>
-      <div class="col-ladder"><Guard><Ladder /></Guard><Legend /></div>
+      <div class="col-ladder"><Guard><Ladder /></Guard></div>
       <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard></div>
       <div class="col-queues"><Guard><Queues /></Guard></div>
       <Spoken />

@@ -41,10 +41,10 @@ export function TopBar() {
     <header class="bar top">
       <h1><Logo /> tcplens</h1>
       {name && <span class="file" title={t?.header?.command?.map((a) => show(a)).join(' ')}>{name}</span>}
-      {t && <span class="muted stats">{words.ui.stats(count(t.records.length), t.conns.length)}</span>}
+      {t && <span class="muted stats">{words.ui.stats(count(t.records.length), count(t.conns.length), t.conns.length === 1)}</span>}
       <span class="grow" />
-      {t && <button onClick={pick}>{words.ui.open}</button>}
-      {t && <button id="save" disabled={!original.value || saving.value} title={words.ui.saveHint} onClick={() => void saveReport()}>{words.ui.save}</button>}
+      {t && <button onClick={pick} aria-label={words.ui.open} title={words.ui.open}><Icon name="open" /> <span class="label">{words.ui.open}</span></button>}
+      {t && <button id="save" disabled={!original.value || saving.value} aria-label={words.ui.save} title={words.ui.saveHint} onClick={() => void saveReport()}><Icon name="save" /> <span class="label">{words.ui.save}</span></button>}
       <LangSwitch />
       <ThemeSwitch />
       <button class="square" aria-label={words.ui.help} title={`${words.ui.help} (?)`} onClick={() => { helpOpen.value = true; }}>?</button>

@@ -15,6 +15,7 @@ import { address, clock, show, span as spanText } from '../text';
 import { Glyph, useViewport } from './parts';
 import { Event } from './ladder-rows';
 import { owner } from './explain';
+import { Legend } from './summary';
 
 const MARGIN = 200;
 
@@ -45,7 +46,6 @@ export function Ladder() {
     <section class="panel ladder" aria-labelledby="ladder-title">
       <h2 id="ladder-title" class="sr">{words.ui.ladder}</h2>
       {c && <Head conn={c} />}
-      {c && <Scale height={view.height} />}
       <div
         class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${words.ui.ladder}. ${words.ui.tableHint}`}
         aria-rowcount={rows?.events.length ?? 0} aria-colcount={2}
@@ -55,6 +55,7 @@ export function Ladder() {
       >
         {rows && c ? <Body rows={rows} conn={c} top={view.top} height={view.height} /> : null}
       </div>
+      {c && <div class="ladder-foot"><Legend /><Scale height={view.height} /></div>}
       {!c && <p class="hollow">{trace.value?.conns.length ? words.ui.noSelection : words.ui.noConnections}</p>}
     </section>
   );

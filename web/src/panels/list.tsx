@@ -3,7 +3,7 @@
 
 import { useEffect } from 'preact/hooks';
 import { known } from '../i18n';
-import { chosen, cursor, d, revision, selected, sort, SORTS, trace, visible, type Sort } from '../state/app';
+import { chosen, cursor, d, revision, selected, sort, SORTS, tab, trace, visible, type Sort } from '../state/app';
 import { select } from '../state/cursor';
 import { stateAt, type Conn } from '../trace/model';
 import { ENDS } from '../trace/records';
@@ -67,7 +67,7 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
   return (
     <div
       id={`conn-${c.id}`} role="option" aria-selected={on} aria-posinset={index + 1} aria-setsize={total}
-      class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => select(c.id)}
+      class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => { select(c.id); tab.value = 'ladder'; }}
     >
       <div class="line">
         <span class="num">{c.id}</span>

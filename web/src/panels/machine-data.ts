@@ -4,7 +4,7 @@
 import type { State } from '../trace/records';
 
 export const WIDTH = 466;
-export const HEIGHT = 432;
+export const HEIGHT = 436;
 export const BOX = { w: 104, h: 24 };
 
 export type Place = Exclude<State, 'UNKNOWN'> | 'END';
@@ -45,5 +45,5 @@ export const DRAWN: Record<string, Drawn> = {
   'CLOSING>TIME-WAIT': { path: 'M230 330V382', label: [236, 354, 'start'] },
   'CLOSE-WAIT>LAST-ACK': { path: 'M390 270V322', label: [396, 294, 'start'] },
   'LAST-ACK>CLOSED': { path: 'M404 348V382', label: [398, 363, 'end'] },
-  'TIME-WAIT>CLOSED': { path: 'M282 396H336', label: [312, 417, 'middle'] },
+  'TIME-WAIT>CLOSED': { path: 'M282 396H336', label: [310, 420, 'middle'] },
 };

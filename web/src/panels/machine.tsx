@@ -1,6 +1,6 @@
 // The state machine of RFC 9293 figure 5 with both ends as tokens, at the cursor.
 
-import { conn, cursor, currentRec, d } from '../state/app';
+import { conn, cursor, currentRec, d, tab } from '../state/app';
 import { groupOf } from '../trace/describe';
 import { moveToRecord } from '../state/cursor';
 import { lastChange, stateAt, timerAt, timersAt, type Conn } from '../trace/model';
@@ -20,7 +20,8 @@ export function Machine() {
   });
   const label = ends.map(({ end, now }) => `${words.end[end].start}: ${now?.state ?? '—'}`).join('; ');
   return (
-    <section class="panel machine" aria-labelledby="machine-title">
+    // In a tab of its own it scrolls, so keys must reach it.
+    <section class="panel machine" aria-labelledby="machine-title" tabIndex={tab.value === 'machine' ? 0 : undefined}>
       <h2 id="machine-title">{words.ui.machine} <small>RFC 9293, figure 5</small></h2>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${words.ui.machine}. ${label}`}>
         <defs>

@@ -115,8 +115,14 @@ function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
   let last = -9;
   for (const time of p.t.troubles) {
     const px = x(time);
-    if (px - last < 3 && px >= last) continue;
+    const apart = px < last ? 9 : px - last;
+    if (apart < 2) continue;
     last = px;
+    // A crowd of them is a band, not a row of teeth.
+    if (apart < 7) {
+      g.fillRect(px - 1, 0, 2, 5);
+      continue;
+    }
     g.beginPath();
     g.moveTo(px - 3.5, 0);
     g.lineTo(px + 3.5, 0);

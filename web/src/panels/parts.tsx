@@ -28,6 +28,7 @@ export function StateName({ state, title }: { state: State; title?: string }) {
 }
 
 const ICONS = {
+  open: 'M1.5 3h5l1.5 2h6.5v8.5h-13zM3 6.5v5.5h10V6.5z', save: 'M7.2 1.5h1.6v6.3l2.3-2.3 1.1 1.1L8 10.8 3.8 6.6l1.1-1.1 2.3 2.3zM2 11h1.6v2h8.8v-2H14v3.6H2z',
   first: 'M3 3h2v10H3zM13 3v10L6 8z', prev: 'M12 3v10L4.5 8z', next: 'M4 3v10l7.5-5z', last: 'M11 3h2v10h-2zM3 3v10l7-5z',
   play: 'M4 2.5v11L13.5 8z', pause: 'M4 3h3v10H4zM9 3h3v10H9z', close: 'M3.5 4.6 4.6 3.5 8 6.9l3.4-3.4 1.1 1.1L9.1 8l3.4 3.4-1.1 1.1L8 9.1l-3.4 3.4-1.1-1.1L6.9 8z',
   light: 'M8 4.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM7.3.8h1.4v2H7.3zM7.3 13.2h1.4v2H7.3zM.8 7.3h2v1.4h-2zM13.2 7.3h2v1.4h-2zM2.4 3.4l1-1L4.8 3.8l-1 1zM11.2 12.2l1-1 1.4 1.4-1 1zM2.4 12.6l1.4-1.4 1 1-1.4 1.4zM11.2 3.8l1.4-1.4 1 1-1.4 1.4z',

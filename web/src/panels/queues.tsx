@@ -11,7 +11,6 @@ import { address, clock, count, show, span } from '../text';
 import { owner } from './explain';
 import { useViewport } from './parts';
 
-const LABEL = 218;
 const TRACK = 34;
 const AXIS = 18;
 
@@ -21,7 +20,8 @@ export function Queues() {
   const t = trace.value;
   const words = d.value;
   const at = cursor.value;
-  const width = Math.max(60, view.width - LABEL - 26);
+  const names = view.width < 560 ? 120 : 218;
+  const width = Math.max(60, view.width - names - 26);
   const scale = timeAxis.value;
   const x = (time: number) => scale.at(time) * width;
   const jump = (e: MouseEvent) => {
@@ -32,7 +32,7 @@ export function Queues() {
   return (
     <section class="panel queues" aria-labelledby="queues-title">
       <h2 id="queues-title">{words.ui.queues}</h2>
-      <div class="queues-scroll" ref={ref} tabIndex={0} aria-label={words.ui.queueHint}>
+      <div class="queues-scroll" ref={ref} style={{ '--names': `${names}px` }} tabIndex={0} aria-label={words.ui.queueHint}>
         {listeners.length === 0 && <p class="hollow">{words.ui.noListener}</p>}
         {listeners.map((l) => {
           const now = l.queue[lastAt(l.queue, at)];
@@ -127,7 +127,7 @@ function steps(l: Listener, field: 'syn' | 'accept', limit: number | undefined, 
 }
 
 function Axis({ scale, width }: { scale: Scale; width: number }) {
-  const ticks = Math.max(2, Math.min(8, Math.floor(width / 110)));
+  const ticks = Math.max(1, Math.min(8, Math.floor(width / 110)));
   const folds = scale.folds.map(([from, to]) => ({ at: ((scale.at(from) + scale.at(to)) / 2) * width, ns: to - from }));
   // A fold is told by how much it leaves out; a tick that would touch it gives way.
   const named = folds.filter((f, i) => f.at > 40 && f.at < width - 60 && (i === 0 || f.at - folds[i - 1]!.at > 90));

@@ -11,7 +11,7 @@ import type { LiveState } from '../trace/live';
 import { dictionaries, type Dictionary, type Lang } from '../i18n';
 
 export type Theme = 'auto' | 'light' | 'dark';
-export type Tab = 'list' | 'ladder' | 'machine';
+export type Tab = 'list' | 'ladder' | 'machine' | 'queues';
 
 export interface Loaded {
   name: string;

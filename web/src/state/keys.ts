@@ -52,7 +52,7 @@ function run(e: KeyboardEvent): boolean {
     case 'KeyD': scrollLadder(1); return true;
     case 'KeyF': zoomToFit(); return true;
     case 'KeyM': if (currentRec.value) toggleMark(currentRec.value.n); return true;
-    case 'KeyE': tab.value = 'machine'; document.getElementById('why')?.focus(); return true;
+    case 'KeyE': document.getElementById('why')?.focus(); return true;
     case 'KeyL': if (live.value) toggleFollow(); return true;
     case 'Slash':
       if (e.shiftKey) helpOpen.value = true;
