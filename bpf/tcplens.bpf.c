@@ -295,15 +295,19 @@ static __always_inline int write_timer_starts(const struct sock *sk)
     return 0;
 }
 
+/* After close() the timer is that of FIN-WAIT-2: the full socket waits out a tcp_fin_timeout beyond TIME-WAIT's length, or
+ * all of it if the ACK of its FIN came just as close() let go of it (tcp_rcv_state_process(), tcp_keepalive_timer()). */
 static __always_inline int keepalive_fired(const struct sock *sk)
 {
     __u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    bool fin_wait_2 = state == TCP_FIN_WAIT2 && !BPF_CORE_READ(sk, sk_socket);
     struct tcplens_event *e;
     struct name name;
 
     if (state == TCP_LISTEN || state == TCP_CLOSE || !object_wanted(&sk->__sk_common, &name))
         return 0;
-    e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_KEEPALIVE, &name.flow, name.cookie);
+    e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, fin_wait_2 ? TCPLENS_FIN_WAIT_2 : TCPLENS_KEEPALIVE, &name.flow,
+                  name.cookie);
     if (!e)
         return 0;
     e->to = state;

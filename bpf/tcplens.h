@@ -54,7 +54,8 @@ enum tcplens_kind {
     TCPLENS_TIMEWAIT_EXPIRED,
     TCPLENS_TIMEWAIT_KILLED,
     TCPLENS_RETRANSMIT,
-    TCPLENS_KEEPALIVE, /* the keep-alive timer of a socket fired */
+    TCPLENS_KEEPALIVE,  /* the keep-alive timer of a socket fired */
+    TCPLENS_FIN_WAIT_2, /* the same timer, of a closed socket that waits for the peer's FIN */
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
     TCPLENS_SNAPSHOT, /* existed already: to is its state, from is TIME_WAIT if it is a minisock */

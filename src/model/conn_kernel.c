@@ -422,7 +422,8 @@ static void on_retransmit(struct conn_table *t, const struct event *e)
     c->kernel->end[change.end].retried = true;
 }
 
-static void on_keepalive(struct conn_table *t, const struct event *e)
+/* Of a full socket. */
+static void on_sock_timer(struct conn_table *t, const struct event *e, enum timer_name name)
 {
     struct conn *c = conn_find(t, e);
     enum end end;
@@ -430,7 +431,7 @@ static void on_keepalive(struct conn_table *t, const struct event *e)
     if (!c)
         return;
     end = conn_end_of(c, &e->local);
-    c->kernel->timer = kernel_timer(t, e, c, end, TIMER_KEEPALIVE, TIMER_FIRED, 0, 0);
+    c->kernel->timer = kernel_timer(t, e, c, end, name, TIMER_FIRED, 0, 0);
     c->kernel->end[end].retried = true;
 }
 
@@ -472,7 +473,8 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
     case EVENT_TIMEWAIT_KILLED: on_timewait(t, e); break;
-    case EVENT_KEEPALIVE: on_keepalive(t, e); break;
+    case EVENT_KEEPALIVE: on_sock_timer(t, e, TIMER_KEEPALIVE); break;
+    case EVENT_FIN_WAIT_2: on_sock_timer(t, e, TIMER_FIN_WAIT_2); break;
     case EVENT_RETRANSMIT: on_retransmit(t, e); break;
     case EVENT_CALL: on_call(t, e); break;
     case EVENT_RESET: on_reset(t, e); break;

@@ -191,6 +191,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_ACCEPT] = EVENT_ACCEPT,
         [TCPLENS_LISTENED] = EVENT_LISTENED,
         [TCPLENS_KEEPALIVE] = EVENT_KEEPALIVE,
+        [TCPLENS_FIN_WAIT_2] = EVENT_FIN_WAIT_2,
         [TCPLENS_TIMEWAIT_START] = EVENT_TIMEWAIT_START,
         [TCPLENS_TIMEWAIT_CHANGE] = EVENT_TIMEWAIT_CHANGE,
         [TCPLENS_TIMEWAIT_EXPIRED] = EVENT_TIMEWAIT_EXPIRED,
@@ -262,7 +263,8 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out.retransmit.rto_ns =
             (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
-    case EVENT_KEEPALIVE: break;
+    case EVENT_KEEPALIVE:
+    case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
         if (!call_of(e, &out))
             return false;

@@ -266,6 +266,24 @@ static void time_wait_is_reset(void **state)
     script_finish(&s);
 }
 
+/* Of a socket that close() left in FIN-WAIT-2 as it was. */
+static void fin_wait_2_without_minisock(void **state)
+{
+    struct event e;
+
+    (void)state;
+    open_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    e = kernel_event(&s, EVENT_FIN_WAIT_2, C, CLIENT);
+    feed(&s, &e);
+    assert_int_equal(s.changes[s.count - 1].timer.name, TIMER_FIN_WAIT_2);
+    assert_int_equal(s.changes[s.count - 1].timer.phase, TIMER_FIRED);
+    sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
+    assert_int_equal(s.changes[s.count - 1].state.to, CLOSED);
+    script_finish(&s);
+}
+
 /* A timer that fired earlier has nothing to do with it. */
 static void reset_after_a_retransmission(void **state)
 {
@@ -524,6 +542,7 @@ int main(void)
         TEST(time_wait_is_killed),
         TEST(time_wait_is_reset),
         TEST(reset_after_a_retransmission),
+        TEST(fin_wait_2_without_minisock),
         TEST(time_wait_deadline),
         TEST(time_wait_is_not_predicted),
         TEST(simultaneous_close),

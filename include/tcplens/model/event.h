@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_TIMEWAIT_EXPIRED, /* .timewait: its timer fired */
     EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
     EVENT_KEEPALIVE,        /* the keep-alive timer fired */
+    EVENT_FIN_WAIT_2,       /* the timer of a closed full socket in FIN-WAIT-2 fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
     EVENT_CALL,             /* .call: a system call on a socket returned */
