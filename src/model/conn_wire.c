@@ -413,6 +413,13 @@ static bool of_earlier_use(const struct wire_lane *sender, const struct wire_lan
     return false;
 }
 
+/* RFC 9293 3.10.7: whatever its state, the receiver drops it. Nor is it proof of a state of the sender: who is synchronised
+ * acknowledges with every segment. */
+static bool is_dropped(const struct segment *s)
+{
+    return !(s->flags & (SEGMENT_ACK | SEGMENT_SYN | SEGMENT_RST));
+}
+
 /* Where the two directions have got to, and where the windows are. Returns the segment's place in its own. */
 static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, const struct segment *s, uint64_t *ret_ack)
 {
@@ -450,7 +457,7 @@ static void remember_record(struct conn *c, enum end from, const struct segment 
     k = &c->kernel->end[from];
     if (s->flags & SEGMENT_SYN)
         k->last_syn = n;
-    if (s->flags & SEGMENT_FIN)
+    if ((s->flags & SEGMENT_FIN) && !is_dropped(s))
         k->last_fin = n;
     if (s->flags & SEGMENT_RST)
         k->last_rst = n;
@@ -467,20 +474,23 @@ static unsigned book(struct conn_table *t, struct conn *c, enum end from, const 
                      uint64_t ack)
 {
     struct wire_lane *sender = &c->end[from].wire, *receiver = &c->end[!from].wire;
-    uint64_t end = seq + segment_seq_len(s);
+    const bool dropped = is_dropped(s); /* its FIN takes no place */
+    uint64_t end = seq + (dropped ? s->payload_len : segment_seq_len(s));
     unsigned gaps = 0;
 
     /* the first segment of an end under way says where its stream has got to */
     if (!sender->segments && !sender->syn_sent && receiver->rcv_nxt < seq)
         receiver->rcv_nxt = seq;
     if (!(s->flags & SEGMENT_RST)) {
-        receive(t, c, !from, seq, end);
+        if (!dropped)
+            receive(t, c, !from, seq, end);
         if (end > sender->snd_max)
             sender->snd_max = end;
     }
-    if ((s->flags & SEGMENT_FIN) && !sender->fin_sent) {
+    if ((s->flags & SEGMENT_FIN) && !sender->fin_sent && !dropped) {
         sender->fin_sent = true;
-        sender->fin_seq = (uint32_t)(end - 1);
+        /* at the number of the SYN it is no FIN for the receiver: its own comes after */
+        sender->fin_seq = (uint32_t)(end > 1 ? end - 1 : sender->syn_sent || sender->syn_unseen);
     }
     if ((s->flags & SEGMENT_ACK) && ack > sender->rcv_nxt) {
         const bool fin_acked = receiver->fin_sent && ack > wire_fin_seq(receiver);
@@ -555,6 +565,8 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
         zeek_gaps(s.conn, !from, gaps);
     count_segment(sender);
 
+    if (is_dropped(seg))
+        return s.conn;
     if (unseen_fin)
         assume_fin(&s, from, ack);
     step_sender(&s, from, seg);

@@ -462,4 +462,61 @@ static inline void reset(struct script *s, enum end end, bool sent, const char *
     feed(s, &e);
 }
 
+/* ---- what every test has */
+
+#define C END_CLIENT
+#define S END_SERVER
+
+#define CLOSED TCP_STATE_CLOSED
+#define LISTEN TCP_STATE_LISTEN
+#define SYN_SENT TCP_STATE_SYN_SENT
+#define SYN_RECEIVED TCP_STATE_SYN_RECEIVED
+#define ESTABLISHED TCP_STATE_ESTABLISHED
+#define FIN_WAIT_1 TCP_STATE_FIN_WAIT_1
+#define FIN_WAIT_2 TCP_STATE_FIN_WAIT_2
+#define CLOSE_WAIT TCP_STATE_CLOSE_WAIT
+#define CLOSING TCP_STATE_CLOSING
+#define LAST_ACK TCP_STATE_LAST_ACK
+#define TIME_WAIT TCP_STATE_TIME_WAIT
+
+/* Socket cookies and processes. */
+enum { LISTENER = 1, CLIENT = 10, CHILD = 20 };
+enum { SERVER_PID = 300, CLIENT_PID = 400 };
+
+static struct script s;
+
+static inline int setup(void **state)
+{
+    (void)state;
+    script_start(&s);
+    s.netns = NETNS;
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    (void)state;
+    script_free(&s);
+    return 0;
+}
+
+static inline const char *kernel(uint32_t conn, enum end end)
+{
+    return path(&s, conn, end, WITNESS_KERNEL);
+}
+
+static inline const char *wire(enum end end)
+{
+    return path(&s, 1, end, WITNESS_WIRE);
+}
+
+/* The nth segment's record. */
+static inline const struct change *segment(unsigned nth)
+{
+    const struct change *c = find(&s, CHANGE_SEGMENT, 0, nth);
+
+    assert_non_null(c);
+    return c;
+}
+
 #endif

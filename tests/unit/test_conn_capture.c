@@ -2,39 +2,6 @@
  * segments; which of them are written; what the outcome sums up. */
 #include "conn_script.h"
 
-#define C END_CLIENT
-#define S END_SERVER
-
-static struct script s;
-
-static const char *wire(enum end end)
-{
-    return path(&s, 1, end, WITNESS_WIRE);
-}
-
-/* The nth segment's record. */
-static const struct change *segment(unsigned nth)
-{
-    const struct change *c = find(&s, CHANGE_SEGMENT, 0, nth);
-
-    assert_non_null(c);
-    return c;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    script_start(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    script_free(&s);
-    return 0;
-}
-
 static void outcome_of_a_normal_connection(void **state)
 {
     const struct change *o;
@@ -597,6 +564,7 @@ int main(void)
         TEST(many_holes),
         TEST(sequence_wrap),
         TEST(only_the_client_is_captured),
+        TEST(only_the_client_acknowledges_much),
         TEST(only_the_server_is_captured),
         TEST(syn_ack_missed),
         TEST(keep_alive),

@@ -1,39 +1,6 @@
 /* Samples of the socket table in, records out: what was not seen is not claimed. */
 #include "conn_script.h"
 
-#define C END_CLIENT
-#define S END_SERVER
-
-#define CLOSED TCP_STATE_CLOSED
-#define SYN_SENT TCP_STATE_SYN_SENT
-#define SYN_RECEIVED TCP_STATE_SYN_RECEIVED
-#define ESTABLISHED TCP_STATE_ESTABLISHED
-#define FIN_WAIT_1 TCP_STATE_FIN_WAIT_1
-#define FIN_WAIT_2 TCP_STATE_FIN_WAIT_2
-#define CLOSE_WAIT TCP_STATE_CLOSE_WAIT
-#define CLOSING TCP_STATE_CLOSING
-#define LAST_ACK TCP_STATE_LAST_ACK
-#define TIME_WAIT TCP_STATE_TIME_WAIT
-
-enum { LISTENER = 1, CLIENT = 10, CHILD = 20 };
-
-static struct script s;
-
-static int setup(void **state)
-{
-    (void)state;
-    script_start(&s);
-    s.netns = NETNS;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    script_free(&s);
-    return 0;
-}
-
 static struct event sample_event(enum end end, uint64_t cookie, enum tcp_state state)
 {
     struct event e = kernel_event(&s, EVENT_SNAPSHOT, end, cookie);

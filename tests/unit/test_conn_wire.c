@@ -1,39 +1,6 @@
 /* Packets in, states out: scripted captures, and what each must be read as. */
 #include "conn_script.h"
 
-#define C END_CLIENT
-#define S END_SERVER
-
-static struct script s;
-
-static const char *wire(enum end end)
-{
-    return path(&s, 1, end, WITNESS_WIRE);
-}
-
-/* The nth segment's record. */
-static const struct change *segment(unsigned nth)
-{
-    const struct change *c = find(&s, CHANGE_SEGMENT, 0, nth);
-
-    assert_non_null(c);
-    return c;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    script_start(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    script_free(&s);
-    return 0;
-}
-
 /* Everything a plain connection says, word for word. */
 static void normal_word_for_word(void **state)
 {
