@@ -56,7 +56,7 @@ test('the demo connection: both ends take their paths, step by step', async () =
   await page.keyboard.press('End');
   assert.match((await page.getAttribute('.machine > svg', 'aria-label'))!, /The client: TIME-WAIT; The server: CLOSED/);
   assert.ok((await page.$$('.edge.lit')).length >= 2, 'edges light up');
-  assert.match((await page.textContent('.headline'))!, /client closed first/);
+  assert.match((await page.textContent('.headline'))!, /the client closed first/);
   assert.match((await page.textContent('.countdown'))!, /left/);
   // The lanes beside the rails carry the names too.
   await page.keyboard.press('Home');

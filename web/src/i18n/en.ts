@@ -1,4 +1,4 @@
-import type { Dictionary } from './types';
+import { NOTES, QUEUE_WHYS, TIMER_WHYS, TIMERS, type Dictionary } from './types';
 import { why } from './en.why';
 
 export const en: Dictionary = {
@@ -32,7 +32,7 @@ export const en: Dictionary = {
     queueHint: 'Depth of the queues over time. Click to move the cursor.', lostHere: (n) => `${n} events lost here`,
     connName: (n) => `Connection ${n}`, firstSeen: 'first seen', before: 'it began before the trace',
     assumedRoles: 'which end is the client is a guess', retransmitted: (n) => `${n} retransmitted`,
-    sent: 'sent', segments: 'segments', duration: 'Duration', timeIn: 'Time in each state', 
+    sent: 'sent', segments: (n) => `${n} segment${n === '1' ? '' : 's'}`, duration: 'Duration', timeIn: 'Time in each state', 
     shortcuts: 'Keys', singleKeys: 'Single-letter keys are on', narrow: 'Panels',
     stateStays: (s) => `stays ${s}`, timerSet: (s) => `timer set: ${s}`, timerFired: 'timer fired', timerCancelled: 'timer cancelled',
     save: 'Save report', saveHint: 'Saves this page with the trace and your marks inside, as one file to keep or hand in',
@@ -44,7 +44,7 @@ export const en: Dictionary = {
     goTo: 'Go to time', goToHint: 'Seconds since the trace began, e.g. 1.25', badTime: 'Not a time: give seconds, e.g. 1.25', prevProblem: 'Previous problem', nextProblem: 'Next problem',
     overview: 'Overview', overviewHint: 'The whole trace: how many events, where the problems are, what is in sight. Click or drag to move the cursor.',
     timeScale: 'To scale', timeScaleHint: 'Rows as far apart as they are in time; otherwise evenly, with idle time folded',
-    zoomIn: 'Zoom in', zoomOut: 'Zoom out', fit: 'Whole connection', timers: 'Timers', otherTrace: 'The address names a place in another trace; this one is shown from its beginning.',
+    zoomIn: 'Zoom in', zoomOut: 'Zoom out', fit: 'Whole connection', timers: 'Timers', openSoFar: (c, s) => `Open so far: client ${c}, server ${s}.`, rst: { sent: 'RST sent', received: 'RST received' }, otherTrace: 'The address names a place in another trace; this one is shown from its beginning.',
     kernelSays: 'kernel:', packetsSay: 'packets:', mark: 'Mark', note: 'Note on this event', marks: (n) => `Marks (${n})`,
     panelFailed: 'This panel met an error; the others go on.', tryAgain: 'Try again',
   },
@@ -84,20 +84,13 @@ export const en: Dictionary = {
     'reset-by-server': 'reset by server', 'no-answer': 'no answer', 'handshake-incomplete': 'handshake incomplete',
     'midstream': 'joined midway', 'unknown': 'unknown',
   },
-  headline: {
-    'closed-normally': 'Closed normally: {a} closed first, {b} followed, and every byte was acknowledged.',
-    'closed-both': 'Closed normally, and at the same time: both ends sent their FIN before they saw the other’s.',
-    'still-open': 'Still open when the trace ended: neither end has closed.',
-    'half-closed': 'Half closed: {a} has closed its direction, {b} has not yet.',
-    'closing': 'Closing: both ends have sent their FIN, and not everything is acknowledged or waited for yet.',
-    'refused': 'Refused: {a} answered the SYN with a reset, because nobody listens on that port.',
-    'reset-by-client': 'Cut off: the client sent a reset. Data still on its way is lost.',
-    'reset-by-server': 'Cut off: the server sent a reset. Data still on its way is lost.',
-    'no-answer': 'No answer: the client’s SYN was never answered.',
-    'handshake-incomplete': 'The handshake was begun but never completed.',
-    'midstream': 'Joined midway: the connection was already open when the trace began.',
-    'unknown': 'What became of this connection cannot be told from the trace.',
+  headline: (o) => o.text,
+  evidence: {
+    acked: 'Every byte of both ends was acknowledged, and both FINs.',
+    dropped: (n) => `The listener dropped ${n === '1' ? 'one of its segments' : `${n} of its segments`} because a queue was full.`,
+    reason: (a, text) => `Reason that the kernel of ${a} gave for its reset: ${text}`,
   },
+  terms: Object.fromEntries([...NOTES, ...TIMERS, ...TIMER_WHYS, ...QUEUE_WHYS].map((id) => [id, id.replace(/-/g, ' ')])) as Dictionary['terms'],
   states: {
     'CLOSED': 'No connection: nothing is kept about it.',
     'LISTEN': 'A socket waits for SYNs from anyone.',

@@ -1,6 +1,6 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
-import type { End, How, Kind, Source, State } from '../trace/records';
+import type { End, How, Kind, OutcomeRec, Source, State } from '../trace/records';
 import type { FilterKey } from '../trace/filter';
 import type { Move } from '../trace/transitions';
 
@@ -57,9 +57,15 @@ export const DIFFERENCES = [
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
+export const TIMER_WHYS = ['reused', 'reset', 'removed'] as const;
+export const ENDS_OF_TRACE = ['command', 'interrupt', 'duration', 'input', 'error'] as const;
+
+/** The kernel's enum sk_rst_reason (include/net/rstreason.h of Linux 6.18), without its prefix. */
 export const REASONS = [
-  'NO_SOCKET', 'NOT_SPECIFIED', 'TCP_ABORT_ON_CLOSE', 'TCP_ABORT_ON_LINGER', 'TCP_ABORT_ON_DATA',
-  'TCP_STATE', 'TCP_KEEPALIVE_TIMEOUT', 'TCP_INVALID_ACK_SEQUENCE', 'TCP_INVALID_SYN', 'TCP_FLAGS', 'TCP_OVERFLOW',
+  'NOT_SPECIFIED', 'NO_SOCKET', 'TCP_INVALID_ACK_SEQUENCE', 'TCP_RFC7323_PAWS', 'TCP_TOO_OLD_ACK', 'TCP_ACK_UNSENT_DATA',
+  'TCP_FLAGS', 'TCP_OLD_ACK', 'TCP_ABORT_ON_DATA', 'TCP_TIMEWAIT_SOCKET', 'INVALID_SYN', 'TCP_ABORT_ON_CLOSE', 'TCP_ABORT_ON_LINGER',
+  'TCP_ABORT_ON_MEMORY', 'TCP_STATE', 'TCP_KEEPALIVE_TIMEOUT', 'TCP_DISCONNECT_WITH_DATA', 'MPTCP_RST_EUNSPEC', 'MPTCP_RST_EMPTCP',
+  'MPTCP_RST_ERESOURCE', 'MPTCP_RST_EPROHIBIT', 'MPTCP_RST_EWQ2BIG', 'MPTCP_RST_EBADPERF', 'MPTCP_RST_EMIDDLEBOX', 'ERROR',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -85,13 +91,13 @@ export interface Dictionary {
     noEdge: string; wireSays: string; jump: (n: number) => string;
     tableHint: string; queueHint: string; lostHere: (n: string) => string; connName: (n: number) => string;
     firstSeen: string; before: string; assumedRoles: string; retransmitted: (n: string) => string;
-    sent: string; segments: string; duration: string; timeIn: string; 
+    sent: string; segments: (n: string) => string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
     save: string; saveHint: string; sortBy: string; sorts: Record<'start' | 'duration' | 'bytes' | 'problems', string>;
     filterKeys: Record<FilterKey, string>; goTo: string; goToHint: string; badTime: string; prevProblem: string; nextProblem: string;
     overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
-    timers: string; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
+    timers: string; openSoFar: (client: State, server: State) => string; rst: Record<'sent' | 'received', string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
   /** Ends, as a label and inside of a sentence. */
@@ -108,7 +114,12 @@ export interface Dictionary {
   };
   /** Short, for the list; and the sentence at the top of a connection. */
   verdict: Record<Verdict, string>;
-  headline: Record<Verdict, string>;
+  /** The trace's own English sentence, or the same in another language; undefined: no words for this verdict. */
+  headline: (o: OutcomeRec) => string | undefined;
+  /** What the trace recorded besides, each only where it did. */
+  evidence: { acked: string; dropped: (n: string) => string; reason: (who: string, text: string) => string };
+  /** Words of the format, as labels. */
+  terms: Record<Note | TimerName | (typeof TIMER_WHYS)[number] | QueueWhy, string>;
   states: Record<State, string>;
   groups: Record<'idle' | 'opening' | 'open' | 'active' | 'passive' | 'wait', string>;
   how: Record<How, string>;
@@ -117,7 +128,7 @@ export interface Dictionary {
   why: {
     governed: string;
     moves: Record<Move, Told>;
-    otherMove: Told;
+    otherMove: Told; resetMove: Told;
     rfcEdge: string;
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
@@ -129,8 +140,8 @@ export interface Dictionary {
     objects: { sock: Told; timewait: Told; other: Told };
     reset: Record<'sent' | 'received', Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
-    timerWhys: Record<'reused' | 'reset' | 'removed', string>; sampled: string; predicted: string;
-    header: Told; end: Told; ends: Record<'command' | 'interrupt' | 'duration' | 'input' | 'error', string>; listenerClosed: Told;
+    timerWhys: Record<(typeof TIMER_WHYS)[number], string>; sampled: string; predicted: string;
+    header: Told; end: Told; ends: Record<(typeof ENDS_OF_TRACE)[number], string>; listenerClosed: Told;
     gap: Told; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |

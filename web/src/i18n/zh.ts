@@ -1,5 +1,37 @@
-import type { Dictionary } from './types';
+import type { OutcomeRec } from '../trace/records';
+import type { Dictionary, Verdict } from './types';
 import { why } from './zh.why';
+
+const END = { client: '客户端', server: '服务器' } as const;
+
+/** 与跟踪文件中的英文句子一一对应，见 src/model/change.c 的 verdict_format()。 */
+function headline(o: OutcomeRec): string | undefined {
+  const by = o.closed_by;
+  const first = by && END[by];
+  const other = by && END[by === 'client' ? 'server' : 'client'];
+  const final = `客户端 ${o.final?.client ?? 'UNKNOWN'}，服务器 ${o.final?.server ?? 'UNKNOWN'}`;
+  switch (o.verdict as Verdict) {
+    case 'closed-normally':
+      if (!by) return '正常关闭：双方都发出了 FIN，并都得到了确认。';
+      return `正常关闭：${first}先关闭${o.final?.[by] === 'TIME-WAIT' ? '，正在 TIME-WAIT 等待'
+        : (o.durations?.[by]?.['TIME-WAIT'] ?? 0) > 0 ? '，并已走完 TIME-WAIT' : ''}。`;
+    case 'closed-both': return '双方同时关闭：各自都在收到对方的 FIN 之前发出了自己的 FIN。';
+    case 'still-open': return `跟踪结束时仍然打开：${final}。`;
+    case 'half-closed': return by ? `半关闭：${first}已发出 FIN，${other}还没有关闭（${o.final?.[by === 'client' ? 'server' : 'client'] ?? 'UNKNOWN'}）。` : '半关闭：一端已发出 FIN，另一端还没有。';
+    case 'closing': return `跟踪结束时仍在关闭：双方都已发出 FIN（${final}）。`;
+    case 'refused': return '被拒绝：服务器用 RST 回应了 SYN，端口上无人监听时就是这样。';
+    case 'reset-by-client':
+    case 'reset-by-server': {
+      const a = o.verdict === 'reset-by-client' ? 'client' : 'server';
+      return by ? `被重置：${END[a]}在${by === a ? '自己' : first}的 FIN 之后发出了 RST。` : `被重置：${END[a]}用 RST 异常中止了连接。`;
+    }
+    case 'no-answer': return '无应答：客户端的 SYN 没有得到任何回应。';
+    case 'handshake-incomplete': return '握手未完成：服务器应答了 SYN，但始终没有收到客户端的 ACK。';
+    case 'midstream': return '中途开始：跟踪开始前连接已经打开，也没有看到它结束。';
+    case 'unknown': return '看到的信息不足，无法判断它如何结束。';
+    default: return undefined;
+  }
+}
 
 export const zh: Dictionary = {
   ui: {
@@ -31,7 +63,7 @@ export const zh: Dictionary = {
     queueHint: '队列深度随时间的变化。点击可移动光标。', lostHere: (n) => `此处丢失 ${n} 个事件`,
     connName: (n) => `连接 ${n}`, firstSeen: '首次出现', before: '在跟踪开始之前就已存在',
     assumedRoles: '哪一端是客户端只是推测', retransmitted: (n) => `重传 ${n} 次`,
-    sent: '发送', segments: '个报文段', duration: '时长', timeIn: '各状态停留时间', 
+    sent: '发送', segments: (n) => `${n} 个报文段`, duration: '时长', timeIn: '各状态停留时间', 
     shortcuts: '快捷键', singleKeys: '启用单字母快捷键', narrow: '面板',
     stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `定时器启动：${s}`, timerFired: '定时器到期', timerCancelled: '定时器取消',
     save: '保存报告', saveHint: '把本页连同跟踪数据和你的标记保存为一个文件，便于留存或提交',
@@ -43,7 +75,7 @@ export const zh: Dictionary = {
     goTo: '跳到时刻', goToHint: '距跟踪开始的秒数，例如 1.25', badTime: '不是时刻：请输入秒数，例如 1.25', prevProblem: '上一个异常', nextProblem: '下一个异常',
     overview: '总览', overviewHint: '整份跟踪：事件的疏密、异常的位置、当前可见的范围。点击或拖动可移动光标。',
     timeScale: '按时间比例', timeScaleHint: '各行的间距与时间成正比；否则等距排列，并折叠空闲时间',
-    zoomIn: '放大', zoomOut: '缩小', fit: '整条连接', timers: '定时器', otherTrace: '网址指向的是另一份跟踪里的位置；现从头显示这一份。',
+    zoomIn: '放大', zoomOut: '缩小', fit: '整条连接', timers: '定时器', openSoFar: (c, s) => `目前仍打开：客户端 ${c}，服务器 ${s}。`, rst: { sent: '发出 RST', received: '收到 RST' }, otherTrace: '网址指向的是另一份跟踪里的位置；现从头显示这一份。',
     kernelSays: '内核：', packetsSay: '报文：', mark: '标记', note: '给这个事件写备注', marks: (n) => `标记（${n}）`,
     panelFailed: '这个面板出错了，其他面板不受影响。', tryAgain: '重试',
   },
@@ -80,19 +112,21 @@ export const zh: Dictionary = {
     'reset-by-server': '服务器重置', 'no-answer': '无应答', 'handshake-incomplete': '握手未完成',
     'midstream': '中途开始', 'unknown': '未知',
   },
-  headline: {
-    'closed-normally': '正常关闭：{a}先关闭，{b}随后关闭，所有字节都已得到确认。',
-    'closed-both': '正常关闭，而且是同时关闭：双方都在看到对方的 FIN 之前发出了自己的 FIN。',
-    'still-open': '跟踪结束时连接仍然打开：两端都没有关闭。',
-    'half-closed': '半关闭：{a}已关闭自己的发送方向，{b}还没有。',
-    'closing': '正在关闭：双方都已发出 FIN，但还有确认没有收到，或者还在等待。',
-    'refused': '被拒绝：该端口无人监听，{a}用 RST 回应了 SYN。',
-    'reset-by-client': '异常中断：客户端发送了 RST，尚在途中的数据全部丢失。',
-    'reset-by-server': '异常中断：服务器发送了 RST，尚在途中的数据全部丢失。',
-    'no-answer': '无应答：客户端的 SYN 始终没有得到回应。',
-    'handshake-incomplete': '握手开始了，但始终没有完成。',
-    'midstream': '中途开始：跟踪开始时连接早已建立。',
-    'unknown': '从这份跟踪无法判断连接的结局。',
+  headline,
+  evidence: {
+    acked: '双方的所有字节以及 FIN 都得到了确认。',
+    dropped: (n) => `由于队列已满，监听端丢弃了它的 ${n} 个报文段。`,
+    reason: (a, text) => `${a}内核给出的重置原因：${text}`,
+  },
+  terms: {
+    'retransmission': '重传', 'fast-retransmission': '快速重传', 'spurious-retransmission': '伪重传', 'out-of-order': '乱序',
+    'duplicate-ack': '重复 ACK', 'lost-segment': '前一报文段未捕获', 'acked-unseen': '确认了未捕获的数据', 'zero-window': '零窗口',
+    'zero-window-probe': '零窗口探测', 'zero-window-probe-ack': '零窗口探测的 ACK', 'window-full': '窗口已满', 'window-update': '窗口更新',
+    'keep-alive': '保活探测', 'keep-alive-ack': '保活探测的 ACK', 'port-reuse': '端口重用', 'bad-checksum': '校验和错误',
+    'time-wait': 'TIME-WAIT 定时器', 'fin-wait-2': 'FIN-WAIT-2 定时器', 'syn-ack': 'SYN,ACK 重传定时器', 'retransmit': '重传定时器', 'keepalive': '保活定时器',
+    'reused': '端口被新连接使用', 'reset': '收到 RST', 'removed': '被内核移除',
+    'syn': '收到 SYN', 'established': '握手完成', 'accept': '已被 accept()', 'overflow': '队列溢出', 'cookie': 'SYN cookie 应答', 'expired': '请求超时',
+    'dropped': '请求被移除', 'closed': '监听已关闭', 'sample': '定期读取',
   },
   states: {
     'CLOSED': '没有连接，内核不保存任何信息。',

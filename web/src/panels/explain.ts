@@ -4,7 +4,7 @@
 import { fill, known, who, type Dictionary, type Told, type Who } from '../i18n';
 import { callKind, callText, flagsOf, segmentKind } from '../trace/describe';
 import type { Conn, Trace } from '../trace/model';
-import type { CallRec, OutcomeRec, Rec, SegmentRec, StateRec, TimerRec } from '../trace/records';
+import type { CallRec, End, OutcomeRec, Rec, ResetRec, SegmentRec, StateRec, TimerRec } from '../trace/records';
 import { GOVERNS, moveOf, type Governs } from '../trace/transitions';
 import { bytes, clock, count, show, span } from '../text';
 
@@ -33,7 +33,7 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
     if (value !== undefined && value !== '') e.facts.push({ label, value });
   };
   switch (rec.record) {
-    case 'state': state(d, rec, e); break;
+    case 'state': state(d, trace, rec, e); break;
     case 'segment': segment(d, conn, rec, e); break;
     case 'call': call(d, rec, e); break;
     case 'timer': timer(d, rec, e); break;
@@ -65,8 +65,9 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
       e.more = e.more.filter((s) => s !== '');
       break;
     case 'reset':
+      e.title = `${d.label[rec.end]}: ${d.ui.rst[rec.direction]}`;
       tell(e, d.why.reset[rec.direction], who(d, rec.end));
-      e.more.push(...[known(d.why.reasons, rec.reason?.replace(/^SK_RST_REASON_/, ''))].filter((s) => s !== undefined));
+      if (known(d.why.reasons, rec.reason)) e.more.push(d.evidence.reason(d.end[rec.end].mid, known(d.why.reasons, rec.reason)!));
       fact(f.reason, rec.reason === undefined ? undefined : show(rec.reason));
       e.governs = { rfc: ['3.5.2', '3.5.3'], calls: ['close()', 'setsockopt(SO_LINGER)'] };
       break;
@@ -82,7 +83,7 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
       if (rec.roles === 'assumed') e.more.push(d.ui.assumedRoles);
       e.governs = { rfc: ['3.3.1', '3.4'] };
       break;
-    case 'outcome': outcome(d, rec, e); break;
+    case 'outcome': outcome(d, conn, rec, e); break;
     case 'listener':
       tell(e, rec.closed ? d.why.listenerClosed : d.why.listener, who(d, 'server'));
       fact(f.owner, rec.owner && owner(rec.owner));
@@ -109,12 +110,15 @@ export function explain(d: Dictionary, trace: Trace, conn: Conn | undefined, rec
   return e;
 }
 
-function state(d: Dictionary, rec: StateRec, e: Explanation): void {
+function state(d: Dictionary, trace: Trace, rec: StateRec, e: Explanation): void {
   const f = d.why.fields;
   const move = moveOf(rec.from, rec.to);
   e.title = `${d.label[rec.end]}: ${rec.from} → ${rec.to}`;
-  tell(e, move ? d.why.moves[move] : d.why.otherMove, who(d, rec.end));
-  if (move) e.governs = GOVERNS[move];
+  const cause = trace.byN(rec.because);
+  const reset = rec.to === 'CLOSED' && ((cause?.record === 'segment' && cause.flags.includes('RST')) || cause?.record === 'reset');
+  tell(e, reset ? d.why.resetMove : move ? d.why.moves[move] : d.why.otherMove, who(d, rec.end));
+  if (reset) e.governs = { rfc: ['3.5.2', '3.5.3'] };
+  else if (move) e.governs = GOVERNS[move];
   e.facts.push({ label: d.why.rfcEdge, value: rec.rfc === undefined ? d.ui.noEdge : show(rec.rfc) });
   e.facts.push({ label: f.how, value: `${d.how[rec.how]}, ${d.source[rec.source]}` });
   if (rec.how === 'sampled') e.more.push(d.why.sampled);
@@ -155,7 +159,7 @@ function segment(d: Dictionary, conn: Conn | undefined, rec: SegmentRec, e: Expl
   if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
   if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
   if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
-  if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => show(n, 32)).join(', ') });
+  if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
   const sections: Record<typeof kind, string[]> = {
     'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],
     'fin': ['3.6'], 'fin-data': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'keep-alive': ['3.8.4'], 'odd': ['3.1'],
@@ -189,7 +193,7 @@ function call(d: Dictionary, rec: CallRec, e: Explanation): void {
 
 function timer(d: Dictionary, rec: TimerRec, e: Explanation): void {
   const f = d.why.fields;
-  e.title = `${d.label[rec.end]}: ${d.kinds.timer} ${show(rec.name, 24)}`;
+  e.title = `${d.label[rec.end]}: ${known(d.terms, rec.name) ?? show(rec.name, 24)}`;
   tell(e, known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
   if (rec.fired) e.more.push(d.why.fired);
   if (rec.cancelled) e.more.push(known(d.why.timerWhys, rec.why) ?? d.why.cancelled);
@@ -208,11 +212,12 @@ function timer(d: Dictionary, rec: TimerRec, e: Explanation): void {
   e.governs = (Object.hasOwn(governs, rec.name) ? governs[rec.name] : undefined) ?? { rfc: ['3.10.8'] };
 }
 
-function outcome(d: Dictionary, rec: OutcomeRec, e: Explanation): void {
+function outcome(d: Dictionary, conn: Conn | undefined, rec: OutcomeRec, e: Explanation): void {
   const f = d.why.fields;
   e.title = known(d.verdict, rec.verdict) ?? show(rec.verdict);
   tell(e, d.why.outcome);
   e.what = headline(d, rec);
+  if (conn) e.more.push(...evidence(d, conn));
   for (const end of ['client', 'server'] as const) {
     const times = Object.entries(rec.durations?.[end] ?? {}).filter(([, ns]) => typeof ns === 'number');
     if (times.length > 0) {
@@ -228,8 +233,32 @@ function outcome(d: Dictionary, rec: OutcomeRec, e: Explanation): void {
 
 /** The sentence at the top of a connection. A verdict of a later version speaks for itself. */
 export function headline(d: Dictionary, rec: OutcomeRec): string {
-  const sentence = known(d.headline, rec.verdict);
-  if (!sentence) return show(rec.text ?? rec.verdict, 240);
-  const first = rec.closed_by ?? rec.reset_by ?? (rec.verdict === 'refused' ? 'server' : 'client');
-  return fill(sentence, who(d, first));
+  return show(d.headline(rec) ?? rec.text ?? rec.verdict, 240);
+}
+
+/** What the records of a connection show besides its verdict; nothing that none of them says. */
+export function evidence(d: Dictionary, conn: Conn): string[] {
+  const out: string[] = [];
+  let dropped = 0;
+  for (const e of conn.events) {
+    if (e.record === 'queue' && e.why === 'overflow') dropped++;
+    const reason = e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' ? known(d.why.reasons, e.reason) : undefined;
+    if (reason !== undefined) out.push(d.evidence.reason(d.end[(e as ResetRec).end].mid, reason));
+  }
+  if (dropped > 0) out.unshift(d.evidence.dropped(count(dropped)));
+  if (allAcked(conn)) out.push(d.evidence.acked);
+  return [...new Set(out)];
+}
+
+/** Whether the packets show an ACK for the FIN of each end, which stands behind all of its bytes. */
+function allAcked(conn: Conn): boolean {
+  const fin: Record<End, number> = { client: Infinity, server: Infinity };
+  const acked: Record<End, number> = { client: -1, server: -1 };
+  for (const e of conn.events) {
+    if (e.record !== 'segment' || e.notes?.includes('bad-checksum')) continue;
+    const other: End = e.from === 'client' ? 'server' : 'client';
+    if (e.flags.includes('FIN')) fin[e.from] = e.seq + e.len + 1;
+    if (e.ack !== undefined) acked[other] = Math.max(acked[other], e.ack);
+  }
+  return acked.client >= fin.client && acked.server >= fin.server;
 }

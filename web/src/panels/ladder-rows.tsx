@@ -61,9 +61,10 @@ function Segment({ rec }: { rec: SegmentRec }) {
       <i class="head" aria-hidden="true" />
       <div class="seg-text">
         <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}: </span>
-        <b>{flagsOf(rec)}</b> <span class="nums">{seqText(rec)}</span>
+        <b>{flagsOf(rec)}</b>
         {rec.win === 0 && !rec.flags.includes('RST') && <em> win 0</em>}
-        {rec.notes?.map((n) => <em key={n} class={isTrouble(n) ? '' : 'mild'} title={known(words.why.notes, n)}> {show(n, 24)}</em>)}
+        {rec.notes?.map((n) => <em key={n} class={isTrouble(n) ? '' : 'mild'} title={known(words.why.notes, n)}> {known(words.terms, n) ?? show(n, 24)}</em>)}
+        <span class="nums"> {seqText(rec)}</span>
       </div>
     </div>
   );
@@ -110,7 +111,7 @@ function Queue({ rec }: { rec: QueueRec }) {
       <span class={rec.why === 'accept' || rec.why === 'established' ? 'lit' : ''}>
         {ui.acceptQueue} <b>{count(rec.accept)}{limit !== undefined && ` / ${count(limit)}`}</b>
       </span>
-      {bad && <em> {rec.why === 'overflow' ? ui.full : rec.why}</em>}
+      {bad && <em> {rec.why === 'overflow' ? ui.full : d.value.terms[rec.why as 'expired' | 'dropped']}</em>}
       {bad && rec.drops !== undefined && rec.drops > 0 && <em> {ui.drops(count(rec.drops))}</em>}
     </div>
   );
@@ -122,7 +123,7 @@ function Timer({ rec }: { rec: TimerRec }) {
     : ui.timerSet(rec.expires === undefined ? '?' : span(rec.expires - rec.t));
   return (
     <div class={`chip soft ${rec.end} ${rec.fired && rec.name !== 'time-wait' ? 'failed' : ''}`}>
-      <span class="tag">{show(rec.name, 16)}</span> {text}{rec.count !== undefined && ` ×${count(rec.count)}`}{rec.why !== undefined && <span class="tag">{show(rec.why, 16)}</span>}{rec.rto_ns !== undefined && <span class="muted"> RTO {span(rec.rto_ns)}</span>}
+      <span class="tag">{known(d.value.terms, rec.name) ?? show(rec.name, 16)}</span> <span>{text}{rec.count !== undefined && ` ×${count(rec.count)}`}</span>{rec.why !== undefined && <span class="tag">{known(d.value.terms, rec.why) ?? show(rec.why, 16)}</span>}{rec.rto_ns !== undefined && <span class="muted"> RTO {span(rec.rto_ns)}</span>}
     </div>
   );
 }
@@ -142,8 +143,8 @@ function Reset({ rec }: { rec: ResetRec }) {
   return (
     <div class={`chip soft failed ${rec.end}`}>
       <span class="sr">{words.end[rec.end].start}: </span>
-      <b>RST {rec.direction === 'sent' ? '↗' : '↘'}</b>
-      <span class="tag">{rec.reason === undefined ? words.kinds.reset : show(rec.reason, 32)}</span>
+      <b>{words.ui.rst[rec.direction]}</b>
+      {rec.reason !== undefined && <span class="tag" title={known(words.why.reasons, rec.reason)}>{show(rec.reason, 32)}</span>}
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { moveToRecord } from '../state/cursor';
 import { lastChange, stateAt, timerAt, timersAt, type Conn } from '../trace/model';
 import { ENDS, type End, type State, type StateRec } from '../trace/records';
 import { EDGES, edgeOf } from '../trace/transitions';
+import { known } from '../i18n';
 import { show, span } from '../text';
 import { BOX, DRAWN, HEIGHT, PLACES, placeOf, WIDTH, type Place } from './machine-data';
 import { Glyph, StateName } from './parts';
@@ -130,7 +131,7 @@ function Deadlines({ conn: c, end }: { conn: Conn; end: End }) {
         const left = Math.max(0, t.expires! - at.t);
         return (
           <li key={t.n}>
-            <button class="bare" title={d.value.ui.jump(t.n)} onClick={() => moveToRecord(t.n)}><code>{show(t.name, 16)}</code></button>
+            <button class="bare" title={d.value.ui.jump(t.n)} onClick={() => moveToRecord(t.n)}>{known(d.value.terms, t.name) ?? show(t.name, 16)}</button>
             <meter min={0} max={Math.max(1, t.expires! - t.t)} value={left} aria-hidden="true" />
             <span>{left > 0 ? d.value.ui.left(span(left)) : d.value.ui.expired}</span>
           </li>

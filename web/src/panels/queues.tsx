@@ -41,7 +41,7 @@ export function Queues() {
             <div class="listener" key={l.id}>
               <div class="listener-name">
                 <b>{address(l.rec)}</b>
-                {l.closed !== undefined && l.closed <= at.t && <em> {words.ui.closedListener}</em>}
+                {l.closed !== undefined && l.closed <= at.t && <span class="muted"> {words.ui.closedListener}</span>}
                 {(now?.drops ?? 0) > 0 && <em>▼ {words.ui.drops(count(now!.drops!))}</em>}
                 {l.calls.map((c) => (
                   <button key={c.n} class="bare call-link" title={`${clock(c.t)} s`} onClick={() => moveToRecord(c.n)}><code>{show(c.name, 16)}()</code></button>

@@ -5,7 +5,7 @@ import { stateAt } from '../trace/model';
 import { ENDS } from '../trace/records';
 import type { Group } from '../trace/describe';
 import { address, bytes, count, span } from '../text';
-import { headline } from './explain';
+import { evidence, headline } from './explain';
 import { tone } from './ladder-rows';
 import { Glyph } from './parts';
 
@@ -18,15 +18,15 @@ export function Summary() {
   const end = c.events[c.events.length - 1]!;
   const again = c.events.reduce((n, e) => n + (e.record === 'segment' && e.notes?.includes('retransmission') ? 1 : 0), 0);
   const text = o ? headline(words, o)
-    : `${words.verdict['still-open']}: ${ENDS.map((e) => `${words.end[e].mid} ${stateAt(c, e, { t: end.t, n: end.n }).state}`).join(', ')}`;
+    : words.ui.openSoFar(stateAt(c, 'client', end).state, stateAt(c, 'server', end).state);
   return (
     <div class={`summary v-${tone(o?.verdict ?? 'still-open')}`}>
-      <p class="headline"><b>{text}</b></p>
+      <p class="headline"><b>{text}</b>{o && evidence(words, c).map((s) => <span key={s}> {s}</span>)}</p>
       <p class="facts-line muted">
         <span>#{c.id} {address(c.rec.client)} → {address(c.rec.server)}</span>
         <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>
         {ENDS.map((e) => o?.bytes?.[e] !== undefined && (
-          <span key={e}>{words.end[e].start} {words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${count(o.segments[e])} ${words.ui.segments}`}</span>
+          <span key={e}>{words.end[e].start} {words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${words.ui.segments(count(o.segments[e]))}`}</span>
         ))}
         {again > 0 && <span>{words.ui.retransmitted(count(again))}</span>}
         {c.rec.roles === 'assumed' && <span>{words.ui.assumedRoles}</span>}
