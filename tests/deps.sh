@@ -10,6 +10,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 library() { pkg-config --exists "$1" 2>/dev/null; }
 node_18() { has node && [ "$(node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)" = true ]; }
 python_module() { python3 -c "import $1" 2>/dev/null; }
+has_firefox() { has firefox-esr || has firefox; }
 has_browser() { has chromium || has chromium-browser || has google-chrome; }
 bpftool_runs() {
     for tool in /usr/lib/linux-tools/*/bpftool bpftool; do
@@ -59,6 +60,7 @@ check  tcpdump           has tcpdump                tcpdump
 check  tshark            has tshark                 tshark
 check  jq                has jq                     jq
 check  chromium          has_browser                Chromium or Chrome
+check  firefox-esr       has_firefox                Firefox ESR
 check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
 kernels qemu-system-x86  has_qemu                 QEMU for x86-64
 kernels kmod             has insmod               insmod

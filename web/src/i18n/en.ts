@@ -90,7 +90,10 @@ export const en: Dictionary = {
     dropped: (n) => `The listener dropped ${n === '1' ? 'one of its segments' : `${n} of its segments`} because a queue was full.`,
     reason: (a, text) => `Reason that the kernel of ${a} gave for its reset: ${text}`,
   },
-  terms: Object.fromEntries([...NOTES, ...TIMERS, ...TIMER_WHYS, ...QUEUE_WHYS].map((id) => [id, id.replace(/-/g, ' ')])) as Dictionary['terms'],
+  terms: {
+    ...(Object.fromEntries([...NOTES, ...TIMERS, ...TIMER_WHYS, ...QUEUE_WHYS].map((id) => [id, id])) as Dictionary['terms']),
+    'duplicate-ack': 'duplicate ACK', 'time-wait': 'TIME-WAIT', 'fin-wait-2': 'FIN-WAIT-2', 'syn-ack': 'SYN,ACK',
+  },
   states: {
     'CLOSED': 'No connection: nothing is kept about it.',
     'LISTEN': 'A socket waits for SYNs from anyone.',

@@ -65,7 +65,7 @@ export const zh: Dictionary = {
     assumedRoles: '哪一端是客户端只是推测', retransmitted: (n) => `重传 ${n} 次`,
     sent: '发送', segments: (n) => `${n} 个报文段`, duration: '时长', timeIn: '各状态停留时间', 
     shortcuts: '快捷键', singleKeys: '启用单字母快捷键', narrow: '面板',
-    stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `定时器启动：${s}`, timerFired: '定时器到期', timerCancelled: '定时器取消',
+    stateStays: (s) => `仍为 ${s}`, timerSet: (s) => `启动，时限 ${s}`, timerFired: '到期', timerCancelled: '已取消',
     save: '保存报告', saveHint: '把本页连同跟踪数据和你的标记保存为一个文件，便于留存或提交',
     sortBy: '列表顺序', sorts: { start: '按开始时间', duration: '时间最长', bytes: '字节最多', problems: '异常最多' },
     filterKeys: {

@@ -1,0 +1,52 @@
+// That the page works in Firefox too, from a file: the sample, real keys, drawing, its width. Where Firefox is not
+// installed there is nothing to test; one that is and does not run fails where CI=true.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { findFirefox, Firefox } from './firefox';
+import { VIEWER } from './page';
+
+const END = '\uE010';
+
+test('Firefox shows the sample from a file, walks it, and lights the figure', async (t) => {
+  const path = findFirefox();
+  if (path === undefined) return t.skip('Firefox is not installed (Debian: apt install firefox-esr)');
+  let firefox: Firefox;
+  try {
+    firefox = await Firefox.launch(path);
+  } catch (e) {
+    if (process.env.CI === 'true') throw e;
+    return t.skip(`${path} does not run here: ${e instanceof Error ? e.message : String(e)}`);
+  }
+  t.after(() => firefox.close());
+
+  await firefox.goto(`${pathToFileURL(VIEWER).href}#lang=en&theme=light`);
+  await firefox.evaluate(`(window.wrong = [], addEventListener('securitypolicyviolation', (e) => wrong.push(e.violatedDirective)),
+    addEventListener('error', (e) => wrong.push(e.message)), 1)`);
+  await firefox.waitFor(`!!document.querySelector('.card')`);
+  await firefox.evaluate(`document.querySelectorAll('.actions button')[1].click()`);
+  await firefox.waitFor(`document.querySelectorAll('.ladder-body .row').length > 5`);
+  await firefox.key(END);
+  await firefox.waitFor(`/TIME-WAIT; The server: CLOSED/.test(document.querySelector('.machine > svg').getAttribute('aria-label'))`);
+  await firefox.waitFor(`document.querySelectorAll('.edge.lit').length >= 2`);
+  await firefox.waitFor(`/closed first/.test(document.querySelector('.headline').textContent)`);
+  await firefox.key('t');
+  await firefox.waitFor(`!!document.querySelector('#to-scale[aria-pressed=true]')`);
+  assert.ok(Number(await firefox.evaluate(`(() => {
+    const c = document.querySelector('canvas');
+    return new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size;
+  })()`)) > 3, 'the overview is drawn');
+  await firefox.waitFor(`!document.querySelector('#save').disabled`);
+  await firefox.key('t');
+  for (const width of [1440, 1280, 1024, 768]) {
+    await firefox.resize(width, 800);
+    await firefox.waitFor(`Math.abs(innerWidth - ${width}) < 40`);
+    assert.equal(await firefox.evaluate(`document.documentElement.scrollWidth > innerWidth`), false, `${width}: no wider than the window`);
+    assert.deepEqual(await firefox.evaluate(`[...document.querySelectorAll('.row .move, .lane-name')].filter((e) => e.scrollWidth > e.clientWidth + 1)
+      .map((e) => e.textContent)`), [], `${width}: nothing is cut`);
+    if (process.env.SCREENSHOT) writeFileSync(`${process.env.SCREENSHOT}-${width}.png`, await firefox.screenshot());
+  }
+  assert.deepEqual(await firefox.evaluate('wrong'), []);
+});
