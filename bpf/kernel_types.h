@@ -20,9 +20,14 @@ struct ns_common {
     unsigned int inum;
 };
 
+struct netns_ipv4 {
+    __u8 sysctl_tcp_syncookies;
+};
+
 struct net {
     struct ns_common ns;
     __u64 net_cookie;
+    struct netns_ipv4 ipv4; /* TCP over IPv6 asks it too */
 };
 
 typedef struct {
@@ -155,13 +160,25 @@ struct dst_entry {
     struct net_device *dev;
 };
 
+/* Of a packet that was received skb_iif is the device; of one that never was, 0. Both headers, and end, are counted from
+ * head on. */
 struct sk_buff {
     struct net_device *dev;
+    unsigned char cb[48];      /* of the protocol that has it now */
     unsigned long _skb_refdst; /* address of a dst_entry, flags in the lowest bits */
-    unsigned char *head;
+    unsigned int len;
+    __u8 pkt_type : 3;
+    int skb_iif;
+    __u16 protocol; /* network byte order */
     __u16 transport_header;
     __u16 network_header;
-    __u16 protocol; /* network byte order */
+    unsigned int end;
+    unsigned char *head, *data;
+};
+
+/* What TCP keeps in cb. */
+struct tcp_skb_cb {
+    __u32 seq, end_seq;
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -252,5 +269,7 @@ enum {
 #define IPPROTO_MPTCP 262
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
+#define IPV6_HEADER_LEN 40
+#define PACKET_HOST 0
 
 #endif

@@ -1,4 +1,4 @@
-/* Packets that TCP has parsed, as they are freed or answered. */
+/* Packets that TCP has received, as they are freed or answered. */
 #ifndef TCPLENS_BPF_PACKET_H
 #define TCPLENS_BPF_PACKET_H
 
@@ -9,11 +9,51 @@
 #define TCP_FLAG_RST 0x04
 #define TCP_FLAG_ACK 0x10
 
-/* The beginning of a TCP header (RFC 9293, 3.1). */
-struct tcp_begin {
-    __u16 sport, dport; /* network byte order */
-    __u8 unused[9], flags;
+/* A TCP header without its options (RFC 9293, 3.1). */
+struct tcp_header {
+    __u16 sport, dport; /* these and the numbers: network byte order */
+    __u32 seq, ack;
+    __u8 data_offset; /* in the upper four bits, in words */
+    __u8 flags;
+    __u16 unused[3];
 };
+
+/* Whether the header of the network layer says TCP. Between an IPv6 header and TCP there may be others: then that IP and
+ * TCP took it for a segment must do. */
+static __always_inline bool carries_tcp(const struct sk_buff *skb)
+{
+    const unsigned char *ip = skb->head + skb->network_header;
+    __u8 begin[10]; /* up to what both versions need */
+
+    if (skb->transport_header <= skb->network_header || bpf_probe_read_kernel(begin, sizeof(begin), ip))
+        return false;
+    if (skb->protocol == bpf_htons(ETH_P_IP))
+        return begin[0] >> 4 == 4 && begin[9] == IPPROTO_TCP;
+    return skb->protocol == bpf_htons(ETH_P_IPV6) && begin[0] >> 4 == 6 &&
+           (begin[6] == IPPROTO_TCP || skb->transport_header > skb->network_header + IPV6_HEADER_LEN);
+}
+
+/* Whether a packet that is freed or answered is a segment that TCP received: not one that leaves or passes through, nor
+ * the copy of one that a packet or raw socket read. All these have headers too, and those that never were parsed have
+ * offsets of them that mean nothing. It came in from a device, for this host; IP has handed it on, and left its data at
+ * the TCP header (ip_local_deliver_finish(), ip6_protocol_deliver_rcu()); and TCP has noted in its control block the
+ * sequence space that it takes (tcp_v4_fill_cb(), tcp_v6_fill_cb()), where all others keep something else. */
+static __always_inline bool segment_received(const struct sk_buff *skb, struct tcp_header *ret_tcp)
+{
+    const struct tcp_skb_cb *cb = (const struct tcp_skb_cb *)skb->cb;
+    __u32 seq, length;
+
+    if (!skb->skb_iif || BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_HOST)
+        return false;
+    if (skb->data != skb->head + skb->transport_header || skb->transport_header + sizeof(*ret_tcp) > skb->end)
+        return false;
+    if (bpf_probe_read_kernel(ret_tcp, sizeof(*ret_tcp), skb->data))
+        return false;
+    seq = bpf_ntohl(ret_tcp->seq);
+    length = skb->len - (ret_tcp->data_offset >> 4) * 4 + !!(ret_tcp->flags & TCP_FLAG_SYN) +
+             !!(ret_tcp->flags & TCP_FLAG_FIN);
+    return BPF_CORE_READ(cb, seq) == seq && BPF_CORE_READ(cb, end_seq) == seq + length && carries_tcp(skb);
+}
 
 /* The namespace a received packet is in. TCP takes the device away from a packet that it gives to a socket; the route
  * still knows. */
@@ -29,41 +69,25 @@ static __always_inline const struct net *packet_net(struct sk_buff *skb)
     return dev ? BPF_CORE_READ(dev, nd_net.net) : NULL;
 }
 
-/* Reads what may be a TCP header. Its flags and ports are to be looked at before packet_flow(), which costs more: most
- * packets that come by are of no interest. */
-static __always_inline bool packet_tcp(struct sk_buff *skb, struct tcp_begin *ret_tcp)
+/* The connection of a segment, as its receiver sees it. False: filtered out. */
+static __always_inline bool segment_flow(struct sk_buff *skb, const struct tcp_header *tcp, struct tcplens_flow *flow)
 {
-    if (!skb->transport_header || skb->transport_header == (__u16)~0)
-        return false;
-    return !bpf_probe_read_kernel(ret_tcp, sizeof(*ret_tcp), skb->head + skb->transport_header);
-}
-
-static __always_inline bool packet_ports_wanted(const struct tcp_begin *tcp)
-{
-    return port_wanted(bpf_ntohs(tcp->dport), bpf_ntohs(tcp->sport));
-}
-
-/* The connection of such a packet, as its receiver sees it. False: it is none of TCP's, or filtered out. */
-static __always_inline bool packet_flow(struct sk_buff *skb, const struct tcp_begin *tcp, struct tcplens_flow *flow)
-{
-    unsigned char *ip = skb->head + skb->network_header;
+    const unsigned char *ip = skb->head + skb->network_header;
     const struct net *net;
 
     flow->rport = bpf_ntohs(tcp->sport);
     flow->lport = bpf_ntohs(tcp->dport);
-    if (skb->protocol == bpf_htons(ETH_P_IP)) {
-        __u32 words[3]; /* from the time to live on: RFC 791, 3.1 */
-
-        if (bpf_probe_read_kernel(words, sizeof(words), ip + 8) || ((__u8 *)words)[1] != IPPROTO_TCP)
-            return false;
-        map_ipv4(flow->raddr, words[1]);
-        map_ipv4(flow->laddr, words[2]);
-    } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-        /* TCP may stand behind extension headers: the callers look the connection up */
-        bpf_probe_read_kernel(flow->raddr, 16, ip + 8);
-        bpf_probe_read_kernel(flow->laddr, 16, ip + 24);
-    } else {
+    if (!port_wanted(flow->lport, flow->rport))
         return false;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        __u32 addrs[2] = {}; /* RFC 791, 3.1 */
+
+        bpf_probe_read_kernel(addrs, sizeof(addrs), ip + 12);
+        map_ipv4(flow->raddr, addrs[0]);
+        map_ipv4(flow->laddr, addrs[1]);
+    } else {
+        bpf_probe_read_kernel(flow->raddr, 16, ip + 8); /* RFC 8200, 3 */
+        bpf_probe_read_kernel(flow->laddr, 16, ip + 24);
     }
     net = packet_net(skb);
     if (!net || !netns_wanted(net))

@@ -7,7 +7,7 @@ import sys
 
 import lib
 from lib import ACTIVE, CLOSES_FIRST, PASSIVE, case, check, check_equal
-from scenes import RAW, SYSCTL, kernel_trace, why
+from scenes import LATE_ACK, RAW, SYSCTL, kernel_trace, why
 
 # Whatever is sent from here on gets lost.
 CUT = """
@@ -64,19 +64,6 @@ while any(line.split()[3] == "04" for line in open("/proc/net/tcp").readlines()[
 """)
     check_equal(trace.path(1, "client"), ACTIVE + " FIN-WAIT-1 CLOSED")
     check(trace.all("timer", conn=1, end="client", name="retransmit", fired=True), "the FIN was not sent again")
-
-
-# A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK.
-LATE_ACK = SYSCTL + RAW + """
-ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-ear.bind(("127.9.9.9", 0))
-server = listen(backlog=0)
-syn(1234)
-packet = ear.recv(200)
-number = struct.unpack("!I", packet[24:28])[0]
-one = connect(); queued(server, 1)
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1)
-"""
 
 
 @case

@@ -34,6 +34,18 @@ def syn(sport, dport=7007, source="127.9.9.9"):
     segment(source, sport, dport, SYN, 1000)
 """
 
+# A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK.
+LATE_ACK = SYSCTL + RAW + """
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+ear.bind(("127.9.9.9", 0))
+server = listen(backlog=0)
+syn(1234)
+packet = ear.recv(200)
+number = struct.unpack("!I", packet[24:28])[0]
+one = connect(); queued(server, 1)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1)
+"""
+
 
 def kernel_trace(text, *options, **expect):
     trace, _ = trace_of(script(text), *options, **expect)

@@ -36,7 +36,7 @@ kernel=$kept/linux-$series
 quote() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') || exit 1
 {
-    for module in inet_diag tcp_diag veth; do echo "insmod $(quote "$(ls "$kernel/$module".ko*)")"; done
+    for module in inet_diag tcp_diag tun veth; do echo "insmod $(quote "$(ls "$kernel/$module".ko*)")"; done
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
     echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"

@@ -4,6 +4,9 @@
 # It is the newest of that series, loaded once by apt with lists of its own: nothing is installed, the lists of the
 # machine stay as they are, and root is not needed. Exit status 77: it cannot be had, and why.
 series=$1 directory=$2
+# What the tests use of what Debian's kernels have not built in.
+modules='inet_diag tcp_diag tun veth'
+missing=
 
 cannot() {
     [ ! -s "$load/log" ] || cat "$load/log" >&2
@@ -16,7 +19,10 @@ directory=$(cd "$directory" && pwd)
 # One series after the other: apt locks its lists, and would give up instead of waiting.
 exec 9>"$directory/lock"
 flock 9
-[ ! -d "$directory/linux-$series" ] || exit 0
+for module in $modules; do
+    ls "$directory/linux-$series/$module".ko* >/dev/null 2>&1 || missing=$module
+done
+[ -n "$missing" ] || exit 0
 
 for program in apt-get dpkg-deb; do
     command -v "$program" >/dev/null || cannot "this is not Debian ($program is missing)"
@@ -32,10 +38,11 @@ apt-get "$@" update >"$load/log" 2>&1
 package=$(apt-cache "$@" pkgnames "linux-image-$series." | grep -E '(-|\+deb)[0-9]+-cloud-amd64$' | sort -V | tail -n 1)
 [ -n "$package" ] || cannot "the package archives of this machine have no linux-image-$series.*-cloud-amd64"
 (cd "$load" && apt-get "$@" download "$package") >>"$load/log" 2>&1 || cannot "$package could not be downloaded"
-# The modules: what the tests use of what this kernel has not built in.
+# shellcheck disable=SC2046 # a pattern for each
 dpkg-deb --fsys-tarfile "$load"/linux-image-*.deb | tar -x -C "$load/tree" --wildcards './boot/vmlinuz-*' \
-    '*/inet_diag.ko*' '*/tcp_diag.ko*' '*/drivers/net/veth.ko*' || exit 1
+    $(printf '*/%s.ko* ' $modules) || exit 1
 find "$load/tree" -type f -exec mv {} "$load/kernel" \;
 # It appears complete or not at all.
+rm -rf "$directory/linux-$series"
 mv "$load/kernel" "$directory/linux-$series" || exit 1
 rm -rf "$load"
