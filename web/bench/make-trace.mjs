@@ -19,14 +19,14 @@ const state = (end, from, to, witness, rfc, more = {}) => ({
 const kernel = (name, object = 'sock') => ({ kernel: { state: name, object } });
 const segment = (from, flags, seq, ack, len) => ({
   record: 'segment', from, flags, seq, ...(ack === undefined ? {} : { ack }), len, win: 65536,
-  ...(flags.includes('SYN') ? { seq_abs: 651851805 } : {}), options: { ts: [473139440, 907024799] },
+  ...(flags.includes('SYN') ? { seq_abs: 651851805 } : {}), options: { ts: [473139440 + seq, 907024799 + seq] },
 });
 const owner = { owner: { pid: 5259, comm: 'echo-client' } };
 
 /** One connection's records in order; every tenth is reset by its client. */
 function story(conn) {
   const steps = [
-    { record: 'connection', client: { addr: '127.0.0.1', port: 1024 + (conn % 60000) }, server: { addr: '127.0.0.1', port: 7007 }, family: 'ipv4', netns: 4026532000, local: ['client', 'server'] },
+    { record: 'connection', client: { addr: `10.${(conn >> 16) & 255}.${(conn >> 8) & 255}.${conn & 255}`, port: 1024 + (conn % 60000) }, server: { addr: '10.9.0.1', port: 7007 }, family: 'ipv4', netns: 4026532000, local: ['client', 'server'] },
     state('client', 'CLOSED', 'SYN-SENT', 'kernel', RFC.open, { ...kernel('SYN_SENT'), ...owner, call: 'connect' }),
     segment('client', ['SYN'], 0, undefined, 0),
     state('client', 'CLOSED', 'SYN-SENT', 'wire', RFC.open),

@@ -31,7 +31,7 @@ export function Overview() {
   useEffect(() => {
     const el = canvas.current;
     if (!el || !t) return;
-    const life = c && [c.rec.t, c.events[c.events.length - 1]!.t] as const;
+    const life = c && [c.rec.t, c.until] as const;
     draw(el, width, { bins, scale, t, life, sight, at: at.t, cut: truncated.value });
   });
 
@@ -56,10 +56,11 @@ export function Overview() {
 
 function densityOf(t: Trace, scale: Scale, n: number): Float32Array {
   const bins = new Float32Array(Math.max(1, n));
-  const step = Math.max(1, Math.ceil(t.records.length / LOOKED_AT));
-  for (let i = 0; i < t.records.length; i += step) {
-    const rec = t.records[i]!;
-    if (rec.record !== 'header' && rec.record !== 'end') bins[Math.min(bins.length - 1, Math.floor(scale.at(rec.t) * bins.length))]! += 1;
+  const { records } = t;
+  const step = Math.max(1, Math.ceil(records.length / LOOKED_AT));
+  for (let i = records.first; i < records.end; i += step) {
+    const { record } = records.like(i);
+    if (record !== 'header' && record !== 'end') bins[Math.min(bins.length - 1, Math.floor(scale.at(records.time(i)) * bins.length))]! += 1;
   }
   return bins;
 }

@@ -4,9 +4,9 @@
 import { useMemo } from 'preact/hooks';
 import { cursor, d, revision, timeAxis, trace } from '../state/app';
 import { moveToRecord, moveToTime } from '../state/cursor';
-import { lastAt, type Listener } from '../trace/model';
+import type { Queued } from '../trace/depth';
+import type { Listener } from '../trace/model';
 import type { Scale } from '../trace/timescale';
-import type { QueueRec } from '../trace/records';
 import { address, clock, count, show, span } from '../text';
 import { owner } from './explain';
 import { useViewport } from './parts';
@@ -35,14 +35,14 @@ export function Queues() {
       <div class="queues-scroll" ref={ref} style={{ '--names': `${names}px` }} tabIndex={0} aria-label={words.ui.queueHint}>
         {listeners.length === 0 && <p class="hollow">{words.ui.noListener}</p>}
         {listeners.map((l) => {
-          const now = l.queue[lastAt(l.queue, at)];
+          const now = l.queue.at(at);
           const limit = now?.limit ?? l.rec.limit;
           return (
             <div class="listener" key={l.id}>
               <div class="listener-name">
                 <b>{address(l.rec)}</b>
                 {l.closed !== undefined && l.closed <= at.t && <span class="muted"> {words.ui.closedListener}</span>}
-                {(now?.drops ?? 0) > 0 && <em>▼ {words.ui.drops(count(now!.drops!))}</em>}
+                {now && now.drops > 0 && <em>▼ {words.ui.drops(count(now.drops))}</em>}
                 {l.calls.map((c) => (
                   <button key={c.n} class="bare call-link" title={`${clock(c.t)} s`} onClick={() => moveToRecord(c.n)}><code>{show(c.name, 16)}()</code></button>
                 ))}
@@ -60,7 +60,7 @@ export function Queues() {
 }
 
 interface TrackProps {
-  l: Listener; field: 'syn' | 'accept'; now: QueueRec | undefined; limit: number | undefined;
+  l: Listener; field: 'syn' | 'accept'; now: Queued | undefined; limit: number | undefined;
   x: (t: number) => number; folds: Scale['folds']; width: number; jump: (e: MouseEvent) => void;
 }
 
@@ -68,7 +68,7 @@ function Track({ l, field, now, limit, x, folds, width, jump }: TrackProps) {
   const words = d.value;
   const depth = now?.[field] ?? 0;
   const full = limit !== undefined && depth >= limit;
-  const shape = useMemo(() => steps(l, field, limit, x, width), [l, l.queue.length, field, limit, width, x(l.queue[0]?.t ?? 0), trace.value?.last]);
+  const shape = useMemo(() => steps(l, field, limit, x, width), [l, l.queue.length, field, limit, width, timeAxis.value]);
   const y = TRACK - 4 - (limit ?? 0) * shape.scale;
   return (
     <div class="track">
@@ -92,8 +92,9 @@ function Track({ l, field, now, limit, x, folds, width, jump }: TrackProps) {
 
 /** One step a pixel at most: the deepest of what falls on it. */
 function steps(l: Listener, field: 'syn' | 'accept', limit: number | undefined, x: (t: number) => number, width: number) {
+  const { length, t, drops: dropsAt, overflow, [field]: depth } = l.queue;
   let top = limit ?? 1;
-  for (const q of l.queue) top = Math.max(top, q[field]);
+  for (let i = 0; i < length; i++) top = Math.max(top, depth[i]!);
   const scale = (TRACK - 10) / Math.max(1, top);
   const base = TRACK - 4;
   let area = `M0 ${base}`;
@@ -108,17 +109,17 @@ function steps(l: Listener, field: 'syn' | 'accept', limit: number | undefined, 
     // A depth that came and went within a pixel still shows, one pixel wide.
     if (peak !== last) area += `h1V${base - last * scale}`;
   };
-  for (const q of l.queue) {
-    const at = Math.round(x(q.t));
+  for (let i = 0; i < length; i++) {
+    const at = Math.round(x(t[i]!));
     if (at !== px) {
       flush();
       px = at;
       peak = 0;
     }
-    peak = Math.max(peak, q[field]);
-    last = q[field];
-    if ((q.drops ?? 0) > dropped || q.why === 'overflow') {
-      dropped = Math.max(dropped, q.drops ?? 0);
+    last = depth[i]!;
+    peak = Math.max(peak, last);
+    if (dropsAt[i]! > dropped || overflow[i]) {
+      dropped = Math.max(dropped, dropsAt[i]!);
       if (drops[drops.length - 1] !== at) drops.push(at);
     }
   }

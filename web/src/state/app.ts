@@ -110,7 +110,7 @@ export const grown = computed(() => {
 export const timeAxis = computed(() => {
   void revision.value;
   const t = trace.value;
-  return timescale(t?.records ?? [], Math.max(t?.last ?? 1, 1));
+  return timescale(t?.records, Math.max(t?.last ?? 1, 1));
 });
 
 /** Pixels a second of the ladder to scale; undefined: rows evenly, idle time folded. */

@@ -53,7 +53,7 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
   const t = begin();
   const control = (abort = new AbortController());
   const what: Loaded = { name: file.name, kind };
-  let shown = 0;
+  let shown = { read: 0, at: -Infinity };
   let status: Status;
   loading.value = { name: file.name, read: 0, size: file.size };
   try {
@@ -61,9 +61,10 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
       slice: (slice) => t.take(slice),
       progress(p, now) {
         loading.value = { name: file.name, ...p };
-        if (performance.now() - shown < 250) return;
-        shown = performance.now();
+        // A picture costs in proportion to what is there: the next when a quarter more has come.
+        if (p.read < shown.read * 1.25 || performance.now() - shown.at < 250) return;
         publish(t, what, now);
+        shown = { read: p.read, at: performance.now() };
       },
     }, control.signal);
   } catch (e) {

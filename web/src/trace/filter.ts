@@ -52,7 +52,10 @@ function compileWord({ not, key, value }: Word): Test {
     case 'state': return test(inState(states), true);
     case 'port': return ends((a) => String(a.port) === value);
     case 'addr': return ends((a) => a.addr.toLowerCase().includes(value));
-    case 'comm': return test((c) => commsOf(c).includes(value));
+    case 'comm': {
+      const comm = anyComm(value);
+      return test((c) => comm(c.comms));
+    }
     case 'outcome': return test((c) => (c.verdict ?? 'still-open').includes(value));
     case 'listener': return test((c) => String(c.listener) === value);
     case 'ever': {
@@ -65,10 +68,11 @@ function compileWord({ not, key, value }: Word): Test {
       return test((c) => (c.troubles & mask) !== 0);
     }
   }
+  const text = hasText(value);
   // Most text is the start of no state's name: then no state has to be looked up.
-  if (states.size === 0) return test((c) => haystack(c).includes(value));
+  if (states.size === 0) return test(text);
   const now = inState(states);
-  return test((c, at) => haystack(c).includes(value) || now(c, at), true);
+  return test((c, at) => text(c, at) || now(c, at), true);
 }
 
 /** The set of those that the rule holds for, one bit each. */
@@ -85,24 +89,31 @@ function inState(states: Set<State>): Test['holds'] {
   return (conn, at) => ENDS.some((e) => states.has(stateNow(conn, e, at)));
 }
 
-/** What free text is searched in; made again only when the connection learnt something that is part of it. */
-interface Hay { text: string; comms: string; seen: number; verdict: unknown }
-const hays = new WeakMap<Conn, Hay>();
-
-function hayOf(conn: Conn): Hay {
-  const known = hays.get(conn);
-  if (known && known.seen === conn.comms.size && known.verdict === conn.verdict) return known;
-  const { client, server } = conn.rec;
-  // One process name a line: a word has no newline, so it cannot match across two.
-  const comms = [...conn.comms].join('\n').toLowerCase();
-  const text = `#${conn.id} ${client.addr}:${client.port} ${server.addr}:${server.port} ` +
-    `${conn.verdict ?? ''} ${comms}`.toLowerCase();
-  const made = { text, comms, seen: conn.comms.size, verdict: conn.verdict };
-  hays.set(conn, made);
-  return made;
+/** Remembers the answer: few names and verdicts serve all connections. */
+function once<T>(rule: (v: T) => boolean): (v: T) => boolean {
+  const known = new Map<T, boolean>();
+  return (v) => {
+    let holds = known.get(v);
+    if (holds === undefined) known.set(v, (holds = rule(v)));
+    return holds;
+  };
 }
-const haystack = (conn: Conn): string => hayOf(conn).text;
-const commsOf = (conn: Conn): string => hayOf(conn).comms;
+
+const anyComm = (value: string) => once((comms: Conn['comms']) => [...comms].some((c) => c.toLowerCase().includes(value)));
+
+/** Free text: in number, addresses, verdict and names. */
+function hasText(value: string): Test['holds'] {
+  const comm = anyComm(value);
+  const verdict = once((v: string | undefined) => v !== undefined && v.includes(value));
+  const number = /^#?\d*$/.test(value);
+  // What no address has in it is not looked for in one.
+  const address = /^[\da-f.:]*$/.test(value);
+  const port = value.includes(':');
+  const inAddress = ({ addr, port: p }: Address) => addr.toLowerCase().includes(value) ||
+    (port || number) && `${addr}:${p}`.toLowerCase().includes(value);
+  return (c) => number && `#${c.id}`.includes(value) || verdict(c.verdict) || comm(c.comms) ||
+    address && (inAddress(c.rec.client) || inAddress(c.rec.server));
+}
 
 export interface Completion { text: string; key?: FilterKey }
 const MOST = 10;

@@ -1,16 +1,17 @@
 // What a trace says, indexed: connections with their events in order, both witnesses' paths
 // through the state machine, listeners with their queues. Grows by take() alone, live or from a
-// file; nothing is ever taken away, so a panel may keep what it found.
+// file. Records are in columns (store.ts); what is kept as objects is per connection and listener.
 
-import type { Slice } from './parse';
+import type { Slice } from './columns';
+import { Depth, type Queued } from './depth';
 import { PROBLEMS, problemOf } from './problems';
 import {
   before, ENDS, STATES,
   type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
-  type ListenerRec, type OutcomeRec, type QueueRec, type Rec, type State, type StateRec,
+  type ListenerRec, type OutcomeRec, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
-import { integerAt, Store } from './store';
+import { Store } from './store';
 
 /** The host's own word (eBPF, sock_diag) or what the packets imply. */
 export type Witness = 'host' | 'wire';
@@ -30,7 +31,9 @@ interface Details {
   upTo: number;
 }
 /** Connections whose details are kept: those in sight, and some that were. */
-const KEPT = 512;
+const KEPT = 64;
+/** Sockets that have made calls and become nothing yet. */
+const SOCKETS = 1 << 16;
 const NOBODY: ReadonlySet<string> = new Set();
 
 export class Conn {
@@ -65,7 +68,7 @@ export class Conn {
   get outcome(): OutcomeRec | undefined { return this.trace.details(this).outcome; }
 }
 
-export interface Listener { id: number; rec: ListenerRec; queue: QueueRec[]; calls: CallRec[]; closed?: number }
+export interface Listener { id: number; rec: ListenerRec; queue: Depth; calls: CallRec[]; closed?: number }
 
 function insert<T extends Point>(list: T[], item: T): void {
   let at = list.length;
@@ -90,22 +93,21 @@ export function lastAt(list: readonly Point[], p: Point): number {
 export class Trace {
   header: HeaderRec | undefined;
   end: EndRec | undefined;
-  readonly store = new Store();
-  readonly records = this.store.records;
-  readonly conns: Conn[] = [];
+  readonly records = new Store();
+  conns: Conn[] = [];
   readonly listeners: Listener[] = [];
-  readonly gaps: GapRec[] = [];
+  gaps: GapRec[] = [];
   /** Times of all problems, as they came. */
-  readonly troubles: number[] = [];
+  troubles: number[] = [];
   /** Time of the last event, ns. */
   last = 0;
   #conns = new Map<number, Conn>();
   #listeners = new Map<number, Listener>();
   /** Calls on a socket that has neither a connection nor a listener yet, by its number. */
-  #sockets = new Map<number, [index: number, call: CallRec][]>();
+  #sockets = new Map<number, number[]>();
   #details = new Map<Conn, Details>();
-  #traits: Traits[] = [];
-  #newest = -1;
+  /** By template; none for lines that are kept as text. */
+  #traits: (Traits | undefined)[] = [];
 
   conn(id: number | undefined): Conn | undefined {
     return id === undefined ? undefined : this.#conns.get(id);
@@ -118,59 +120,65 @@ export class Trace {
   /** A record by its number. Numbers have no holes, but a damaged trace may lack lines. */
   byN(n: number | undefined): Rec | undefined {
     if (n === undefined) return undefined;
-    const i = this.store.find(n);
-    return i < 0 ? undefined : this.store.get(i);
+    const i = this.records.find(n);
+    return i < 0 ? undefined : this.records.get(i);
   }
 
   take(slice: Slice): void {
-    const s = this.store.add(onlyNew(slice, this.#newest));
-    for (const { like } of this.store.templates.slice(this.#traits.length)) this.#traits.push(traitsOf(like));
-    for (let k = 0; k < s.count; k++) {
-      const i = s.base + k;
-      const kind = s.kind[k]!;
-      const t = s.t[k]!;
-      const { like, conn: where } = this.store.templates[kind]!;
-      const traits = this.#traits[kind]!;
-      this.#newest = s.n[k]!;
-      if (like.record !== 'end' && t > this.last) this.last = t;
-      if (traits.problem >= 0) this.troubles.push(t);
-      switch (like.record) {
-        case 'header': this.header = this.store.get(i) as HeaderRec; continue;
-        case 'end': this.end = this.store.get(i) as EndRec; continue;
-        case 'gap': this.gaps.push(this.store.get(i) as GapRec); continue;
-        case 'connection': this.#addConn(this.store.get(i) as ConnectionRec, i); continue;
-        case 'listener': this.#addListener(this.store.get(i) as ListenerRec); continue;
-        case 'queue': {
-          const rec = this.store.get(i) as QueueRec;
-          const l = this.#listeners.get(rec.listener);
-          if (l) insert(l.queue, rec);
-          break;
-        }
-      }
-      const conn = where < 0 ? undefined : this.#conns.get(integerAt(s.ints, s.at[k]!, where));
-      if (like.record === 'call' && (like.socket !== undefined || like.listener !== undefined)) {
-        this.#tieSocket(this.store.get(i) as CallRec, i, conn);
-      }
-      if (!conn) continue;
-      s.before[k] = conn.newest;
-      conn.newest = i;
-      // One that comes late was not the last.
-      if (traits.lane >= 0 && t >= conn.until) {
-        const { from, to } = like as StateRec;
-        if (!((conn.firsts >> traits.lane) & 15)) conn.firsts |= (STATES.indexOf(from) + 1) << traits.lane;
-        conn.lasts = (conn.lasts & ~(15 << traits.lane)) | ((STATES.indexOf(to) + 1) << traits.lane);
-      }
-      // An outcome is said when the trace ends, not when something happened.
-      if (t > conn.until && like.record !== 'outcome') conn.until = t;
-      this.#note(conn, traits);
-      if (traits.queued) conn.listener = (this.store.get(i) as QueueRec | CallRec).listener;
-    }
+    const { records } = this;
+    const from = records.end;
+    records.add(slice);
+    for (const { like } of records.templates.slice(this.#traits.length)) this.#traits.push(like && traitsOf(like));
+    for (let i = from; i < records.end; i++) this.#index(i);
   }
 
-  #note(conn: Conn, traits: Traits): void {
+  #index(i: number): void {
+    const { records } = this;
+    const like = records.like(i);
+    const traits = this.#traits[records.kind(i)] ?? traitsOf(like);
+    const t = records.time(i);
+    if (like.record !== 'end' && t > this.last) this.last = t;
+    if (traits.problem >= 0) this.troubles.push(t);
+    switch (like.record) {
+      case 'header': this.header = records.get(i) as HeaderRec; return;
+      case 'end': this.end = records.get(i) as EndRec; return;
+      case 'gap': this.gaps.push(records.get(i) as GapRec); return;
+      case 'connection': this.#addConn(records.get(i) as ConnectionRec, i); return;
+      case 'listener': this.#addListener(records.get(i) as ListenerRec); return;
+      case 'queue': this.#listeners.get(records.integer(i, 'listener')!)?.queue.add(this.#queued(i, t, like.why)); break;
+    }
+    const conn = this.#conns.get(records.integer(i, 'conn') ?? -1);
+    if (like.record === 'call') this.#tieSocket(i, conn, like.name);
+    if (!conn) return;
+    records.follows(i, conn.newest);
+    conn.newest = i;
+    // One that comes late was not the last.
+    if (traits.lane >= 0 && t >= conn.until) {
+      const { from, to } = like as StateRec;
+      if (!((conn.firsts >> traits.lane) & 15)) conn.firsts |= (STATES.indexOf(from) + 1) << traits.lane;
+      conn.lasts = (conn.lasts & ~(15 << traits.lane)) | ((STATES.indexOf(to) + 1) << traits.lane);
+    }
+    // An outcome is said when the trace ends, not when something happened.
+    if (t > conn.until && like.record !== 'outcome') conn.until = t;
+    this.#note(conn, traits, i);
+    if (traits.queued) conn.listener = records.integer(i, 'listener');
+  }
+
+  #queued(i: number, t: number, why: string | undefined): Queued {
+    const { records } = this;
+    return {
+      t, n: records.number(i), syn: records.integer(i, 'syn')!, accept: records.integer(i, 'accept')!,
+      limit: records.integer(i, 'limit'), drops: records.integer(i, 'drops') ?? 0, overflow: why === 'overflow',
+    };
+  }
+
+  #note(conn: Conn, traits: Traits, i: number): void {
     conn.ever |= traits.ever;
     conn.hosts |= traits.host;
-    if (traits.comm && !conn.comms.has(traits.comm)) conn.comms = this.#names([...conn.comms, traits.comm]);
+    if (traits.comm) {
+      const comm = traits.comm === 'owner' ? this.records.string(i, 'comm', 'owner') : this.records.string(i, 'comm');
+      if (comm && !conn.comms.has(comm)) conn.comms = this.#names([...conn.comms, comm]);
+    }
     if (traits.verdict !== undefined) conn.verdict = traits.verdict;
     if (traits.problem < 0) return;
     conn.problems++;
@@ -199,34 +207,53 @@ export class Trace {
       this.#details.set(conn, there);
     }
     const more: number[] = [];
-    for (let i = conn.newest; i > there.upTo; i = this.store.before(i)) more.push(i);
-    while (more.length > 0) addTo(there, this.store.get(more.pop()!));
+    for (let i = conn.newest; i > there.upTo; i = this.records.before(i)) more.push(i);
+    while (more.length > 0) addTo(there, this.records.get(more.pop()!));
     there.upTo = conn.newest;
     return there;
   }
 
   /** socket(), bind() and setsockopt() belong to what the socket became later. */
-  #tieSocket(rec: CallRec, index: number, conn: Conn | undefined): void {
-    const listener = conn ? undefined : this.#listeners.get(rec.listener ?? -1);
-    const before = rec.socket === undefined ? undefined : this.#sockets.get(rec.socket);
+  #tieSocket(i: number, conn: Conn | undefined, name: string): void {
+    const { records } = this;
+    const socket = records.integer(i, 'socket') ?? -1;
+    const listener = conn ? undefined : this.#listeners.get(records.integer(i, 'listener') ?? -1);
+    const before = this.#sockets.get(socket);
     if (!conn && !listener) {
-      if (before) before.push([index, rec]);
-      else if (rec.socket !== undefined) this.#sockets.set(rec.socket, [[index, rec]]);
+      if (before) before.push(i);
+      else if (socket >= 0) this.#sockets.set(socket, [i]);
+      if (this.#sockets.size > SOCKETS) this.#sockets.delete(this.#sockets.keys().next().value!);
       return;
     }
-    if (rec.socket !== undefined) this.#sockets.delete(rec.socket);
-    for (const [i, call] of before ?? []) {
-      const end = call.end ?? rec.end;
+    this.#sockets.delete(socket);
+    const end = before && (records.get(i) as CallRec).end;
+    for (const k of before ?? []) {
+      if (k < records.first) continue;
+      const call = records.get(k) as CallRec;
       if (!conn) {
         listener!.calls.push(call);
         continue;
       }
-      if (end !== undefined) this.store.pin(i, Object.assign(call, { end }));
+      if (!call.end && end) records.pin(k, Object.assign(call, { end }));
       (conn.early ??= []).push(call);
-      this.#note(conn, traitsOf(call));
+      this.#note(conn, traitsOf(call), k);
       this.#details.delete(conn);
     }
-    if (listener && !/^accept/.test(rec.name)) listener.calls.push(rec);
+    if (listener && !/^accept/.test(name)) listener.calls.push(records.get(i) as CallRec);
+  }
+
+  /** Lets go of the oldest records but so many, and of connections that have no other. */
+  keep(most: number): void {
+    const { records } = this;
+    // Not at every frame: what is left has to be gone through.
+    if (records.length <= most * 1.1) return;
+    records.drop(most);
+    const since = records.time(records.first);
+    this.conns = this.conns.filter((c) => c.newest >= records.first || !this.#conns.delete(c.id));
+    this.#details.clear();
+    for (const l of this.listeners) l.queue.drop(since);
+    this.gaps = this.gaps.filter((g) => g.t >= since);
+    this.troubles = this.troubles.filter((t) => t >= since);
   }
 
   #addConn(rec: ConnectionRec, index: number): void {
@@ -243,7 +270,7 @@ export class Trace {
       if (rec.closed) known.closed = rec.t;
       return;
     }
-    const l: Listener = { id: rec.listener, rec, queue: [], calls: [] };
+    const l: Listener = { id: rec.listener, rec, queue: new Depth(), calls: [] };
     this.#listeners.set(rec.listener, l);
     this.listeners.push(l);
   }
@@ -257,7 +284,7 @@ function addTo(to: Details, rec: Rec): void {
 }
 
 /** What all records of a template have in common, as far as the index needs it. */
-interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: string; verdict?: string }
+interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: 'owner' | 'own'; verdict?: string }
 
 /** Shift of a lane's four bits. */
 const laneOf = (end: End, w: Witness) => 4 * (ENDS.indexOf(end) + (w === 'host' ? 2 : 0));
@@ -273,32 +300,15 @@ function traitsOf(like: Rec): Traits {
     traits.ever = bitOf(like.from) | bitOf(like.to);
     traits.lane = laneOf(like.end, witnessOf(like));
     if (witnessOf(like) === 'host') traits.host = 1 << ENDS.indexOf(like.end);
-    if (typeof like.owner?.comm === 'string') traits.comm = like.owner.comm;
-  } else if (like.record === 'call' && like.comm) traits.comm = like.comm;
+    if (typeof like.owner?.comm === 'string') traits.comm = 'owner';
+  } else if (like.record === 'call' && like.comm !== undefined) traits.comm = 'own';
   else if (like.record === 'outcome') traits.verdict = like.verdict;
   return traits;
 }
 
-/** A stream that was interrupted may send again what is already here. */
-function onlyNew(s: Slice, newest: number): Slice {
-  let count = 0;
-  for (let k = 0; k < s.count; k++) {
-    if (s.n[k]! <= newest) continue;
-    newest = s.n[k]!;
-    if (count < k) {
-      s.kind[count] = s.kind[k]!;
-      s.t[count] = s.t[k]!;
-      s.n[count] = s.n[k]!;
-      s.at[count] = s.at[k]!;
-    }
-    count++;
-  }
-  return { ...s, count };
-}
-
 /** As stateAt(), without a record being made: for looking at all connections. */
 export function stateNow(conn: Conn, end: End, p: Point): State {
-  const { store } = conn.trace;
+  const { records } = conn.trace;
   const lead: Witness = conn.hosts & (1 << ENDS.indexOf(end)) ? 'host' : 'wire';
   // Most connections are over, or not yet there.
   const outside = before(p, conn.rec) ? conn.firsts : p.t > conn.until ? conn.lasts : 0;
@@ -306,10 +316,10 @@ export function stateNow(conn: Conn, end: End, p: Point): State {
   if (known) return STATES[known - 1]!;
   let state: State = 'UNKNOWN';
   let found: Point | undefined;
-  for (let i = conn.newest; i > conn.first; i = store.before(i)) {
-    const { like } = store.template(i);
+  for (let i = conn.newest; i > conn.first; i = records.before(i)) {
+    const like = records.like(i);
     if (like.record !== 'state' || like.end !== end || witnessOf(like) !== lead) continue;
-    const at = { t: store.time(i), n: store.number(i) };
+    const at = { t: records.time(i), n: records.number(i) };
     if (before(p, at)) {
       if (!found) state = like.from;
     } else if (!found || before(found, at)) {

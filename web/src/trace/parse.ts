@@ -1,19 +1,28 @@
-// NDJSON to columns. Lines of one kind differ in their numbers alone: such a line is stored as the
-// number of its template and its integers, and is made a record again where it is looked at
-// (store.ts). Knows no files and no sockets: bytes of both end here, in a worker or on the page.
+// NDJSON to columns. Lines of one kind differ in their integers and in a few free strings alone: such
+// a line is stored as the number of its template and what is in its holes, and is made a record again
+// where it is looked at (store.ts). Knows no files and no sockets: bytes of both end here, in a worker
+// or on the page.
 
+import { pack, putInteger, SLICE, wide, type Slice } from './columns';
+import { Pool } from './pool';
 import { check, type HeaderRec, type Rec } from './records';
 
 export const FORMAT = 'tcplens-trace';
 export const VERSION = 1;
 /** Records kept; beyond it the page would run out of memory before it could say so. */
 export const MAX_RECORDS = 20_000_000;
-/** Records of a slice: what the page takes in without losing a frame. */
-const SLICE = 1 << 13;
 const MAX_LINE = 1 << 20;
-const MAX_TEMPLATES = 1 << 20;
-/** Stands for an integer in a template: no JSON has this byte in it. */
-export const HOLE = '\0';
+/** Lines that fit no template beyond these are kept as text. */
+const MAX_TEMPLATES = 1 << 15;
+/** Bytes of the strings of a trace, each counted once. */
+const MAX_STRINGS = 1 << 28;
+/** Stand for an integer, and for a string of FREE: no JSON has these bytes in it. */
+export const INTEGER = '\0';
+export const STRING = '\x01';
+/** Template of a line that is kept as text. */
+export const TEXT = 0;
+/** Fields whose strings are too many to make templates of, as the end of `"field":`. */
+const FREE = ['addr', 'comm', 'text', 'history'].map((name) => [...new TextEncoder().encode(`"${name}":`)].reverse());
 
 /** Why a trace cannot be shown at all. */
 export type Refusal =
@@ -31,25 +40,20 @@ export class Refused extends Error {
 
 export interface Malformed { count: number; line: number; why: string; text: string }
 
-/** Some records, one after the other, in columns. */
-export interface Slice {
-  count: number;
-  /** Template, time in ns, record number of each. */
-  kind: Uint32Array;
-  t: Float64Array;
-  n: Float64Array;
-  /** Where the integers of each begin in `ints`: zigzag, 7 bits a byte, in the order of the line. */
-  at: Uint32Array;
-  ints: Uint8Array;
-  /** Templates that are new with this slice. */
-  templates: string[];
-}
-
 const decoder = new TextDecoder();
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
-const digit = (c: number | undefined) => c !== undefined && c >= 0x30 && c <= 0x39;
+const COLON = 0x3a;
+const ZERO = 0x30;
+const digit = (c: number) => c >= ZERO && c <= 0x39;
+/** FNV-1a. */
+const SEED = 0x811c9dc5;
+const PRIME = 0x01000193;
+const NOTHING = new Uint8Array(0);
+
+/** Which holes of a template are record number and time. */
+interface Place { n: number; t: number; end: boolean }
 
 export class Parser {
   malformed: Malformed | undefined;
@@ -62,26 +66,22 @@ export class Parser {
   #skipping = false;
   #line = 0;
   #records = 0;
-  // Templates: their bytes in a row, and a hash table of their numbers.
-  #bytes = new Uint8Array(1 << 16);
-  #ends: number[] = [];
-  #places: { n: number; t: number; end: boolean }[] = [];
-  #table = new Int32Array(1 << 12).fill(-1);
-  #hashes: number[] = [];
-  // The line at hand.
+  #newest = -1;
+  #templates = new Pool();
+  #places: Place[] = [];
+  #strings = new Pool();
+  #fresh = { templates: [STRING], strings: [] as string[] };
+  // The line at hand: its template, and what is in the holes of it.
   #text = new Uint8Array(1 << 12);
-  #ints = new Float64Array(1 << 10);
-  // The slice that grows.
-  #kind = new Uint32Array(SLICE);
-  #t = new Float64Array(SLICE);
-  #n = new Float64Array(SLICE);
-  #at = new Uint32Array(SLICE);
-  #packed = new Uint8Array(SLICE * 16);
-  #count = 0;
-  #used = 0;
-  #fresh: string[] = [];
+  #holes = new Float64Array(1 << 10);
+  #wide = wide(SLICE, SLICE * 16);
 
-  constructor(private readonly sink: (slice: Slice) => void) {}
+  /** `most`: records taken, all in all. */
+  constructor(private readonly sink: (slice: Slice) => void, private readonly most = MAX_RECORDS) {
+    // No line is like the template of all that fit none.
+    this.#templates.add(0, NOTHING, 0, 0);
+    this.#places.push({ n: 0, t: 1, end: false });
+  }
 
   /** Takes bytes cut anywhere. Throws Refused where the first line is not our header. */
   feed(more: Uint8Array | string): void {
@@ -132,87 +132,105 @@ export class Parser {
   /** End of input. A last line without newline that does not parse is a cut, not a bad line. */
   finish(): void {
     const rest = this.#whole(new Uint8Array(0));
-    if (rest.length > 0 && (!this.header || parses(rest))) this.#take(rest, 0, rest.length);
+    if (rest.length > 0 && (!this.header || parses(decoder.decode(rest)))) this.#take(rest, 0, rest.length);
     if (!this.header) throw new Refused({ kind: 'empty' });
     this.flush();
   }
 
   /** Hands over what has come since the last time. */
   flush(): void {
-    if (this.#count === 0) return;
-    this.sink({
-      count: this.#count, kind: this.#kind.slice(0, this.#count), t: this.#t.slice(0, this.#count),
-      n: this.#n.slice(0, this.#count), at: this.#at.slice(0, this.#count), ints: this.#packed.slice(0, this.#used),
-      templates: this.#fresh,
-    });
-    this.#count = this.#used = 0;
-    this.#fresh = [];
+    if (this.#wide.count === 0) return;
+    const { templates, strings } = this.#fresh;
+    this.#fresh = { templates: [], strings: [] };
+    const slice = pack(this.#wide, templates, strings);
+    this.#wide.count = this.#wide.used = 0;
+    this.sink(slice);
   }
 
   #take(b: Uint8Array, from: number, to: number): void {
     this.#line++;
-    if (to - from > this.#text.length) {
+    if ((to - from) * 2 > this.#text.length) {
       this.#text = new Uint8Array((to - from) * 2);
-      this.#ints = new Float64Array(to - from);
+      this.#holes = new Float64Array(to - from);
     }
     const text = this.#text;
-    const ints = this.#ints;
+    const holes = this.#holes;
     let length = 0;
     let count = 0;
-    let hash = 0x811c9dc5;
+    let hash = SEED;
     let quoted = false;
-    for (let i = from; i < to;) {
+    for (let i = from; i < to; i++) {
       let c = b[i]!;
       if (quoted) {
-        if (c === BACKSLASH) {
+        // Most of a line is names and words: a loop of their own.
+        while (c !== QUOTE && c !== BACKSLASH && c >= 2) {
           text[length++] = c;
-          hash = Math.imul(hash ^ c, 0x01000193);
+          hash = Math.imul(hash ^ c, PRIME);
           if (++i === to) break;
           c = b[i]!;
-        } else if (c === QUOTE) quoted = false;
-      } else if (c === QUOTE) quoted = true;
-      else if (c === MINUS || (c >= 0x30 && c <= 0x39)) {
-        const minus = c === MINUS;
-        const first = minus ? i + 1 : i;
+        }
+        if (i === to) break;
+        if (c === QUOTE) quoted = false;
+        else if (c === BACKSLASH && i + 1 < to) {
+          text[length++] = c;
+          hash = Math.imul(hash ^ c, PRIME);
+          c = Math.max(2, b[++i]!);
+        } else if (c < 2) c = 2;
+      } else if (c === QUOTE) {
+        quoted = true;
+        const end = text[length - 1] === COLON && isFree(text, length) ? this.#string(b, i + 1, to) : -1;
+        if (end >= 0) {
+          text[length++] = c;
+          hash = Math.imul(hash ^ c, PRIME);
+          holes[count++] = this.#id;
+          c = 1;
+          i = end - 1;
+        }
+      } else if (c === MINUS || digit(c)) {
+        const first = c === MINUS ? i + 1 : i;
         let j = first;
         let v = 0;
-        for (; j < to && digit(b[j]); j++) v = v * 10 + b[j]! - 0x30;
+        for (; j < to && digit(b[j]!); j++) v = v * 10 + b[j]! - ZERO;
         const next = j < to ? b[j] : 0;
         // Fractions, exponents, leading zeros and what no double holds stay as they are written.
-        if (j > first && j - first <= 15 && !(b[first] === 0x30 && j - first > 1) &&
-            next !== 0x2e && next !== 0x65 && next !== 0x45) {
-          ints[count++] = minus ? -v : v;
+        if (j > first && j - first <= 16 && v <= (c === MINUS ? 1e15 : Number.MAX_SAFE_INTEGER) && !(b[first] === ZERO && j - first > 1) &&
+            !(c === MINUS && v === 0) && next !== 0x2e && next !== 0x65 && next !== 0x45) {
+          holes[count++] = c === MINUS ? -v : v;
           c = 0;
           i = j - 1;
         } else {
           for (; i < j - 1; i++) {
             text[length++] = b[i]!;
-            hash = Math.imul(hash ^ b[i]!, 0x01000193);
+            hash = Math.imul(hash ^ b[i]!, PRIME);
           }
           c = b[i]!;
         }
-      } else if (c === 0) c = 1;
+      } else if (c < 2) c = 2;
       text[length++] = c;
-      hash = Math.imul(hash ^ c, 0x01000193);
-      i++;
+      hash = Math.imul(hash ^ c, PRIME);
     }
-    const known = this.header ? this.#find(hash, length) : -1;
+    const known = this.header ? this.#templates.find(hash, text, 0, length) : -1;
     if (known >= 0) this.#store(known, count);
     else this.#learn(b.subarray(from, to), hash, length, count);
   }
 
-  #find(hash: number, length: number): number {
-    const table = this.#table;
-    const bytes = this.#bytes;
-    const text = this.#text;
-    next: for (let slot = hash & (table.length - 1); table[slot]! >= 0; slot = (slot + 1) & (table.length - 1)) {
-      const id = table[slot]!;
-      const from = id === 0 ? 0 : this.#ends[id - 1]!;
-      if (this.#hashes[id] !== hash || this.#ends[id]! - from !== length) continue;
-      for (let i = 0; i < length; i++) if (bytes[from + i] !== text[i]) continue next;
-      return id;
+  #id = 0;
+  /** Finds the end of a string and, in `#id`, its number. -1: it is none that JSON knows, or there are too many. */
+  #string(b: Uint8Array, from: number, to: number): number {
+    let hash = SEED;
+    let end = from;
+    for (; end < to && b[end] !== QUOTE; end++) {
+      if (b[end] === BACKSLASH) hash = Math.imul(hash ^ b[end++]!, PRIME);
+      hash = Math.imul(hash ^ b[end]!, PRIME);
     }
-    return -1;
+    if (end >= to) return -1;
+    this.#id = this.#strings.find(hash, b, from, end - from);
+    if (this.#id >= 0) return end;
+    const text = decoder.decode(b.subarray(from, end));
+    if (this.#strings.used > MAX_STRINGS || !parses(`"${text}"`)) return -1;
+    this.#id = this.#strings.add(hash, b, from, end - from);
+    this.#fresh.strings.push(text);
+    return end;
   }
 
   /** A line unlike those before it: blank, the header, bad, unknown, or the first of its template. */
@@ -227,76 +245,71 @@ export class Parser {
       this.#bad('not JSON', line);
       return;
     }
-    if (!this.header) this.header = readHeader(value, text);
+    if (!this.header) value = this.header = readHeader(value, text);
     else {
       const got = check(value);
       if ('bad' in got) this.#bad(got.bad, line);
       if (!('rec' in got) || got.rec.record === 'header') return;
     }
+    const rec = value as Rec;
     const template = decoder.decode(this.#text.subarray(0, length));
-    // Numbers of the holes instead of the integers: so each field tells which hole it is.
-    let hole = 0;
-    const where = JSON.parse(template.replaceAll(HOLE, () => String(hole++))) as Rec;
-    if (this.#ends.length >= MAX_TEMPLATES) {
+    const where = holesOf(template);
+    // What the index reads must be in holes: a number may be written as 1e3.
+    const whole = ['n', 't', 'conn', 'listener', 'socket'].every((key) => {
+      const v = (rec as unknown as Record<string, unknown>)[key];
+      return v === undefined || this.#holes[where[key] as number] === v;
+    });
+    if (!whole || this.#templates.size >= MAX_TEMPLATES) this.#keep(rec, text);
+    else {
+      this.#places.push({ n: where.n as number, t: where.t as number, end: rec.record === 'end' });
+      this.#fresh.templates.push(template);
+      this.#store(this.#templates.add(hash, this.#text, 0, length), count);
+    }
+  }
+
+  /** A line as text: the one string of its template, beside number and time. */
+  #keep(rec: Rec, text: string): void {
+    const line = new TextEncoder().encode(text);
+    if (this.#strings.used + line.length > MAX_STRINGS) {
       this.tooLarge = true;
       return;
     }
-    const id = this.#ends.length;
-    const start = id === 0 ? 0 : this.#ends[id - 1]!;
-    if (start + length > this.#bytes.length) {
-      const wider = new Uint8Array((start + length) * 2);
-      wider.set(this.#bytes);
-      this.#bytes = wider;
-    }
-    this.#bytes.set(this.#text.subarray(0, length), start);
-    this.#ends.push(start + length);
-    this.#hashes.push(hash);
-    this.#places.push({ n: where.n, t: where.t, end: where.record === 'end' });
-    if (id * 2 >= this.#table.length) {
-      this.#table = new Int32Array(this.#table.length * 4).fill(-1);
-      for (let i = 0; i < id; i++) this.#enter(i);
-    }
-    this.#enter(id);
-    this.#fresh.push(template);
-    this.#store(id, count);
-  }
-
-  #enter(id: number): void {
-    let slot = this.#hashes[id]! & (this.#table.length - 1);
-    while (this.#table[slot]! >= 0) slot = (slot + 1) & (this.#table.length - 1);
-    this.#table[slot] = id;
+    this.#fresh.strings.push(text);
+    this.#holes[2] = this.#strings.add(0, line, 0, line.length);
+    this.#holes[0] = rec.n;
+    this.#holes[1] = rec.t;
+    if (rec.record === 'end') this.ended = true;
+    this.#store(TEXT, 3);
   }
 
   #store(id: number, count: number): void {
     const place = this.#places[id]!;
+    const holes = this.#holes;
+    const n = holes[place.n]!;
     if (place.end) this.ended = true;
-    if (this.#records >= MAX_RECORDS) {
+    // A stream that was interrupted may send again what is already here.
+    if (n <= this.#newest) return;
+    if (this.#records >= this.most) {
       this.tooLarge = true;
       return;
     }
+    this.#newest = n;
     this.#records++;
-    if (this.#used + count * 8 > this.#packed.length) {
-      const wider = new Uint8Array((this.#used + count * 8) * 2);
-      wider.set(this.#packed);
-      this.#packed = wider;
+    const w = this.#wide;
+    if (w.used + count * 8 > w.ints.length) {
+      const more = new Uint8Array((w.used + count * 8) * 2);
+      more.set(w.ints);
+      w.ints = more;
     }
-    const i = this.#count++;
-    const ints = this.#ints;
-    const packed = this.#packed;
-    let used = this.#used;
-    this.#kind[i] = id;
-    this.#n[i] = ints[place.n]!;
-    this.#t[i] = ints[place.t]!;
-    this.#at[i] = used;
+    const i = w.count++;
+    w.kind[i] = id;
+    w.n[i] = n;
+    w.t[i] = holes[place.t]!;
+    w.at[i] = w.used;
     for (let k = 0; k < count; k++) {
-      if (k === place.n || k === place.t) continue;
-      let v = ints[k]!;
-      v = v < 0 ? -v * 2 - 1 : v * 2;
-      for (; v >= 0x80; v = Math.floor(v / 0x80)) packed[used++] = (v % 0x80) | 0x80;
-      packed[used++] = v;
+      if (k !== place.n && k !== place.t) w.used = putInteger(w.ints, w.used, holes[k]!);
     }
-    this.#used = used;
-    if (this.#count === SLICE) this.flush();
+    if (w.count === SLICE) this.flush();
   }
 
   #bad(why: string, line: Uint8Array): void {
@@ -305,9 +318,24 @@ export class Parser {
   }
 }
 
-function parses(line: Uint8Array): boolean {
+/** A template read as JSON, with the number of its hole in place of each value that it leaves out. */
+export function holesOf(template: string): Record<string, unknown> {
+  let hole = 0;
+  return JSON.parse(template.replace(/\0|"\x01"/g, () => String(hole++))) as Record<string, unknown>;
+}
+
+/** Does the text, read backwards, end with the name of a field of FREE? */
+function isFree(text: Uint8Array, length: number): boolean {
+  next: for (const name of FREE) {
+    for (let i = 0; i < name.length; i++) if (text[length - 1 - i] !== name[i]) continue next;
+    return true;
+  }
+  return false;
+}
+
+function parses(json: string): boolean {
   try {
-    JSON.parse(decoder.decode(line));
+    JSON.parse(json);
     return true;
   } catch {
     return false;

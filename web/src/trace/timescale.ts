@@ -1,7 +1,6 @@
 // One time axis for a whole trace. Long silences are folded to a short piece of the axis: without
 // it, a second of waiting would squeeze a handshake of 50 µs into nothing.
 
-import type { Rec } from './records';
 
 export interface Scale {
   /** Position on the axis, 0 to 1, of a time in ns; and back. */
@@ -14,15 +13,18 @@ export interface Scale {
 const SAMPLE = 4000;
 const MOST = 16;
 
-export function timescale(records: readonly Rec[], end: number): Scale {
-  const step = Math.max(1, Math.ceil(records.length / SAMPLE));
+/** Of events at these times, in their order, by index from `first` to before `end`. */
+export interface Times { first: number; end: number; time(i: number): number }
+const NEVER: Times = { first: 0, end: 0, time: () => 0 };
+
+export function timescale(all: Times = NEVER, end = 1): Scale {
+  const step = Math.max(1, Math.ceil((all.end - all.first) / SAMPLE));
   const steps: [t: number, dt: number][] = [];
   let last = 0;
-  for (let i = 0; i < records.length; i += step) {
-    const rec = records[i]!;
-    if (rec.record === 'end' || rec.t < last) continue;
-    if (rec.t > last) steps.push([last, rec.t - last]);
-    last = rec.t;
+  for (let i = all.first; i < all.end; i += step) {
+    const at = Math.min(all.time(i), end);
+    if (at > last) steps.push([last, at - last]);
+    last = Math.max(last, at);
   }
   const busy = steps.map((s) => s[1]).sort((a, b) => a - b);
   const usual = busy.slice(0, Math.max(1, Math.floor(busy.length * 0.75)));
@@ -54,7 +56,11 @@ export function timescale(records: readonly Rec[], end: number): Scale {
 
 function between(knots: [number, number][], from: 0 | 1, to: 0 | 1, v: number): number {
   let i = 1;
-  while (i < knots.length - 1 && knots[i]![from] < v) i++;
+  for (let hi = knots.length - 1; i < hi;) {
+    const mid = (i + hi) >> 1;
+    if (knots[mid]![from] < v) i = mid + 1;
+    else hi = mid;
+  }
   const a = knots[i - 1]!;
   const b = knots[i]!;
   const part = b[from] === a[from] ? 0 : (v - a[from]) / (b[from] - a[from]);

@@ -2,7 +2,8 @@
 // works from file:// too, and nothing is in the page twice. Where no worker can start, the page
 // reads by itself.
 
-import { Parser, Refused, type Malformed, type Refusal, type Slice } from './parse';
+import { buffersOf, type Slice } from './columns';
+import { Parser, Refused, type Malformed, type Refusal } from './parse';
 import { readFile, type Progress } from './source';
 
 /** What is known of a file besides its records. */
@@ -16,10 +17,7 @@ const whyOf = (e: unknown): Refusal =>
 
 /** The worker's side: one file in, slices and progress out, and at last `done` or `refused`. */
 export async function serve(file: File, tell: (m: Message, give?: Transferable[]) => void): Promise<void> {
-  const parser = new Parser((slice) => {
-    const { kind, t, n, at, ints } = slice;
-    tell({ slice }, [kind.buffer, t.buffer, n.buffer, at.buffer, ints.buffer]);
-  });
+  const parser = new Parser((slice) => tell({ slice }, buffersOf(slice)));
   try {
     await readFile(file, parser, { everyMs: 100, progress: (progress) => tell({ progress, status: statusOf(parser) }) });
     tell({ done: statusOf(parser) });
