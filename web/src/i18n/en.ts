@@ -69,6 +69,7 @@ export const en: Dictionary = {
     truncated: 'The trace is cut: its last line, the end record, is missing. What was read is shown; later events are not in the file.',
     gap: (n, times) => `${n} events were lost while recording${times > 1 ? `, in ${times} places` : ''}. Near there, causes may be missing.`,
     tooLarge: (n) => `The trace is larger than this page can hold: the first ${n} records are shown.`,
+    longConn: (n) => `This connection is longer than can be laid out: its newest ${n} records are shown.`,
     missing: (s, w) => `The witness “${s}” could not take part: ${w}`,
     liveConnecting: 'Connecting to the live trace…',
     liveLost: 'The connection to the live trace is lost. What arrived is kept; the browser keeps trying to resume where it stopped.',

@@ -103,7 +103,7 @@ export const conn = computed<Conn | undefined>(() => {
 /** Changes when the selected connection grew, not with every record that comes. */
 export const grown = computed(() => {
   void revision.value;
-  return `${conn.value?.events.length} ${trace.value?.gaps.length}`;
+  return `${conn.value?.newest} ${trace.value?.gaps.length}`;
 });
 
 /** The time axis of the whole trace, for all panels that have one. */

@@ -15,6 +15,10 @@ import { original, sampleFile } from './report';
 
 /** A live trace that got longer cannot be saved from the page any more: it would fill the memory twice. */
 const ORIGINAL_MAX = 256 << 20;
+/** The newest records of a live trace, which may go on for days. */
+const LIVE_RECORDS = 1_000_000;
+/** Time between two pictures of it. */
+const LIVE_MS = 100;
 
 let abort: AbortController | undefined;
 let hangUp: (() => void) | undefined;
@@ -46,6 +50,8 @@ function publish(t: Trace, what: Loaded, parser: Status): void {
     tooLarge.value = parser.tooLarge;
     revision.value++;
     if (selected.value === undefined && t.conns[0]) select(t.conns[0].id);
+    // It was let go with its last record: the newest is as good.
+    else if (!t.conn(selected.value) && t.conns.length > 0) select(t.conns[t.conns.length - 1]!.id);
   });
 }
 
@@ -93,34 +99,42 @@ export function openLive(): boolean {
   const address = liveAddress(location);
   if (!address) return false;
   const t = begin();
-  const parser = new Parser((slice) => t.take(slice));
+  const parser = new Parser((slice) => {
+    t.take(slice);
+    t.keep(LIVE_RECORDS);
+  }, Infinity);
   const what: Loaded = { name: location.host, kind: 'live' };
+  let soon: ReturnType<typeof setTimeout> | undefined;
   let drawn = 0;
   let kept = new Blob();
   let parts: string[] = [];
+  let size = 0;
   follow.value = true;
   const draw = () => {
-    drawn = 0;
-    kept = new Blob([kept, ...parts]);
+    clearTimeout(soon);
+    soon = undefined;
+    drawn = performance.now();
+    kept = size <= ORIGINAL_MAX ? new Blob([kept, ...parts]) : new Blob();
     parts = [];
-    original.value = kept.size <= ORIGINAL_MAX ? kept : undefined;
+    original.value = size <= ORIGINAL_MAX ? kept : undefined;
     parser.flush();
     publish(t, what, parser);
     if (follow.value) toNewest();
   };
-  hangUp = connect(address, {
+  const close = connect(address, {
     lines(text) {
       try {
         parser.feed(`${text}\n`);
-        if (kept.size <= ORIGINAL_MAX) parts.push(`${text}\n`);
+        size += text.length + 1;
+        if (size <= ORIGINAL_MAX) parts.push(`${text}\n`);
       } catch (e) {
         hangUp?.();
         live.value = undefined;
         if (e instanceof Refused) refused.value = { name: location.host, why: e.why };
         return;
       }
-      // Many messages may come within one frame: draw once.
-      drawn ||= requestAnimationFrame(draw);
+      // Many messages come within the time of one picture.
+      soon ??= setTimeout(draw, Math.max(0, drawn + LIVE_MS - performance.now()));
     },
     lost(n) {
       liveLost.value += n;
@@ -128,10 +142,13 @@ export function openLive(): boolean {
     state(s) {
       live.value = s;
       if (s !== 'ended') return;
-      if (drawn) cancelAnimationFrame(drawn);
       draw();
       truncated.value = parser.header !== undefined && !parser.ended;
     },
   });
+  hangUp = () => {
+    clearTimeout(soon);
+    close();
+  };
   return true;
 }

@@ -29,7 +29,11 @@ interface Details {
   outcome: OutcomeRec | undefined;
   /** Index of the last record that is in. */
   upTo: number;
+  /** It has more records, before those that are in. */
+  cut: boolean;
 }
+/** Records of one connection that are laid out: a ladder of more would be too high for a browser. */
+export const MAX_EVENTS = 50_000;
 /** Connections whose details are kept: those in sight, and some that were. */
 const KEPT = 64;
 /** Sockets that have made calls and become nothing yet. */
@@ -66,6 +70,7 @@ export class Conn {
   get paths(): Details['paths'] { return this.trace.details(this).paths; }
   get timers(): Details['timers'] { return this.trace.details(this).timers; }
   get outcome(): OutcomeRec | undefined { return this.trace.details(this).outcome; }
+  get cut(): boolean { return this.trace.details(this).cut; }
 }
 
 export interface Listener { id: number; rec: ListenerRec; queue: Depth; calls: CallRec[]; closed?: number }
@@ -197,20 +202,28 @@ export class Trace {
   details(conn: Conn): Details {
     let there = this.#details.get(conn);
     if (there?.upTo === conn.newest) return there;
-    if (!there) {
-      if (this.#details.size >= KEPT) this.#details.delete(this.#details.keys().next().value!);
+    let more = this.#since(conn, there?.upTo ?? conn.first);
+    if (!there || there.events.length + more.length > MAX_EVENTS * 1.1) {
+      more = this.#since(conn, conn.first);
+      if (!there && this.#details.size >= KEPT) this.#details.delete(this.#details.keys().next().value!);
       there = {
         events: [conn.rec], paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
         timers: { client: [], server: [] }, outcome: undefined, upTo: conn.first,
+        cut: this.records.before(more[more.length - 1] ?? conn.newest) > conn.first,
       };
-      for (const call of conn.early ?? []) addTo(there, call);
+      if (!there.cut) for (const call of conn.early ?? []) addTo(there, call);
       this.#details.set(conn, there);
     }
-    const more: number[] = [];
-    for (let i = conn.newest; i > there.upTo; i = this.records.before(i)) more.push(i);
     while (more.length > 0) addTo(there, this.records.get(more.pop()!));
     there.upTo = conn.newest;
     return there;
+  }
+
+  /** Indexes of the records of a connection after that one, the newest first. */
+  #since(conn: Conn, upTo: number): number[] {
+    const list: number[] = [];
+    for (let i = conn.newest; i > upTo && list.length < MAX_EVENTS; i = this.records.before(i)) list.push(i);
+    return list;
   }
 
   /** socket(), bind() and setsockopt() belong to what the socket became later. */
