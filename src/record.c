@@ -14,7 +14,6 @@
 #define KERNEL_STATE_MAX 32
 #define RFC_MAX 64
 #define CALL_NAME_MAX 32
-#define VERDICT_TEXT_MAX 256
 
 #define PUT JSON_PUT
 #define PUT_KEY JSON_PUT_KEY
@@ -418,6 +417,13 @@ static char *put_outcome(char *p, const struct change *c)
         p = PUT_TEXT(p, "history", c->outcome.history, sizeof(c->outcome.history));
     p = PUT_WORD(p, "verdict", verdict_name(c->outcome.verdict));
     p = PUT_WORD(p, "text", text);
+    if (c->outcome.cause) {
+        p = PUT_WORD(p, "cause", cause_name(c->outcome.cause));
+        if (c->listener)
+            p = PUT_U64(p, "listener", c->listener);
+        if (c->outcome.drops)
+            p = PUT_U64(p, "drops", c->outcome.drops);
+    }
     p = PUT(p, ",\"final\":{\"client\":");
     p = json_put_word(p, tcp_state_name(c->outcome.final[END_CLIENT]));
     p = PUT_WORD(p, "server", tcp_state_name(c->outcome.final[END_SERVER]));

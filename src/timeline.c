@@ -47,9 +47,17 @@ static void add_time(struct line *l, uint64_t t_ns, int width)
               (unsigned long long)(t_ns / 1000 % 1000000));
 }
 
-static void add_seconds(struct line *l, uint64_t ns)
+/* In the unit that leaves something of it to see: "84 µs", "0.512 ms", "60.000 s". */
+static void add_duration(struct line *l, uint64_t ns)
 {
-    line_addf(l, "%llu.%03llu s", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns / 1000000 % 1000));
+    if (ns < 1000)
+        line_addf(l, "%llu ns", (unsigned long long)ns);
+    else if (ns < 500000)
+        line_addf(l, "%llu µs", (unsigned long long)(ns / 1000));
+    else if (ns < 1000000000)
+        line_addf(l, "%llu.%03llu ms", (unsigned long long)(ns / 1000000), (unsigned long long)(ns / 1000 % 1000));
+    else
+        line_addf(l, "%llu.%03llu s", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns / 1000000 % 1000));
 }
 
 static void add_task(struct line *l, const struct task *task)
@@ -290,9 +298,10 @@ static void format_call(struct line *l, const struct change *c)
     else
         add_lane(l, END_SERVER, &lane);
     add_task(l, &call->task);
-    if (call->duration_ns)
-        line_addf(l, "  took %llu.%06llu s", (unsigned long long)(call->duration_ns / 1000000000),
-                  (unsigned long long)(call->duration_ns / 1000 % 1000000));
+    if (call->duration_ns) {
+        line_add(l, "  took ");
+        add_duration(l, call->duration_ns);
+    }
 }
 
 static void format_listener(struct line *l, const struct change *c)
@@ -315,16 +324,26 @@ static void format_listener(struct line *l, const struct change *c)
         line_add(l, ", since before the trace");
 }
 
+static const char *drop_words(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_ACCEPT_QUEUE_FULL: return "the accept queue is full";
+    case CAUSE_SYN_QUEUE_FULL: return "the SYN queue is full";
+    default: return "neither queue is full";
+    }
+}
+
 static void format_queue(struct line *l, const struct change *c)
 {
     static const char *const why[QUEUE_WHY_N] = {
-        [QUEUE_SYN] = "a SYN came",
-        [QUEUE_ESTABLISHED] = "handshake complete",
-        [QUEUE_ACCEPT] = "accept() took one",
-        [QUEUE_OVERFLOW] = "overflow: the accept queue is full",
-        [QUEUE_EXPIRED] = "gave up waiting for the ACK",
-        [QUEUE_DROPPED] = "removed before completion",
-        [QUEUE_CLOSED] = "listener closed",
+        [QUEUE_SYN] = "joined the SYN queue",
+        [QUEUE_ESTABLISHED] = "left the SYN queue, its handshake is complete",
+        [QUEUE_JOINED] = "joined the accept queue",
+        [QUEUE_ACCEPT] = "left the accept queue: accept() took it",
+        [QUEUE_OVERFLOW] = "dropped",
+        [QUEUE_EXPIRED] = "left the SYN queue: gave up waiting for the ACK",
+        [QUEUE_DROPPED] = "left the SYN queue before completion",
+        [QUEUE_CLOSED] = "listener closed with these in its queues",
         [QUEUE_COOKIE] = "answered with a SYN cookie",
         [QUEUE_SAMPLE] = "sampled",
     };
@@ -337,10 +356,11 @@ static void format_queue(struct line *l, const struct change *c)
     add_lane(l, END_SERVER, &lane);
     line_style(l, overflow ? STYLE_ALARM : STYLE_PLAIN, false);
     line_addf(l, "L%u: %s", c->listener, (unsigned)c->queue.why < QUEUE_WHY_N ? why[c->queue.why] : "");
-    if (c->queue.drops)
-        line_addf(l, ", %u dropped so far", c->queue.drops);
-    if (overflow)
+    if (overflow) {
+        line_addf(l, ", %s; %u dropped so far",
+                  drop_words(queue_drop_cause(c->queue.syn, c->queue.accept, c->queue.limit)), c->queue.drops);
         line_reset_style(l);
+    }
 }
 
 static void format_timer(struct line *l, const struct change *c)
@@ -356,7 +376,7 @@ static void format_timer(struct line *l, const struct change *c)
         line_add(&lane, "cancelled");
     } else {
         line_add(&lane, "set: ");
-        add_seconds(&lane, c->timer.expires_ns > c->ts_ns ? c->timer.expires_ns - c->ts_ns : 0);
+        add_duration(&lane, c->timer.expires_ns > c->ts_ns ? c->timer.expires_ns - c->ts_ns : 0);
     }
     end_side(l, c, &lane);
     if (c->timer.why == TIMER_WHY_REUSED)
@@ -367,7 +387,7 @@ static void format_timer(struct line *l, const struct change *c)
         line_addf(l, "%u in a row", c->timer.count);
     if (c->timer.rto_ns) {
         line_add(l, c->timer.count ? ", after " : "after ");
-        add_seconds(l, c->timer.rto_ns);
+        add_duration(l, c->timer.rto_ns);
     }
 }
 
@@ -414,7 +434,7 @@ static void format_gap(struct line *l, const struct change *c, uint64_t start_ns
 
 static void format_outcome(struct line *l, const struct change *c)
 {
-    char text[256];
+    char text[VERDICT_TEXT_MAX];
 
     verdict_format(c, text, sizeof(text));
     line_style(l, STYLE_BOLD, false);
@@ -423,9 +443,9 @@ static void format_outcome(struct line *l, const struct change *c)
     line_style(l, STYLE_DIM, false);
     line_add(l, "  ");
     if (c->outcome.has_wire)
-        line_addf(l, "client sent %llu bytes, server %llu, ", (unsigned long long)c->outcome.bytes[END_CLIENT],
+        line_addf(l, "client sent %llu bytes, server %llu bytes, ", (unsigned long long)c->outcome.bytes[END_CLIENT],
                   (unsigned long long)c->outcome.bytes[END_SERVER]);
-    add_seconds(l, c->outcome.duration_ns);
+    add_duration(l, c->outcome.duration_ns);
     line_reset_style(l);
 }
 

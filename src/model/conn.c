@@ -266,6 +266,8 @@ void conn_state_times(const struct conn *c, enum end end, uint64_t ts_ns, uint64
     }
     if (ts_ns > c->first_ns + began)
         ret_ns[conn_best_state(c, end)] += ts_ns - c->first_ns - began;
+    /* there nothing is known, or there is no connection */
+    ret_ns[TCP_STATE_UNKNOWN] = ret_ns[TCP_STATE_CLOSED] = 0;
 }
 
 /* Nothing more can happen at this end that would belong to the same connection. An end of which nothing was ever seen

@@ -214,6 +214,37 @@ uint64_t kernel_timer(struct conn_table *t, const struct event *e, struct conn *
     return change.n;
 }
 
+static void listened_by(struct conn *c, const struct listener *l)
+{
+    if (!l)
+        return;
+    c->kernel->listener = l->number;
+    c->kernel->listener_cookie = l->cookie;
+}
+
+static void on_overflow(struct conn_table *t, const struct event *e)
+{
+    const struct queue_depth *depth = &e->queue.depth;
+    struct conn *c = conn_find(t, e);
+
+    if (c) {
+        c->kernel->end[conn_end_of(c, &e->local)].overflowed = true;
+        c->kernel->cause = queue_drop_cause(depth->syn, depth->accept, depth->backlog + 1);
+        c->kernel->drops++;
+        listened_by(c, listener_of_queue(t, e, c));
+    }
+    listener_queue(t, e, c, QUEUE_OVERFLOW);
+}
+
+static void on_queued(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+
+    if (c)
+        listened_by(c, listener_of_queue(t, e, c));
+    listener_queue(t, e, c, QUEUE_JOINED);
+}
+
 static void on_request(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
@@ -230,10 +261,11 @@ static void on_request(struct conn_table *t, const struct event *e)
         return;
     end = conn_end_of(c, &e->local);
     l = listener_of_queue(t, e, c);
-    if (l)
-        c->kernel->listener = l->number;
+    listened_by(c, l);
     switch (e->kind) {
     case EVENT_REQUEST_START:
+        c->kernel->drops = 0; /* of its SYN: it came through */
+        c->kernel->cause = CAUSE_NONE;
         follow(t, e, c, end, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
         listener_queue(t, e, c, QUEUE_SYN);
         break;
@@ -262,6 +294,7 @@ static void on_accept(struct conn_table *t, const struct event *e)
 
     if (!c)
         return;
+    c->kernel->accepted = true;
     c->kernel->end[conn_end_of(c, &e->local)].owner = e->queue.call.task;
     change_begin(&change, t, e, CHANGE_CALL);
     change.conn = c->number;
@@ -384,6 +417,17 @@ static void on_call(struct conn_table *t, const struct event *e)
     change_emit(t, &change);
 }
 
+/* The server's kernel sends a RST. Whether somebody listens it knew at that moment, and so does the table. */
+static void note_missing_listener(struct conn_table *t, const struct event *e, struct conn *c)
+{
+    if (c->kernel->listener) {
+        if (!c->kernel->accepted && !listener_find(t, c->kernel->listener_cookie))
+            c->kernel->cause = CAUSE_LISTENER_CLOSED;
+    } else if (!c->kernel->end[END_SERVER].seen && !listener_at(t, &e->local, e->netns)) {
+        c->kernel->cause = CAUSE_NO_LISTENER;
+    }
+}
+
 static void on_reset(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
@@ -397,6 +441,8 @@ static void on_reset(struct conn_table *t, const struct event *e)
     change.reset.sent = e->reset.sent;
     memcpy(change.reset.reason, e->reset.reason, sizeof(change.reset.reason));
     c->kernel->reset = true;
+    if (e->reset.sent && change.end == END_SERVER && !c->midstream)
+        note_missing_listener(t, e, c);
     if (c->reset_by == END_UNKNOWN)
         c->reset_by = e->reset.sent ? change.end : !change.end;
     change_emit(t, &change);
@@ -451,22 +497,15 @@ static void on_gap(struct conn_table *t, const struct event *e)
 
 void conn_kernel_event(struct conn_table *t, const struct event *e)
 {
-    struct conn *c;
-
     switch (e->kind) {
     case EVENT_SOCK_STATE: on_sock_state(t, e); break;
     case EVENT_REQUEST_START:
     case EVENT_REQUEST_RETRY:
     case EVENT_REQUEST_END:
     case EVENT_REQUEST_EXPIRED: on_request(t, e); break;
-    case EVENT_OVERFLOW:
-        c = conn_find(t, e);
-        if (c)
-            c->kernel->end[conn_end_of(c, &e->local)].overflowed = true;
-        listener_queue(t, e, c, QUEUE_OVERFLOW);
-        break;
+    case EVENT_OVERFLOW: on_overflow(t, e); break;
     case EVENT_COOKIE: listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE); break;
-    case EVENT_ACCEPT_QUEUED: listener_queue(t, e, conn_find(t, e), QUEUE_ESTABLISHED); break;
+    case EVENT_ACCEPT_QUEUED: on_queued(t, e); break;
     case EVENT_LISTENED: listener_of_queue(t, e, NULL); break;
     case EVENT_ACCEPT: on_accept(t, e); break;
     case EVENT_TIMEWAIT_START:

@@ -65,6 +65,21 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
     return VERDICT_STILL_OPEN;
 }
 
+/* What was dropped explains only a handshake that was never completed. */
+static enum cause cause_of(const struct conn *c, enum verdict verdict)
+{
+    if (!c->has_kernel)
+        return CAUSE_NONE;
+    switch (c->kernel->cause) {
+    case CAUSE_ACCEPT_QUEUE_FULL:
+    case CAUSE_SYN_QUEUE_FULL:
+    case CAUSE_LISTENER_DROPPED: return c->kernel->end[END_SERVER].established ? CAUSE_NONE : c->kernel->cause;
+    case CAUSE_LISTENER_CLOSED: return c->reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
+    case CAUSE_NO_LISTENER: return verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
+    default: return CAUSE_NONE;
+    }
+}
+
 void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
 {
     struct event e = { .ts_ns = ts_ns };
@@ -78,13 +93,18 @@ void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
             change.outcome.final[i] = conn_best_state(c, i);
         change.outcome.bytes[i] = wire_bytes(c, i);
         change.outcome.segments[i] = c->end[i].wire.segments;
-        conn_state_times(c, i, c->last_ns, change.outcome.state_ns[i]);
+        conn_state_times(c, i, ts_ns, change.outcome.state_ns[i]);
     }
     if (change.outcome.has_wire) {
         strcpy(change.outcome.conn_state, zeek_conn_state(c));
         memcpy(change.outcome.history, c->history, sizeof(c->history));
     }
     change.outcome.verdict = verdict_of(c, change.outcome.final, change.outcome.state_ns);
+    change.outcome.cause = cause_of(c, change.outcome.verdict);
+    if (change.outcome.cause != CAUSE_NONE) {
+        change.listener = c->kernel->listener;
+        change.outcome.drops = c->kernel->drops;
+    }
     change.outcome.endpoints = c->endpoint;
     change.outcome.rtt_ns = c->rtt_ns;
     change.outcome.duration_ns = c->last_ns - c->first_ns;

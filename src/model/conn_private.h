@@ -105,7 +105,12 @@ struct conn_kernel {
     struct kernel_lane end[END_N];
     uint64_t timer; /* record of the last timer */
     bool reset;     /* the kernel told of a RST */
-    uint32_t listener;
+    bool accepted;  /* accept() took it */
+    /* What explains the outcome, if the handshake was not completed or accept() did not come: */
+    enum cause cause;
+    uint32_t drops;           /* segments its listener dropped, of the SYN or, after it, of the ACK */
+    uint32_t listener;        /* its number; 0: none known */
+    uint64_t listener_cookie; /* finds it, as long as it listens */
 };
 
 /* A connection is in one of these, in the order of the last event. */
@@ -229,7 +234,7 @@ static inline const struct kernel_lane *conn_kernel_of(const struct conn *c, enu
 enum tcp_state conn_best_state(const struct conn *c, enum end end);
 /* Books the time spent in the state that is left; call before a change by the best witness. */
 void conn_account(struct conn *c, enum end end, uint64_t ts_ns);
-/* Time spent in each state until ts_ns. */
+/* Time spent in each state until ts_ns; none in CLOSED and UNKNOWN. */
 void conn_state_times(const struct conn *c, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N]);
 
 /* conn_kernel.c */

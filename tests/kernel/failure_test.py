@@ -53,6 +53,46 @@ except OSError: pass
 
 
 @case
+def accept_queue_is_full():
+    """Nobody calls accept(): a SYN finds the queue full, each time that it is sent."""
+    trace = kernel_trace(SYSCTL + """
+sysctl("tcp_syn_retries", 1)
+server = listen(backlog=0)
+first = connect(); queued(server, 1)
+try: connect()
+except OSError: pass
+""")
+    outcome = trace.one("outcome", conn=2)
+    check_equal((outcome["verdict"], outcome["cause"], outcome["listener"]), ("no-answer", "accept-queue-full", 1))
+    drops = len(trace.all("queue", conn=2, why="overflow"))
+    check(drops >= 2, "the SYN was not dropped twice")
+    check_equal(outcome["drops"], drops)
+    check_equal(outcome["text"].split(". ")[1], f"The accept queue of L1 was full, its SYN was dropped {drops} times.")
+
+
+@case
+def listener_closes_before_accept():
+    trace = kernel_trace("""
+server = listen(); client = connect(); queued(server, 1); server.close()
+try: client.recv(1)
+except ConnectionResetError: pass
+""")
+    outcome = trace.one("outcome")
+    check_equal((outcome["verdict"], outcome["cause"], outcome["listener"]), ("reset-by-server", "listener-closed", 1))
+
+
+@case
+def nobody_listens():
+    trace = kernel_trace("""
+try: connect()
+except ConnectionRefusedError: pass
+""")
+    outcome = trace.one("outcome")
+    check_equal((outcome["verdict"], outcome["cause"]), ("refused", "no-listener"))
+    check_equal(outcome["text"], "Refused: a RST answered the client's SYN. Nobody listens on that port.")
+
+
+@case
 def orphan_gives_up():
     """Nobody reads any more, and nobody acknowledges the FIN."""
     trace = kernel_trace(SYSCTL + CUT + """

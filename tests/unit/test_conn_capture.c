@@ -14,7 +14,8 @@ static void outcome_of_a_normal_connection(void **state)
     send(&s, C, "FA", 11, 2001, 0); /* 6 */
     send(&s, S, "FA", 2001, 12, 0); /* 7 */
     send(&s, C, "A", 12, 2002, 0);  /* 8 */
-    script_finish(&s);
+    wait_ns(&s, 10 * MS);
+    script_finish(&s); /* 19 */
     o = outcome_of(&s, 1);
     assert_string_equal(o->outcome.conn_state, "SF");
     assert_string_equal(o->outcome.history, "ShADdFf");
@@ -32,11 +33,16 @@ static void outcome_of_a_normal_connection(void **state)
     assert_int_equal(o->outcome.state_ns[C][TCP_STATE_SYN_SENT], 1 * MS);
     assert_int_equal(o->outcome.state_ns[C][TCP_STATE_ESTABLISHED], 5 * MS);
     assert_int_equal(o->outcome.state_ns[C][TCP_STATE_FIN_WAIT_1], 1 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_TIME_WAIT], 1 * MS);
+    assert_int_equal(o->outcome.state_ns[C][TCP_STATE_TIME_WAIT], o->ts_ns - (START_NS + 7 * MS));
+    assert_int_equal(o->ts_ns, START_NS + 19 * MS);
     assert_int_equal(o->outcome.state_ns[S][TCP_STATE_SYN_RECEIVED], 1 * MS);
     assert_int_equal(o->outcome.state_ns[S][TCP_STATE_ESTABLISHED], 4 * MS);
     assert_int_equal(o->outcome.state_ns[S][TCP_STATE_CLOSE_WAIT], 1 * MS);
     assert_int_equal(o->outcome.state_ns[S][TCP_STATE_LAST_ACK], 1 * MS);
+    for (unsigned end = 0; end < END_N; end++) {
+        assert_int_equal(o->outcome.state_ns[end][TCP_STATE_CLOSED], 0);
+        assert_int_equal(o->outcome.state_ns[end][TCP_STATE_UNKNOWN], 0);
+    }
 }
 
 static void midstream(void **state)

@@ -93,7 +93,8 @@ static void outcome_without_packets(void **state)
     assert_int_equal(o->outcome.final[S], CLOSED);
     assert_int_equal(o->outcome.state_ns[C][SYN_SENT], 2 * MS);
     assert_int_equal(o->outcome.state_ns[S][SYN_RECEIVED], 4 * MS);
-    assert_int_equal(o->outcome.state_ns[C][TIME_WAIT], 1 * MS);
+    assert_int_equal(o->outcome.state_ns[C][TIME_WAIT], 2 * MS);
+    assert_int_equal(o->outcome.state_ns[S][CLOSED], 0);
 }
 
 /* What netns and listener a connection is told with. */

@@ -57,6 +57,122 @@ static void overflow_and_cookie(void **state)
                                       "queue 1 conn 0 cookie syn 1 accept 0 limit 2 drops 1\n");
 }
 
+static void outcome_is(enum verdict verdict, enum cause cause, uint32_t drops)
+{
+    const struct change *o;
+
+    script_finish(&s);
+    o = outcome_of(&s, 1);
+    assert_int_equal(o->outcome.verdict, verdict);
+    assert_int_equal(o->outcome.cause, cause);
+    assert_int_equal(o->outcome.drops, drops);
+    assert_int_equal(o->listener, cause == CAUSE_NONE || cause == CAUSE_NO_LISTENER ? 0 : 1);
+}
+
+/* The client's SYN finds the accept queue full each time, or the SYN queue. */
+static void syn_is_dropped(void **state)
+{
+    (void)state;
+    listen_with(1);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 2 });
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_NO_ANSWER, CAUSE_ACCEPT_QUEUE_FULL, 2);
+}
+
+static void syn_queue_is_full(void **state)
+{
+    (void)state;
+    listen_with(4);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 4, .backlog = 4, .drops = 1 });
+    outcome_is(VERDICT_NO_ANSWER, CAUSE_SYN_QUEUE_FULL, 1);
+}
+
+/* The request is there and its ACK is dropped: what happened to the SYN before is not counted. */
+static void ack_is_dropped(void **state)
+{
+    (void)state;
+    listen_with(1);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+    queue(&s, EVENT_REQUEST_START, (struct depth){ LISTENER, .syn = 1, .backlog = 1, .drops = 1 });
+    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .accept = 2, .backlog = 1, .drops = 2 });
+    outcome_is(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_ACCEPT_QUEUE_FULL, 1);
+}
+
+static void dropped_and_then_completed(void **state)
+{
+    (void)state;
+    listen_with(16);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    request_starts();
+    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .accept = 17, .backlog = 16, .drops = 1 });
+    child_is_made();
+    child_is_accepted();
+    outcome_is(VERDICT_STILL_OPEN, CAUSE_NONE, 0);
+}
+
+static void reset_by_the_listeners_close(void **state)
+{
+    (void)state;
+    listen_with(16);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    request_starts();
+    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+    child_is_made();
+    listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
+    reset(&s, S, true, "");
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    reset(&s, C, false, "");
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, 0);
+    outcome_is(VERDICT_RESET_BY_SERVER, CAUSE_LISTENER_CLOSED, 0);
+}
+
+/* What was accepted has nothing to do with the listener any more. */
+static void reset_after_accept(void **state)
+{
+    (void)state;
+    open_both();
+    listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
+    reset(&s, S, true, "");
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    outcome_is(VERDICT_RESET_BY_SERVER, CAUSE_NONE, 0);
+}
+
+static void refused_where_nobody_listens(void **state)
+{
+    (void)state;
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    reset(&s, S, true, "NO_SOCKET");
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
+}
+
+/* A RST that only arrived can be anybody's: a firewall's too. */
+static void refused_from_elsewhere(void **state)
+{
+    (void)state;
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    reset(&s, C, false, "");
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_REFUSED, CAUSE_NONE, 0);
+}
+
+/* Somebody listens, and the kernel sends a RST nevertheless. */
+static void refused_beside_a_listener(void **state)
+{
+    (void)state;
+    listen_with(16);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    reset(&s, S, true, "");
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_REFUSED, CAUSE_NONE, 0);
+}
+
 static void listen_returned(void **state)
 {
     (void)state;
@@ -191,6 +307,15 @@ int main(void)
         TEST(request_expires),
         TEST(request_expires_beside_its_packets),
         TEST(overflow_and_cookie),
+        TEST(syn_is_dropped),
+        TEST(syn_queue_is_full),
+        TEST(ack_is_dropped),
+        TEST(dropped_and_then_completed),
+        TEST(reset_by_the_listeners_close),
+        TEST(reset_after_accept),
+        TEST(refused_where_nobody_listens),
+        TEST(refused_from_elsewhere),
+        TEST(refused_beside_a_listener),
         TEST(listen_returned),
         TEST(closed_with_connections_waiting),
         TEST(listener_of_a_snapshot),

@@ -395,6 +395,19 @@ static void test_outcome(void **state)
               "\"segments\":{\"client\":6,\"server\":5},\"duration_ns\":5112000000,"
               "\"durations\":{\"client\":{\"SYN-SENT\":80000,\"ESTABLISHED\":1},"
               "\"server\":{\"SYN-RECEIVED\":40000}},\"closed_by\":\"client\"}");
+    c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER,
+                                     .cause = CAUSE_ACCEPT_QUEUE_FULL,
+                                     .drops = 3,
+                                     .closed_by = END_UNKNOWN,
+                                     .reset_by = END_UNKNOWN };
+    c.listener = 2;
+    check(&c, "{\"record\":\"outcome\",\"n\":44,\"t\":5112003311,\"conn\":1,\"verdict\":\"no-answer\","
+              "\"text\":\"No answer: no SYN,ACK came back to the client's SYN. "
+              "The accept queue of L2 was full, its SYN was dropped 3 times.\","
+              "\"cause\":\"accept-queue-full\",\"listener\":2,\"drops\":3,"
+              "\"final\":{\"client\":\"UNKNOWN\",\"server\":\"UNKNOWN\"},\"duration_ns\":0,"
+              "\"durations\":{\"client\":{},\"server\":{}}}");
+    c.listener = 0;
     c.outcome = (typeof(c.outcome)){ .closed_by = END_UNKNOWN, .reset_by = END_SERVER };
     check(&c, "{\"record\":\"outcome\",\"n\":44,\"t\":5112003311,\"conn\":1,\"verdict\":\"unknown\","
               "\"text\":\"Not enough was seen to say how it ended.\","

@@ -252,7 +252,7 @@ static void test_call(void **state)
     c.call.call = (struct call){ .name = "shutdown", .fd = 5, .args = { { "how", "SHUT_WR", 0 } }, .task = ECHO };
     c.call.call.duration_ns = 2500000000;
     check(&c, "    0.000050  L1                                  shutdown(5, SHUT_WR) = 0  tcplens-echo[4711]  "
-              "took 2.500000 s");
+              "took 2.500 s");
     c.call.call = (struct call){ .name = "socket", .fd = -1, .ret = 4, .task = ECHO };
     check(&c, "    0.000050  L1                                              socket() = 4  tcplens-echo[4711]");
 }
@@ -273,11 +273,19 @@ static void test_listener_and_queue(void **state)
     c = (struct change){
         .kind = CHANGE_QUEUE, AT_US(26), .conn = 1, .listener = 1, .queue = { .syn = 1, .limit = 17, .why = QUEUE_SYN }
     };
-    check(&c, "    0.000026  #1                           SYN queue 1 · accept queue 0/17  L1: a SYN came");
+    check(&c, "    0.000026  #1                           SYN queue 1 · accept queue 0/17  L1: joined the SYN queue");
     c.queue = (typeof(c.queue)){ .accept = 17, .limit = 17, .drops = 3, .why = QUEUE_OVERFLOW };
     check(&c, "    0.000026  #1                          SYN queue 0 · accept queue 17/17  "
-              "L1: overflow: the accept queue is full, 3 dropped so far");
+              "L1: dropped, the accept queue is full; 3 dropped so far");
     assert_non_null(strstr(format(&c, true), "\x1b[1;31mSYN queue 0 · accept queue 17/17\x1b[0m"));
+    c.queue.accept = 16;
+    c.queue.syn = 16;
+    assert_non_null(strstr(format(&c, false), "L1: dropped, the SYN queue is full; 3 dropped so far"));
+    c.queue.syn = 1;
+    assert_non_null(strstr(format(&c, false), "L1: dropped, neither queue is full; 3 dropped so far"));
+    c.queue = (typeof(c.queue)){ .accept = 1, .limit = 17, .drops = 3, .why = QUEUE_JOINED };
+    check(&c,
+          "    0.000026  #1                           SYN queue 0 · accept queue 1/17  L1: joined the accept queue");
     for (unsigned why = 0; why < QUEUE_WHY_N; why++) {
         c.queue = (typeof(c.queue)){ .why = (enum queue_why)why };
         assert_in_range(strlen(strstr(format(&c, false), "L1: ")), sizeof("L1: sampled") - 1, 80);
@@ -295,7 +303,11 @@ static void test_timer(void **state)
     (void)state;
     check(&c, "    0.000084  #1    client timer time-wait set: 60.000 s");
     c.timer.expires_ns = 1;
-    check(&c, "    0.000084  #1    client timer time-wait set: 0.000 s");
+    check(&c, "    0.000084  #1    client timer time-wait set: 0 ns");
+    c.timer.expires_ns = START + 84000 + 499999;
+    check(&c, "    0.000084  #1    client timer time-wait set: 499 µs");
+    c.timer.expires_ns++;
+    check(&c, "    0.000084  #1    client timer time-wait set: 0.500 ms");
     c.end = END_SERVER;
     c.timer = (typeof(c.timer)){ .name = TIMER_SYN_ACK, .phase = TIMER_FIRED, .count = 2 };
     check(&c, "    0.000084  #1                                timer syn-ack fired server  2 in a row");
@@ -357,10 +369,10 @@ static void test_outcome(void **state)
 
     (void)state;
     check(&c, "    5.112003  #1    ■ Closed normally: the client closed first and waits in TIME-WAIT.  "
-              "client sent 15 bytes, server 16, 5.112 s");
+              "client sent 15 bytes, server 16 bytes, 5.112 s");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER, .duration_ns = 999999 };
     c.ts_ns = START - 1;
-    check(&c, "    0.000000  #1    ■ No answer: nothing came back to the client's SYN.  0.000 s");
+    check(&c, "    0.000000  #1    ■ No answer: no SYN,ACK came back to the client's SYN.  0.999 ms");
     c.ts_ns = START + 123456ULL * 1000000000;
     assert_int_equal(strncmp(format(&c, false), "123456.000000  #1    ■", sizeof("123456.000000  #1    ■") - 1), 0);
 }

@@ -37,7 +37,8 @@ enum timer_why { TIMER_WHY_NONE, TIMER_WHY_REUSED, TIMER_WHY_RESET, TIMER_WHY_RE
 enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 enum queue_why {
     QUEUE_SYN,
-    QUEUE_ESTABLISHED,
+    QUEUE_ESTABLISHED, /* its handshake is complete: it left the SYN queue */
+    QUEUE_JOINED,      /* and joined the accept queue; the same word in the trace */
     QUEUE_ACCEPT,
     QUEUE_OVERFLOW,
     QUEUE_COOKIE,
@@ -81,6 +82,17 @@ enum verdict {
     VERDICT_HANDSHAKE_INCOMPLETE,
     VERDICT_MIDSTREAM,
     VERDICT_N
+};
+
+/* What the kernel's witness saw that explains the verdict. */
+enum cause {
+    CAUSE_NONE,
+    CAUSE_ACCEPT_QUEUE_FULL,
+    CAUSE_SYN_QUEUE_FULL,
+    CAUSE_LISTENER_DROPPED, /* and neither queue was full */
+    CAUSE_LISTENER_CLOSED,  /* before accept() took the connection */
+    CAUSE_NO_LISTENER,
+    CAUSE_N
 };
 
 /* Why the witnesses differ, where that is known; told of in docs/differences.md. */
@@ -183,6 +195,8 @@ struct change {
             char conn_state[8];        /* Zeek's; empty: no packets were seen */
             char history[HISTORY_MAX]; /* Zeek's */
             enum verdict verdict;
+            enum cause cause;
+            uint32_t drops;                   /* segments that change.listener dropped, of the first three causes */
             const struct endpoint *endpoints; /* END_N of them, borrowed */
             enum tcp_state final[END_N];
             bool has_wire;
@@ -209,8 +223,15 @@ const char *queue_why_name(enum queue_why why);
 const char *segment_note_name(unsigned bit); /* 0 <= bit < NOTE_N */
 const char *verdict_name(enum verdict verdict);
 const char *known_name(enum known known); /* not of KNOWN_NONE */
+const char *cause_name(enum cause cause); /* not of CAUSE_NONE */
 
-/* "The client closed first …": one English sentence. Returns its length; writes at most size bytes with NUL. */
+/* Why a listener with these queues dropped a segment. limit: what its accept queue holds. Source: sk_acceptq_is_full,
+ * inet_csk_reqsk_queue_is_full. */
+enum cause queue_drop_cause(uint32_t syn, uint32_t accept, uint32_t limit);
+
+#define VERDICT_TEXT_MAX 384 /* enough for verdict_format() */
+
+/* "The client closed first …": one English sentence, or two where there is a cause. Returns its length; writes at most size bytes with NUL. */
 int verdict_format(const struct change *outcome, char *buf, unsigned size);
 
 #endif
