@@ -27,6 +27,7 @@ const TRANSLATED: Record<string, Words> = {
   'reset.direction': (d, id) => [...pick(d.why.reset, id), ...pick(d.ui.rst, id)],
   'disagreement.known': (d, id) => pick(d.why.differences, id),
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), d.headline({ record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
+  'outcome.cause': (d, id) => [d.headline({ record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
   'end.reason': (d, id) => pick(d.why.ends, id),
   'side': (d, id) => [...pick(d.label, id), d.end[id as 'client'].mid, d.end[id as 'client'].start],
   'witness': (d, id) => pick(d.source, id),
@@ -88,6 +89,11 @@ test('one sentence for a verdict: English is the trace’s own, Chinese says as 
   assert.match(headline(zh, outcome({ verdict: 'reset-by-server' })), /服务器用 RST/);
   assert.match(headline(zh, outcome({ verdict: 'half-closed', closed_by: 'client', final: { client: 'FIN-WAIT-2', server: 'CLOSE-WAIT' } })), /服务器还没有关闭（CLOSE-WAIT）/);
   assert.equal(headline(zh, outcome({ verdict: 'brand-new' })), 'As written.');
+  const full = { verdict: 'no-answer', cause: 'accept-queue-full', listener: 2, drops: 3 };
+  assert.match(headline(zh, outcome(full)), /L2 的 accept 队列已满，它的 SYN 被丢弃了 3 次/);
+  for (const verdict of ['refused', 'reset-by-server']) {
+    for (const cause of ['listener-closed', 'no-listener']) assert.notEqual(headline(zh, outcome({ verdict, cause })), headline(zh, outcome({ verdict })));
+  }
 });
 
 test('more is said only where a record shows it', () => {

@@ -6,27 +6,45 @@ const END = { client: '客户端', server: '服务器' } as const;
 
 /** 与跟踪文件中的英文句子一一对应，见 src/model/change.c 的 verdict_format()。 */
 function headline(o: OutcomeRec): string | undefined {
+  const sentence = verdictOf(o);
+  return sentence && sentence + causeOf(o);
+}
+
+function causeOf(o: OutcomeRec): string {
+  const l = `L${o.listener ?? '?'}`;
+  const dropped = `${o.verdict === 'no-answer' ? 'SYN' : 'ACK'} 被丢弃了 ${o.drops ?? 0} 次。`;
+  switch (o.cause) {
+    case 'accept-queue-full': return `${l} 的 accept 队列已满，它的 ${dropped}`;
+    case 'syn-queue-full': return `${l} 的 SYN 队列已满，它的 ${dropped}`;
+    case 'listener-dropped': return `它的 ${dropped}`;
+    case 'listener-closed': return `监听套接字 ${l} 在 accept() 取走该连接之前就关闭了。`;
+    case 'no-listener': return '该端口上无人监听。';
+    default: return '';
+  }
+}
+
+function verdictOf(o: OutcomeRec): string | undefined {
   const by = o.closed_by;
   const first = by && END[by];
   const other = by && END[by === 'client' ? 'server' : 'client'];
   const final = `客户端 ${o.final?.client ?? 'UNKNOWN'}，服务器 ${o.final?.server ?? 'UNKNOWN'}`;
   switch (o.verdict as Verdict) {
     case 'closed-normally':
-      if (!by) return '正常关闭：双方都发出了 FIN，并都得到了确认。';
+      if (!by) return '正常关闭：双方都发出了 FIN。';
       return `正常关闭：${first}先关闭${o.final?.[by] === 'TIME-WAIT' ? '，正在 TIME-WAIT 等待'
         : (o.durations?.[by]?.['TIME-WAIT'] ?? 0) > 0 ? '，并已走完 TIME-WAIT' : ''}。`;
     case 'closed-both': return '双方同时关闭：各自都在收到对方的 FIN 之前发出了自己的 FIN。';
-    case 'still-open': return `跟踪结束时仍然打开：${final}。`;
+    case 'still-open': return `最后看到时仍然打开：${final}。`;
     case 'half-closed': return by ? `半关闭：${first}已发出 FIN，${other}还没有关闭（${o.final?.[by === 'client' ? 'server' : 'client'] ?? 'UNKNOWN'}）。` : '半关闭：一端已发出 FIN，另一端还没有。';
-    case 'closing': return `跟踪结束时仍在关闭：双方都已发出 FIN（${final}）。`;
-    case 'refused': return '被拒绝：服务器用 RST 回应了 SYN，端口上无人监听时就是这样。';
+    case 'closing': return `最后看到时仍在关闭：双方都已发出 FIN（${final}）。`;
+    case 'refused': return '被拒绝：客户端的 SYN 得到了 RST 回应。';
     case 'reset-by-client':
     case 'reset-by-server': {
       const a = o.verdict === 'reset-by-client' ? 'client' : 'server';
       return by ? `被重置：${END[a]}在${by === a ? '自己' : first}的 FIN 之后发出了 RST。` : `被重置：${END[a]}用 RST 异常中止了连接。`;
     }
-    case 'no-answer': return '无应答：客户端的 SYN 没有得到任何回应。';
-    case 'handshake-incomplete': return '握手未完成：服务器应答了 SYN，但始终没有收到客户端的 ACK。';
+    case 'no-answer': return '无应答：客户端的 SYN 没有得到 SYN,ACK。';
+    case 'handshake-incomplete': return '握手未完成：服务器应答了 SYN，但始终没有接受对它的 ACK。';
     case 'midstream': return '中途开始：跟踪开始前连接已经打开，也没有看到它结束。';
     case 'unknown': return '看到的信息不足，无法判断它如何结束。';
     default: return undefined;

@@ -72,6 +72,7 @@ export interface OutcomeRec extends Base {
   record: 'outcome'; conn: number; verdict: string; text?: string; conn_state?: string;
   history?: string; final?: PerEnd<State>; bytes?: PerEnd<number>; segments?: PerEnd<number>;
   duration_ns?: number; rtt_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
+  cause?: string; listener?: number; drops?: number;
 }
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
@@ -155,7 +156,7 @@ const SHAPES: Record<Kind, Shape> = {
     need: { conn: int, verdict: str },
     may: {
       text: str, conn_state: str, history: str, final: obj, bytes: ofInts, segments: ofInts,
-      duration_ns: int, rtt_ns: int, durations: obj, closed_by: end, reset_by: end,
+      duration_ns: int, rtt_ns: int, durations: obj, closed_by: end, reset_by: end, cause: str, listener: int, drops: int,
     },
   },
   end: { need: {}, may: { reason: str, status: int, lost: ofInts, late: int } },
