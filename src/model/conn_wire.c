@@ -332,6 +332,12 @@ static void assume_fin(const struct step *s, enum end from, uint64_t ack)
     wire_step(s, from, TCP_INPUT_RCV_FIN, HOW_ASSUMED);
 }
 
+/* A socket that connected to itself is both ends: what it sends, each of them sends, and each of them gets. */
+static bool is_self(const struct conn *c)
+{
+    return endpoint_equal(&c->endpoint[END_CLIENT], &c->endpoint[END_SERVER]);
+}
+
 /* What sending this proves about the sender. */
 static void step_sender(const struct step *s, enum end from, const struct segment *seg)
 {
@@ -361,7 +367,8 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
         else if (w->state == TCP_STATE_SYN_RECEIVED && !peer->segments)
             wire_step(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
     }
-    take_fin(s, from);
+    if (!is_self(s->conn)) /* else it is its own, which it has not got yet */
+        take_fin(s, from);
     if (seg->flags & SEGMENT_FIN)
         send_fin(s, from);
 }
@@ -512,6 +519,18 @@ static void count_segment(struct wire_lane *sender)
         sender->segments++;
 }
 
+/* What one end has sent is in the books of both. */
+static void enter(const struct step *s, enum end from, const struct segment *seg, uint64_t seq, uint64_t ack)
+{
+    unsigned gaps;
+
+    remember_record(s->conn, from, seg, ack, s->because);
+    gaps = book(s->table, s->conn, from, seg, seq, ack);
+    if (gaps)
+        zeek_gaps(s->conn, !from, gaps);
+    count_segment(&s->conn->end[from].wire);
+}
+
 struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
 {
     const struct segment *seg = &e->segment;
@@ -519,7 +538,6 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
     struct wire_lane *sender, *receiver;
     uint64_t seq, ack;
     struct finding f;
-    unsigned gaps;
     enum end from;
     bool reuse, unseen_fin;
 
@@ -558,19 +576,24 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
 
     seq = number(sender, receiver, seg, &ack);
     s.because = emit_segment(t, e, s.conn, from, seq, ack, &f);
-    remember_record(s.conn, from, seg, ack, s.because);
     unseen_fin = shows_unseen_fin(s.conn, from, seg, ack);
-    gaps = book(t, s.conn, from, seg, seq, ack);
-    if (gaps)
-        zeek_gaps(s.conn, !from, gaps);
-    count_segment(sender);
+    enter(&s, from, seg, seq, ack);
+    if (is_self(s.conn)) {
+        conn_analyse(s.conn, !from, seg, e->ts_ns);
+        number(receiver, sender, seg, &ack);
+        enter(&s, !from, seg, seq, ack);
+    }
 
     if (is_dropped(seg))
         return s.conn;
     if (unseen_fin)
         assume_fin(&s, from, ack);
     step_sender(&s, from, seg);
+    if (is_self(s.conn))
+        step_sender(&s, !from, seg);
     step_receiver(&s, from, seg, seq, ack);
+    if (is_self(s.conn))
+        step_receiver(&s, !from, seg, seq, ack);
     return s.conn;
 }
 

@@ -237,6 +237,10 @@ time.sleep(.1)
     path = trace.path(1, "client")
     check(path.startswith("SYN-SENT SYN-RECEIVED ESTABLISHED"), path)
     check("CLOSING" in path and path.endswith("TIME-WAIT"), path)
+    for end in ("client", "server"):
+        check_equal([r["to"] for r in trace.all("state", end=end, source="wire")],
+                    ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "TIME-WAIT"])
+    check_equal(trace.one("outcome")["bytes"], {"client": 1, "server": 1})
 
 
 @case
