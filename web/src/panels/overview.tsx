@@ -27,12 +27,13 @@ export function Overview() {
   const c = conn.value;
   const sight = inSight.value;
   const bins = useMemo(() => (t ? densityOf(t, scale, Math.floor(width / BAR)) : []), [t, scale, width]);
+  const troubles = useMemo(() => (t ? troublesOf(t, scale, width) : []), [t, scale, width]);
 
   useEffect(() => {
     const el = canvas.current;
     if (!el || !t) return;
     const life = c && [c.rec.t, c.until] as const;
-    draw(el, width, { bins, scale, t, life, sight, at: at.t, cut: truncated.value });
+    draw(el, width, { bins, troubles, scale, t, life, sight, at: at.t, cut: truncated.value });
   });
 
   const go = (e: PointerEvent) => {
@@ -65,8 +66,20 @@ function densityOf(t: Trace, scale: Scale, n: number): Float32Array {
   return bins;
 }
 
+/** Where problems are marked, in pixels: what would fall on the one before it is left out. */
+function troublesOf(t: Trace, scale: Scale, width: number): number[] {
+  const marks: number[] = [];
+  let last = -9;
+  for (const time of t.troubles) {
+    const px = scale.at(time) * width;
+    if (px - last < 2 && px >= last) continue;
+    marks.push((last = px));
+  }
+  return marks;
+}
+
 interface Picture {
-  bins: ArrayLike<number>; scale: Scale; t: Trace; life: readonly [number, number] | undefined;
+  bins: ArrayLike<number>; troubles: readonly number[]; scale: Scale; t: Trace; life: readonly [number, number] | undefined;
   sight: readonly [number, number] | undefined; at: number; cut: boolean;
 }
 
@@ -114,10 +127,8 @@ function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
   if (p.cut) g.fillRect(width - 4, 0, 4, base);
   g.fillStyle = ink('--bad');
   let last = -9;
-  for (const time of p.t.troubles) {
-    const px = x(time);
+  for (const px of p.troubles) {
     const apart = px < last ? 9 : px - last;
-    if (apart < 2) continue;
     last = px;
     // A crowd of them is a band, not a row of teeth.
     if (apart < 7) {

@@ -32,17 +32,13 @@ export async function readFile(
   if (file.size === 0) throw new Refused({ kind: 'empty' });
   if (CAPTURES.some((m) => starts(first, m))) throw new Refused({ kind: 'capture', name: file.name });
   let read = 0;
-  const counted = file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
+  const gzip = starts(first, GZIP);
+  const bytes = gzip ? file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, out) {
       read += chunk.byteLength;
       out.enqueue(chunk);
     },
-  }));
-  const gzip = starts(first, GZIP);
-  const bytes = gzip
-    ? counted.pipeThrough(new DecompressionStream('gzip') as unknown as
-        TransformStream<Uint8Array, Uint8Array>)
-    : counted;
+  })).pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>) : file.stream();
   const reader = bytes.getReader();
   let told = -Infinity;
   let seen = false;
@@ -58,7 +54,9 @@ export async function readFile(
       }
       // Cut: where the page itself reads, a chunk of 2 MB would hold it for longer than a frame.
       for (let at = 0; at < value.length && !signal?.aborted; at += PIECE) {
-        parser.feed(value.subarray(at, at + PIECE));
+        const piece = value.subarray(at, at + PIECE);
+        parser.feed(piece);
+        if (!gzip) read += piece.length;
         // The first rows are told of at once.
         if (performance.now() - told < tell.everyMs) continue;
         parser.flush();
