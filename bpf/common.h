@@ -27,7 +27,7 @@ __u64 lost[TCPLENS_HOOK_N];
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 16 << 20); /* resized before load */
+    __uint(max_entries, 64 << 20); /* resized before load */
 } events SEC(".maps");
 
 /* What one of the three kernel objects of a connection is called. */

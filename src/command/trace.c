@@ -27,7 +27,7 @@ static int help(void)
         "                             it, wire (default: kernel or else diag, and wire)\n"
         "      --calls                system calls on TCP sockets too\n"
         "      --segments WHICH       segments to write: all, control (SYN, FIN, RST, problems) or none\n"
-        "      --buffer KIB           room for events between kernel and tracer (default 16384)\n"
+        "      --buffer KIB           room for events between kernel and tracer (default 65536)\n"
         "      --duration SECONDS     end after this time\n"
         "  -o, --output FILE          write the trace to FILE (- is standard output)\n"
         "      --serve [ADDR:]PORT    serve the viewer and the live trace to a browser (default address 127.0.0.1)\n"

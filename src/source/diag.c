@@ -34,7 +34,8 @@ struct source_diag {
     struct diag_table *table;
     int dump, announced; /* sockets; announced: -1 where the kernel does not let us */
     uint32_t seq;
-    bool found; /* the last part held a socket */
+    bool found;   /* the last part held a socket */
+    bool overrun; /* the kernel found no room for some announcements, and does not say for how many */
     uint64_t due_ns, sampled_ns, read_ns, lost;
     event_fn emit; /* during a drain */
     void *arg;
@@ -123,14 +124,13 @@ static void on_destroyed(void *arg, const struct diag_socket *d)
     diag_table_destroyed(s->table, d);
 }
 
-/* True: the kernel found no room for some, and does not say for how many. */
-static bool read_announced(struct source_diag *s)
+static void read_announced(struct source_diag *s)
 {
     ssize_t n = 0;
 
     while (s->announced >= 0 && (n = receive(s, s->announced)) > 0)
         (void)diag_parse(s->buf, (size_t)n, 0, on_destroyed, s);
-    return n < 0;
+    s->overrun |= n < 0;
 }
 
 static void report_loss(struct source_diag *s, const char *what, uint64_t lost, uint64_t from_ns)
@@ -152,14 +152,13 @@ static void report_loss(struct source_diag *s, const char *what, uint64_t lost, 
 static void sample(struct source_diag *s)
 {
     uint64_t from_ns = s->sampled_ns;
-    /* first what was destroyed: what then shows up in its place came after */
-    bool overrun = read_announced(s);
     int parts;
 
     diag_table_begin(s->table);
     parts = dump(s, on_socket);
     s->sampled_ns = trace_clock_now(s->clock);
-    report_loss(s, "destroy", overrun, from_ns);
+    report_loss(s, "destroy", s->overrun, from_ns);
+    s->overrun = false;
     if (parts < 0) {
         diag_table_abort(s->table);
         report_loss(s, "dump", 1, from_ns);
@@ -172,6 +171,9 @@ void source_diag_drain(struct source_diag *s, bool now, event_fn emit, void *arg
 {
     uint64_t start = clock_ns(CLOCK_MONOTONIC), work, rest;
 
+    /* First what was destroyed: what then shows up in its place came after. Every time, for samples may be far apart,
+     * and an ordinary user's receive buffer is small. */
+    read_announced(s);
     if (!now && start < s->due_ns)
         return;
     s->emit = emit;

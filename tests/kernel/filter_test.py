@@ -199,7 +199,7 @@ ready(os.stat("/proc/self/ns/net").st_ino)
     check_equal(listeners, seen)
     new = next(r["conn"] for r in trace.all("connection") if r["server"]["port"] == 17008)
     trace.check_paths(new, ACTIVE + CLOSES_FIRST + " CLOSED", PASSIVE + CLOSES_SECOND, sources=("kernel",))
-    check_equal([r.get("why") for r in trace.all("timer", conn=new)], [None, "removed"])
+    check_equal([r.get("why") for r in trace.all("timer", conn=new, name="time-wait")], [None, "removed"])
 
 
 if __name__ == "__main__":

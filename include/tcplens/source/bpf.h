@@ -17,7 +17,7 @@ struct source_bpf_config {
     uint32_t netns_inode; /* that namespace's inode number */
     struct filter filter;
     bool calls;        /* system calls on TCP sockets too */
-    size_t ring_bytes; /* power of two; 0: 16 MiB */
+    size_t ring_bytes; /* power of two; 0: 64 MiB */
 };
 
 /* Loads and attaches; events are collected from here on. clock is borrowed for the life of the source.
