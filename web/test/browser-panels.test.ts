@@ -50,7 +50,7 @@ test('the filter completes words, by keyboard and by hand', async () => {
   await page.click('#completions li:has-text("listener:2")');
   await shown(page, 28);
   for (const [words, n] of [
-    ['ever:closing', 0], ['ever:time-wait', 13], ['problem:overflow', 5], ['problem:any', 18], ['-problem:any', 23], ['problem:disagreement', 1],
+    ['ever:closing', 0], ['ever:time-wait', 13], ['problem:overflow', 5], ['problem:any', 18], ['-problem:any', 23], ['problem:gap', 5], ['problem:disagreement', 1],
     ['port:81', 6], ['addr:2001:db8', 8], ['comm:psql -outcome:refused', 7], ['outcome:closing', 1], ['state:unknown-word', 0],
   ] as const) {
     await page.fill('#filter', words);
@@ -206,7 +206,12 @@ test('an address leads back to the same place, and says so where the trace is an
   await page.fill('#filter', 'problem:any');
   await page.click('#conn-5');
   await page.click('.row:has(.k-syn) >> nth=0');
-  await page.waitForFunction(() => /c=5/.test(location.hash) && /f=\w+/.test(location.hash) && /q=problem/.test(location.hash));
+  // The address follows a moment later.
+  const n = (await page.getAttribute('.row.now', 'id'))!.replace('row-', '');
+  await page.waitForFunction((row) => {
+    const p = new URLSearchParams(location.hash.slice(1));
+    return p.get('n') === row && p.get('c') === '5' && p.get('f') && p.get('q') === 'problem:any';
+  }, n);
   const at = await now(page);
   const hash = await page.evaluate(() => location.hash.slice(1));
   assert.doesNotMatch(hash, /10\.0\.|curl|ndjson/, 'how it is looked at, never what');

@@ -50,7 +50,7 @@ export async function give(page: Page, name: string, content: string | Buffer): 
 
 interface Finding { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }
 
-/** What axe finds of serious or worse, one line each. */
+/** What axe finds, one line each. */
 export async function axe(page: Page): Promise<string[]> {
   // Evaluated by the debugger, which the page's policy does not bind.
   await page.evaluate(AXE);
@@ -58,6 +58,6 @@ export async function axe(page: Page): Promise<string[]> {
     const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe;
     return (await run.run()).violations;
   });
-  return found.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+  return found
     .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} ${n.failureSummary}`).join(' | ')}`);
 }

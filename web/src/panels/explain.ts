@@ -233,19 +233,22 @@ function outcome(d: Dictionary, conn: Conn | undefined, rec: OutcomeRec, e: Expl
 
 /** The sentence at the top of a connection. A verdict of a later version speaks for itself. */
 export function headline(d: Dictionary, rec: OutcomeRec): string {
-  return show(d.headline(rec) ?? rec.text ?? rec.verdict, 240);
+  return show(d.headline(rec) ?? rec.text ?? rec.verdict, 320);
 }
 
 /** What the records of a connection show besides its verdict; nothing that none of them says. */
 export function evidence(d: Dictionary, conn: Conn): string[] {
   const out: string[] = [];
+  // The outcome may have said as much already.
+  const cause = conn.outcome?.cause;
   let dropped = 0;
   for (const e of conn.events) {
     if (e.record === 'queue' && e.why === 'overflow') dropped++;
-    const reason = e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' ? known(d.why.reasons, e.reason) : undefined;
+    const reason = e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' &&
+      !(e.reason === 'NO_SOCKET' && cause !== undefined) ? known(d.why.reasons, e.reason) : undefined;
     if (reason !== undefined) out.push(d.evidence.reason(d.end[(e as ResetRec).end].mid, reason));
   }
-  if (dropped > 0) out.unshift(d.evidence.dropped(count(dropped)));
+  if (dropped > 0 && cause === undefined) out.unshift(d.evidence.dropped(count(dropped)));
   if (allAcked(conn)) out.push(d.evidence.acked);
   return [...new Set(out)];
 }

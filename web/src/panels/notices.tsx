@@ -2,14 +2,13 @@
 
 import type { ComponentChildren } from 'preact';
 import {
-  conn, d, live, liveLost, loading, malformed, otherTrace, refused, revision, tooLarge, trace, truncated,
+  conn, d, live, liveLost, loading, malformed, otherTrace, refused, revision, stopped, tooLarge, trace, truncated,
 } from '../state/app';
 import { cancel } from '../state/open';
 import { saveFailed } from '../state/report';
 import { known } from '../i18n';
 import { MAX_EVENTS } from '../trace/model';
 import type { Refusal } from '../trace/parse';
-import { MAX_RECORDS } from '../trace/parse';
 import { bytes, count, quote, show } from '../text';
 import { Copy } from './parts';
 
@@ -32,11 +31,12 @@ export function Notices() {
       {live.value === 'ended' && <Note tone="info">{p.liveEnded}</Note>}
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
       {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
+      {stopped.value && <Note tone="info">{p.stopped}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
       {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}
-      {tooLarge.value && <Note tone="warn">{p.tooLarge(count(MAX_RECORDS))}</Note>}
+      {tooLarge.value && <Note tone="warn">{p.tooLarge(count(t?.records.length ?? 0))}</Note>}
       {conn.value?.cut && <Note tone="info">{p.longConn(count(MAX_EVENTS))}</Note>}
       {missing.map((w, i) => w && typeof w === 'object' && (
         <Note key={i} tone="info">{p.missing(known(d.value.source, w.source) ?? show(w.source, 16), show(w.why, 160))}</Note>

@@ -34,6 +34,8 @@ export const loading = signal<{ name: string; read: number; size: number } | und
 export const refused = signal<{ name: string; why: Refusal } | undefined>(undefined);
 export const malformed = signal<Malformed | undefined>(undefined);
 export const truncated = signal(false);
+/** The user did not wait for the rest. */
+export const stopped = signal(false);
 export const tooLarge = signal(false);
 export const live = signal<LiveState | undefined>(undefined);
 export const liveLost = signal(0);
@@ -55,7 +57,7 @@ export function reset(): void {
     trace.value = undefined;
     loaded.value = undefined;
     refused.value = malformed.value = undefined;
-    truncated.value = tooLarge.value = otherTrace.value = false;
+    truncated.value = stopped.value = tooLarge.value = otherTrace.value = false;
     liveLost.value = 0;
     selected.value = hovered.value = undefined;
     cursor.value = { t: 0, n: 0 };

@@ -6,7 +6,7 @@ import { Trace } from '../trace/model';
 import { Parser, Refused } from '../trace/parse';
 import { read, type Status } from '../trace/worker';
 import {
-  follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, tooLarge,
+  follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, stopped, tooLarge,
   trace, truncated, type Loaded,
 } from './app';
 import { toNewest, select } from './cursor';
@@ -86,7 +86,8 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
     loading.value = undefined;
     original.value = file;
     publish(t, what, status);
-    truncated.value = !status.ended;
+    stopped.value = control.signal.aborted;
+    truncated.value = !status.ended && !stopped.value;
   });
 }
 

@@ -64,6 +64,8 @@ function compileWord({ not, key, value }: Word): Test {
     }
     case 'problem': {
       if (value === 'any') return test((c) => c.problems > 0);
+      // A loss is of no connection: of all that were there, as in the ladder.
+      if (value === 'gap') return test((c) => c.trace.gaps.some((g) => (g.to ?? g.t) >= c.rec.t && (g.from ?? g.t) <= c.until));
       const mask = maskOf(PROBLEMS, (p) => p.startsWith(value));
       return test((c) => (c.troubles & mask) !== 0);
     }
