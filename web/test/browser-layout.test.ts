@@ -13,7 +13,7 @@ before(async () => { browser = await launch(); });
 after(async () => { await browser?.close(); });
 
 /** State changes of the ladder that do not show both states whole, and lanes whose name is cut. */
-const cut = (page: Page) => page.$$eval('.row .move, .lane-name', (all) => all
+const cut = (page: Page) => page.$$eval('.row .move, .lane-name, .headline', (all) => all
   .filter((e) => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > e.parentElement!.getBoundingClientRect().right + 1)
   .map((e) => e.textContent!.trim()));
 

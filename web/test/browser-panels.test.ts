@@ -178,6 +178,20 @@ test('the ladder to scale: rows as far apart as in time, zoomed by key and butto
   await page.close();
 });
 
+test('a reset goes across the figure, and lights no edge that it did not take', async () => {
+  const { page } = await withTrace();
+  await page.fill('#filter', 'outcome:refused');
+  await page.waitForSelector('.conn >> nth=0 >> text=refused');
+  await page.click('.conn >> nth=0');
+  await page.focus('.ladder-scroll');
+  await page.keyboard.press('End');
+  await page.waitForSelector('.edge.off.lit', { state: 'attached' });
+  assert.deepEqual(await page.$$eval('.edge.lit:not(.off)', (all) => all.map((e) => e.textContent)), []);
+  await page.click('.row:has-text("SYN-SENT → CLOSED")');
+  await page.waitForSelector('.why:has-text("A reset ended the connection")');
+  await page.close();
+});
+
 test('timers count down with the cursor, and only those that run', async () => {
   const { page } = await withTrace(makeTrace({ connections: 1, scene: 'rare' }));
   await page.click('#conn-2');

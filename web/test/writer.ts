@@ -63,6 +63,8 @@ export class Talk {
   readonly sent: Record<End, number> = { client: 0, server: 0 };
   readonly segments: Record<End, number> = { client: 0, server: 0 };
   #began: number;
+  /** A change that a RST brings is no edge of the figure. */
+  #resets = new Set<number>();
 
   constructor(readonly w: Writer, readonly conn: number, readonly ends: Record<End, Party>, us = 1) {
     const { client, server } = ends;
@@ -86,7 +88,7 @@ export class Talk {
       conn: this.conn, end, from, to, how: 'observed', source: 'kernel',
       ...(because !== undefined && { because }), kernel: { state: name, object },
       ...(owned && { owner: { pid: this.ends[end].pid, comm: this.ends[end].comm } }),
-      ...(edge && { rfc: `${edge.event} / ${edge.action}` }),
+      ...(edge && !this.#resets.has(because ?? -1) && { rfc: `${edge.event} / ${edge.action}` }),
     });
   }
 
@@ -96,7 +98,7 @@ export class Talk {
     const edge = edgeOf(from, to);
     this.w.put('state', 0, {
       conn: this.conn, end, from, to, how: 'inferred', source: 'wire', because,
-      ...(edge && { rfc: `${edge.event} / ${edge.action}` }),
+      ...(edge && !this.#resets.has(because ?? -1) && { rfc: `${edge.event} / ${edge.action}` }),
     });
   }
 
@@ -116,6 +118,7 @@ export class Talk {
     if (!more.notes) this.seq[from] += len + (syn || flags.includes('FIN') ? 1 : 0);
     this.sent[from] += more.notes ? 0 : len;
     this.segments[from]++;
+    if (flags.includes('RST')) this.#resets.add(n);
     return n;
   }
 

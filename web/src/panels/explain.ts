@@ -244,8 +244,7 @@ export function evidence(d: Dictionary, conn: Conn): string[] {
   let dropped = 0;
   for (const e of conn.events) {
     if (e.record === 'queue' && e.why === 'overflow') dropped++;
-    const reason = e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' &&
-      !(e.reason === 'NO_SOCKET' && cause !== undefined) ? known(d.why.reasons, e.reason) : undefined;
+    const reason = cause === undefined && e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' ? known(d.why.reasons, e.reason) : undefined;
     if (reason !== undefined) out.push(d.evidence.reason(d.end[(e as ResetRec).end].mid, reason));
   }
   if (dropped > 0 && cause === undefined) out.unshift(d.evidence.dropped(count(dropped)));

@@ -33,7 +33,7 @@ export function Machine() {
           ))}
         </defs>
         {EDGES.map((edge) => <EdgeLine key={`${edge.from}>${edge.to}`} from={edge.from} to={edge.to} changes={ends.map((e) => e.change)} />)}
-        {ends.map(({ end, change }) => change && !DRAWN[`${change.from}>${change.to}`] && <OffFigure key={end} change={change} />)}
+        {ends.map(({ end, change }) => change && !ofFigure(change) && <OffFigure key={end} change={change} />)}
         {(Object.keys(PLACES) as Place[]).map((p) => {
           const state = p === 'END' ? 'CLOSED' : p;
           const on = ends.some(({ now, change }) => now && placeOf(now.state, change?.from) === p);
@@ -58,11 +58,14 @@ export function Machine() {
   );
 }
 
+/** A reset may lead where an edge of the figure leads too, and is not that edge: the trace names none then. */
+const ofFigure = (c: StateRec): boolean => c.rfc !== undefined && !!DRAWN[`${c.from}>${c.to}`];
+
 function EdgeLine({ from, to, changes }: { from: State; to: State; changes: (StateRec | undefined)[] }) {
   const drawn = DRAWN[`${from}>${to}`];
   const edge = edgeOf(from, to);
   if (!drawn || !edge) return null;
-  const lit = changes.find((c) => c?.from === from && c.to === to);
+  const lit = changes.find((c) => c?.from === from && c.to === to && ofFigure(c));
   const now = lit !== undefined && currentRec.value?.n === lit.n;
   const { event, action } = edge;
   // The RFC writes x where nothing is done.
