@@ -7,6 +7,14 @@ def sysctl(name, value):
         file.write(str(value))
 """
 
+# Waits until a socket of the namespace is, or none is any more, in a state (include/net/tcp_states.h).
+STATES = """
+FIN_WAIT1, FIN_WAIT2, TIME_WAIT = "04", "05", "06"
+def until(state, some=True):
+    while any(line.split()[3] == state for line in open("/proc/net/tcp").readlines()[1:]) != some:
+        time.sleep(.001)
+"""
+
 # SYNs from a raw socket in the namespace. The address they come from is this host's own, which would answer the SYN,ACK
 # with a RST; so somebody listens there whose socket filter drops everything unseen.
 RAW = """

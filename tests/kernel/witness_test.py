@@ -9,7 +9,7 @@ import sys
 
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of)
-from scenes import RAW, SYSCTL, kernel_trace, why
+from scenes import RAW, STATES, SYSCTL, kernel_trace, why
 
 # --- queues -------------------------------------------------------------------------------------
 
@@ -182,6 +182,19 @@ peer.send(b"late"); time.sleep(.1)
         check_equal(resets, [("client", "sent"), ("server", "received")])
     else:
         check_equal(resets, [("server", "received")])
+
+
+@case
+def fin_wait_2_becomes_time_wait():
+    """Both are in the minisock, and the FIN between them may move no timer."""
+    trace = kernel_trace(STATES + """
+server = listen(); client = connect(); peer, _ = server.accept()
+client.close(); until(FIN_WAIT2); rest(peer); peer.close(); until(TIME_WAIT)
+""")
+    check_equal(trace.path(1, "client"), ACTIVE + CLOSES_FIRST)
+    check_equal([r["name"] for r in trace.all("timer", conn=1, end="client")], ["fin-wait-2", "time-wait"])
+    fin = trace.by_n[trace.one("state", source="kernel", end="client", to="TIME-WAIT")["because"]]
+    check_equal((fin["from"], "FIN" in fin["flags"]), ("server", True))
 
 
 @case
