@@ -41,6 +41,10 @@ struct in6_addr {
     } in6_u;
 };
 
+struct hlist_node {
+    struct hlist_node *next, **pprev; /* pprev: NULL while it is in no list */
+};
+
 struct sock;
 
 struct sock_common {
@@ -53,6 +57,7 @@ struct sock_common {
     possible_net_t skc_net;
     struct in6_addr skc_v6_daddr;
     struct in6_addr skc_v6_rcv_saddr;
+    struct hlist_node skc_node; /* of the table of established sockets; shares its place with skc_nulls_node */
     atomic64_t skc_cookie;
     struct sock *skc_listener;
 };
@@ -99,7 +104,6 @@ struct mptcp_sock {
 
 struct request_sock {
     struct sock_common __req_common;
-    __u8 num_timeout : 7;
     struct timer_list rsk_timer;
 };
 

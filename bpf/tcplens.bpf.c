@@ -45,6 +45,7 @@ struct moment {
     __u64 listener;                /* address of that request's listening sock */
     struct tcplens_flow retry;     /* that request */
     __u32 rearmed;                 /* the function armed that timer again */
+    __u64 moving;                  /* timer of a request, off the wheel but not cancelled */
     __u64 killed;                  /* cookie of the minisock whose timer was cancelled */
 };
 
@@ -361,6 +362,34 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
     return 0;
 }
 
+/* A request that ends leaves the table of sockets before its timer is cancelled (reqsk_queue_unlink()). If it is there yet,
+ * the timer only expires, or is put off because the SYN came again (tcp_check_req()). */
+static __always_inline int request_timer_cancelled(struct timer_list *timer)
+{
+    struct moment *moment;
+
+    if (!BPF_CORE_READ(request_of(timer), __req_common.skc_node.pprev))
+        return request_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_REQUEST_END, timer);
+    moment = moment_now();
+    if (moment)
+        moment->moving = (__u64)timer;
+    return 0;
+}
+
+static __always_inline int request_timer_starts(struct timer_list *timer)
+{
+    struct moment *moment = moment_now();
+
+    if (!moment)
+        return 0;
+    if (moment->timer == (__u64)timer)
+        moment->rearmed = 1;
+    else if (moment->moving != (__u64)timer)
+        return request_event(TCPLENS_HOOK_TIMER_START, TCPLENS_REQUEST_START, timer);
+    moment->moving = 0;
+    return 0;
+}
+
 /* A request's timer sends the SYN-ACK again, or gives the request up and frees it: which, shows only afterwards. */
 static __always_inline int request_timer_runs(struct timer_list *timer)
 {
@@ -373,6 +402,7 @@ static __always_inline int request_timer_runs(struct timer_list *timer)
         return 0;
     moment->timer = 0;
     moment->rearmed = 0;
+    moment->moving = 0;
     if (!request_wanted(req, listener, &name))
         return 0;
     moment->retry = name.flow;
@@ -408,16 +438,18 @@ static __always_inline void fin_wait_2_add(const struct tcplens_flow *flow, cons
     bpf_map_update_elem(&fin_wait_2, flow, &address, BPF_ANY);
 }
 
-/* Whether a minisock's socket was of a process that is wanted. When its timer is armed again, it is cancelled first. */
+/* Whether a minisock's socket was of a process that is wanted. When its timer expires or is armed again, it is cancelled
+ * first. */
 static __always_inline bool minisock_owned(enum tcplens_kind kind, __u64 cookie)
 {
     struct moment *moment = moment_now();
 
     if (!moment)
         return false;
-    if (kind == TCPLENS_TIMEWAIT_START && moment->killed == cookie) {
+    if (kind != TCPLENS_TIMEWAIT_KILLED && moment->killed == cookie) {
         moment->killed = 0;
-        own(cookie, OWNED_MINISOCK);
+        if (kind == TCPLENS_TIMEWAIT_START)
+            own(cookie, OWNED_MINISOCK);
         return true;
     }
     if (!cookie_wanted(cookie))
@@ -464,16 +496,8 @@ int BPF_PROG(timer_start, struct timer_list *timer)
 
     if (fn == &tcp_write_timer && fn)
         return write_timer_starts(sock_of_write_timer(timer));
-    if (fn == &reqsk_timer_handler && fn) {
-        struct moment *moment;
-
-        if (!BPF_CORE_READ_BITFIELD_PROBED(request_of(timer), num_timeout))
-            return request_event(TCPLENS_HOOK_TIMER_START, TCPLENS_REQUEST_START, timer);
-        moment = moment_now();
-        if (moment && moment->timer == (__u64)timer)
-            moment->rearmed = 1;
-        return 0;
-    }
+    if (fn == &reqsk_timer_handler && fn)
+        return request_timer_starts(timer);
     if (fn == &tw_timer_handler && fn)
         return timewait_event(TCPLENS_HOOK_TIMER_START, TCPLENS_TIMEWAIT_START, timer);
     return 0;
@@ -484,14 +508,12 @@ int BPF_PROG(timer_cancel, struct timer_list *timer)
 {
     const void *fn = timer->function;
 
-    if ((fn != &reqsk_timer_handler && fn != &tw_timer_handler) || !fn)
-        return 0;
-    /* Expiring also removes the timer from the wheel: that is no cancellation. */
-    if ((long)(bpf_jiffies64() - timer->expires) >= 0)
-        return 0;
-    if (fn == &reqsk_timer_handler)
-        return request_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_REQUEST_END, timer);
-    return timewait_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_TIMEWAIT_KILLED, timer);
+    if (fn == &reqsk_timer_handler && fn)
+        return request_timer_cancelled(timer);
+    /* Also said where the timer expires, or is armed again: then that is said next. */
+    if (fn == &tw_timer_handler && fn)
+        return timewait_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_TIMEWAIT_KILLED, timer);
+    return 0;
 }
 
 SEC("tp_btf/timer_expire_entry")
@@ -545,6 +567,18 @@ static __always_inline void listener_refused(enum tcplens_hook hook, const struc
     event_submit(e);
 }
 
+/* A SYN that came again for a request counts as dropped, but it is the request that has it. */
+static __always_inline void syn_repeated(const struct tcplens_flow *flow)
+{
+    struct listener *l = listener_of(flow);
+    const struct sock *sk;
+
+    if (!l)
+        return;
+    sk = (const struct sock *)l->address;
+    l->drops = BPF_CORE_READ(sk, sk_drops.counter);
+}
+
 SEC("tp_btf/consume_skb")
 int BPF_PROG(consume_skb, struct sk_buff *skb)
 {
@@ -579,10 +613,14 @@ int BPF_PROG(kfree_skb, struct sk_buff *skb)
 
     if (!segment_received(skb, &tcp))
         return 0;
-    if (!(tcp.flags & (TCP_FLAG_FIN | TCP_FLAG_ACK)) || (tcp.flags & (TCP_FLAG_SYN | TCP_FLAG_RST)))
+    if (!(tcp.flags & (TCP_FLAG_FIN | TCP_FLAG_ACK | TCP_FLAG_SYN)) || (tcp.flags & TCP_FLAG_RST))
         return 0;
     if (!segment_flow(skb, &tcp, &flow))
         return 0;
+    if (tcp.flags & TCP_FLAG_SYN) {
+        syn_repeated(&flow);
+        return 0;
+    }
     if (!(tcp.flags & TCP_FLAG_FIN)) {
         listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, tcp.flags);
         return 0;
@@ -686,7 +724,8 @@ int BPF_PROG(retransmit_skb, const struct sock *sk)
     struct tcplens_event *e;
     struct name name;
 
-    if (!object_wanted(&sk->__sk_common, &name))
+    /* A fast retransmission or a loss probe: no timeout was the cause, and the packets tell of it. */
+    if (!BPF_CORE_READ(icsk, icsk_retransmits) || !object_wanted(&sk->__sk_common, &name))
         return 0;
     e = event_new(TCPLENS_HOOK_RETRANSMIT, TCPLENS_RETRANSMIT, &name.flow, name.cookie);
     if (!e)

@@ -226,7 +226,11 @@ static void on_overflow(struct conn_table *t, const struct event *e)
 {
     const struct queue_depth *depth = &e->queue.depth;
     struct conn *c = conn_find(t, e);
+    const struct kernel_lane *k = c ? &c->kernel->end[conn_end_of(c, &e->local)] : NULL;
 
+    /* Any segment of its shows that the listener's drops went up; but what is connected the listener cannot drop. */
+    if (k && k->seen && k->state >= TCP_STATE_ESTABLISHED)
+        c = NULL;
     if (c) {
         c->kernel->end[conn_end_of(c, &e->local)].overflowed = true;
         c->kernel->cause = queue_drop_cause(depth->syn, depth->accept, depth->backlog + 1);

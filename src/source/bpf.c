@@ -101,6 +101,7 @@ static int on_event(void *arg, void *data, size_t size)
             pass_on(s, e); /* so many at once are being killed */
         break;
     case TCPLENS_TIMEWAIT_START:
+    case TCPLENS_TIMEWAIT_EXPIRED:
         w = wait_find(&s->cancels, e->cookie);
         if (w && w->flow.lport == e->flow.lport && w->flow.rport == e->flow.rport) {
             if (w - s->cancels.items < s->cancels_old)

@@ -213,6 +213,67 @@ client.close(); time.sleep(1.8)
 
 
 @case
+def minisock_ended_between_deadline_and_timer():
+    """The kernel's wheel of timers is up to an eighth late: what ends a minisock then is no timer."""
+    trace = kernel_trace(SYSCTL + """
+sysctl("tcp_fin_timeout", 8)
+server = listen(); waiting = []
+for _ in range(4):
+    client = connect(); peer, _ = server.accept(); client.close()
+    waiting.append((time.monotonic() + 8.02, peer))
+    time.sleep(.06)
+for deadline, peer in waiting:
+    time.sleep(max(0, deadline - time.monotonic()))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); peer.close()
+time.sleep(1.5)
+""")
+    for connection in trace.all("connection"):
+        check_equal(trace.path(connection["conn"], "client"), ACTIVE + " FIN-WAIT-1 FIN-WAIT-2 CLOSED")
+        timers = trace.all("timer", conn=connection["conn"], name="fin-wait-2")
+        check_equal([r for r in timers if r.get("fired") or r.get("cancelled")], timers[1:])
+        check_equal(len(timers), 2)
+
+
+@case
+def syn_comes_again():
+    """The request stays what it is; only its timer is put off."""
+    trace = kernel_trace(RAW + """
+server = listen(); other = connect(); peer, _ = server.accept()
+syn(1234)
+for _ in range(2):
+    time.sleep(.05)  # else the timer has nowhere to go
+    segment("127.9.9.9", 1234, 7007, SYN, 1000)
+other.send(b"x"); peer.recv(1); segment("127.9.9.9", 1234, 7007, RST, 1001); time.sleep(.1)
+""")
+    conn = next(r["conn"] for r in trace.all("connection") if r["client"]["addr"] == "127.9.9.9")
+    check_equal([r["syn"] for r in trace.all("queue", conn=conn)], [1, 0])
+    check_equal(trace.path(conn, "server"), "SYN-RECEIVED CLOSED")
+    check_equal([r for r in trace.all("queue") if r["why"] == "overflow"], [])
+
+
+@case
+def fast_retransmission_is_no_timer():
+    trace = kernel_trace(RAW + """
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+ear.bind(("127.9.9.9", 0))
+server = listen(); syn(1234)
+number = struct.unpack("!I", ear.recv(200)[24:28])[0] + 1
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number)
+peer, _ = server.accept(); peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for _ in range(8):
+    peer.send(bytes(500))
+for _ in range(5):
+    segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 500)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 4000); time.sleep(.1)
+""")
+    again = [r["notes"] for r in trace.all("segment") if {"retransmission", "fast-retransmission"} & set(r.get("notes", []))]
+    fast = sum("fast-retransmission" in notes for notes in again)
+    check(fast, "nothing was sent again fast:", again)
+    # a machine that is very slow also has one that is not
+    check(len(trace.all("timer", name="retransmit")) <= len(again) - fast, again)
+
+
+@case
 def fin_wait_2_longer_than_time_wait():
     """The full socket waits for what tcp_fin_timeout is longer than 60 s, then the minisock for as long again."""
     trace = kernel_trace(SYSCTL + """
