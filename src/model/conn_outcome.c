@@ -36,15 +36,34 @@ static bool handshake_done(const struct conn *c)
     return server->seen ? server->established : c->established;
 }
 
-static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[END_N],
+/* Of the kernel's account: established or beyond, and not over. */
+static bool goes_on(const struct kernel_lane *k)
+{
+    return k->seen && k->state != TCP_STATE_CLOSED && k->state != TCP_STATE_LISTEN && k->state != TCP_STATE_SYN_SENT &&
+           k->state != TCP_STATE_SYN_RECEIVED && k->state != TCP_STATE_TIME_WAIT && k->state != TCP_STATE_UNKNOWN;
+}
+
+/* Who ended it with a RST. One that packets show was forged where the kernel of its sender, or else of its receiver,
+ * goes on. */
+static enum end resetter_of(const struct conn *c)
+{
+    const struct kernel_lane *sender;
+
+    if (c->reset_by == END_UNKNOWN)
+        return END_UNKNOWN;
+    sender = conn_kernel_of(c, c->reset_by);
+    return goes_on(sender->seen ? sender : conn_kernel_of(c, !c->reset_by)) ? END_UNKNOWN : c->reset_by;
+}
+
+static enum verdict verdict_of(const struct conn *c, enum end reset_by, const enum tcp_state final[END_N],
                                const uint64_t state_ns[END_N][TCP_STATE_N])
 {
     enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
 
-    if (c->reset_by != END_UNKNOWN && !(fin_acked(c, END_CLIENT) && fin_acked(c, END_SERVER))) {
-        if (!c->established && !c->midstream && c->reset_by == END_SERVER)
+    if (reset_by != END_UNKNOWN && !(fin_acked(c, END_CLIENT) && fin_acked(c, END_SERVER))) {
+        if (!c->established && !c->midstream && reset_by == END_SERVER)
             return VERDICT_REFUSED;
-        return c->reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;
+        return reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;
     }
     if (c->midstream && !gone(client) && !gone(server))
         return VERDICT_MIDSTREAM;
@@ -66,7 +85,7 @@ static enum verdict verdict_of(const struct conn *c, const enum tcp_state final[
 }
 
 /* What was dropped explains only a handshake that was never completed. */
-static enum cause cause_of(const struct conn *c, enum verdict verdict)
+static enum cause cause_of(const struct conn *c, enum end reset_by, enum verdict verdict)
 {
     if (!c->has_kernel)
         return CAUSE_NONE;
@@ -74,7 +93,7 @@ static enum cause cause_of(const struct conn *c, enum verdict verdict)
     case CAUSE_ACCEPT_QUEUE_FULL:
     case CAUSE_SYN_QUEUE_FULL:
     case CAUSE_LISTENER_DROPPED: return c->kernel->end[END_SERVER].established ? CAUSE_NONE : c->kernel->cause;
-    case CAUSE_LISTENER_CLOSED: return c->reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
+    case CAUSE_LISTENER_CLOSED: return reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
     case CAUSE_NO_LISTENER: return verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
     default: return CAUSE_NONE;
     }
@@ -99,8 +118,9 @@ void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
         strcpy(change.outcome.conn_state, zeek_conn_state(c));
         memcpy(change.outcome.history, c->history, sizeof(c->history));
     }
-    change.outcome.verdict = verdict_of(c, change.outcome.final, change.outcome.state_ns);
-    change.outcome.cause = cause_of(c, change.outcome.verdict);
+    change.outcome.reset_by = resetter_of(c);
+    change.outcome.verdict = verdict_of(c, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
+    change.outcome.cause = cause_of(c, change.outcome.reset_by, change.outcome.verdict);
     if (change.outcome.cause != CAUSE_NONE) {
         change.listener = c->kernel->listener;
         change.outcome.drops = c->kernel->drops;
@@ -109,6 +129,5 @@ void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
     change.outcome.rtt_ns = c->rtt_ns;
     change.outcome.duration_ns = c->last_ns - c->first_ns;
     change.outcome.closed_by = c->closed_by;
-    change.outcome.reset_by = c->reset_by;
     change_emit(t, &change);
 }

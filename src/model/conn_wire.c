@@ -338,14 +338,32 @@ static bool is_self(const struct conn *c)
     return endpoint_equal(&c->endpoint[END_CLIENT], &c->endpoint[END_SERVER]);
 }
 
+/* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected. */
+static bool rst_acceptable(const struct wire_lane *receiver, const struct segment *seg, uint64_t seq, uint64_t ack)
+{
+    if (receiver->state == TCP_STATE_SYN_SENT)
+        return (seg->flags & SEGMENT_ACK) && ack >= 1 && ack <= receiver->snd_max;
+    return receiver->state == TCP_STATE_UNKNOWN || seq == receiver->rcv_nxt || !receiver->rcv_nxt;
+}
+
+/* Anybody can send a RST that its receiver drops. Where segments were lost, the sender shows by going on from its last. */
+static bool rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg, uint64_t seq, uint64_t ack)
+{
+    const struct wire_lane *sender = &c->end[from].wire, *receiver = &c->end[!from].wire;
+
+    return rst_acceptable(receiver, seg, seq, ack) || (receiver->state != TCP_STATE_SYN_SENT && seq == sender->snd_max);
+}
+
 /* What sending this proves about the sender. */
-static void step_sender(const struct step *s, enum end from, const struct segment *seg)
+static void step_sender(const struct step *s, enum end from, const struct segment *seg, uint64_t seq, uint64_t ack)
 {
     const struct wire_lane *peer = &s->conn->end[!from].wire;
     struct wire_lane *w = &s->conn->end[from].wire;
 
     if (seg->flags & SEGMENT_RST) {
-        s->conn->end[from].wire.rst_sent = true;
+        if (!rst_is_genuine(s->conn, from, seg, seq, ack))
+            return;
+        w->rst_sent = true;
         if (s->conn->reset_by == END_UNKNOWN)
             s->conn->reset_by = from;
         wire_step(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -371,14 +389,6 @@ static void step_sender(const struct step *s, enum end from, const struct segmen
         take_fin(s, from);
     if (seg->flags & SEGMENT_FIN)
         send_fin(s, from);
-}
-
-/* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected. */
-static bool rst_acceptable(const struct wire_lane *receiver, const struct segment *seg, uint64_t seq, uint64_t ack)
-{
-    if (receiver->state == TCP_STATE_SYN_SENT)
-        return (seg->flags & SEGMENT_ACK) && ack >= 1 && ack <= receiver->snd_max;
-    return receiver->state == TCP_STATE_UNKNOWN || seq == receiver->rcv_nxt || !receiver->rcv_nxt;
 }
 
 /* What getting it does to the receiver. */
@@ -588,9 +598,9 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
         return s.conn;
     if (unseen_fin)
         assume_fin(&s, from, ack);
-    step_sender(&s, from, seg);
+    step_sender(&s, from, seg, seq, ack);
     if (is_self(s.conn))
-        step_sender(&s, !from, seg);
+        step_sender(&s, !from, seg, seq, ack);
     step_receiver(&s, from, seg, seq, ack);
     if (is_self(s.conn))
         step_receiver(&s, !from, seg, seq, ack);

@@ -124,6 +124,19 @@ static void a_difference_settles(void **state)
                                            "disagreement server kernel ESTABLISHED wire CLOSE-WAIT\n");
 }
 
+/* A RST with the right numbers that its supposed sender did not send: it goes on. */
+static void a_forged_reset_ends_nothing(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    send(&s, C, "R", 1, 0, 0);
+    wait_ns(&s, 2 * SECOND);
+    send(&s, C, "PA", 1, 1, 5);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_STILL_OPEN);
+    assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, END_UNKNOWN);
+}
+
 static void the_accept_queue_is_full(void **state)
 {
     struct event e;
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fin_wait_2_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_difference_settles, setup, teardown),
         cmocka_unit_test_setup_teardown(the_accept_queue_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_forged_reset_ends_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(connect_gives_up, setup, teardown),
         cmocka_unit_test_setup_teardown(retries_are_used_up, setup, teardown),

@@ -309,6 +309,32 @@ static void blind_reset_in_syn_sent(void **state)
     script_finish(&s);
 }
 
+/* RFC 9293 3.10.7.4: any other is dropped, so that it proves nothing about its sender. */
+static void blind_reset_while_data_flows(void **state)
+{
+    (void)state;
+    send_handshake(&s);
+    send(&s, C, "R", 12345, 0, 0);
+    send(&s, S, "PA", 1, 1, 5);
+    script_finish(&s);
+    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED");
+    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED");
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_STILL_OPEN);
+    assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, END_UNKNOWN);
+}
+
+/* What went before was not captured, or lost: who goes on from its own last segment is the sender. */
+static void reset_after_a_hole(void **state)
+{
+    (void)state;
+    send_handshake(&s);
+    send(&s, C, "PA", 101, 1, 50);
+    send(&s, C, "RA", 151, 1, 0);
+    script_finish(&s);
+    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED CLOSED");
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_RESET_BY_CLIENT);
+}
+
 /* RFC 9293 figure 10: the peer still holds an earlier connection, says so, is reset, and then takes the new one. */
 static void half_open_discovery(void **state)
 {
@@ -572,6 +598,8 @@ int main(void)
         TEST(reset_out_of_sequence_is_ignored),
         TEST(refused),
         TEST(blind_reset_in_syn_sent),
+        TEST(blind_reset_while_data_flows),
+        TEST(reset_after_a_hole),
         TEST(half_open_discovery),
         TEST(syn_retransmission),
         TEST(syn_ack_retransmission),
