@@ -39,24 +39,44 @@ static bool has_capability(cap_value_t value)
     return flag == CAP_SET;
 }
 
+/* There capabilities count for what belongs to the namespace, and the kernel does not (user_namespaces(7)). */
+static bool in_user_namespace(void)
+{
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned long first = 0, parent = 0, count = 0;
+    bool all = map && fscanf(map, "%lu %lu %lu", &first, &parent, &count) == 3 && first == 0 && parent == 0 &&
+               count == UINT32_MAX;
+
+    if (map)
+        fclose(map);
+    return map && !all;
+}
+
 static void capabilities(void)
 {
+    static const char apart[] = "held, but in a user namespace, outside of which it does not count: the kernel witness "
+                                "needs it outside";
     static const struct {
         cap_value_t value;
         const char *name, *without;
+        bool kernel;
     } wanted[] = {
-        { CAP_BPF, "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
+        { CAP_BPF, "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap",
+          true },
         { CAP_PERFMON, "CAP_PERFMON",
-          "no kernel witness: states, owners and queues are not seen; run as root, or setcap" },
+          "no kernel witness: states, owners and queues are not seen; run as root, or setcap", true },
         { CAP_SYSLOG, "CAP_SYSLOG",
-          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen" },
-        { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap" },
+          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen", true },
+        { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap", false },
         { CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
-          "only needed to enter another network namespace; --netns new uses a user namespace instead" },
+          "only needed to enter another network namespace; --netns new uses a user namespace instead", false },
     };
 
-    for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
-        line(has_capability(wanted[i].value), wanted[i].name, wanted[i].without);
+    for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+        bool held = has_capability(wanted[i].value), counts = !wanted[i].kernel || !in_user_namespace();
+
+        line(held && counts, wanted[i].name, held ? apart : wanted[i].without);
+    }
 }
 
 static void on_hook(void *arg, const struct source_bpf_hook *hook)

@@ -25,7 +25,7 @@ static int help(void)
         "      --checksums WHAT  check (a segment with a wrong one is told, but moves no state) or ignore, for what was\n"
         "                        captured at a sender that leaves checksums to its network card\n"
         "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
-        "      --summary         a table with one line a connection instead of the timeline or the trace\n"
+        "      --summary         a table with one line a connection instead of the timeline\n"
         "  -q, --quiet           no timeline\n"
         "  -h, --help            print this");
     return EXIT_DONE;

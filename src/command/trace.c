@@ -40,12 +40,10 @@ static int help(void)
 /* "kernel,wire", "diag" */
 static int parse_sources(struct trace_options *o, char *list)
 {
-    char *save, *name;
+    const char *name;
 
-    if (!*list)
-        return command_usage_error("trace", "--source takes kernel or diag, and wire, not ''");
     memset(o->config.want, 0, sizeof(o->config.want));
-    for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+    while ((name = strsep(&list, ","))) {
         enum witness w = 0;
 
         while (w < WITNESS_N && strcmp(name, witness_name(w)) != 0)
@@ -158,6 +156,8 @@ int command_trace(int argc, char *argv[])
     while (status == EXIT_DONE && (c = getopt_long(argc, argv, "+:p:i:o:qh", options, NULL)) != -1) {
         switch (c) {
         case OPT_NETNS:
+            if (o.netns)
+                return command_usage_error("trace", "--netns: %s or %s, not both", o.netns, optarg);
             o.netns = optarg;
             o.config.all_netns = strcmp(optarg, "all") == 0;
             break;

@@ -77,6 +77,8 @@ static void follow(struct conn_table *t, const struct event *e, struct conn *c, 
     /* of a peer on another host only the effect of its FIN is seen */
     if ((to == TCP_STATE_FIN_WAIT_1 || to == TCP_STATE_CLOSE_WAIT) && c->closed_by == END_UNKNOWN)
         c->closed_by = to == TCP_STATE_FIN_WAIT_1 ? end : !end;
+    if (to == TCP_STATE_CLOSED)
+        socket_closed(t, &(struct closed_socket){ .cookie = e->cookie, .conn = c->number, .end = end });
     change_begin(&change, t, e, CHANGE_STATE);
     change.conn = c->number;
     change.end = end;
@@ -407,6 +409,7 @@ static void on_call(struct conn_table *t, const struct event *e)
 {
     struct conn *c = e->remote.port ? conn_find(t, e) : NULL;
     const struct listener *l = e->call.state == TCP_STATE_LISTEN ? listener_find(t, e->cookie) : NULL;
+    const struct closed_socket *closed = c || l ? NULL : socket_that_closed(t, e->cookie);
     struct change change;
 
     change_begin(&change, t, e, CHANGE_CALL);
@@ -417,6 +420,11 @@ static void on_call(struct conn_table *t, const struct event *e)
     if (c) {
         change.call.has_end = true;
         change.end = conn_end_of(c, &e->local);
+    } else if (closed) {
+        change.conn = closed->conn;
+        change.listener = closed->listener;
+        change.call.has_end = closed->conn != 0;
+        change.end = closed->end;
     }
     change_emit(t, &change);
 }

@@ -153,6 +153,7 @@ void listener_closed(struct conn_table *t, const struct event *e)
     if (e->sock.depth.syn || e->sock.depth.accept)
         queue_emit(t, e, l, &e->sock.depth, 0, QUEUE_CLOSED);
     listener_emit(t, e, l, false, true);
+    socket_closed(t, &(struct closed_socket){ .cookie = e->cookie, .listener = l->number });
     *p = l->hash_next;
     t->listener_count--;
     free(l);

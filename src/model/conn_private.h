@@ -176,6 +176,15 @@ struct socket_slot {
     uint32_t number;
 };
 
+/* What a socket was when it became CLOSED: the call that did it returns after. */
+struct closed_socket {
+    uint64_t cookie;
+    uint32_t conn, listener; /* numbers; one of them is 0 */
+    enum end end;            /* of the connection */
+};
+
+#define CLOSED_SOCKETS 256
+
 #define LISTENER_BUCKETS 1024
 
 struct conn_table {
@@ -189,8 +198,9 @@ struct conn_table {
     size_t listener_count;
     struct socket_slot sockets[SOCKET_SETS][SOCKET_WAYS];
     uint32_t socket_count;
-    uint64_t n;       /* last record number given out */
-    uint64_t told_ns; /* latest time of a record */
+    struct closed_socket closed[CLOSED_SOCKETS]; /* by cookie; the newest of those that share a place */
+    uint64_t n;                                  /* last record number given out */
+    uint64_t told_ns;                            /* latest time of a record */
     uint32_t conn_number, listener_number;
     uint64_t evicted;
     bool events_lost; /* so far, by any witness */
@@ -261,6 +271,9 @@ void conn_reconcile(struct conn_table *t, struct conn *c, uint64_t ts_ns);
 /* conn_socket.c */
 /* The number of a socket within the trace. An address is used again: socket() makes a new one. */
 uint32_t socket_number(struct conn_table *t, uint64_t key, const char *call);
+void socket_closed(struct conn_table *t, const struct closed_socket *socket);
+/* NULL: not known, or forgotten. */
+const struct closed_socket *socket_that_closed(const struct conn_table *t, uint64_t cookie);
 
 /* conn_wire.c */
 /* Returns the connection it belongs to; NULL: none. */

@@ -1,4 +1,5 @@
-/* Numbers for sockets, so that the calls on one can be told from those on another before it has a connection. */
+/* Sockets as calls see them: their numbers, so that the calls on one can be told from those on another before it has a
+ * connection; and what one was, when it is none any more. */
 #include "conn_private.h"
 
 #include <string.h>
@@ -22,4 +23,17 @@ uint32_t socket_number(struct conn_table *t, uint64_t key, const char *call)
     slot->key = key;
     slot->number = ++t->socket_count;
     return slot->number;
+}
+
+void socket_closed(struct conn_table *t, const struct closed_socket *socket)
+{
+    if (socket->cookie)
+        t->closed[socket->cookie % CLOSED_SOCKETS] = *socket;
+}
+
+const struct closed_socket *socket_that_closed(const struct conn_table *t, uint64_t cookie)
+{
+    const struct closed_socket *socket = &t->closed[cookie % CLOSED_SOCKETS];
+
+    return cookie && socket->cookie == cookie ? socket : NULL;
 }

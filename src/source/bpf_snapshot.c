@@ -55,6 +55,27 @@ static int list(void *arg)
     return r;
 }
 
+/* A socket that several processes hold is put down to the one of the lowest id: of a server and its workers, the server. */
+static int compare_owners(const void *a, const void *b)
+{
+    const struct tcplens_event *x = a, *y = b;
+
+    return x->cookie != y->cookie ? (x->cookie > y->cookie) - (x->cookie < y->cookie)
+                                  : (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static void sort_owners(struct listing *owners)
+{
+    size_t kept = 0;
+
+    if (owners->count)
+        qsort(owners->items, owners->count, sizeof(*owners->items), compare_owners);
+    for (size_t i = 0; i < owners->count; i++)
+        if (!kept || owners->items[kept - 1].cookie != owners->items[i].cookie)
+            owners->items[kept++] = owners->items[i];
+    owners->count = kept;
+}
+
 static int compare_cookies(const void *a, const void *b)
 {
     const struct tcplens_event *x = a, *y = b;
@@ -84,8 +105,7 @@ int bpf_snapshot(int owners_link, int objects_link, bool all_netns,
 
     if (r == 0)
         r = all_netns ? netns_each(list, &objects) : list(&objects);
-    if (r == 0 && owners.count)
-        qsort(owners.items, owners.count, sizeof(*owners.items), compare_cookies);
+    sort_owners(&owners);
     for (size_t i = 0; r == 0 && i < objects.count; i++) {
         set_owner(&objects.items[i], &owners);
         each(arg, &objects.items[i]);

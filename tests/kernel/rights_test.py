@@ -143,5 +143,16 @@ def kernel_alone():
     check_equal((says(doctor.stdout, "kernel witness"), says(doctor.stdout, "wire witness")), (True, False))
 
 
+@case
+def root_of_a_user_namespace():
+    """Holds every capability, but not where the kernel's programs and symbols are concerned."""
+    with place() as directory:
+        doctor = run_in(directory, ["./tcplens", "doctor"], ["unshare", "--map-root-user", "--net"])
+    check_equal(doctor.status, 3)
+    check_equal([says(doctor.stdout, part) for part in ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_NET_RAW")],
+                [False, False, False, True])
+    check("in a user namespace" in doctor.stdout, doctor.stdout)
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

@@ -102,6 +102,8 @@ def errors():
             ((*new, "--"), 2, ["--"]),
             (new, 2, ["--netns new", "command"]),
             ((*new, "--source", "", *command), 2, ["--source", "kernel"]),
+            ((*new, "--source", "wire,", *command), 2, ["--source", "kernel"]),
+            ((*new, "--netns", "all", *command), 2, ["--netns", "new", "all"]),
             ((*new, "--port", "0", *command), 2, ["--port", "65535", "'0'"]),
             ((*new, "--port", "65536", *command), 2, ["--port", "65535", "'65536'"]),
             ((*new, "--port", "http", *command), 2, ["--port", "'http'"]),

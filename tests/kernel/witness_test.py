@@ -398,12 +398,17 @@ client.send(b"hello"); peer.recv(100); client.shutdown(socket.SHUT_WR); rest(pee
 @case
 def failed_call():
     trace = kernel_trace("""
+server = listen(); server.close()
 s = socket.socket()
 try: s.connect(("127.0.0.1", 7007))
 except OSError: pass
+s.close()
 """, "--calls")
     call = trace.one("call", name="connect")
     check_equal((call["ret"], call["errno"]), (-1, "ECONNREFUSED"))
+    # the socket is nobody's any more when the call returns
+    check_equal([(r.get("conn"), r.get("end"), r.get("listener")) for r in trace.all("call") if r["name"] in ("connect", "close")],
+                [(None, None, 1), (1, "client", None), (1, "client", None)])
 
 
 # --- before the trace, and what was lost --------------------------------------------------------
