@@ -73,6 +73,7 @@ TABLE(verdict_names, VERDICT_N,
       [VERDICT_REFUSED] = "refused",
       [VERDICT_RESET_BY_CLIENT] = "reset-by-client",
       [VERDICT_RESET_BY_SERVER] = "reset-by-server",
+      [VERDICT_TIMED_OUT] = "timed-out",
       [VERDICT_NO_ANSWER] = "no-answer",
       [VERDICT_HANDSHAKE_INCOMPLETE] = "handshake-incomplete",
       [VERDICT_MIDSTREAM] = "midstream");
@@ -242,6 +243,10 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
                         closer == resetter     ? "its own"
                         : closer == END_CLIENT ? "the client's"
                                                : "the server's");
+    case VERDICT_TIMED_OUT:
+        return snprintf(buf, size,
+                        "Timed out: what was sent again, or a keep-alive, was never answered (client %s, server %s).",
+                        client, server);
     case VERDICT_NO_ANSWER: return snprintf(buf, size, "No answer: no SYN,ACK came back to the client's SYN.");
     case VERDICT_HANDSHAKE_INCOMPLETE:
         return snprintf(buf, size, "Handshake not completed: the server answered the SYN and took no ACK for that.");

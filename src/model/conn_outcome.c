@@ -22,6 +22,39 @@ static bool saw_both_fins(enum tcp_state final, const uint64_t state_ns[TCP_STAT
            (final == TCP_STATE_CLOSED && state_ns[TCP_STATE_LAST_ACK]);
 }
 
+/* It sent its FIN, or is in a state that only its own, or a peer that got it, leads to. What a kernel calls FIN-WAIT-1 is
+ * not enough where packets show its FIN still unsent. */
+static bool has_closed(const struct conn *c, enum end end, const enum tcp_state final[END_N],
+                       const uint64_t state_ns[END_N][TCP_STATE_N])
+{
+    static const enum tcp_state own[] = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSING, TCP_STATE_LAST_ACK,
+                                          TCP_STATE_TIME_WAIT },
+                                peers[] = { TCP_STATE_CLOSE_WAIT, TCP_STATE_CLOSING, TCP_STATE_LAST_ACK,
+                                            TCP_STATE_TIME_WAIT };
+
+    if (c->end[end].wire.fin_sent)
+        return true;
+    if (!c->end[end].wire.segments && (final[end] == TCP_STATE_FIN_WAIT_1 || state_ns[end][TCP_STATE_FIN_WAIT_1]))
+        return true;
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (final[end] == own[i] || state_ns[end][own[i]] || final[!end] == peers[i] || state_ns[!end][peers[i]])
+            return true;
+    return false;
+}
+
+/* The kernel forgot the end in silence: nothing answered what was sent again (tcp_write_err), nor its keep-alives. */
+static bool gave_up(const struct conn *c, enum end end)
+{
+    const struct kernel_lane *k = conn_kernel_of(c, end);
+    const enum tcp_state wire = c->end[end].wire.state;
+
+    if (!k->seen || k->state != TCP_STATE_CLOSED || !k->retried || gone(wire))
+        return false;
+    return k->previous == TCP_STATE_ESTABLISHED || k->previous == TCP_STATE_CLOSE_WAIT ||
+           k->previous == TCP_STATE_FIN_WAIT_1 || k->previous == TCP_STATE_CLOSING ||
+           (k->previous == TCP_STATE_LAST_ACK && wire != TCP_STATE_UNKNOWN);
+}
+
 /* A RST after both FINs were acknowledged ends nothing that was not over. */
 static bool fin_acked(const struct conn *c, enum end end)
 {
@@ -65,6 +98,8 @@ static enum verdict verdict_of(const struct conn *c, enum end reset_by, const en
             return VERDICT_REFUSED;
         return reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;
     }
+    if (gave_up(c, END_CLIENT) || gave_up(c, END_SERVER))
+        return VERDICT_TIMED_OUT;
     if (c->midstream && !gone(client) && !gone(server))
         return VERDICT_MIDSTREAM;
     if (c->closed_by != END_UNKNOWN) {
@@ -75,13 +110,17 @@ static enum verdict verdict_of(const struct conn *c, enum end reset_by, const en
             return VERDICT_CLOSED_NORMALLY;
         if (gone(client) && gone(server))
             return VERDICT_CLOSED_NORMALLY;
-        return open_ended(client) || open_ended(server) ? VERDICT_HALF_CLOSED : VERDICT_CLOSING;
+        if (open_ended(client) || open_ended(server))
+            return VERDICT_HALF_CLOSED;
+        return has_closed(c, END_CLIENT, final, state_ns) && has_closed(c, END_SERVER, final, state_ns)
+                   ? VERDICT_CLOSING
+                   : VERDICT_UNKNOWN;
     }
     if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(c) && state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
     if (!c->established)
         return client == TCP_STATE_SYN_SENT || client == TCP_STATE_CLOSED ? VERDICT_NO_ANSWER : VERDICT_UNKNOWN;
-    return VERDICT_STILL_OPEN;
+    return gone(client) || gone(server) ? VERDICT_UNKNOWN : VERDICT_STILL_OPEN;
 }
 
 /* What was dropped explains only a handshake that was never completed. */

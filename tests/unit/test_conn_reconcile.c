@@ -199,6 +199,62 @@ static void retries_are_used_up(void **state)
     assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire ESTABLISHED retries-used-up\n");
 }
 
+/* The client's kernel gives up; what the server does then, nobody hears: no FIN of either was seen. */
+static void one_end_gives_up(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    retransmits(C);
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    sock(&s, S, CHILD, ESTABLISHED, FIN_WAIT_1, SERVER_PID);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_TIMED_OUT);
+}
+
+static void both_ends_give_up(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    retransmits(C);
+    retransmits(S);
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_TIMED_OUT);
+}
+
+/* A FIN that had to be sent again, and was acknowledged: nobody gave up. */
+static void a_retry_that_was_answered(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    client_closes_seen_by_both();
+    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
+    send(&s, S, "FA", 1, 2, 0);
+    retransmits(S);
+    timewait(&s, EVENT_TIMEWAIT_CHANGE, C, CLIENT, TIME_WAIT, 60 * SECOND);
+    send(&s, C, "A", 2, 2, 0);
+    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_CLOSED_NORMALLY);
+}
+
+/* An end that is gone is not open, and one FIN is not two. */
+static void gone_without_a_reason(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
+    wait_ns(&s, 10 * SECOND);
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
+    sock(&s, S, CHILD, ESTABLISHED, FIN_WAIT_1, SERVER_PID);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_UNKNOWN);
+    assert_int_equal(outcome_of(&s, 2)->outcome.verdict, VERDICT_UNKNOWN);
+}
+
 /* What was sent again long ago, in another state, explains nothing. */
 static void an_old_retry_is_no_reason(void **state)
 {
@@ -338,6 +394,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(connect_gives_up, setup, teardown),
         cmocka_unit_test_setup_teardown(retries_are_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_end_gives_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(both_ends_give_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_retry_that_was_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(gone_without_a_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_retry_is_no_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_is_not_among_the_packets, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_on_the_wire_agrees, setup, teardown),

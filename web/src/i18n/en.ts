@@ -83,7 +83,7 @@ export const en: Dictionary = {
   verdict: {
     'closed-normally': 'closed normally', 'closed-both': 'closed by both', 'still-open': 'still open',
     'half-closed': 'half closed', 'closing': 'closing', 'refused': 'refused', 'reset-by-client': 'reset by client',
-    'reset-by-server': 'reset by server', 'no-answer': 'no answer', 'handshake-incomplete': 'handshake incomplete',
+    'reset-by-server': 'reset by server', 'timed-out': 'timed out', 'no-answer': 'no answer', 'handshake-incomplete': 'handshake incomplete',
     'midstream': 'joined midway', 'unknown': 'unknown',
   },
   headline: (o) => o.text,

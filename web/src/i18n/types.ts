@@ -14,7 +14,7 @@ export type Told = readonly [what: string, why: string];
 
 export const VERDICTS = [
   'closed-normally', 'closed-both', 'still-open', 'half-closed', 'closing', 'refused', 'reset-by-client',
-  'reset-by-server', 'no-answer', 'handshake-incomplete', 'midstream', 'unknown',
+  'reset-by-server', 'timed-out', 'no-answer', 'handshake-incomplete', 'midstream', 'unknown',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 

@@ -43,6 +43,7 @@ function verdictOf(o: OutcomeRec): string | undefined {
       const a = o.verdict === 'reset-by-client' ? 'client' : 'server';
       return by ? `被重置：${END[a]}在${by === a ? '自己' : first}的 FIN 之后发出了 RST。` : `被重置：${END[a]}用 RST 异常中止了连接。`;
     }
+    case 'timed-out': return `超时：重传或保活探测始终没有得到应答（${final}）。`;
     case 'no-answer': return '无应答：客户端的 SYN 没有得到 SYN,ACK。';
     case 'handshake-incomplete': return '握手未完成：服务器应答了 SYN，但始终没有接受对它的 ACK。';
     case 'midstream': return '中途开始：跟踪开始前连接已经打开，也没有看到它结束。';
@@ -129,7 +130,7 @@ export const zh: Dictionary = {
   verdict: {
     'closed-normally': '正常关闭', 'closed-both': '双方同时关闭', 'still-open': '仍然打开',
     'half-closed': '半关闭', 'closing': '正在关闭', 'refused': '被拒绝', 'reset-by-client': '客户端重置',
-    'reset-by-server': '服务器重置', 'no-answer': '无应答', 'handshake-incomplete': '握手未完成',
+    'reset-by-server': '服务器重置', 'timed-out': '超时', 'no-answer': '无应答', 'handshake-incomplete': '握手未完成',
     'midstream': '中途开始', 'unknown': '未知',
   },
   headline,

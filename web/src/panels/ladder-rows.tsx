@@ -45,7 +45,7 @@ export function Event({ row, conn }: { row: EventRow; conn: Conn }) {
 /** How a verdict looks: well, bad, or open. */
 export function tone(verdict: string): 'good' | 'bad' | 'open' {
   if (verdict.startsWith('closed')) return 'good';
-  return /refused|reset|no-answer|incomplete/.test(verdict) ? 'bad' : 'open';
+  return /refused|reset|timed-out|no-answer|incomplete/.test(verdict) ? 'bad' : 'open';
 }
 
 function Segment({ rec }: { rec: SegmentRec }) {
