@@ -251,6 +251,22 @@ static void on_queued(struct conn_table *t, const struct event *e)
     listener_queue(t, e, c, QUEUE_JOINED);
 }
 
+/* Its SYN came through. */
+static void forget_drops(struct conn *c)
+{
+    c->kernel->drops = 0;
+    c->kernel->cause = CAUSE_NONE;
+}
+
+static void on_cookie(struct conn_table *t, const struct event *e)
+{
+    struct conn *c = conn_find(t, e);
+
+    if (c)
+        forget_drops(c);
+    listener_queue(t, e, c, QUEUE_COOKIE);
+}
+
 static void on_request(struct conn_table *t, const struct event *e)
 {
     struct conn *c = conn_find(t, e);
@@ -270,8 +286,7 @@ static void on_request(struct conn_table *t, const struct event *e)
     listened_by(c, l);
     switch (e->kind) {
     case EVENT_REQUEST_START:
-        c->kernel->drops = 0; /* of its SYN: it came through */
-        c->kernel->cause = CAUSE_NONE;
+        forget_drops(c);
         follow(t, e, c, end, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
         listener_queue(t, e, c, QUEUE_SYN);
         break;
@@ -432,11 +447,14 @@ static void on_call(struct conn_table *t, const struct event *e)
 /* The server's kernel sends a RST. Whether somebody listens it knew at that moment, and so does the table. */
 static void note_missing_listener(struct conn_table *t, const struct event *e, struct conn *c)
 {
-    if (c->kernel->listener) {
-        if (!c->kernel->accepted && !listener_find(t, c->kernel->listener_cookie))
-            c->kernel->cause = CAUSE_LISTENER_CLOSED;
-    } else if (!c->kernel->end[END_SERVER].seen && !listener_at(t, &e->local, e->netns)) {
-        c->kernel->cause = CAUSE_NO_LISTENER;
+    const struct kernel_lane *server = &c->kernel->end[END_SERVER];
+
+    if (!server->seen) { /* it was never in a queue */
+        if (!c->established && !listener_at(t, &e->local, e->netns))
+            c->kernel->cause = CAUSE_NO_LISTENER;
+    } else if (c->kernel->listener && !c->kernel->accepted && !server->expired &&
+               !listener_find(t, c->kernel->listener_cookie)) {
+        c->kernel->cause = CAUSE_LISTENER_CLOSED;
     }
 }
 
@@ -516,7 +534,7 @@ void conn_kernel_event(struct conn_table *t, const struct event *e)
     case EVENT_REQUEST_END:
     case EVENT_REQUEST_EXPIRED: on_request(t, e); break;
     case EVENT_OVERFLOW: on_overflow(t, e); break;
-    case EVENT_COOKIE: listener_queue(t, e, conn_find(t, e), QUEUE_COOKIE); break;
+    case EVENT_COOKIE: on_cookie(t, e); break;
     case EVENT_ACCEPT_QUEUED: on_queued(t, e); break;
     case EVENT_LISTENED: listener_of_queue(t, e, NULL); break;
     case EVENT_ACCEPT: on_accept(t, e); break;

@@ -149,7 +149,7 @@ void listener_closed(struct conn_table *t, const struct event *e)
     l = *p;
     if (!l)
         return;
-    /* who still waits in its queues is reset */
+    /* who waits in its accept queue is reset; its requests end in silence */
     if (e->sock.depth.syn || e->sock.depth.accept)
         queue_emit(t, e, l, &e->sock.depth, 0, QUEUE_CLOSED);
     listener_emit(t, e, l, false, true);

@@ -123,8 +123,15 @@ static enum verdict verdict_of(const struct conn *c, enum end reset_by, const en
     return gone(client) || gone(server) ? VERDICT_UNKNOWN : VERDICT_STILL_OPEN;
 }
 
+/* A request goes with its listener, and nobody is told: the kernel sends nothing, and has no event for it. */
+static bool died_with_listener(struct conn_table *t, const struct conn *c)
+{
+    return conn_kernel_of(c, END_SERVER)->object == OBJECT_REQUEST && c->kernel->listener &&
+           !listener_find(t, c->kernel->listener_cookie);
+}
+
 /* What was dropped explains only a handshake that was never completed. */
-static enum cause cause_of(const struct conn *c, enum end reset_by, enum verdict verdict)
+static enum cause cause_of(struct conn_table *t, const struct conn *c, enum end reset_by, enum verdict verdict)
 {
     if (!c->has_kernel)
         return CAUSE_NONE;
@@ -134,7 +141,8 @@ static enum cause cause_of(const struct conn *c, enum end reset_by, enum verdict
     case CAUSE_LISTENER_DROPPED: return c->kernel->end[END_SERVER].established ? CAUSE_NONE : c->kernel->cause;
     case CAUSE_LISTENER_CLOSED: return reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
     case CAUSE_NO_LISTENER: return verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
-    default: return CAUSE_NONE;
+    default:
+        return verdict == VERDICT_HANDSHAKE_INCOMPLETE && died_with_listener(t, c) ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
     }
 }
 
@@ -159,8 +167,8 @@ void conn_outcome(struct conn_table *t, const struct conn *c, uint64_t ts_ns)
     }
     change.outcome.reset_by = resetter_of(c);
     change.outcome.verdict = verdict_of(c, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
-    change.outcome.cause = cause_of(c, change.outcome.reset_by, change.outcome.verdict);
-    if (change.outcome.cause != CAUSE_NONE) {
+    change.outcome.cause = cause_of(t, c, change.outcome.reset_by, change.outcome.verdict);
+    if (change.outcome.cause != CAUSE_NONE && change.outcome.cause != CAUSE_NO_LISTENER) {
         change.listener = c->kernel->listener;
         change.outcome.drops = c->kernel->drops;
     }

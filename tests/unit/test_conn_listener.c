@@ -132,6 +132,49 @@ static void reset_by_the_listeners_close(void **state)
     outcome_is(VERDICT_RESET_BY_SERVER, CAUSE_LISTENER_CLOSED, 0);
 }
 
+/* It never was in a queue of the listener, whose end is no reason then: of its last SYN, nobody listens. */
+static void closed_before_the_syn_came_through(void **state)
+{
+    (void)state;
+    listen_with(0);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 1, .backlog = 0, .drops = 1 });
+    listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
+    reset(&s, S, true, "NO_SOCKET");
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
+}
+
+/* The ACK that bears the cookie is dropped: that is what happened, whatever becomes of the listener. */
+static void the_ack_of_a_cookie_is_dropped(void **state)
+{
+    struct event e;
+
+    (void)state;
+    listen_with(1);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+    e = queue_event(&s, EVENT_COOKIE, (struct depth){ LISTENER, .accept = 1, .backlog = 1, .drops = 1 });
+    feed(&s, &e);
+    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+    queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 2 });
+    listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    reset(&s, S, true, "NO_SOCKET");
+    sock(&s, C, CLIENT, FIN_WAIT_1, CLOSED, 0);
+    outcome_is(VERDICT_RESET_BY_SERVER, CAUSE_ACCEPT_QUEUE_FULL, 1);
+}
+
+/* No RST, and no event, tells of a request whose listener is closed. */
+static void a_request_dies_with_its_listener(void **state)
+{
+    (void)state;
+    listen_with(16);
+    request_starts();
+    listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
+    outcome_is(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_LISTENER_CLOSED, 0);
+}
+
 /* What was accepted has nothing to do with the listener any more. */
 static void reset_after_accept(void **state)
 {
@@ -312,6 +355,9 @@ int main(void)
         TEST(ack_is_dropped),
         TEST(dropped_and_then_completed),
         TEST(reset_by_the_listeners_close),
+        TEST(closed_before_the_syn_came_through),
+        TEST(the_ack_of_a_cookie_is_dropped),
+        TEST(a_request_dies_with_its_listener),
         TEST(reset_after_accept),
         TEST(refused_where_nobody_listens),
         TEST(refused_from_elsewhere),
