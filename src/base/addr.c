@@ -22,6 +22,17 @@ bool addr_is_loopback(const struct addr *a)
     return addr_is_ipv4(a) ? a->bytes[MAPPED_PREFIX_LEN] == 127 : addr_equal(a, &loopback6);
 }
 
+unsigned addr_fit(const struct addr *bound, const struct addr *to)
+{
+    static const struct addr any_ipv6, any_ipv4 = { { [10] = 0xff, [11] = 0xff } };
+
+    if (addr_equal(bound, to))
+        return 3;
+    if (addr_equal(bound, &any_ipv4))
+        return addr_is_ipv4(to) ? 2 : 0;
+    return addr_equal(bound, &any_ipv6);
+}
+
 int addr_parse(const char *text, struct addr *ret_addr)
 {
     uint8_t bytes[16];

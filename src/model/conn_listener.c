@@ -21,14 +21,9 @@ struct listener *listener_find(struct conn_table *t, uint64_t cookie)
 
 struct listener *listener_at(struct conn_table *t, const struct endpoint *local, uint32_t netns)
 {
-    static const struct addr any_ipv6, any_ipv4 = { { [10] = 0xff, [11] = 0xff } };
-
     for (unsigned i = 0; i < LISTENER_BUCKETS; i++) {
         for (struct listener *l = t->listeners[i]; l; l = l->hash_next) {
-            if (l->netns != netns || l->addr.port != local->port)
-                continue;
-            if (addr_equal(&l->addr.addr, &local->addr) || addr_equal(&l->addr.addr, &any_ipv6) ||
-                addr_equal(&l->addr.addr, &any_ipv4))
+            if (l->netns == netns && l->addr.port == local->port && addr_fit(&l->addr.addr, &local->addr))
                 return l;
         }
     }

@@ -195,15 +195,7 @@ void diag_table_abort(struct diag_table *t)
 /* How well a listener fits an address where somebody connects to; 0: not at all. */
 static unsigned fits(const struct entry *listener, const struct endpoint *to)
 {
-    static const struct addr any_ipv6, any_ipv4 = { { [10] = 0xff, [11] = 0xff } };
-
-    if (listener->local.port != to->port)
-        return 0;
-    if (addr_equal(&listener->local.addr, &to->addr))
-        return 3;
-    if (addr_equal(&listener->local.addr, &any_ipv4) && addr_is_ipv4(&to->addr))
-        return 2;
-    return addr_equal(&listener->local.addr, &any_ipv6);
+    return listener->local.port == to->port ? addr_fit(&listener->local.addr, &to->addr) : 0;
 }
 
 /* A request sock is told without its listener: it counts for the one that fits best, the oldest of equals. */

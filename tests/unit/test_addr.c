@@ -88,6 +88,32 @@ static void loopback(void **state)
     }
 }
 
+static void listener_fits(void **state)
+{
+    static const struct {
+        const char *bound, *to;
+        unsigned fit;
+    } cases[] = {
+        { "192.0.2.1", "192.0.2.1", 3 },
+        { "192.0.2.1", "192.0.2.2", 0 },
+        { "0.0.0.0", "192.0.2.1", 2 },
+        { "0.0.0.0", "2001:db8::1", 0 },
+        { "::", "2001:db8::1", 1 },
+        { "::", "192.0.2.1", 1 },
+        { "::1", "::1", 3 },
+        { "2001:db8::1", "192.0.2.1", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct addr bound, to;
+
+        assert_int_equal(addr_parse(cases[i].bound, &bound), 0);
+        assert_int_equal(addr_parse(cases[i].to, &to), 0);
+        assert_int_equal(addr_fit(&bound, &to), cases[i].fit);
+    }
+}
+
 static void endpoint_text(void **state)
 {
     struct endpoint four = { parsed("192.0.2.1"), 80 };
@@ -124,9 +150,10 @@ static void endpoint_order_is_total(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_round_trip), cmocka_unit_test(bad_text_is_refused),
-        cmocka_unit_test(ipv4_is_mapped),  cmocka_unit_test(loopback),
-        cmocka_unit_test(endpoint_text),   cmocka_unit_test(endpoint_order_is_total),
+        cmocka_unit_test(text_round_trip),         cmocka_unit_test(bad_text_is_refused),
+        cmocka_unit_test(ipv4_is_mapped),          cmocka_unit_test(loopback),
+        cmocka_unit_test(listener_fits),           cmocka_unit_test(endpoint_text),
+        cmocka_unit_test(endpoint_order_is_total),
     };
 
     return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

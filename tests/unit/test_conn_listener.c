@@ -216,6 +216,20 @@ static void refused_beside_a_listener(void **state)
     outcome_is(VERDICT_REFUSED, CAUSE_NONE, 0);
 }
 
+/* A listener on 0.0.0.0 takes no connection to an IPv6 address; one on :: takes both kinds. */
+static void refused_beside_a_listener_of_the_other_family(void **state)
+{
+    (void)state;
+    s.at[S] = endpoint("0.0.0.0", 80);
+    listen_with(16);
+    s.at[C] = endpoint("::1", 40000);
+    s.at[S] = endpoint("::1", 80);
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    reset(&s, S, true, "NO_SOCKET");
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
+}
+
 static void listen_returned(void **state)
 {
     (void)state;
@@ -362,6 +376,7 @@ int main(void)
         TEST(refused_where_nobody_listens),
         TEST(refused_from_elsewhere),
         TEST(refused_beside_a_listener),
+        TEST(refused_beside_a_listener_of_the_other_family),
         TEST(listen_returned),
         TEST(closed_with_connections_waiting),
         TEST(listener_of_a_snapshot),

@@ -37,6 +37,9 @@ static inline struct addr addr_from_ipv6(const uint8_t bytes[16])
 
 bool addr_is_ipv4(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
+/* How well a socket bound to `bound` fits `to`, an address where somebody connects to; 0: not at all. Of IPV6_V6ONLY it
+ * knows nothing: :: fits every address. */
+unsigned addr_fit(const struct addr *bound, const struct addr *to);
 static inline bool addr_equal(const struct addr *a, const struct addr *b)
 {
     return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
