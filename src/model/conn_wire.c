@@ -456,7 +456,7 @@ static uint64_t number(struct wire_lane *sender, struct wire_lane *receiver, con
     if (s->flags & SEGMENT_ACK) {
         const bool opens = (s->flags & SEGMENT_SYN) || (sender->syn_sent && !(s->flags & SEGMENT_RST));
 
-        receiver->syn_unseen |= opens && !receiver->base_known && !(s->flags & SEGMENT_SYN);
+        receiver->syn_unseen |= opens && !receiver->base_known;
         set_base(receiver, s->ack - (receiver->segments || !opens ? 0 : 1));
         *ret_ack = unwrap(receiver, s->ack);
     }

@@ -193,6 +193,19 @@ static void only_the_client_acknowledges_much(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.bytes[S], 9ull * chunk);
 }
 
+/* The SYN,ACK acknowledges it: the number that the SYN takes is no byte of the client. */
+static void the_syn_is_not_captured(void **state)
+{
+    (void)state;
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "A", 1, 1, 0);
+    send(&s, C, "PA", 1, 1, 10);
+    send(&s, S, "A", 1, 11, 0);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
+    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[S], 0);
+}
+
 static void only_the_server_is_captured(void **state)
 {
     const struct change *c;
@@ -571,6 +584,7 @@ int main(void)
         TEST(sequence_wrap),
         TEST(only_the_client_is_captured),
         TEST(only_the_client_acknowledges_much),
+        TEST(the_syn_is_not_captured),
         TEST(only_the_server_is_captured),
         TEST(syn_ack_missed),
         TEST(keep_alive),
