@@ -7,6 +7,7 @@
 #include "conn_private.h"
 
 #define OUT_OF_ORDER_NS 3000000ull     /* as long as no handshake has told the round-trip time */
+#define COPY_NS 200000000ull           /* the least RTO of Linux: later it can have been sent again */
 #define FAST_RETRANSMIT_NS 20000000ull /* from the duplicate ACK that asked for it */
 
 static bool seq_after(uint32_t a, uint32_t b)
@@ -188,6 +189,20 @@ static void remember(struct wire_lane *fwd, const struct segment *s, uint32_t no
     fwd->last_at = shorten(ts_ns);
     fwd->last_keep_alive = !!(notes & NOTE_KEEP_ALIVE);
     fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
+}
+
+bool conn_is_copy(const struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
+{
+    const struct wire_lane *w = &c->end[from].wire;
+    const bool probe = w->last_probe && s->payload_len == 1 && s->seq == w->next_seq;
+
+    if (s->ifindex == w->ifindex || since(ts_ns, w->last_at) >= COPY_NS)
+        return false;
+    if ((s->flags & SEGMENT_RST) && !w->rst_sent)
+        return false;
+    if ((s->flags & SEGMENT_ACK) && seq_after(s->ack, w->last_ack))
+        return false;
+    return probe || !seq_after(s->seq + segment_seq_len(s), w->next_seq);
 }
 
 struct finding conn_analyse(struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)

@@ -44,7 +44,7 @@ struct wire_lane {
     uint32_t segments; /* stays at its highest value */
     uint32_t fin_seq;  /* of its FIN: wire_fin_seq() */
     uint32_t base;     /* the sequence number that is 0 */
-    uint32_t ifindex;  /* where its segments are seen; the same ones elsewhere are left out */
+    uint32_t ifindex;  /* where its last segment was seen; the same one elsewhere is left out */
     uint8_t state;     /* enum tcp_state */
     uint8_t wscale;
     bool base_known : 1, fin_sent : 1, fin_received : 1, scale_known : 1, syn_sent : 1, rst_sent : 1;
@@ -309,6 +309,9 @@ struct finding {
     uint64_t rtt_ns;  /* since the segment that this acknowledges; 0: not known */
 };
 
+/* A bridge, a veth pair or a tunnel shows the same segment on several interfaces, each time on the same one first: this one
+ * brings nothing that the sender's interface has not just shown. False where a route has changed. */
+bool conn_is_copy(const struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns);
 /* Judges a segment by those before it, and remembers it for those to come. */
 struct finding conn_analyse(struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns);
 

@@ -557,11 +557,9 @@ struct conn *conn_wire_event(struct conn_table *t, const struct event *e)
     from = conn_end_of(s.conn, &e->local);
     sender = &s.conn->end[from].wire;
     receiver = &s.conn->end[!from].wire;
-    /* A bridge, a veth pair or a tunnel shows the same segment on several interfaces: one is enough. */
-    if (!sender->segments)
-        sender->ifindex = seg->ifindex;
-    else if (sender->ifindex != seg->ifindex)
+    if (sender->segments && conn_is_copy(s.conn, from, seg, e->ts_ns))
         return s.conn;
+    sender->ifindex = seg->ifindex;
     if (!sender->segments && !receiver->segments)
         zeek_begin(s.conn, from, seg);
 

@@ -514,6 +514,34 @@ static void same_segment_on_two_interfaces(void **state)
     assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED");
 }
 
+static void send_by(uint32_t ifindex, const char *flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+    struct event e = segment_event(&s, C, flags, seq, ack, len);
+
+    e.segment.ifindex = ifindex;
+    feed(&s, &e);
+}
+
+/* What comes by another interface and was not just seen by the first has taken another route. */
+static void the_route_changes(void **state)
+{
+    (void)state;
+    send_by(3, "S", 0, 0, 0);
+    send(&s, S, "SA", 0, 1, 0);
+    send_by(3, "A", 1, 1, 0);
+    send_by(3, "PA", 1, 1, 10);
+    send_by(4, "PA", 11, 1, 10);
+    send_by(4, "PA", 21, 1, 10);
+    wait_ns(&s, 300 * MS);
+    send_by(5, "PA", 21, 1, 10); /* sent again, by a third one */
+    send_by(5, "FA", 31, 1, 0);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.segments[C], 7);
+    assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 30);
+    assert_int_equal(segment(6)->segment.notes, NOTE_RETRANSMISSION);
+    assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1");
+}
+
 static void which_ends_are_local(void **state)
 {
     const struct addr here = s.at[C].addr;
@@ -602,6 +630,7 @@ int main(void)
         TEST(segments_control),
         TEST(segments_none),
         TEST(same_segment_on_two_interfaces),
+        TEST(the_route_changes),
         TEST(which_ends_are_local),
         TEST(no_end_is_local_in_a_file),
         TEST(random_segments),
