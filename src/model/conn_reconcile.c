@@ -32,13 +32,19 @@ bool conn_unsettled(const struct conn *c)
     return false;
 }
 
+/* What the listener dropped found no room. With TCP_DEFER_ACCEPT it drops the ACK though there is. */
+static bool queue_was_full(const struct conn *c, const struct kernel_lane *k)
+{
+    return k->overflowed && (c->kernel->cause == CAUSE_ACCEPT_QUEUE_FULL || c->kernel->cause == CAUSE_SYN_QUEUE_FULL);
+}
+
 /* The kernel is CLOSED, and the packets do not show why. */
 static enum known known_closed(const struct conn *c, const struct kernel_lane *k, enum tcp_state wire)
 {
     if (k->previous == TCP_STATE_SYN_SENT && wire == TCP_STATE_SYN_SENT)
         return KNOWN_CONNECT_GIVEN_UP;
     if (k->previous == TCP_STATE_SYN_RECEIVED && k->expired)
-        return k->overflowed ? KNOWN_QUEUE_FULL : KNOWN_REQUEST_EXPIRED;
+        return queue_was_full(c, k) ? KNOWN_QUEUE_FULL : KNOWN_REQUEST_EXPIRED;
     if (k->previous == TCP_STATE_FIN_WAIT_2 && wire == TCP_STATE_FIN_WAIT_2)
         return KNOWN_FIN_WAIT_2_TIMEOUT;
     if (wire == TCP_STATE_TIME_WAIT && (k->previous == TCP_STATE_FIN_WAIT_1 || k->previous == TCP_STATE_FIN_WAIT_2 ||
@@ -62,7 +68,7 @@ static enum known known_of(const struct conn_table *t, const struct conn *c, enu
         return KNOWN_EVENTS_LOST;
     if (k->state == TCP_STATE_CLOSED)
         return known_closed(c, k, w->state);
-    if (k->state == TCP_STATE_SYN_RECEIVED && k->overflowed)
+    if (k->state == TCP_STATE_SYN_RECEIVED && queue_was_full(c, k))
         return KNOWN_QUEUE_FULL;
     if (!w->fin_sent && ((k->state == TCP_STATE_FIN_WAIT_1 && w->state == TCP_STATE_ESTABLISHED) ||
                          (k->state == TCP_STATE_LAST_ACK && w->state == TCP_STATE_CLOSE_WAIT)))

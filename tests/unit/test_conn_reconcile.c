@@ -158,6 +158,22 @@ static void the_accept_queue_is_full(void **state)
                                            "disagreement server kernel CLOSED wire ESTABLISHED queue-full\n");
 }
 
+/* TCP_DEFER_ACCEPT: the ACK without data is dropped beside empty queues. */
+static void the_ack_is_dropped_with_room_in_the_queues(void **state)
+{
+    struct event e;
+
+    (void)state;
+    listen_with(16);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "A", 1, 1, 0);
+    e = queue_event(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .backlog = 16, .drops = 1 });
+    feed(&s, &e);
+    assert_string_equal(told_at_the_end(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED\n");
+}
+
 static void a_request_expires(void **state)
 {
     (void)state;
@@ -391,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_difference_settles, setup, teardown),
         cmocka_unit_test_setup_teardown(the_accept_queue_is_full, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forged_reset_ends_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_ack_is_dropped_with_room_in_the_queues, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(connect_gives_up, setup, teardown),
         cmocka_unit_test_setup_teardown(retries_are_used_up, setup, teardown),
