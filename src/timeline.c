@@ -432,6 +432,11 @@ static void format_gap(struct line *l, const struct change *c, uint64_t start_ns
     line_reset_style(l);
 }
 
+static const char *bytes_word(const struct change *c, enum end end)
+{
+    return c->outcome.bytes[end] == 1 ? "byte" : "bytes";
+}
+
 static void format_outcome(struct line *l, const struct change *c)
 {
     char text[VERDICT_TEXT_MAX];
@@ -443,8 +448,9 @@ static void format_outcome(struct line *l, const struct change *c)
     line_style(l, STYLE_DIM, false);
     line_add(l, "  ");
     if (c->outcome.has_wire)
-        line_addf(l, "client sent %llu bytes, server %llu bytes, ", (unsigned long long)c->outcome.bytes[END_CLIENT],
-                  (unsigned long long)c->outcome.bytes[END_SERVER]);
+        line_addf(l, "client sent %llu %s, server %llu %s, ", (unsigned long long)c->outcome.bytes[END_CLIENT],
+                  bytes_word(c, END_CLIENT), (unsigned long long)c->outcome.bytes[END_SERVER],
+                  bytes_word(c, END_SERVER));
     add_duration(l, c->outcome.duration_ns);
     line_reset_style(l);
 }

@@ -370,6 +370,10 @@ static void test_outcome(void **state)
     (void)state;
     check(&c, "    5.112003  #1    ■ Closed normally: the client closed first and waits in TIME-WAIT.  "
               "client sent 15 bytes, server 16 bytes, 5.112 s");
+    c.outcome.bytes[END_CLIENT] = 1;
+    c.outcome.bytes[END_SERVER] = 0;
+    check(&c, "    5.112003  #1    ■ Closed normally: the client closed first and waits in TIME-WAIT.  "
+              "client sent 1 byte, server 0 bytes, 5.112 s");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER, .duration_ns = 999999 };
     c.ts_ns = START - 1;
     check(&c, "    0.000000  #1    ■ No answer: no SYN,ACK came back to the client's SYN.  0.999 ms");
