@@ -61,7 +61,7 @@ const char *prefix_format(const struct prefix *p, char buf[static PREFIX_TEXT_MA
     size_t len = strlen(addr_format(&p->addr, buf));
 
     if (p->len < 128)
-        snprintf(buf + len, PREFIX_TEXT_MAX - len, "/%u", prefix_is_ipv4(p) ? p->len - IPV4_AT : p->len);
+        snprintf(buf + len, PREFIX_TEXT_MAX - len, "/%u", p->len - (prefix_is_ipv4(p) ? IPV4_AT : 0u));
     return buf;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,14 +43,10 @@ static bool has_capability(cap_value_t value)
 /* There capabilities count for what belongs to the namespace, and the kernel does not (user_namespaces(7)). */
 static bool in_user_namespace(void)
 {
-    FILE *map = fopen("/proc/self/uid_map", "re");
-    unsigned long first = 0, parent = 0, count = 0;
-    bool all = map && fscanf(map, "%lu %lu %lu", &first, &parent, &count) == 3 && first == 0 && parent == 0 &&
-               count == UINT32_MAX;
+    const ino_t first = 0xeffffffd; /* of all user namespaces: PROC_USER_INIT_INO (linux/proc_ns.h) */
+    struct stat st;
 
-    if (map)
-        fclose(map);
-    return map && !all;
+    return stat("/proc/self/ns/user", &st) == 0 && st.st_ino != first;
 }
 
 static void capabilities(void)
@@ -57,19 +54,20 @@ static void capabilities(void)
     static const char apart[] = "held, but in a user namespace, outside of which it does not count: the kernel witness "
                                 "needs it outside";
     static const struct {
-        cap_value_t value;
         const char *name, *without;
+        cap_value_t value;
         bool kernel;
     } wanted[] = {
-        { CAP_BPF, "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap",
+        { "CAP_BPF", "no kernel witness: states, owners and queues are not seen; run as root, or setcap", CAP_BPF,
           true },
-        { CAP_PERFMON, "CAP_PERFMON",
-          "no kernel witness: states, owners and queues are not seen; run as root, or setcap", true },
-        { CAP_SYSLOG, "CAP_SYSLOG",
-          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen", true },
-        { CAP_NET_RAW, "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap", false },
-        { CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
-          "only needed to enter another network namespace; --netns new uses a user namespace instead", false },
+        { "CAP_PERFMON", "no kernel witness: states, owners and queues are not seen; run as root, or setcap",
+          CAP_PERFMON, true },
+        { "CAP_SYSLOG",
+          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen",
+          CAP_SYSLOG, true },
+        { "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap", CAP_NET_RAW, false },
+        { "CAP_SYS_ADMIN", "only needed to enter another network namespace; --netns new uses a user namespace instead",
+          CAP_SYS_ADMIN, false },
     };
 
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {

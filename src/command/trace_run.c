@@ -177,6 +177,7 @@ static void stop_command(struct trace *t)
         grace_ms -= 10;
     }
     if (ended == 0 && kill(t->child, SIGKILL) == 0) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
         log_note("%s did not end when it was told to (SIGTERM), and was killed", t->config.command[0]);
         waitpid(t->child, NULL, 0);
     }

@@ -228,11 +228,11 @@ bool source_bpf_sees_timers(void)
 {
     FILE *symbols = fopen("/proc/kallsyms", "re");
     unsigned long long address = 0;
+    char line[512];
 
     /* hidden, all of them are 0; shown, few at the beginning are */
-    for (int i = 0; symbols && !address && i < 1000; i++)
-        if (fscanf(symbols, "%llx %*[^\n]", &address) != 1)
-            break;
+    for (int i = 0; symbols && !address && i < 1000 && fgets(line, sizeof(line), symbols); i++)
+        address = strtoull(line, NULL, 16);
     if (symbols)
         fclose(symbols);
     return address;
