@@ -10,7 +10,7 @@
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/netns.h"
-#include "tcplens/model/merge.h"
+#include "tcplens/event/merge.h"
 #include "tcplens/source/bpf.h"
 #include "tcplens/source/capture.h"
 #include "tcplens/source/diag.h"
@@ -57,7 +57,7 @@ static void write_line(struct pipeline *p, const char *line, size_t len, uint64_
 }
 
 /* The settings that decide what a connection meets. */
-static void read_sysctls(struct record_header *header)
+static void read_sysctls(struct trace_header *header)
 {
     static const char *const names[] = {
         "net.core.somaxconn",          "net.ipv4.tcp_max_syn_backlog",
@@ -67,7 +67,7 @@ static void read_sysctls(struct record_header *header)
         "net.ipv4.tcp_tw_reuse",       "net.ipv4.tcp_max_tw_buckets",
         "net.ipv4.tcp_fastopen",       "net.ipv4.tcp_keepalive_time",
     };
-    _Static_assert(sizeof(names) / sizeof(*names) <= RECORD_SYSCTL_MAX, "header has room");
+    _Static_assert(sizeof(names) / sizeof(*names) <= TRACE_SYSCTL_MAX, "header has room");
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
         unsigned slot = header->sysctl_count;
@@ -81,7 +81,7 @@ static void read_sysctls(struct record_header *header)
 
 static int write_header(struct pipeline *p)
 {
-    struct record_header header = { .start_ns = p->start_ns, .netns = p->config.netns, .input = p->capture };
+    struct trace_header header = { .start_ns = p->start_ns, .netns = p->config.netns, .input = p->capture };
     struct utsname uts;
     char kernel[sizeof(uts.sysname) + sizeof(uts.release) + sizeof(uts.machine) + 2], *line;
     int r;
@@ -92,7 +92,7 @@ static int write_header(struct pipeline *p)
         header.kernel = kernel;
         read_sysctls(&header);
         if (p->pcap && p->config.interface_count) {
-            for (unsigned i = 0; i < p->config.interface_count && i < RECORD_INTERFACE_MAX; i++)
+            for (unsigned i = 0; i < p->config.interface_count && i < TRACE_INTERFACE_MAX; i++)
                 header.interfaces[header.interface_count++] = p->config.interfaces[i];
         } else if (p->pcap) {
             header.interfaces[header.interface_count++] = "any";
@@ -105,7 +105,7 @@ static int write_header(struct pipeline *p)
         header.missing[i] = pipeline_missing(p, i);
     header.filter = p->config.filter;
     header.command = p->config.command;
-    r = record_format_header(&header, &line);
+    r = trace_encode_header(&header, &line);
     if (r < 0)
         return r;
     write_line(p, line, strlen(line), 0);
@@ -116,12 +116,12 @@ static int write_header(struct pipeline *p)
 
 static void write_record(struct pipeline *p, const struct change *change)
 {
-    char unsaved[RECORD_LINE_MAX], *line = unsaved;
+    char unsaved[TRACE_LINE_MAX], *line = unsaved;
     size_t len;
 
     if (p->config.trace)
-        line = sink_file_begin(p->config.trace, RECORD_LINE_MAX);
-    len = record_format(change, p->start_ns, line);
+        line = sink_file_begin(p->config.trace, TRACE_LINE_MAX);
+    len = trace_encode(change, p->start_ns, line);
     if (p->config.trace)
         sink_file_end(p->config.trace, len);
     if (p->config.http)
@@ -408,7 +408,7 @@ unsigned pipeline_tick_events(const struct pipeline *p)
 
 int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char error[static PIPELINE_ERROR_MAX])
 {
-    struct record_end end = { .reason = reason, .status = status };
+    struct trace_end end = { .reason = reason, .status = status };
     char *line;
     int r = 0;
 
@@ -437,7 +437,7 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     if (p->pcap)
         end.lost[WITNESS_WIRE] = source_pcap_lost(p->pcap);
     if (r == 0) {
-        r = record_format_end(&end, p->start_ns, &line);
+        r = trace_encode_end(&end, p->start_ns, &line);
         if (r == 0) {
             write_line(p, line, strlen(line), end.n);
             free(line);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tcplens/base/line.h"
-#include "tcplens/record.h"
+#include "tcplens/trace/encode.h"
 
 #define LANE_CELLS 54
 #define OWNER_CELLS 22
@@ -426,9 +426,9 @@ static void format_gap(struct line *l, const struct change *c, uint64_t start_ns
         line_add_untrusted(l, c->gap.hook, sizeof(c->gap.hook));
     }
     line_add(l, ", between ");
-    add_time(l, record_t(c->gap.from_ns, start_ns), 1);
+    add_time(l, trace_time(c->gap.from_ns, start_ns), 1);
     line_add(l, " and ");
-    add_time(l, record_t(c->gap.to_ns, start_ns), 1);
+    add_time(l, trace_time(c->gap.to_ns, start_ns), 1);
     line_reset_style(l);
 }
 
@@ -474,7 +474,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     if ((unsigned)c->kind >= CHANGE_KIND_N)
         return 0;
     line_style(&l, STYLE_DIM, false);
-    add_time(&l, record_t(c->ts_ns, start_ns), 5);
+    add_time(&l, trace_time(c->ts_ns, start_ns), 5);
     line_reset_style(&l);
     line_go_to(&l, 0, 2);
     add_subject(&l, c);

@@ -10,19 +10,19 @@ import tempfile
 from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may include its own layer (but see PEERS) and those before it.
-LAYERS = [["base", "viewer"], ["model"], ["record", "timeline"], ["source", "sink"], ["pipeline"], ["command"], ["main"]]
+LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn", "timeline"], ["source", "sink"], ["pipeline"], ["command"],
+          ["main"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other.
 PEERS = {"source", "sink"}
-# Inside model, conn stands above the rest: it makes changes out of their events.
-UPPER_MODEL = re.compile(r"model/conn(_|$)")
-# The model is pure: no I/O, no clock, no library.
+# These are pure: no I/O, no clock, no library.
+PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())
 # Headers that only these modules (and their parts, source/bpf_x of source/bpf) may include.
 HOMES = [
     (re.compile(r"bpf/|tcplens(\.skel)?\.h$"), ["source/bpf"]),
     (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
-    (re.compile(r"(cjson/)?cJSON"), ["record", "command/lab"]),
+    (re.compile(r"(cjson/)?cJSON"), ["trace", "command/lab"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
 ]
@@ -58,8 +58,6 @@ def breach_of_layers(module: str, included: str) -> str:
     if PEERS & {here, there} and RANK[here] == RANK[there]:
         if family(module) != family(included):
             return f"{module} and {included} do not know each other"
-    if here == there == "model" and UPPER_MODEL.match(included) and not UPPER_MODEL.match(module):
-        return "conn stands above the rest of the model"
     return ""
 
 
@@ -75,8 +73,8 @@ def breach(root: Path, path: Path, bracket: str, name: str) -> str:
         if not (root / beside).exists():
             return "no such file beside this one: write tcplens/FOLDER/NAME.h"
         return breach_of_layers(module, module_of(beside))
-    if module.startswith("model/") and name.removesuffix(".h") not in PURE:
-        return "the model is pure: no I/O, no clock, no library"
+    if module.split("/")[0] in PURE_LAYERS and name.removesuffix(".h") not in PURE:
+        return "it is pure: no I/O, no clock, no library"
     return ""
 
 
@@ -98,8 +96,8 @@ def check(root: Path) -> tuple[int, list[str]]:
 def self_test() -> None:
     clean = {
         "src/base/loop.c": "<sys/epoll.h>",
-        "src/model/conn.c": '"tcplens/model/tcp_fsm.h"',
-        "src/record.c": "<cjson/cJSON.h>",
+        "src/conn/engine.c": '"tcplens/tcp/fsm.h"',
+        "src/trace/frame.c": "<cjson/cJSON.h>",
         "src/source/bpf_load.c": '"tcplens/source/bpf.h"',
         "src/sink/http_site.c": '"tcplens/sink/http_stream.h"',
         "src/source/bpf.c": '"tcplens.skel.h"',
@@ -108,10 +106,10 @@ def self_test() -> None:
         "src/echo/options.h": "<stdbool.h>",
     }
     breaches = {
-        "src/base/addr.c": '"tcplens/model/event.h"',
-        "src/model/event.c": '"tcplens/model/conn.h"',
-        "src/model/segment.c": "<time.h>",
-        "src/record.c": '"tcplens/pipeline.h"',
+        "src/base/addr.c": '"tcplens/event/event.h"',
+        "src/tcp/fsm.c": '"tcplens/conn/engine.h"',
+        "src/tcp/segment.c": "<time.h>",
+        "src/event/merge.c": '"tcplens/pipeline.h"',
         "src/source/pcap.c": '"tcplens/source/bpf.h"',
         "src/source/diag.c": '"tcplens/sink/file.h"',
         "src/source/trace.c": "<pcap/pcap.h>",

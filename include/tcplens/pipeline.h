@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tcplens/model/conn.h"
-#include "tcplens/model/event.h"
-#include "tcplens/record.h"
+#include "tcplens/conn/engine.h"
+#include "tcplens/event/event.h"
+#include "tcplens/trace/encode.h"
 #include "tcplens/sink/file.h"
 #include "tcplens/sink/http.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tcplens/model/change.h"
+#include "tcplens/trace/change.h"
 
 #define TIMELINE_LINE_MAX 1024
 

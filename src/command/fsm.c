@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/tcp/fsm.h"
 
 typedef void (*edge_fn)(enum tcp_state from, enum tcp_input input, const struct tcp_edge *edge, bool first);
 

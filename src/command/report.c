@@ -16,7 +16,7 @@
 
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
-#include "tcplens/record/check.h"
+#include "tcplens/trace/check.h"
 #include "tcplens/viewer.h"
 
 #define CHUNK (1u << 18)
@@ -30,7 +30,7 @@ struct report {
     bool force, created;
     gzFile in;
     FILE *out;
-    struct record_check *check;
+    struct trace_check *check;
     z_stream zip;
     unsigned char carry[3]; /* bytes that do not make a group of base64 yet */
     unsigned carried;
@@ -156,18 +156,18 @@ static void compress_into(struct report *r, const char *data, size_t len, int fl
 
 static int refuse(const struct report *r)
 {
-    const struct record_check_result *found = record_check_result(r->check);
+    const struct trace_check_result *found = trace_check_result(r->check);
     const char *name = in_name(r);
 
     switch (found->refusal) {
-    case RECORD_IS_CAPTURE:
+    case TRACE_IS_CAPTURE:
         log_error("%s is a packet capture: make a trace of it first, with tcplens read %s -o TRACE.ndjson", name,
                   r->in_path);
         break;
-    case RECORD_IS_OTHER_VERSION:
+    case TRACE_IS_OTHER_VERSION:
         log_error("%s has version %d of the trace format; this tcplens reads version 1", name, found->version);
         break;
-    case RECORD_IS_EMPTY: log_error("%s is empty: a trace begins with a header", name); break;
+    case TRACE_IS_EMPTY: log_error("%s is empty: a trace begins with a header", name); break;
     default: log_error("%s is no tcplens trace: its first line is not the header of one", name); break;
     }
     return EXIT_FAILED;
@@ -177,7 +177,7 @@ static int refuse(const struct report *r)
  * the buffer but for the end of the input. */
 static int read_piece(struct report *r, char *buffer, size_t *ret_len)
 {
-    const struct record_check_result *found = record_check_result(r->check);
+    const struct trace_check_result *found = trace_check_result(r->check);
     int code, result, got = gzread(r->in, buffer, CHUNK);
 
     gzerror(r->in, &code);
@@ -194,9 +194,9 @@ static int read_piece(struct report *r, char *buffer, size_t *ret_len)
                   in_name(r));
         return -1;
     }
-    result = record_check_feed(r->check, buffer, (size_t)got);
+    result = trace_check_feed(r->check, buffer, (size_t)got);
     if (result == 0 && got < (int)CHUNK)
-        result = record_check_finish(r->check);
+        result = trace_check_finish(r->check);
     if (r->damage && !found->header) {
         log_error("cannot read %s: %s", in_name(r), r->damage);
         return -1;
@@ -212,7 +212,7 @@ static int read_piece(struct report *r, char *buffer, size_t *ret_len)
 /* What is not as it should be, and yet in the report. */
 static void tell(const struct report *r)
 {
-    const struct record_check_result *found = record_check_result(r->check);
+    const struct trace_check_result *found = trace_check_result(r->check);
 
     if (found->broken == 1)
         log_note("%s: line %llu is damaged; it is kept, and the viewer passes over it", in_name(r),
@@ -264,7 +264,7 @@ static int make_and_close(struct report *r)
     int status = EXIT_FAILED;
 
     /* 16: with a gzip header, as the browser's DecompressionStream wants it */
-    if (!buffer || record_check_new(&r->check) < 0 ||
+    if (!buffer || trace_check_new(&r->check) < 0 ||
         deflateInit2(&r->zip, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, MAX_MEM_LEVEL, 0) != Z_OK) {
         log_error("out of memory");
         goto out;
@@ -274,7 +274,7 @@ static int make_and_close(struct report *r)
         status = fail_output(r, errno);
 out:
     deflateEnd(&r->zip);
-    record_check_free(r->check);
+    trace_check_free(r->check);
     free(buffer);
     return status;
 }

@@ -165,8 +165,8 @@ int command_trace(int argc, char *argv[])
         case OPT_HOST: status = command_filter_host(&o.config.filter, optarg); break;
         case OPT_PID: status = command_filter_pid(&o.config.filter, optarg); break;
         case 'i':
-            if (o.config.interface_count == RECORD_INTERFACE_MAX)
-                return command_usage_error("trace", "more than %d interfaces", RECORD_INTERFACE_MAX);
+            if (o.config.interface_count == TRACE_INTERFACE_MAX)
+                return command_usage_error("trace", "more than %d interfaces", TRACE_INTERFACE_MAX);
             o.interfaces[o.config.interface_count++] = optarg;
             o.config.need[WITNESS_WIRE] = true;
             break;

@@ -9,7 +9,7 @@
 
 struct trace_options {
     struct pipeline_config config; /* without its sinks */
-    const char *interfaces[RECORD_INTERFACE_MAX];
+    const char *interfaces[TRACE_INTERFACE_MAX];
     const char *output;     /* file name, - for standard output; NULL: not given */
     const char *netns;      /* new, all, a name or a process id; NULL: the one tcplens runs in */
     char serve_address[64]; /* empty: no browser is served */

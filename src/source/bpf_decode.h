@@ -7,7 +7,7 @@
 
 #include "tcplens.h"
 #include "tcplens/base/clock.h"
-#include "tcplens/model/event.h"
+#include "tcplens/event/event.h"
 
 #define BPF_RESET_REASONS_MAX 64
 

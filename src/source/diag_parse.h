@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/tcp/fsm.h"
 
 /* One kernel object, as inet_diag tells it. */
 struct diag_socket {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "diag_parse.h"
-#include "tcplens/model/event.h"
+#include "tcplens/event/event.h"
 #include "tcplens/source/diag.h"
 
 /* Announced destructions taken between two samples. */

@@ -8,19 +8,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tcplens/model/conn.h"
-#include "tcplens/record.h"
+#include "tcplens/conn/engine.h"
+#include "tcplens/trace/encode.h"
 #include "tcplens/source/capture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void on_change(void *arg, const struct change *change)
 {
-    char line[RECORD_LINE_MAX];
-    size_t len = record_format(change, 0, line);
+    char line[TRACE_LINE_MAX];
+    size_t len = trace_encode(change, 0, line);
 
     (void)arg;
-    if (len == 0 || len > RECORD_LINE_MAX || line[len - 1] != '\n' || memchr(line, '\n', len - 1))
+    if (len == 0 || len > TRACE_LINE_MAX || line[len - 1] != '\n' || memchr(line, '\n', len - 1))
         abort();
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,35 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcplens/record/check.h"
+#include "tcplens/trace/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* In pieces of 1 to longest bytes; longest 0: in one. Returns what record_check_finish() or a refusal did. */
-static int check(const uint8_t *data, size_t size, unsigned longest, struct record_check_result *ret_result)
+/* In pieces of 1 to longest bytes; longest 0: in one. Returns what trace_check_finish() or a refusal did. */
+static int check(const uint8_t *data, size_t size, unsigned longest, struct trace_check_result *ret_result)
 {
-    struct record_check *c;
+    struct trace_check *c;
     unsigned pseudo_random = longest;
     size_t len;
     int r = 0;
 
-    if (record_check_new(&c) < 0)
+    if (trace_check_new(&c) < 0)
         abort();
     for (size_t at = 0; r == 0 && at < size; at += len) {
         pseudo_random = pseudo_random * 1103515245 + 12345;
         len = longest ? 1 + (pseudo_random >> 16) % longest : size;
         if (len > size - at)
             len = size - at;
-        r = record_check_feed(c, (const char *)data + at, len);
+        r = trace_check_feed(c, (const char *)data + at, len);
     }
     if (r == 0)
-        r = record_check_finish(c);
-    *ret_result = *record_check_result(c);
-    record_check_free(c);
+        r = trace_check_finish(c);
+    *ret_result = *trace_check_result(c);
+    trace_check_free(c);
     return r;
 }
 
-static bool same(const struct record_check_result *a, const struct record_check_result *b)
+static bool same(const struct trace_check_result *a, const struct trace_check_result *b)
 {
     return a->refusal == b->refusal && a->version == b->version && a->header == b->header && a->ended == b->ended &&
            a->records == b->records && a->broken == b->broken && a->first_broken == b->first_broken;
@@ -41,7 +41,7 @@ static bool same(const struct record_check_result *a, const struct record_check_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned pieces[] = { 1, 7, 300 };
-    struct record_check_result whole, cut;
+    struct trace_check_result whole, cut;
     uint64_t lines = 1;
     int r = check(data, size, 0, &whole);
 
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     for (size_t i = 0; i < size; i++)
         lines += data[i] == '\n';
-    if ((r == 0) != (whole.refusal == RECORD_IS_TRACE) || (r == 0) != whole.header ||
+    if ((r == 0) != (whole.refusal == TRACE_IS_TRACE) || (r == 0) != whole.header ||
         (whole.header && !whole.records) || whole.records + whole.broken > lines ||
         !whole.broken != !whole.first_broken || whole.first_broken > lines)
         abort();

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcplens/model/conn.h"
+#include "tcplens/conn/engine.h"
 
 #define MS 1000000ull
 #define SECOND 1000000000ull

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/segment.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -16,8 +16,8 @@
 
 #include <zlib.h>
 
-#include "tcplens/model/conn.h"
-#include "tcplens/record.h"
+#include "tcplens/conn/engine.h"
+#include "tcplens/trace/encode.h"
 #include "tcplens/source/capture.h"
 
 #define CORPORA "tests/corpora"
@@ -34,10 +34,10 @@ struct result {
 
 static void on_change(void *arg, const struct change *change)
 {
-    char line[RECORD_LINE_MAX];
+    char line[TRACE_LINE_MAX];
 
     ((struct result *)arg)->changes++;
-    assert_in_range(record_format(change, 0, line), 20, RECORD_LINE_MAX);
+    assert_in_range(trace_encode(change, 0, line), 20, TRACE_LINE_MAX);
 }
 
 static void on_event(void *arg, const struct event *event)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcplens/model/merge.h"
+#include "tcplens/event/merge.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define OUT_MAX 65536

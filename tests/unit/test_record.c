@@ -13,7 +13,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "tcplens/record.h"
+#include "tcplens/trace/encode.h"
 
 #define START 1800000000123456789ULL
 #define AT(t) .ts_ns = START + (t)
@@ -33,13 +33,13 @@ static struct endpoint endpoint(const char *addr, uint16_t port)
 /* Formats; what lies behind the buffer is guarded. Returns the text without its newline. */
 static const char *format(const struct change *c)
 {
-    static char buf[RECORD_LINE_MAX + 64];
+    static char buf[TRACE_LINE_MAX + 64];
     size_t len;
 
     memset(buf, 0x55, sizeof(buf));
-    len = record_format(c, START, buf);
-    assert_in_range(len, 1, RECORD_LINE_MAX);
-    for (size_t i = RECORD_LINE_MAX; i < sizeof(buf); i++)
+    len = trace_encode(c, START, buf);
+    assert_in_range(len, 1, TRACE_LINE_MAX);
+    for (size_t i = TRACE_LINE_MAX; i < sizeof(buf); i++)
         assert_int_equal(buf[i], 0x55);
     assert_int_equal(buf[len - 1], '\n');
     buf[len - 1] = '\0';
@@ -422,9 +422,9 @@ static void test_time(void **state)
     (void)state;
     c.ts_ns = START - 1;
     assert_non_null(strstr(format(&c), "\"t\":0,"));
-    c.ts_ns = START + RECORD_T_MAX - 1;
+    c.ts_ns = START + TRACE_TIME_MAX - 1;
     assert_non_null(strstr(format(&c), "\"t\":9007199254740990,"));
-    c.ts_ns = START + RECORD_T_MAX + 1;
+    c.ts_ns = START + TRACE_TIME_MAX + 1;
     assert_non_null(strstr(format(&c), "\"t\":9007199254740991,"));
 }
 
@@ -556,7 +556,7 @@ static void check_any_content(enum change_kind kind, int how)
     default: break;
     }
     len = strlen(format(&c)) + 1;
-    assert_in_range(len, 1, RECORD_LINE_MAX / 2);
+    assert_in_range(len, 1, TRACE_LINE_MAX / 2);
     cJSON_Delete(parse(format(&c)));
 }
 
@@ -587,7 +587,7 @@ static void test_longest_outcome(void **state)
     c.outcome.has_wire = true;
     c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
     c.outcome.closed_by = c.outcome.reset_by = END_CLIENT;
-    assert_in_range(strlen(format(&c)), 1000, RECORD_LINE_MAX / 2);
+    assert_in_range(strlen(format(&c)), 1000, TRACE_LINE_MAX / 2);
     cJSON_Delete(parse(format(&c)));
 }
 

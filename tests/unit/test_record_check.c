@@ -9,43 +9,43 @@
 
 #include <cmocka.h>
 
-#include "tcplens/record/check.h"
+#include "tcplens/trace/check.h"
 
 #define HEADER "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1}\n"
 #define END "{\"record\":\"end\",\"n\":2,\"t\":9}\n"
 #define TEXT(s) s, sizeof(s) - 1
 
 /* The result of feeding it in pieces of step bytes. */
-static struct record_check_result look(const char *text, size_t len, size_t step)
+static struct trace_check_result look(const char *text, size_t len, size_t step)
 {
-    struct record_check *c;
-    struct record_check_result result;
+    struct trace_check *c;
+    struct trace_check_result result;
     int r = 0;
 
-    assert_int_equal(record_check_new(&c), 0);
+    assert_int_equal(trace_check_new(&c), 0);
     for (size_t at = 0; r == 0 && at < len; at += step) {
         size_t n = len - at < step ? len - at : step;
         char *piece = malloc(n); /* where it just fits: a sanitizer sees what is read beyond */
 
         assert_non_null(piece);
         memcpy(piece, text + at, n);
-        r = record_check_feed(c, piece, n);
+        r = trace_check_feed(c, piece, n);
         free(piece);
     }
     if (r == 0)
-        r = record_check_finish(c);
-    result = *record_check_result(c);
-    assert_int_equal(r, result.refusal == RECORD_IS_TRACE ? 0 : -EINVAL);
-    record_check_free(c);
+        r = trace_check_finish(c);
+    result = *trace_check_result(c);
+    assert_int_equal(r, result.refusal == TRACE_IS_TRACE ? 0 : -EINVAL);
+    trace_check_free(c);
     return result;
 }
 
-static void expect(const char *text, size_t len, const struct record_check_result *want)
+static void expect(const char *text, size_t len, const struct trace_check_result *want)
 {
     static const size_t steps[] = { 1, 2, 3, 7, 64, 100000 };
 
     for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
-        struct record_check_result got = look(text, len, steps[i]);
+        struct trace_check_result got = look(text, len, steps[i]);
 
         assert_int_equal(got.refusal, want->refusal);
         assert_int_equal(got.version, want->version);
@@ -58,8 +58,8 @@ static void expect(const char *text, size_t len, const struct record_check_resul
 
 static void traces(void **state)
 {
-    const struct record_check_result whole = { .ended = true, .records = 2 };
-    const struct record_check_result cut = { .records = 1 };
+    const struct trace_check_result whole = { .ended = true, .records = 2 };
+    const struct trace_check_result cut = { .records = 1 };
 
     (void)state;
     expect(TEXT(HEADER END), &whole);
@@ -71,8 +71,8 @@ static void traces(void **state)
 
 static void damage(void **state)
 {
-    const struct record_check_result one = { .ended = true, .records = 2, .broken = 1, .first_broken = 2 };
-    const struct record_check_result many = { .ended = true, .records = 2, .broken = 7, .first_broken = 2 };
+    const struct trace_check_result one = { .ended = true, .records = 2, .broken = 1, .first_broken = 2 };
+    const struct trace_check_result many = { .ended = true, .records = 2, .broken = 7, .first_broken = 2 };
 
     (void)state;
     expect(TEXT(HEADER "x\n" END), &one);
@@ -85,11 +85,11 @@ static void damage(void **state)
 
 static void long_lines(void **state)
 {
-    const size_t room = RECORD_CHECK_LINE_MAX + 100000;
+    const size_t room = TRACE_CHECK_LINE_MAX + 100000;
     char *text = malloc(room + 1000);
-    const struct record_check_result late = { .ended = true, .records = 2, .broken = 1, .first_broken = 2 };
-    const struct record_check_result first = { .refusal = RECORD_IS_FOREIGN };
-    struct record_check_result got;
+    const struct trace_check_result late = { .ended = true, .records = 2, .broken = 1, .first_broken = 2 };
+    const struct trace_check_result first = { .refusal = TRACE_IS_FOREIGN };
+    struct trace_check_result got;
     size_t len;
 
     (void)state;
@@ -110,10 +110,10 @@ static void long_lines(void **state)
 
 static void foreign(void **state)
 {
-    const struct record_check_result empty = { .refusal = RECORD_IS_EMPTY };
-    const struct record_check_result other = { .refusal = RECORD_IS_FOREIGN };
-    const struct record_check_result capture = { .refusal = RECORD_IS_CAPTURE };
-    const struct record_check_result version = { .refusal = RECORD_IS_OTHER_VERSION, .version = 2 };
+    const struct trace_check_result empty = { .refusal = TRACE_IS_EMPTY };
+    const struct trace_check_result other = { .refusal = TRACE_IS_FOREIGN };
+    const struct trace_check_result capture = { .refusal = TRACE_IS_CAPTURE };
+    const struct trace_check_result version = { .refusal = TRACE_IS_OTHER_VERSION, .version = 2 };
 
     (void)state;
     expect("", 0, &empty);

@@ -13,7 +13,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "tcplens/record.h"
+#include "tcplens/trace/encode.h"
 
 #define START 1800000000123456789ULL
 
@@ -28,12 +28,12 @@ static cJSON *parse(const char *text)
     return root;
 }
 
-static char *header_line(const struct record_header *h)
+static char *header_line(const struct trace_header *h)
 {
     char *line = NULL;
 
-    assert_int_equal(record_format_header(h, &line), 0);
-    assert_in_range(strlen(line), 1, RECORD_LINE_MAX);
+    assert_int_equal(trace_encode_header(h, &line), 0);
+    assert_in_range(strlen(line), 1, TRACE_LINE_MAX);
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
     for (const char *s = line; *s != '\n'; s++)
         assert_in_range(*s, 0x20, 0x7e);
@@ -45,7 +45,7 @@ static char *header_line(const struct record_header *h)
 static void test_header(void **state)
 {
     char *command[] = { "tcplens-echo", "demo", NULL };
-    struct record_header h = { .start_ns = 1795230000123456789,
+    struct trace_header h = { .start_ns = 1795230000123456789,
                                .kernel = "Linux 6.18.44 x86_64",
                                .sources = { [WITNESS_KERNEL] = true, [WITNESS_WIRE] = true },
                                .missing = { [WITNESS_DIAG] = "no right" },
@@ -80,13 +80,13 @@ static void test_header(void **state)
                               "\"net.ipv4.tcp_fin_timeout\":-1,\"a\":\"4096\\t131072\",\"b\":\"cubic\","
                               "\"c\":\"007\",\"d\":\"99999999999999999999\"}}");
     free(line);
-    h = (struct record_header){ .sources = { [WITNESS_WIRE] = true }, .input = "-" };
+    h = (struct trace_header){ .sources = { [WITNESS_WIRE] = true }, .input = "-" };
     line = header_line(&h);
     assert_string_equal(line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
                               "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"1970-01-01T00:00:00.000000000Z\","
                               "\"sources\":[\"wire\"],\"input\":\"-\"}");
     free(line);
-    h = (struct record_header){ .start_ns = UINT64_MAX };
+    h = (struct trace_header){ .start_ns = UINT64_MAX };
     line = header_line(&h);
     assert_non_null(strstr(line, "\"start\":\"2554-07-21T23:34:33.709551615Z\",\"sources\":[]}"));
     free(line);
@@ -101,7 +101,7 @@ static void test_header_hostile(void **state)
 {
     static char huge[20000];
     char *command[101], *line;
-    struct record_header h = { .command = command };
+    struct trace_header h = { .command = command };
     cJSON *root;
 
     (void)state;
@@ -133,8 +133,8 @@ static void test_header_hostile(void **state)
     h.kernel = h.netns = h.input = huge;
     for (int i = 0; i < WITNESS_N; i++)
         h.missing[i] = huge;
-    h.interface_count = RECORD_INTERFACE_MAX;
-    for (int i = 0; i < RECORD_INTERFACE_MAX; i++)
+    h.interface_count = TRACE_INTERFACE_MAX;
+    for (int i = 0; i < TRACE_INTERFACE_MAX; i++)
         h.interfaces[i] = huge;
     memset(&h.filter, 0xff, sizeof(h.filter));
     for (int i = 0; i < FILTER_HOSTS_MAX; i++)
@@ -142,8 +142,8 @@ static void test_header_hostile(void **state)
     h.filter.port_count = FILTER_PORTS_MAX;
     h.filter.host_count = FILTER_HOSTS_MAX;
     h.filter.pid_count = FILTER_PIDS_MAX;
-    h.sysctl_count = RECORD_SYSCTL_MAX;
-    for (int i = 0; i < RECORD_SYSCTL_MAX; i++) {
+    h.sysctl_count = TRACE_SYSCTL_MAX;
+    for (int i = 0; i < TRACE_SYSCTL_MAX; i++) {
         h.sysctl[i].name = "net.ipv4.a_sysctl_of_a_long_name";
         memset(h.sysctl[i].value, 1, sizeof(h.sysctl[i].value));
     }
@@ -153,16 +153,16 @@ static void test_header_hostile(void **state)
     cJSON_Delete(root);
     free(line);
 
-    for (int i = 0; i < RECORD_SYSCTL_MAX; i++)
+    for (int i = 0; i < TRACE_SYSCTL_MAX; i++)
         h.sysctl[i].name = huge;
     line = (char *)0x1;
-    assert_int_equal(record_format_header(&h, &line), -EMSGSIZE);
+    assert_int_equal(trace_encode_header(&h, &line), -EMSGSIZE);
     assert_ptr_equal(line, (char *)0x1);
 }
 
 static void test_end(void **state)
 {
-    struct record_end e = { .n = 45,
+    struct trace_end e = { .n = 45,
                             .ts_ns = START + 5112003311,
                             .reason = END_REASON_COMMAND,
                             .late = 2,
@@ -171,18 +171,18 @@ static void test_end(void **state)
     char *line;
 
     (void)state;
-    assert_int_equal(record_format_end(&e, START, &line), 0);
+    assert_int_equal(trace_encode_end(&e, START, &line), 0);
     assert_string_equal(line, "{\"record\":\"end\",\"n\":45,\"t\":5112003311,\"reason\":\"command\",\"status\":0,"
                               "\"counts\":{\"connection\":1,\"state\":20,\"segment\":11},"
                               "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2}\n");
     cJSON_Delete(cJSON_Parse(line));
     free(line);
-    e = (struct record_end){
+    e = (struct trace_end){
         .n = UINT64_MAX, .ts_ns = UINT64_MAX, .reason = END_REASON_INPUT, .status = -1, .late = 1ULL << 53
     };
     for (unsigned i = 0; i < CHANGE_KIND_N; i++)
         e.counts[i] = 1000000000000000;
-    assert_int_equal(record_format_end(&e, START, &line), 0);
+    assert_int_equal(trace_encode_end(&e, START, &line), 0);
     assert_non_null(strstr(line, "\"n\":18446744073709551615,\"t\":9007199254740991,\"reason\":\"input\",\"counts\""));
     assert_non_null(strstr(line, "\"connection\":1000000000000000,"));
     assert_non_null(strstr(line, "\"late\":9007199254740992}\n"));
@@ -214,7 +214,7 @@ static void counting_free(void *p)
 static void test_out_of_memory(void **state)
 {
     char *command[] = { "a", NULL }, *line;
-    const struct record_header h = { .kernel = "k",
+    const struct trace_header h = { .kernel = "k",
                                      .sources = { true, true, true },
                                      .missing = { "x", "y", "z" },
                                      .netns = "n",
@@ -230,7 +230,7 @@ static void test_out_of_memory(void **state)
                                      .command = command,
                                      .sysctl = { { "a", "1" }, { "b", "cubic" } },
                                      .sysctl_count = 2 };
-    const struct record_end e = { .counts = { 1, 2, 3 } };
+    const struct trace_end e = { .counts = { 1, 2, 3 } };
     cJSON_Hooks hooks = { .malloc_fn = failing_malloc, .free_fn = counting_free };
 
     (void)state;
@@ -242,7 +242,7 @@ static void test_out_of_memory(void **state)
         for (; r < 0; tries++) {
             line = (char *)0x1;
             allocations_left = tries;
-            r = which ? record_format_end(&e, 0, &line) : record_format_header(&h, &line);
+            r = which ? trace_encode_end(&e, 0, &line) : trace_encode_header(&h, &line);
             assert_int_equal(allocated, 0);
             if (r == 0)
                 break;
@@ -259,14 +259,14 @@ static void test_out_of_memory(void **state)
 /* Every power of ten and its neighbour, as printf writes them: no "1e+15". */
 static void test_numbers(void **state)
 {
-    struct record_end e = { .status = -1 };
+    struct trace_end e = { .status = -1 };
     char expected[64], *line;
 
     (void)state;
     for (uint64_t power = 1, i = 0; i < 20; power *= 10, i++) {
         for (uint64_t value = power - 1; value <= power; value++) {
             e.lost[WITNESS_WIRE] = value;
-            assert_int_equal(record_format_end(&e, 0, &line), 0);
+            assert_int_equal(trace_encode_end(&e, 0, &line), 0);
             snprintf(expected, sizeof(expected), "\"wire\":%" PRIu64 "}", value);
             assert_non_null(strstr(line, expected));
             free(line);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "segment_frames.h"
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/segment.h"
 /* Decodes a copy that ends where its allocation does, for the address sanitizer to watch. */
 static enum segment_result decode(const struct frame *f, size_t caplen, size_t len, struct segment *ret_segment)
 {

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/tcp/fsm.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/filter.h"
-#include "tcplens/model/conn.h"
+#include "tcplens/conn/engine.h"
 
 /* Exit statuses; documented in the man pages. */
 enum exit_status {

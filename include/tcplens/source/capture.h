@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "tcplens/model/event.h"
+#include "tcplens/event/event.h"
 
 struct source_capture;
 

@@ -7,7 +7,7 @@
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/filter.h"
-#include "tcplens/model/event.h"
+#include "tcplens/event/event.h"
 
 struct source_pcap;
 

@@ -1,4 +1,4 @@
-#include "tcplens/record/check.h"
+#include "tcplens/trace/check.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -8,40 +8,40 @@
 #define TRACE_VERSION 1
 #define MAGIC_LEN 4
 
-struct record_check {
-    struct record_check_result result;
+struct trace_check {
+    struct trace_check_result result;
     uint64_t line;
     bool overlong; /* the rest of this line is passed over */
     char magic[MAGIC_LEN];
     size_t magic_len;
     size_t len;
-    char rest[RECORD_CHECK_LINE_MAX]; /* of a line whose newline has not come */
+    char rest[TRACE_CHECK_LINE_MAX]; /* of a line whose newline has not come */
 };
 
-int record_check_new(struct record_check **ret_check)
+int trace_check_new(struct trace_check **ret_check)
 {
-    struct record_check *c = malloc(sizeof(*c));
+    struct trace_check *c = malloc(sizeof(*c));
 
     if (!c)
         return -ENOMEM;
-    memset(c, 0, offsetof(struct record_check, rest));
+    memset(c, 0, offsetof(struct trace_check, rest));
     *ret_check = c;
     return 0;
 }
 
-struct record_check *record_check_free(struct record_check *check)
+struct trace_check *trace_check_free(struct trace_check *check)
 {
     free(check);
     return NULL;
 }
 
-const struct record_check_result *record_check_result(const struct record_check *check)
+const struct trace_check_result *trace_check_result(const struct trace_check *check)
 {
     return &check->result;
 }
 
 /* How pcap (in both byte orders, with each resolution, and as Kuznetzov patched it) and pcapng begin. */
-static bool is_capture(const struct record_check *c)
+static bool is_capture(const struct trace_check *c)
 {
     static const char magics[][MAGIC_LEN + 1] = {
         "\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1",
@@ -82,37 +82,37 @@ static const char *member_text(const cJSON *root, const char *name)
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static int refuse(struct record_check *c, enum record_refusal why)
+static int refuse(struct trace_check *c, enum trace_refusal why)
 {
-    c->result.refusal = why == RECORD_IS_FOREIGN && is_capture(c) ? RECORD_IS_CAPTURE : why;
+    c->result.refusal = why == TRACE_IS_FOREIGN && is_capture(c) ? TRACE_IS_CAPTURE : why;
     return -EINVAL;
 }
 
-static int take_header(struct record_check *c, const cJSON *root)
+static int take_header(struct trace_check *c, const cJSON *root)
 {
     const cJSON *version;
 
     if (!root || strcmp(member_text(root, "record"), "header") || strcmp(member_text(root, "format"), "tcplens-trace"))
-        return refuse(c, RECORD_IS_FOREIGN);
+        return refuse(c, TRACE_IS_FOREIGN);
     version = cJSON_GetObjectItemCaseSensitive(root, "version");
     if (!cJSON_IsNumber(version))
-        return refuse(c, RECORD_IS_FOREIGN);
+        return refuse(c, TRACE_IS_FOREIGN);
     if (version->valueint != TRACE_VERSION) {
         c->result.version = version->valueint;
-        return refuse(c, RECORD_IS_OTHER_VERSION);
+        return refuse(c, TRACE_IS_OTHER_VERSION);
     }
     c->result.header = true;
     c->result.records++;
     return 0;
 }
 
-static void take_broken(struct record_check *c)
+static void take_broken(struct trace_check *c)
 {
     if (c->result.broken++ == 0)
         c->result.first_broken = c->line;
 }
 
-static int take_line(struct record_check *c, const char *text, size_t len)
+static int take_line(struct trace_check *c, const char *text, size_t len)
 {
     cJSON *root;
     int r = 0;
@@ -140,13 +140,13 @@ static int take_line(struct record_check *c, const char *text, size_t len)
 }
 
 /* Keeps the beginning of a line; one that gets too long is damaged, or no trace at all. */
-static int keep(struct record_check *c, const char *data, size_t len)
+static int keep(struct trace_check *c, const char *data, size_t len)
 {
     if (c->overlong)
         return 0;
     if (len > sizeof(c->rest) - c->len) {
         if (!c->result.header)
-            return refuse(c, RECORD_IS_FOREIGN);
+            return refuse(c, TRACE_IS_FOREIGN);
         c->overlong = true;
         c->len = 0;
         return 0;
@@ -156,7 +156,7 @@ static int keep(struct record_check *c, const char *data, size_t len)
     return 0;
 }
 
-static int end_line(struct record_check *c, const char *data, size_t len)
+static int end_line(struct trace_check *c, const char *data, size_t len)
 {
     int r;
 
@@ -176,7 +176,7 @@ static int end_line(struct record_check *c, const char *data, size_t len)
     return r;
 }
 
-int record_check_feed(struct record_check *check, const char *data, size_t len)
+int trace_check_feed(struct trace_check *check, const char *data, size_t len)
 {
     const char *newline;
     int r;
@@ -193,7 +193,7 @@ int record_check_feed(struct record_check *check, const char *data, size_t len)
     return keep(check, data, len);
 }
 
-int record_check_finish(struct record_check *check)
+int trace_check_finish(struct trace_check *check)
 {
     if (check->overlong || check->len > 0) {
         cJSON *root = check->overlong ? NULL : parse(check->rest, check->len);
@@ -205,5 +205,5 @@ int record_check_finish(struct record_check *check)
             return r;
     }
     check->len = 0;
-    return check->result.header ? 0 : refuse(check, RECORD_IS_EMPTY);
+    return check->result.header ? 0 : refuse(check, TRACE_IS_EMPTY);
 }

@@ -1,7 +1,7 @@
 /* Each reader below takes one header off and returns the ethertype of what follows, so that they
  * nest in any order: what the link type promises comes first, then ethertype_layers() goes on until
  * IP is next. A reader that runs out of bytes reads zeros: ETHER_NONE, which ends the walk. */
-#include "tcplens/model/link.h"
+#include "tcplens/tcp/link.h"
 
 /* Caps against crafted frames; real ones carry two or three of each. */
 #define LINK_LAYERS_MAX 8

@@ -9,9 +9,9 @@
  * of that fragment), tunnels (what they carry is another network's connection), the IPv4 header
  * checksum (offload leaves it empty).
  */
-#include "tcplens/model/ip_packet.h"
+#include "tcplens/tcp/ip_packet.h"
 
-#include "tcplens/model/link.h"
+#include "tcplens/tcp/link.h"
 
 #define IP_EXTENSIONS_MAX 16 /* against crafted packets; real ones carry one or two */
 

@@ -1,7 +1,7 @@
 /* The first and the last line of a trace. They are written once each, so through cJSON, which no other part of the
  * tracer knows. What cJSON leaves to chance is done here: numbers of more than 15 digits, and bytes that are not
  * ASCII (json_put_text tells why). */
-#include "tcplens/record.h"
+#include "tcplens/trace/encode.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -96,7 +96,7 @@ static bool add_start(cJSON *root, uint64_t start_ns)
     return cJSON_AddStringToObject(root, "start", text) != NULL;
 }
 
-static bool add_sources(cJSON *root, const struct record_header *h, size_t max)
+static bool add_sources(cJSON *root, const struct trace_header *h, size_t max)
 {
     cJSON *sources = cJSON_AddArrayToObject(root, "sources"), *missing = NULL;
 
@@ -120,14 +120,14 @@ static bool add_sources(cJSON *root, const struct record_header *h, size_t max)
     return true;
 }
 
-static bool add_interfaces(cJSON *root, const struct record_header *h, size_t max)
+static bool add_interfaces(cJSON *root, const struct trace_header *h, size_t max)
 {
     cJSON *array;
 
     if (!h->interface_count)
         return true;
     array = cJSON_AddArrayToObject(root, "interfaces");
-    for (unsigned i = 0; array && i < h->interface_count && i < RECORD_INTERFACE_MAX; i++)
+    for (unsigned i = 0; array && i < h->interface_count && i < TRACE_INTERFACE_MAX; i++)
         if (!push_item(array, text_new(h->interfaces[i], max)))
             return false;
     return array != NULL;
@@ -164,7 +164,7 @@ static bool add_pids(cJSON *filter, const struct filter *f)
     return array || !f->pid_count;
 }
 
-static bool add_filter(cJSON *root, const struct record_header *h)
+static bool add_filter(cJSON *root, const struct trace_header *h)
 {
     const struct filter *f = &h->filter;
     cJSON *filter;
@@ -176,7 +176,7 @@ static bool add_filter(cJSON *root, const struct record_header *h)
 }
 
 /* Many arguments are cut as a long one is: an ellipsis stands for the rest. */
-static bool add_command(cJSON *root, const struct record_header *h, size_t max)
+static bool add_command(cJSON *root, const struct trace_header *h, size_t max)
 {
     const size_t arguments_max = max / 16 > 4 ? max / 16 : 4;
     cJSON *array;
@@ -204,14 +204,14 @@ static bool is_integer(const char *s)
     return n > 0 && n <= 15 && !digits[n] && (digits[0] != '0' || (n == 1 && digits == s));
 }
 
-static bool add_sysctl(cJSON *root, const struct record_header *h, size_t max)
+static bool add_sysctl(cJSON *root, const struct trace_header *h, size_t max)
 {
     cJSON *object;
 
     if (!h->sysctl_count)
         return true;
     object = cJSON_AddObjectToObject(root, "sysctl");
-    for (unsigned i = 0; object && i < h->sysctl_count && i < RECORD_SYSCTL_MAX; i++) {
+    for (unsigned i = 0; object && i < h->sysctl_count && i < TRACE_SYSCTL_MAX; i++) {
         char value[sizeof(h->sysctl[i].value) + 1];
 
         snprintf(value, sizeof(value), "%.*s", (int)sizeof(h->sysctl[i].value), h->sysctl[i].value);
@@ -223,7 +223,7 @@ static bool add_sysctl(cJSON *root, const struct record_header *h, size_t max)
     return object != NULL;
 }
 
-static bool add_header(cJSON *root, const struct record_header *h, size_t max)
+static bool add_header(cJSON *root, const struct trace_header *h, size_t max)
 {
     return cJSON_AddStringToObject(root, "record", "header") && add_u64(root, "n", 0) && add_u64(root, "t", 0) &&
            cJSON_AddStringToObject(root, "format", "tcplens-trace") && add_u64(root, "version", 1) &&
@@ -243,14 +243,14 @@ static int print_line(const cJSON *root, char **ret_line)
     if (!text)
         return -ENOMEM;
     len = strlen(text);
-    line = p = malloc(RECORD_LINE_MAX + 1);
+    line = p = malloc(TRACE_LINE_MAX + 1);
     if (!line) {
         cJSON_free(text);
         return -ENOMEM;
     }
     for (const char *s = text; *s; s += read) {
         /* 12: the longest escape, of a character beyond U+FFFF. */
-        if (p - line > RECORD_LINE_MAX - 12 - 1) {
+        if (p - line > TRACE_LINE_MAX - 12 - 1) {
             free(line);
             cJSON_free(text);
             return -EMSGSIZE;
@@ -267,7 +267,7 @@ static int print_line(const cJSON *root, char **ret_line)
     return 0;
 }
 
-int record_format_header(const struct record_header *h, char **ret_line)
+int trace_encode_header(const struct trace_header *h, char **ret_line)
 {
     int r = -EMSGSIZE;
 
@@ -281,13 +281,13 @@ int record_format_header(const struct record_header *h, char **ret_line)
     return r;
 }
 
-static bool add_end(cJSON *root, const struct record_end *e, uint64_t start_ns)
+static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
 {
     const bool known = (unsigned)e->reason <= END_REASON_ERROR;
     cJSON *counts, *lost;
 
     if (!cJSON_AddStringToObject(root, "record", "end") || !add_u64(root, "n", e->n) ||
-        !add_u64(root, "t", record_t(e->ts_ns, start_ns)) ||
+        !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) ||
         !cJSON_AddStringToObject(root, "reason", reason_names[known ? e->reason : END_REASON_ERROR]) ||
         (e->status >= 0 && !add_i64(root, "status", e->status)))
         return false;
@@ -302,7 +302,7 @@ static bool add_end(cJSON *root, const struct record_end *e, uint64_t start_ns)
     return lost && add_u64(root, "late", e->late);
 }
 
-int record_format_end(const struct record_end *e, uint64_t start_ns, char **ret_line)
+int trace_encode_end(const struct trace_end *e, uint64_t start_ns, char **ret_line)
 {
     cJSON *root = cJSON_CreateObject();
     int r = root && add_end(root, e, start_ns) ? print_line(root, ret_line) : -ENOMEM;

@@ -1,14 +1,14 @@
 /* What the model concluded: one change is one record of the trace (docs/trace-format.md, field by field). */
-#ifndef TCPLENS_MODEL_CHANGE_H
-#define TCPLENS_MODEL_CHANGE_H
+#ifndef TCPLENS_TRACE_CHANGE_H
+#define TCPLENS_TRACE_CHANGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-#include "tcplens/model/event.h"
-#include "tcplens/model/segment.h"
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/event/event.h"
+#include "tcplens/tcp/segment.h"
+#include "tcplens/tcp/fsm.h"
 
 enum change_kind {
     CHANGE_CONNECTION,

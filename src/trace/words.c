@@ -1,4 +1,4 @@
-#include "tcplens/model/change.h"
+#include "tcplens/trace/change.h"
 
 #include <assert.h>
 #include <stddef.h>

@@ -1,13 +1,13 @@
 /* What a source observed. Sources make events, conn consumes them; nothing here knows where they came from but by name. */
-#ifndef TCPLENS_MODEL_EVENT_H
-#define TCPLENS_MODEL_EVENT_H
+#ifndef TCPLENS_EVENT_EVENT_H
+#define TCPLENS_EVENT_EVENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-#include "tcplens/model/segment.h"
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/tcp/segment.h"
+#include "tcplens/tcp/fsm.h"
 
 enum witness { WITNESS_KERNEL, WITNESS_DIAG, WITNESS_WIRE, WITNESS_N };
 

@@ -1,11 +1,11 @@
 /* Shared by the files that make up the connection engine: conn.c keeps the table, conn_kernel.c, conn_sampled.c and
  * conn_wire.c each follow one witness, conn_reconcile.c compares them, conn_listener.c has the queues, conn_outcome.c sums
  * up. */
-#ifndef TCPLENS_MODEL_CONN_PRIVATE_H
-#define TCPLENS_MODEL_CONN_PRIVATE_H
+#ifndef TCPLENS_CONN_PRIVATE_H
+#define TCPLENS_CONN_PRIVATE_H
 
 #include "tcplens/base/slab.h"
-#include "tcplens/model/conn.h"
+#include "tcplens/conn/engine.h"
 
 /* Ranges received beyond a hole, per direction; more are forgotten, which only delays a FIN's effect. */
 #define CONN_HOLES_MAX 4

@@ -2,8 +2,8 @@
  * returning where the next one begins. Nothing is allocated and nothing is checked against the end of the buffer:
  * every number has at most 20 digits, every word comes from a table, every text is cut to the cap given with it. So
  * the longest line of each kind is known beforehand (the tests write it: below 2 KiB) and lies far under
- * RECORD_LINE_MAX. */
-#include "tcplens/record.h"
+ * TRACE_LINE_MAX. */
+#include "tcplens/trace/encode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -335,7 +335,7 @@ static char *put_timer(char *p, const struct change *c, uint64_t start_ns)
     p = PUT_WORD(p, "end", end_name(c->end));
     p = PUT_WORD(p, "name", timer_name(c->timer.name));
     if (c->timer.expires_ns)
-        p = PUT_U64(p, "expires", record_t(c->timer.expires_ns, start_ns));
+        p = PUT_U64(p, "expires", trace_time(c->timer.expires_ns, start_ns));
     if (c->timer.phase == TIMER_FIRED)
         p = PUT(p, ",\"fired\":true");
     else if (c->timer.phase == TIMER_CANCELLED)
@@ -374,8 +374,8 @@ static char *put_gap(char *p, const struct change *c, uint64_t start_ns)
     if (c->gap.hook[0])
         p = PUT_TEXT(p, "hook", c->gap.hook, sizeof(c->gap.hook));
     p = PUT_U64(p, "lost", c->gap.lost);
-    p = PUT_U64(p, "from", record_t(c->gap.from_ns, start_ns));
-    return PUT_U64(p, "to", record_t(c->gap.to_ns, start_ns));
+    p = PUT_U64(p, "from", trace_time(c->gap.from_ns, start_ns));
+    return PUT_U64(p, "to", trace_time(c->gap.to_ns, start_ns));
 }
 
 static char *put_pair(char *p, const uint64_t pair[END_N])
@@ -446,14 +446,14 @@ static char *put_outcome(char *p, const struct change *c)
     return p;
 }
 
-size_t record_format(const struct change *c, uint64_t start_ns, char buf[static RECORD_LINE_MAX])
+size_t trace_encode(const struct change *c, uint64_t start_ns, char buf[static TRACE_LINE_MAX])
 {
     char *p = buf;
 
     p = PUT(p, "{\"record\":");
     p = json_put_word(p, change_kind_name(c->kind));
     p = PUT_U64(p, "n", c->n);
-    p = PUT_U64(p, "t", record_t(c->ts_ns, start_ns));
+    p = PUT_U64(p, "t", trace_time(c->ts_ns, start_ns));
     if (c->late)
         p = PUT(p, ",\"late\":true");
     switch (c->kind) {

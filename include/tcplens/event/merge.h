@@ -1,12 +1,12 @@
 /* Puts the events of several sources into one order of time. Each source is nearly in order by itself; an event is
  * held until nothing earlier can come any more, or until there is no room to hold it. */
-#ifndef TCPLENS_MODEL_MERGE_H
-#define TCPLENS_MODEL_MERGE_H
+#ifndef TCPLENS_EVENT_MERGE_H
+#define TCPLENS_EVENT_MERGE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tcplens/model/event.h"
+#include "tcplens/event/event.h"
 
 struct merge;
 

@@ -1,14 +1,14 @@
 /* What stands between a captured frame and its TCP header: link headers, then IP. */
-#ifndef TCPLENS_MODEL_IP_PACKET_H
-#define TCPLENS_MODEL_IP_PACKET_H
+#ifndef TCPLENS_TCP_IP_PACKET_H
+#define TCPLENS_TCP_IP_PACKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
 #include "tcplens/base/cursor.h"
-#include "tcplens/model/link.h"
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/link.h"
+#include "tcplens/tcp/segment.h"
 
 struct ip_packet {
     const uint8_t *src, *dst; /* addresses in the frame: 4 bytes each, or 16 */

@@ -4,7 +4,7 @@
  *
  * One time is put right: tcp_send_active_reset() tells of its RST after it is sent, and over loopback the peer has got
  * it, and told so, by then. It is given the place before that. */
-#include "tcplens/model/merge.h"
+#include "tcplens/event/merge.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* TCP's state machine (RFC 9293 3.3.2, figure 5, and 3.10) as data: the one place where a state is changed. */
-#ifndef TCPLENS_MODEL_TCP_FSM_H
-#define TCPLENS_MODEL_TCP_FSM_H
+#ifndef TCPLENS_TCP_FSM_H
+#define TCPLENS_TCP_FSM_H
 
 #include <stdbool.h>
 

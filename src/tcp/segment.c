@@ -8,14 +8,14 @@
  * would read as a closed one. Options may be cut or nonsense: what can be read of them is told, and
  * the segment stands. The checksum is judged only where all it covers was captured.
  */
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/segment.h"
 
 #include <endian.h>
 #include <string.h>
 
 #include "tcplens/base/cursor.h"
-#include "tcplens/model/ip_packet.h"
-#include "tcplens/model/link.h"
+#include "tcplens/tcp/ip_packet.h"
+#include "tcplens/tcp/link.h"
 
 #define PROTOCOL_TCP 6
 

@@ -1,6 +1,6 @@
 /* One TCP segment, decoded from captured bytes. Pure: no I/O, no clock, never reads past the bytes given. */
-#ifndef TCPLENS_MODEL_SEGMENT_H
-#define TCPLENS_MODEL_SEGMENT_H
+#ifndef TCPLENS_TCP_SEGMENT_H
+#define TCPLENS_TCP_SEGMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

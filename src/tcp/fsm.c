@@ -1,7 +1,7 @@
 /* The table below is RFC 9293's: figure 5 for the edges with a label, 3.10 for the ones the figure leaves out (RST and
  * timeouts lead to CLOSED from everywhere, a FIN may arrive in SYN-RECEIVED, simultaneous open). It is written from the
  * view of ONE connection: where the figure takes a listener back to LISTEN, the connection itself is CLOSED. */
-#include "tcplens/model/tcp_fsm.h"
+#include "tcplens/tcp/fsm.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* Link headers of captured frames: what stands before IP. */
-#ifndef TCPLENS_MODEL_LINK_H
-#define TCPLENS_MODEL_LINK_H
+#ifndef TCPLENS_TCP_LINK_H
+#define TCPLENS_TCP_LINK_H
 
 #include <stdint.h>
 
 #include "tcplens/base/cursor.h"
-#include "tcplens/model/segment.h"
+#include "tcplens/tcp/segment.h"
 
 /* Reads a frame of libpcap's link type dlt up to its IP header, where it leaves *c.
  * *ret_version: 4 or 6. *ret_ifindex: the interface where the link type tells (Linux cooked v2),

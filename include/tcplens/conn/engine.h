@@ -1,15 +1,15 @@
 /* Connections: takes events of both witnesses in order of time, follows both ends of every connection through RFC 9293's
  * states, and says what changed. Pure: no I/O, no clock. */
-#ifndef TCPLENS_MODEL_CONN_H
-#define TCPLENS_MODEL_CONN_H
+#ifndef TCPLENS_CONN_ENGINE_H
+#define TCPLENS_CONN_ENGINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-#include "tcplens/model/change.h"
-#include "tcplens/model/event.h"
+#include "tcplens/trace/change.h"
+#include "tcplens/event/event.h"
 
 struct conn_table;
 

@@ -1,66 +1,66 @@
 /* Between the model and one line of the trace (docs/trace-format.md). */
-#ifndef TCPLENS_RECORD_H
-#define TCPLENS_RECORD_H
+#ifndef TCPLENS_TRACE_ENCODE_H
+#define TCPLENS_TRACE_ENCODE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "tcplens/base/filter.h"
-#include "tcplens/model/change.h"
+#include "tcplens/trace/change.h"
 
 /* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
-#define RECORD_LINE_MAX 4096
+#define TRACE_LINE_MAX 4096
 
 /* Where a trace writes UNIX time, it is nanoseconds since its start: 0 for what came before. The cap (104 days) is what
  * a reader that has only doubles holds exactly. */
-#define RECORD_T_MAX ((UINT64_C(1) << 53) - 1)
+#define TRACE_TIME_MAX ((UINT64_C(1) << 53) - 1)
 
-static inline uint64_t record_t(uint64_t ts_ns, uint64_t start_ns)
+static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 {
     uint64_t t = ts_ns > start_ns ? ts_ns - start_ns : 0;
 
-    return t < RECORD_T_MAX ? t : RECORD_T_MAX;
+    return t < TRACE_TIME_MAX ? t : TRACE_TIME_MAX;
 }
 
 /* Why a trace ended; the words of the `end` record. */
 enum end_reason { END_REASON_COMMAND, END_REASON_INTERRUPT, END_REASON_DURATION, END_REASON_INPUT, END_REASON_ERROR };
 
-#define RECORD_SYSCTL_MAX 16
-#define RECORD_INTERFACE_MAX 16
+#define TRACE_SYSCTL_MAX 16
+#define TRACE_INTERFACE_MAX 16
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
-struct record_header {
+struct trace_header {
     uint64_t start_ns; /* UNIX time of t = 0 */
     const char *kernel, *netns, *input;
     const char *missing[WITNESS_N]; /* why this witness could not take part; NULL: was not wanted, or takes part */
     bool sources[WITNESS_N];
     struct filter filter;
-    const char *interfaces[RECORD_INTERFACE_MAX];
+    const char *interfaces[TRACE_INTERFACE_MAX];
     unsigned interface_count;
     char *const *command; /* NULL-terminated */
     struct {
         const char *name;
         char value[32]; /* as /proc/sys shows it; written as a number where it is one */
-    } sysctl[RECORD_SYSCTL_MAX];
+    } sysctl[TRACE_SYSCTL_MAX];
     unsigned sysctl_count;
 };
 
 /* Last line of a trace. */
-struct record_end {
+struct trace_end {
     uint64_t n, ts_ns;
     enum end_reason reason;
     int status; /* of the command; < 0: there was none */
     uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late;
 };
 
-/* Writes one line, newline included, without NUL, straight into buf (RECORD_LINE_MAX bytes at least): this is the hot
+/* Writes one line, newline included, without NUL, straight into buf (TRACE_LINE_MAX bytes at least): this is the hot
  * path. start_ns is the header's. Returns the length; what then stands behind the line means nothing. */
-size_t record_format(const struct change *change, uint64_t start_ns, char buf[static RECORD_LINE_MAX]);
+size_t trace_encode(const struct change *change, uint64_t start_ns, char buf[static TRACE_LINE_MAX]);
 
 /* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
  * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */
-int record_format_header(const struct record_header *header, char **ret_line) __attribute__((warn_unused_result));
-int record_format_end(const struct record_end *end, uint64_t start_ns, char **ret_line)
+int trace_encode_header(const struct trace_header *header, char **ret_line) __attribute__((warn_unused_result));
+int trace_encode_end(const struct trace_end *end, uint64_t start_ns, char **ret_line)
     __attribute__((warn_unused_result));
 
 #endif
