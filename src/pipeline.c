@@ -34,7 +34,7 @@ struct pipeline {
     struct source_pcap *pcap;
     struct source_capture *file; /* instead of the witnesses */
     struct merge *merge;
-    struct conn_table *conns;
+    struct conn_engine *conns;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
     char missing[WITNESS_N][SOURCE_PCAP_ERROR_MAX];
@@ -156,7 +156,7 @@ static void on_ordered(void *arg, const struct event *event)
         p->start_ns = p->last_ns = event->ts_ns;
         p->write_error = write_header(p);
     }
-    conn_table_event(p->conns, event);
+    conn_engine_event(p->conns, event);
 }
 
 static void on_event(void *arg, const struct event *event)
@@ -185,7 +185,7 @@ static int new_common(const struct pipeline_config *config, bool wire_only, stru
     if (getrandom(&conns.hash_seed, sizeof(conns.hash_seed), 0) != sizeof(conns.hash_seed))
         conns.hash_seed = 0;
     *ret_pipeline = p;
-    return conn_table_new(&conns, &p->conns);
+    return conn_engine_new(&conns, &p->conns);
 }
 
 static int open_kernel(struct pipeline *p)
@@ -248,7 +248,7 @@ static int read_addresses(struct pipeline *p)
 
     if (r < 0)
         return r;
-    conn_table_set_local(p->conns, addresses, count);
+    conn_engine_set_local(p->conns, addresses, count);
     free(p->addresses);
     p->addresses = addresses;
     p->addresses_ns = trace_clock_now(&p->clock);
@@ -425,8 +425,8 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     }
     if (!p->capture && trace_clock_now(&p->clock) > p->last_ns)
         p->last_ns = trace_clock_now(&p->clock);
-    conn_table_finish(p->conns, p->last_ns);
-    end.n = conn_table_next_n(p->conns);
+    conn_engine_finish(p->conns, p->last_ns);
+    end.n = conn_engine_next_n(p->conns);
     end.ts_ns = p->last_ns;
     end.late = p->late;
     memcpy(end.counts, p->counts, sizeof(end.counts));
@@ -483,7 +483,7 @@ struct pipeline *pipeline_close(struct pipeline *p)
     source_pcap_close(p->pcap);
     source_capture_close(p->file);
     merge_free(p->merge);
-    conn_table_free(p->conns);
+    conn_engine_free(p->conns);
     free(p->addresses);
     free(p);
     return NULL;

@@ -1,6 +1,4 @@
-/* Finding a connection. A slot holds the hash and half a pointer, so that eight of them share a cache line and a lookup
- * that finds nothing, as that of each new connection, touches none of the others. */
-#include "conn_private.h"
+#include "hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,13 +6,13 @@
 
 #define SLOTS_START 1024
 
-int conn_hash_init(struct conn_hash *h)
+int hash_init(struct hash *h)
 {
-    *h = (struct conn_hash){ .slots = calloc(SLOTS_START, sizeof(*h->slots)), .slot_count = SLOTS_START };
+    *h = (struct hash){ .slots = calloc(SLOTS_START, sizeof(*h->slots)), .slot_count = SLOTS_START };
     return h->slots ? 0 : -ENOMEM;
 }
 
-void conn_hash_free(struct conn_hash *h)
+void hash_free(struct hash *h)
 {
     free(h->slots);
 }
@@ -35,28 +33,30 @@ static uint64_t hash_endpoint(uint64_t seed, const struct endpoint *e)
     return mix(mix(words[0] ^ seed, words[1] ^ 0x9e3779b97f4a7c15) ^ e->port, seed | 1);
 }
 
-uint32_t conn_hash_of(const struct conn_table *t, const struct endpoint *a, const struct endpoint *b, uint32_t netns)
+uint32_t hash_of(uint64_t seed, const struct endpoint *a, const struct endpoint *b, uint32_t netns)
 {
-    const uint64_t seed = t->config.hash_seed ^ 0xa0761d6478bd642f; /* a factor must not be 0 */
-    const uint64_t sum = hash_endpoint(seed, a) + hash_endpoint(seed, b);
+    uint64_t sum;
+
+    seed ^= 0xa0761d6478bd642f; /* a factor must not be 0 */
+    sum = hash_endpoint(seed, a) + hash_endpoint(seed, b);
 
     return (uint32_t)mix(sum ^ netns, 0xd6e8feb86659fd93);
 }
 
 /* There is room. */
-static void put(struct conn_hash *h, uint32_t hash, uint32_t place)
+static void put(struct hash *h, uint32_t hash, uint32_t place)
 {
     const uint32_t mask = h->slot_count - 1;
     uint32_t i = hash & mask;
 
     while (h->slots[i].place)
         i = (i + 1) & mask;
-    h->slots[i] = (struct conn_slot){ .hash = hash, .place = place };
+    h->slots[i] = (struct hash_slot){ .hash = hash, .place = place };
 }
 
-static void grow(struct conn_hash *h)
+static void grow(struct hash *h)
 {
-    struct conn_hash grown = { .slot_count = h->slot_count * 2, .count = h->count };
+    struct hash grown = { .slot_count = h->slot_count * 2, .count = h->count };
 
     grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
     if (!grown.slots)
@@ -64,11 +64,11 @@ static void grow(struct conn_hash *h)
     for (uint32_t i = 0; i < h->slot_count; i++)
         if (h->slots[i].place)
             put(&grown, h->slots[i].hash, h->slots[i].place);
-    conn_hash_free(h);
+    hash_free(h);
     *h = grown;
 }
 
-bool conn_hash_add(struct conn_hash *h, uint32_t hash, uint32_t place)
+bool hash_add(struct hash *h, uint32_t hash, uint32_t place)
 {
     if (h->count >= h->slot_count / 4 * 3)
         grow(h);
@@ -79,7 +79,7 @@ bool conn_hash_add(struct conn_hash *h, uint32_t hash, uint32_t place)
     return true;
 }
 
-void conn_hash_remove(struct conn_hash *h, uint32_t hash, uint32_t place)
+void hash_remove(struct hash *h, uint32_t hash, uint32_t place)
 {
     const uint32_t mask = h->slot_count - 1;
     uint32_t hole = hash & mask;

@@ -1,10 +1,9 @@
-/* What analysis says about a segment, by Wireshark's definitions (its User's Guide, "TCP Analysis"), so that users can
- * compare. Wireshark judges a segment by what it has seen of both directions before, in the order of the capture, and
- * asks neither for states nor for checksums: so does this, apart from the lanes that follow the RFC.
+/* Wireshark judges a segment by what it has seen of both directions before, in the order of the capture, and asks neither
+ * for states nor for checksums: so does this, apart from the lanes that follow the RFC.
  *
- * Bounded where Wireshark is not: of the segments that wait for their acknowledgment only CONN_TIMED_MAX are timed, per
+ * Bounded where Wireshark is not: of the segments that wait for their acknowledgment only NOTES_TIMED_MAX are timed, per
  * direction, the oldest ones. RFC 6298 section 3 takes no sample from what was sent twice; neither does this. */
-#include "conn_private.h"
+#include "notes.h"
 
 #define OUT_OF_ORDER_NS 3000000ull     /* as long as no handshake has told the round-trip time */
 #define COPY_NS 200000000ull           /* the least RTO of Linux: later it can have been sent again */
@@ -29,29 +28,32 @@ static uint64_t since(uint64_t ts_ns, struct short_time then)
 }
 
 /* What repeats the last ACK of its direction but perhaps for the window. */
-static bool repeats_ack(const struct wire_lane *fwd, const struct segment *s)
+static bool repeats_ack(const struct notes_end *fwd, const struct segment *s)
 {
     return !s->payload_len && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) && fwd->seen &&
            s->seq == fwd->next_seq && s->ack == fwd->last_ack;
 }
 
-static bool fills_window(const struct conn *c, enum end from, const struct segment *s)
+static bool fills_window(const struct notes_lane *lane, const struct streams *streams, enum end from,
+                         const struct segment *s)
 {
-    const struct wire_lane *peer = &c->end[!from].wire;
+    const struct notes_end *peer = &lane->end[!from];
     uint32_t window = peer->window;
 
-    if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !peer->syn_sent || !peer->seen)
+    if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !streams->of[!from].syn_sent ||
+        !peer->seen)
         return false;
     if (!peer->window_of_syn)
-        window <<= wire_shift(c, !from);
+        window <<= stream_shift(streams, !from);
     return s->seq + s->payload_len == peer->last_ack + window;
 }
 
 /* What the sender says beside its data: probes, keep-alives, windows, duplicate ACKs. */
-static uint32_t acknowledging(struct conn *c, enum end from, const struct segment *s)
+static uint32_t note_acknowledging(struct notes_lane *lane, const struct streams *streams, enum end from,
+                                   const struct segment *s)
 {
-    struct wire_lane *fwd = &c->end[from].wire;
-    const struct wire_lane *rev = &c->end[!from].wire;
+    struct notes_end *fwd = &lane->end[from];
+    const struct notes_end *rev = &lane->end[!from];
     const uint32_t last_window = fwd->window;
     const bool control = s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST), repeats = repeats_ack(fwd, s);
     uint32_t notes = 0;
@@ -66,7 +68,7 @@ static uint32_t acknowledging(struct conn *c, enum end from, const struct segmen
         notes |= NOTE_KEEP_ALIVE;
     if (repeats && s->window && s->window != last_window)
         notes |= NOTE_WINDOW_UPDATE;
-    if (fills_window(c, from, s))
+    if (fills_window(lane, streams, from, s))
         notes |= NOTE_WINDOW_FULL;
     if (!repeats || s->window != last_window)
         return notes;
@@ -83,7 +85,7 @@ static uint32_t acknowledging(struct conn *c, enum end from, const struct segmen
 }
 
 /* Acknowledges beyond what was captured of the peer without a hole. Told once for each hole. */
-static uint32_t acked_unseen(struct wire_lane *rev, const struct segment *s)
+static uint32_t note_acked_unseen(struct notes_end *rev, const struct segment *s)
 {
     bool first;
 
@@ -99,11 +101,11 @@ static uint32_t acked_unseen(struct wire_lane *rev, const struct segment *s)
 }
 
 /* Does the segment bring what was sent before, and why? */
-static uint32_t repeated(const struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
+static uint32_t note_repeated(const struct notes_lane *lane, enum end from, const struct segment *s, uint64_t ts_ns)
 {
-    const struct wire_lane *fwd = &c->end[from].wire, *rev = &c->end[!from].wire;
+    const struct notes_end *fwd = &lane->end[from], *rev = &lane->end[!from];
     const uint32_t end = s->seq + s->payload_len, virtual_len = !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
-    const uint64_t out_of_order_ns = c->rtt_ns ? c->rtt_ns : OUT_OF_ORDER_NS;
+    const uint64_t out_of_order_ns = lane->handshake_known ? lane->handshake_ns : OUT_OF_ORDER_NS;
     bool behind = fwd->seen && seq_after(fwd->next_seq, s->seq);
 
     if (!s->payload_len && !virtual_len)
@@ -123,7 +125,7 @@ static uint32_t repeated(const struct conn *c, enum end from, const struct segme
 }
 
 /* Times a new segment, or forgets those that this one sends again. */
-static void time_segment(struct wire_lane *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
+static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
     const uint32_t end = s->seq + segment_seq_len(s);
     unsigned kept = 0;
@@ -135,14 +137,14 @@ static void time_segment(struct wire_lane *fwd, const struct segment *s, uint32_
             if (!seq_after(fwd->timed[i].end, s->seq) || seq_after(fwd->timed[i].end, end))
                 fwd->timed[kept++] = fwd->timed[i];
         fwd->timed_count = kept;
-    } else if (fwd->timed_count < CONN_TIMED_MAX) {
+    } else if (fwd->timed_count < NOTES_TIMED_MAX) {
         fwd->timed[fwd->timed_count].end = end;
         fwd->timed[fwd->timed_count++].ts_ns = ts_ns;
     }
 }
 
 /* The time from a segment to the ACK that ends exactly with it; 0: none is known. */
-static uint64_t sample_rtt(struct wire_lane *rev, const struct segment *s, uint64_t ts_ns)
+static uint64_t sample_rtt(struct notes_end *rev, const struct segment *s, uint64_t ts_ns)
 {
     uint64_t rtt_ns = 0;
     unsigned kept = 0;
@@ -159,16 +161,21 @@ static uint64_t sample_rtt(struct wire_lane *rev, const struct segment *s, uint6
     return (int64_t)rtt_ns > 0 ? rtt_ns : 0;
 }
 
-/* From the last SYN to the first ACK that is none: what Wireshark calls the initial round-trip time. */
-static void time_handshake(struct conn *c, const struct segment *s, uint64_t ts_ns)
+/* From the last SYN to the first ACK that is none. */
+static void time_handshake(struct notes_lane *lane, const struct segment *s, uint64_t ts_ns)
 {
-    if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN)
-        c->syn_ns = ts_ns;
-    else if (!(s->flags & SEGMENT_SYN) && (s->flags & SEGMENT_ACK) && c->syn_ns && !c->rtt_ns && ts_ns > c->syn_ns)
-        c->rtt_ns = ts_ns - c->syn_ns;
+    if (lane->handshake_known)
+        return;
+    if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN) {
+        lane->handshake_ns = ts_ns;
+    } else if (!(s->flags & SEGMENT_SYN) && (s->flags & SEGMENT_ACK) && lane->handshake_ns &&
+               ts_ns > lane->handshake_ns) {
+        lane->handshake_ns = ts_ns - lane->handshake_ns;
+        lane->handshake_known = 1;
+    }
 }
 
-static void remember(struct wire_lane *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
+static void remember(struct notes_end *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
     const uint32_t next = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
@@ -191,38 +198,41 @@ static void remember(struct wire_lane *fwd, const struct segment *s, uint32_t no
     fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
 }
 
-bool conn_is_copy(const struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
+bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams, enum end from, const struct segment *s,
+                   uint64_t ts_ns)
 {
-    const struct wire_lane *w = &c->end[from].wire;
+    const struct notes_end *w = &lane->end[from];
     const bool probe = w->last_probe && s->payload_len == 1 && s->seq == w->next_seq;
 
-    if (s->ifindex == w->ifindex || since(ts_ns, w->last_at) >= COPY_NS)
+    if (!streams->of[from].segments || s->ifindex == w->ifindex || since(ts_ns, w->last_at) >= COPY_NS)
         return false;
-    if ((s->flags & SEGMENT_RST) && !w->rst_sent)
+    if ((s->flags & SEGMENT_RST) && !streams->of[from].rst_sent)
         return false;
     if ((s->flags & SEGMENT_ACK) && seq_after(s->ack, w->last_ack))
         return false;
     return probe || !seq_after(s->seq + segment_seq_len(s), w->next_seq);
 }
 
-struct finding conn_analyse(struct conn *c, enum end from, const struct segment *s, uint64_t ts_ns)
+struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
+                           const struct segment *s, uint64_t ts_ns)
 {
-    struct wire_lane *fwd = &c->end[from].wire, *rev = &c->end[!from].wire;
-    struct finding f = { 0 };
+    struct notes_end *fwd = &lane->end[from], *rev = &lane->end[!from];
+    struct notes n = { 0 };
 
-    f.notes = acknowledging(c, from, s);
-    if (f.notes & NOTE_DUPLICATE_ACK)
-        f.dup_ack = (uint32_t)fwd->dup_acks;
+    fwd->ifindex = s->ifindex;
+    n.notes = note_acknowledging(lane, streams, from, s);
+    if (n.notes & NOTE_DUPLICATE_ACK)
+        n.dup_ack = (uint32_t)fwd->dup_acks;
     if (s->ack != fwd->last_ack)
         fwd->dup_acks = 0;
-    f.notes |= acked_unseen(rev, s);
-    if (!(f.notes & NOTE_KEEP_ALIVE))
-        f.notes |= repeated(c, from, s, ts_ns);
-    f.rtt_ns = sample_rtt(rev, s, ts_ns);
-    time_handshake(c, s, ts_ns);
-    time_segment(fwd, s, f.notes, ts_ns);
-    remember(fwd, s, f.notes, ts_ns);
+    n.notes |= note_acked_unseen(rev, s);
+    if (!(n.notes & NOTE_KEEP_ALIVE))
+        n.notes |= note_repeated(lane, from, s, ts_ns);
+    n.rtt_ns = sample_rtt(rev, s, ts_ns);
+    time_handshake(lane, s, ts_ns);
+    time_segment(fwd, s, n.notes, ts_ns);
+    remember(fwd, s, n.notes, ts_ns);
     if (s->bad_checksum)
-        f.notes |= NOTE_BAD_CHECKSUM;
-    return f;
+        n.notes |= NOTE_BAD_CHECKSUM;
+    return n;
 }

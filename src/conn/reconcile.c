@@ -1,101 +1,115 @@
-/* Where the witnesses differ. Each end has two lanes, and one is always a little ahead: a packet is on the wire before
- * the kernel has taken it, and a FIN is decided on before it is sent. So a difference counts when it has stood while
- * nothing more happened, or at the end. Most that are left have a reason that both accounts show: it is named, as in
- * docs/differences.md. The others are what a person has to look at. */
-#include "conn_private.h"
+/* Most differences that are left have a reason that both accounts show: it is named, as in docs/differences.md. The
+ * others are what a person has to look at. */
+#include "reconcile.h"
 
-static bool differs(const struct conn *c, enum end end)
+static enum tcp_state by_wire(const struct life *l, enum end end)
 {
-    const struct kernel_lane *k = conn_kernel_of(c, end);
-    const enum tcp_state wire = c->end[end].wire.state;
+    return ends_state(&l->conn.ends, end, LANE_WIRE);
+}
 
-    if (!k->seen || wire == TCP_STATE_UNKNOWN || k->state == wire)
-        return false;
-    if (!c->end[END_CLIENT].wire.segments && !c->end[END_SERVER].wire.segments)
+static enum tcp_state by_kernel(const struct life *l, enum end end)
+{
+    return ends_state(&l->conn.ends, end, LANE_KERNEL);
+}
+
+static bool differs(const struct life *l, enum end end)
+{
+    const enum tcp_state wire = by_wire(l, end), kernel = by_kernel(l, end);
+
+    if (!ends_kernel_tells(&l->conn.ends, end) || wire == TCP_STATE_UNKNOWN || kernel == wire || !life_has_wire(l))
         return false;
     /* the end of 2MSL is a timer's: no packet tells of it */
-    return !(k->state == TCP_STATE_CLOSED && k->previous == TCP_STATE_TIME_WAIT && wire == TCP_STATE_TIME_WAIT);
+    return !(kernel == TCP_STATE_CLOSED && life_kernel_end(l, end)->previous == TCP_STATE_TIME_WAIT &&
+             wire == TCP_STATE_TIME_WAIT);
 }
 
-static bool is_told(const struct conn *c, enum end end)
+static bool is_told(const struct life *l, enum end end)
 {
-    const struct kernel_lane *k = conn_kernel_of(c, end);
+    const uint8_t *told = l->kernel->compared[end].told;
 
-    return k->told_kernel == k->state && k->told_wire == c->end[end].wire.state;
+    return told[LANE_KERNEL] == by_kernel(l, end) && told[LANE_WIRE] == by_wire(l, end);
 }
 
-bool conn_unsettled(const struct conn *c)
+bool reconcile_is_due(const struct life *l)
 {
+    if (!l->has_kernel)
+        return false;
     for (unsigned i = 0; i < END_N; i++)
-        if (differs(c, i) && !is_told(c, i))
+        if (differs(l, i) && !is_told(l, i))
             return true;
     return false;
 }
 
 /* What the listener dropped found no room. With TCP_DEFER_ACCEPT it drops the ACK though there is. */
-static bool queue_was_full(const struct conn *c, const struct kernel_lane *k)
+static bool queue_was_full(const struct life *l, enum end end)
 {
-    return k->overflowed && (c->kernel->cause == CAUSE_ACCEPT_QUEUE_FULL || c->kernel->cause == CAUSE_SYN_QUEUE_FULL);
+    const enum cause cause = l->kernel->lane.cause;
+
+    return life_kernel_end(l, end)->overflowed && (cause == CAUSE_ACCEPT_QUEUE_FULL || cause == CAUSE_SYN_QUEUE_FULL);
 }
 
 /* The kernel is CLOSED, and the packets do not show why. */
-static enum known known_closed(const struct conn *c, const struct kernel_lane *k, enum tcp_state wire)
+static enum known known_closed(const struct life *l, enum end end)
 {
+    const struct kernel_end *k = life_kernel_end(l, end);
+    const enum tcp_state wire = by_wire(l, end);
+
     if (k->previous == TCP_STATE_SYN_SENT && wire == TCP_STATE_SYN_SENT)
         return KNOWN_CONNECT_GIVEN_UP;
     if (k->previous == TCP_STATE_SYN_RECEIVED && k->expired)
-        return queue_was_full(c, k) ? KNOWN_QUEUE_FULL : KNOWN_REQUEST_EXPIRED;
+        return queue_was_full(l, end) ? KNOWN_QUEUE_FULL : KNOWN_REQUEST_EXPIRED;
     if (k->previous == TCP_STATE_FIN_WAIT_2 && wire == TCP_STATE_FIN_WAIT_2)
         return KNOWN_FIN_WAIT_2_TIMEOUT;
     if (wire == TCP_STATE_TIME_WAIT && (k->previous == TCP_STATE_FIN_WAIT_1 || k->previous == TCP_STATE_FIN_WAIT_2 ||
                                         k->previous == TCP_STATE_CLOSING))
         return KNOWN_NO_TIME_WAIT;
-    if (c->end[END_CLIENT].wire.rst_sent || c->end[END_SERVER].wire.rst_sent)
+    if (l->conn.streams.of[END_CLIENT].rst_sent || l->conn.streams.of[END_SERVER].rst_sent)
         return KNOWN_NONE;
-    if (c->kernel->reset)
+    if (l->kernel->lane.reset)
         return KNOWN_RESET_UNSEEN;
     return k->retried ? KNOWN_RETRIES_USED_UP : KNOWN_NONE;
 }
 
-static enum known known_of(const struct conn_table *t, const struct conn *c, enum end end)
+static enum known known_of(const struct life *l, enum end end, bool events_lost)
 {
-    const struct kernel_lane *k = conn_kernel_of(c, end);
-    const struct wire_lane *w = &c->end[end].wire;
+    const enum tcp_state wire = by_wire(l, end), kernel = by_kernel(l, end);
 
-    if (c->midstream)
+    if (l->conn.ends.midstream)
         return KNOWN_BEFORE_TRACE;
-    if (t->events_lost)
+    if (events_lost)
         return KNOWN_EVENTS_LOST;
-    if (k->state == TCP_STATE_CLOSED)
-        return known_closed(c, k, w->state);
-    if (k->state == TCP_STATE_SYN_RECEIVED && queue_was_full(c, k))
+    if (kernel == TCP_STATE_CLOSED)
+        return known_closed(l, end);
+    if (kernel == TCP_STATE_SYN_RECEIVED && queue_was_full(l, end))
         return KNOWN_QUEUE_FULL;
-    if (!w->fin_sent && ((k->state == TCP_STATE_FIN_WAIT_1 && w->state == TCP_STATE_ESTABLISHED) ||
-                         (k->state == TCP_STATE_LAST_ACK && w->state == TCP_STATE_CLOSE_WAIT)))
+    if (!l->conn.streams.of[end].fin_sent && ((kernel == TCP_STATE_FIN_WAIT_1 && wire == TCP_STATE_ESTABLISHED) ||
+                                              (kernel == TCP_STATE_LAST_ACK && wire == TCP_STATE_CLOSE_WAIT)))
         return KNOWN_FIN_UNSENT;
     return KNOWN_NONE;
 }
 
-void conn_reconcile(struct conn_table *t, struct conn *c, uint64_t ts_ns)
+static void tell(struct life *l, enum end end, enum known known, struct emitter *out, uint64_t ts_ns)
 {
-    const struct event e = { .ts_ns = ts_ns < t->told_ns ? t->told_ns : ts_ns };
+    struct compared *compared = &l->kernel->compared[end];
+    struct change change;
 
-    for (unsigned i = 0; i < END_N; i++) {
-        struct change change;
-        struct kernel_lane *k;
+    compared->told[LANE_KERNEL] = (uint8_t)by_kernel(l, end);
+    compared->told[LANE_WIRE] = (uint8_t)by_wire(l, end);
+    change_init(&change, CHANGE_DISAGREEMENT);
+    change.conn = l->conn.number;
+    change.end = end;
+    change.because = compared->moved;
+    change.disagreement.kernel = by_kernel(l, end);
+    change.disagreement.wire = by_wire(l, end);
+    change.disagreement.known = known;
+    emit(out, emit_time(out, ts_ns), &change);
+}
 
-        if (!differs(c, i) || is_told(c, i))
-            continue;
-        k = &c->kernel->end[i];
-        k->told_kernel = k->state;
-        k->told_wire = c->end[i].wire.state;
-        change_begin(&change, t, &e, CHANGE_DISAGREEMENT);
-        change.conn = c->number;
-        change.end = i;
-        change.because = k->moved;
-        change.disagreement.kernel = k->state;
-        change.disagreement.wire = c->end[i].wire.state;
-        change.disagreement.known = known_of(t, c, i);
-        change_emit(t, &change);
-    }
+void reconcile(struct life *l, bool events_lost, struct emitter *out, uint64_t ts_ns)
+{
+    if (!l->has_kernel)
+        return;
+    for (unsigned i = 0; i < END_N; i++)
+        if (differs(l, i) && !is_told(l, i))
+            tell(l, i, known_of(l, i, events_lost), out, ts_ns);
 }

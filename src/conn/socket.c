@@ -1,39 +1,49 @@
-/* Sockets as calls see them: their numbers, so that the calls on one can be told from those on another before it has a
- * connection; and what one was, when it is none any more. */
-#include "conn_private.h"
+#include "socket.h"
 
 #include <string.h>
 
-uint32_t socket_number(struct conn_table *t, uint64_t key, const char *call)
+/* The number of a socket within the trace. An address is used again: socket() makes a new one. */
+static uint32_t number_of(struct sockets *s, uint64_t key, const char *call)
 {
     /* sockets are allocated on cache lines: the lowest bits say nothing */
-    struct socket_slot *set = t->sockets[(key * 0x9e3779b97f4a7c15ull) >> 52];
+    struct socket_slot *set = s->slots[(key * 0x9e3779b97f4a7c15ull) >> 52];
     struct socket_slot *slot = set;
 
     _Static_assert(SOCKET_SETS == 1 << 12, "the hash takes twelve bits");
     for (unsigned i = 0; i < SOCKET_WAYS; i++) {
         if (set[i].key == key) {
             if (strcmp(call, "socket") == 0)
-                set[i].number = ++t->socket_count;
+                set[i].number = ++s->count;
             return set[i].number;
         }
         if (set[i].number < slot->number)
             slot = &set[i];
     }
     slot->key = key;
-    slot->number = ++t->socket_count;
+    slot->number = ++s->count;
     return slot->number;
 }
 
-void socket_closed(struct conn_table *t, const struct closed_socket *socket)
+void socket_closed(struct sockets *s, const struct socket_role *role)
 {
-    if (socket->cookie)
-        t->closed[socket->cookie % CLOSED_SOCKETS] = *socket;
+    if (role->cookie)
+        s->closed[role->cookie % SOCKET_CLOSED_MAX] = *role;
 }
 
-const struct closed_socket *socket_that_closed(const struct conn_table *t, uint64_t cookie)
+void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role)
 {
-    const struct closed_socket *socket = &t->closed[cookie % CLOSED_SOCKETS];
+    const struct socket_role *closed = &s->closed[e->cookie % SOCKET_CLOSED_MAX];
+    struct change change;
 
-    return cookie && socket->cookie == cookie ? socket : NULL;
+    if (!role.conn && !role.listener && e->cookie && closed->cookie == e->cookie)
+        role = *closed;
+    change_init(&change, CHANGE_CALL);
+    change.call.socket = number_of(s, e->call.socket, e->call.call.name);
+    change.call.call = e->call.call;
+    change.conn = role.conn;
+    change.listener = role.listener;
+    change.call.has_end = role.conn != 0;
+    if (role.conn)
+        change.end = role.end;
+    emit(out, e->ts_ns, &change);
 }

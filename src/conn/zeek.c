@@ -1,12 +1,13 @@
-/* Zeek's conn_state and history, as its documentation of conn.log defines them, for users who know the letters. They
- * follow another model than the RFC's: an end is closed once its FIN was seen, a SYN,ACK establishes both ends, the
- * sequence numbers of FIN and RST are not asked for. So they have a lane of their own, and nothing else reads it.
+/* The letters follow another model than the RFC's: an end is closed once its FIN was seen, a SYN,ACK establishes both ends,
+ * the sequence numbers of FIN and RST are not asked for. So they have a lane of their own, and nothing else reads it.
  *
  * The originator is who sent the first packet, unless that came from a port where servers are and was no SYN: then the
  * direction is flipped, which the history notes as ^. It is mostly, not always, the client of the trace. */
-#include "conn_private.h"
+#include "zeek.h"
 
 #include <string.h>
+
+#include "tcplens/tcp/port.h"
 
 enum { INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET };
 
@@ -16,51 +17,37 @@ enum { SEEN_SYN = 1, SEEN_FIN = 2, SEEN_RST = 4, SEEN_DATA = 8, SEEN_ACK = 16, S
 /* A SYN or RST so far off says nothing about where the stream is. */
 #define TRUSTED_JUMP 1048576
 
-bool zeek_server_port(uint16_t port)
+static void append(struct zeek_lane *lane, char letter)
 {
-    /* likely_server_ports of a default installation */
-    static const uint16_t ports[] = { 21,   22,   25,   53,   79,   80,   81,   88,   110,  135,  137,  139,  143,
-                                      389,  443,  445,  502,  563,  585,  587,  614,  631,  636,  989,  990,  992,
-                                      993,  995,  1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223, 5269,
-                                      5353, 5355, 5432, 6379, 6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000 };
+    size_t len = strlen(lane->history);
 
-    for (unsigned i = 0; i < sizeof(ports) / sizeof(*ports); i++)
-        if (ports[i] == port)
-            return true;
-    return false;
+    if (len + 1 < sizeof(lane->history))
+        lane->history[len] = letter;
 }
 
-static void append(struct conn *c, char letter)
+static void note(struct zeek_lane *lane, enum end end, char letter)
 {
-    size_t len = strlen(c->history);
-
-    if (len + 1 < sizeof(c->history))
-        c->history[len] = letter;
+    append(lane, end == lane->originator ? (char)(letter - 'a' + 'A') : letter);
 }
 
-static void note(struct conn *c, enum end end, char letter)
+static bool note_once(struct zeek_lane *lane, enum end end, uint8_t bit, char letter)
 {
-    append(c, end == c->zeek_originator ? (char)(letter - 'a' + 'A') : letter);
-}
-
-static bool note_once(struct conn *c, enum end end, uint8_t bit, char letter)
-{
-    struct zeek_end *z = &c->end[end].wire.zeek;
+    struct zeek_end *z = &lane->end[end];
 
     if (z->seen & bit)
         return true;
     z->seen |= bit;
-    note(c, end, letter);
+    note(lane, end, letter);
     return false;
 }
 
 /* The first, the tenth, the hundredth. */
-static void note_scaled(struct conn *c, enum end end, uint32_t n, char letter)
+static void note_scaled(struct zeek_lane *lane, enum end end, uint32_t n, char letter)
 {
     while (n >= 10 && n % 10 == 0)
         n /= 10;
     if (n == 1)
-        note(c, end, letter);
+        note(lane, end, letter);
 }
 
 static uint32_t count_up(uint32_t n)
@@ -68,15 +55,15 @@ static uint32_t count_up(uint32_t n)
     return n < ZEEK_COUNT_MAX ? n + 1 : n;
 }
 
-void zeek_begin(struct conn *c, enum end sender, const struct segment *s)
+void zeek_begin(struct zeek_lane *lane, enum end sender, const struct segment *s)
 {
     bool flip = false;
 
-    if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN && zeek_server_port(s->src.port))
-        flip = !zeek_server_port(s->dst.port) || (!(s->flags & SEGMENT_SYN) && s->src.port < s->dst.port);
-    c->zeek_originator = flip ? !sender : sender;
+    if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN && port_serves(s->src.port))
+        flip = !port_serves(s->dst.port) || (!(s->flags & SEGMENT_SYN) && s->src.port < s->dst.port);
+    lane->originator = flip ? !sender : sender;
     if (flip)
-        append(c, '^');
+        append(lane, '^');
 }
 
 /* RST takes its payload with it: that is no part of the stream. */
@@ -118,40 +105,40 @@ static void begin_numbers(struct zeek_end *z, const struct segment *s)
     }
 }
 
-static void note_flags(struct conn *c, enum end from, const struct segment *s)
+static void note_flags(struct zeek_lane *lane, enum end from, const struct segment *s)
 {
-    struct zeek_end *z = &c->end[from].wire.zeek;
+    struct zeek_end *z = &lane->end[from];
     const unsigned control = s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
     const uint32_t rel = s->seq - z->start;
     const char syn = s->flags & SEGMENT_ACK ? 'h' : 's';
 
     if (__builtin_popcount(control) > 1) {
         if ((control & SEGMENT_FIN) && (control & SEGMENT_RST))
-            note_once(c, from, SEEN_FIN_RST, 'i');
+            note_once(lane, from, SEEN_FIN_RST, 'i');
         else
-            note_once(c, from, SEEN_MULTI, 'q');
+            note_once(lane, from, SEEN_MULTI, 'q');
     } else if (control & SEGMENT_SYN) {
-        if (note_once(c, from, SEEN_SYN, syn) && rel != z->last_syn)
-            note(c, from, syn);
+        if (note_once(lane, from, SEEN_SYN, syn) && rel != z->last_syn)
+            note(lane, from, syn);
         z->last_syn = rel;
     } else if (control & SEGMENT_FIN) {
-        if (note_once(c, from, SEEN_FIN, 'f') && rel + s->payload_len != z->last_fin)
-            note(c, from, 'f');
+        if (note_once(lane, from, SEEN_FIN, 'f') && rel + s->payload_len != z->last_fin)
+            note(lane, from, 'f');
         z->last_fin = rel + s->payload_len;
     } else if (control & SEGMENT_RST) {
-        if (note_once(c, from, SEEN_RST, 'r') && rel != z->last_rst)
-            note(c, from, 'r');
+        if (note_once(lane, from, SEEN_RST, 'r') && rel != z->last_rst)
+            note(lane, from, 'r');
         z->last_rst = rel;
     } else if (s->payload_len) {
-        note_once(c, from, SEEN_DATA, 'd');
+        note_once(lane, from, SEEN_DATA, 'd');
     } else if (s->flags & SEGMENT_ACK) {
-        note_once(c, from, SEEN_ACK, 'a');
+        note_once(lane, from, SEEN_ACK, 'a');
     }
 }
 
-static void advance(struct conn *c, enum end from, const struct segment *s)
+static void advance(struct zeek_lane *lane, enum end from, const struct segment *s)
 {
-    struct zeek_end *z = &c->end[from].wire.zeek;
+    struct zeek_end *z = &lane->end[from];
     const uint32_t end = s->seq + seq_len(s);
     const int32_t delta = (int32_t)(end - z->last);
 
@@ -164,7 +151,7 @@ static void advance(struct conn *c, enum end from, const struct segment *s)
     else if (delta > 0)
         z->last = end;
     else if (s->payload_len)
-        note_scaled(c, from, z->retransmitted = count_up(z->retransmitted), 't');
+        note_scaled(lane, from, z->retransmitted = count_up(z->retransmitted), 't');
 }
 
 static void enter(struct zeek_end *z, unsigned state)
@@ -175,10 +162,10 @@ static void enter(struct zeek_end *z, unsigned state)
     z->state = state;
 }
 
-static void first_packet(struct conn *c, enum end from, const struct segment *s)
+static void first_packet(struct zeek_lane *lane, enum end from, const struct segment *s)
 {
-    struct zeek_end *z = &c->end[from].wire.zeek, *peer = &c->end[!from].wire.zeek;
-    const bool originator = from == c->zeek_originator;
+    struct zeek_end *z = &lane->end[from], *peer = &lane->end[!from];
+    const bool originator = from == lane->originator;
 
     if (s->flags & SEGMENT_SYN) {
         if (originator) {
@@ -186,8 +173,8 @@ static void first_packet(struct conn *c, enum end from, const struct segment *s)
         } else {
             if (!(s->flags & SEGMENT_ACK) && peer->state == SYN_ACK_SENT) {
                 /* the SYN was captured after its answer */
-                c->zeek_originator = from;
-                append(c, '^');
+                lane->originator = from;
+                append(lane, '^');
                 enter(peer, ESTABLISHED);
             }
             if (peer->state == SYN_SENT)
@@ -242,38 +229,38 @@ static bool is_clean(const struct zeek_end *z)
     return z->state == ESTABLISHED || (z->state == CLOSED && z->previous == ESTABLISHED);
 }
 
-void zeek_segment(struct conn *c, enum end from, const struct segment *s)
+void zeek_segment(struct zeek_lane *lane, enum end from, const struct segment *s)
 {
-    struct zeek_end *z = &c->end[from].wire.zeek, *peer = &c->end[!from].wire.zeek;
+    struct zeek_end *z = &lane->end[from], *peer = &lane->end[!from];
 
     begin_numbers(z, s);
-    note_flags(c, from, s);
+    note_flags(lane, from, s);
     if (!s->window && !(s->flags & SEGMENT_RST) && peer->state != CLOSED && z->state != RESET)
-        note_scaled(c, from, z->zero_windows = count_up(z->zero_windows), 'w');
+        note_scaled(lane, from, z->zero_windows = count_up(z->zero_windows), 'w');
     if ((s->flags & SEGMENT_ACK) && peer->state == INACTIVE)
         peer->start = peer->last = s->ack - 1;
-    advance(c, from, s);
+    advance(lane, from, s);
     if (z->state == INACTIVE)
-        first_packet(c, from, s);
+        first_packet(lane, from, s);
     else
         later_packet(z, peer, s);
 }
 
-void zeek_bad_checksum(struct conn *c, enum end from)
+void zeek_bad_checksum(struct zeek_lane *lane, enum end from)
 {
-    struct zeek_end *z = &c->end[from].wire.zeek;
+    struct zeek_end *z = &lane->end[from];
 
-    note_scaled(c, from, z->bad_checksums = count_up(z->bad_checksums), 'c');
+    note_scaled(lane, from, z->bad_checksums = count_up(z->bad_checksums), 'c');
 }
 
-void zeek_gaps(struct conn *c, enum end end, unsigned count)
+void zeek_gaps(struct zeek_lane *lane, enum end end, unsigned count)
 {
-    struct zeek_end *z = &c->end[end].wire.zeek;
+    struct zeek_end *z = &lane->end[end];
 
-    if (!is_clean(z) || !is_clean(&c->end[!end].wire.zeek))
+    if (!is_clean(z) || !is_clean(&lane->end[!end]))
         return;
     while (count--)
-        note_scaled(c, end, z->gaps = count_up(z->gaps), 'g');
+        note_scaled(lane, end, z->gaps = count_up(z->gaps), 'g');
 }
 
 /* The shape "^?S…R…", with neither an answer nor a FIN before the RST. */
@@ -286,19 +273,20 @@ static bool syn_then_reset(const char *history)
     return history[strcspn(history, "HAFGIQR")] == 'R';
 }
 
-const char *zeek_conn_state(const struct conn *c)
+const char *zeek_conn_state(const struct zeek_lane *lane, const struct streams *streams)
 {
-    const enum end o = c->zeek_originator;
-    const uint8_t os = c->end[o].wire.zeek.state, rs = c->end[!o].wire.zeek.state;
+    const enum end o = lane->originator;
+    const uint8_t os = lane->end[o].state, rs = lane->end[!o].state;
     const bool o_inactive = os == INACTIVE || os == PARTIAL, r_inactive = rs == INACTIVE || rs == PARTIAL;
 
     if (rs == RESET) {
-        if (os == SYN_SENT || os == SYN_ACK_SENT || (os == RESET && !wire_bytes(c, o) && !wire_bytes(c, !o)))
+        if (os == SYN_SENT || os == SYN_ACK_SENT ||
+            (os == RESET && !stream_bytes(&streams->of[o]) && !stream_bytes(&streams->of[!o])))
             return "REJ";
         return o_inactive ? "RSTRH" : "RSTR";
     }
     if (os == RESET)
-        return !r_inactive ? "RSTO" : syn_then_reset(c->history) ? "RSTOS0" : "OTH";
+        return !r_inactive ? "RSTO" : syn_then_reset(lane->history) ? "RSTOS0" : "OTH";
     if (os == CLOSED && rs == CLOSED)
         return "SF";
     if (os == CLOSED)

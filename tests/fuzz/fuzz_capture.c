@@ -26,7 +26,7 @@ static void on_change(void *arg, const struct change *change)
 
 static void on_event(void *arg, const struct event *event)
 {
-    conn_table_event(arg, event);
+    conn_engine_event(arg, event);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct conn_config config = { .emit = on_change, .conn_max = 64 };
     char path[64], error[SOURCE_CAPTURE_ERROR_MAX] = "";
     struct source_capture *capture;
-    struct conn_table *table;
+    struct conn_engine *table;
     int r;
 
     if (fd < 0)
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
         abort();
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (conn_table_new(&config, &table) < 0)
+    if (conn_engine_new(&config, &table) < 0)
         abort();
     r = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), size % 7 ? NULL : "tcp port 80 or vlan", &capture, error);
     if (r == 0) {
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (r < 0 && (!*error || strchr(error, '\n'))) /* one line that says why */
         abort();
-    conn_table_finish(table, UINT64_MAX / 2);
-    conn_table_free(table);
+    conn_engine_finish(table, UINT64_MAX / 2);
+    conn_engine_free(table);
     return 0;
 }

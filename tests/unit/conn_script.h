@@ -29,7 +29,7 @@ struct told {
 };
 
 struct script {
-    struct conn_table *table;
+    struct conn_engine *table;
     struct change *changes; /* the change with record number n is changes[n - 1] */
     size_t count, room;
     struct told *told; /* by number of the connection */
@@ -73,6 +73,8 @@ static inline void check_state(const struct script *s, const struct change *c, s
     told->state[c->end][lane] = c->state.to;
     if (c->state.rfc)
         assert_true(is_label_of_edge(c));
+    if (c->state.how == HOW_OBSERVED && c->state.from != TCP_STATE_UNKNOWN)
+        assert_non_null(tcp_fsm_edge(c->state.from, c->state.to));
     assert_int_equal(c->state.kernel_state != NULL, lane == 0);
     if (c->because) {
         const struct change *cause = &s->changes[c->because - 1];
@@ -130,8 +132,8 @@ static inline void script_configure(struct script *s, struct conn_config config)
     config.emit = on_change;
     config.arg = s;
     config.hash_seed = 1;
-    assert_int_equal(conn_table_new(&config, &s->table), 0);
-    assert_int_equal(conn_table_next_n(s->table), 1);
+    assert_int_equal(conn_engine_new(&config, &s->table), 0);
+    assert_int_equal(conn_engine_next_n(s->table), 1);
 }
 
 static inline void script_start(struct script *s)
@@ -142,15 +144,15 @@ static inline void script_start(struct script *s)
 /* The trace ends: every connection has its outcome. */
 static inline void script_finish(struct script *s)
 {
-    conn_table_finish(s->table, s->now_ns);
-    assert_int_equal(conn_table_next_n(s->table), s->count + 1);
+    conn_engine_finish(s->table, s->now_ns);
+    assert_int_equal(conn_engine_next_n(s->table), s->count + 1);
     for (size_t i = 1; i < s->told_room; i++)
         assert_int_equal(s->told[i].introduced, s->told[i].over);
 }
 
 static inline void script_free(struct script *s)
 {
-    assert_null(conn_table_free(s->table));
+    assert_null(conn_engine_free(s->table));
     free(s->changes);
     free(s->told);
 }
@@ -164,7 +166,7 @@ static inline void script_end(struct script *s)
 static inline void feed(struct script *s, struct event *e)
 {
     e->ts_ns = s->now_ns;
-    conn_table_event(s->table, e);
+    conn_engine_event(s->table, e);
     s->now_ns += s->step_ns;
 }
 

@@ -29,7 +29,7 @@ struct result {
     int status;
     unsigned segments, changes;
     char error[SOURCE_CAPTURE_ERROR_MAX];
-    struct conn_table *table;
+    struct conn_engine *table;
 };
 
 static void on_change(void *arg, const struct change *change)
@@ -45,7 +45,7 @@ static void on_event(void *arg, const struct event *event)
     struct result *r = arg;
 
     r->segments++;
-    conn_table_event(r->table, event);
+    conn_engine_event(r->table, event);
 }
 
 static struct result read_bytes(const uint8_t *data, size_t len, const char *filter)
@@ -61,7 +61,7 @@ static struct result read_bytes(const uint8_t *data, size_t len, const char *fil
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(pwrite(fd, data, len, 0), len);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    assert_int_equal(conn_table_new(&config, &r.table), 0);
+    assert_int_equal(conn_engine_new(&config, &r.table), 0);
     r.status = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), filter, &capture, r.error);
     if (r.status == 0) {
         do
@@ -69,8 +69,8 @@ static struct result read_bytes(const uint8_t *data, size_t len, const char *fil
         while (r.status > 0);
         source_capture_close(capture);
     }
-    conn_table_finish(r.table, UINT64_MAX / 2);
-    conn_table_free(r.table);
+    conn_engine_finish(r.table, UINT64_MAX / 2);
+    conn_engine_free(r.table);
     if (r.status < 0) {
         assert_true(*r.error);
         assert_null(strchr(r.error, '\n'));

@@ -547,7 +547,7 @@ static void which_ends_are_local(void **state)
     const struct addr here = s.at[C].addr;
 
     (void)state;
-    conn_table_set_local(s.table, &here, 1);
+    conn_engine_set_local(s.table, &here, 1);
     send(&s, C, "S", 0, 0, 0);
     assert_true(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[C]);
     assert_false(find(&s, CHANGE_CONNECTION, 1, 0)->connection.local[S]);

@@ -515,12 +515,11 @@ static void gap(void **state)
 
 static void sampled(void **state)
 {
-    struct event e = kernel_event(&s, EVENT_SOCK_STATE, C, CLIENT);
+    struct event e = kernel_event(&s, EVENT_SNAPSHOT, C, CLIENT);
 
     (void)state;
     e.source = WITNESS_DIAG;
-    e.sock.from = SYN_SENT;
-    e.sock.to = ESTABLISHED;
+    e.snapshot.state = ESTABLISHED;
     feed(&s, &e);
     assert_int_equal(find(&s, CHANGE_STATE, 1, 0)->state.how, HOW_SAMPLED);
     assert_int_equal(find(&s, CHANGE_STATE, 1, 0)->state.source, WITNESS_DIAG);

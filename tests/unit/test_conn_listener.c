@@ -335,8 +335,8 @@ static void accept_of_an_older_connection(void **state)
 {
     (void)state;
     accept_call(&s, CHILD, (struct depth){ LISTENER, .backlog = 16 }, 3, 5, SERVER_PID);
-    assert_string_equal(lines(&s, 1), "listener 1 192.0.2.2:80 backlog 16 pid 0 before-trace\n"
-                                      "connection 192.0.2.1:40000 192.0.2.2:80 before-trace\n"
+    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80 before-trace\n"
+                                      "listener 1 192.0.2.2:80 backlog 16 pid 0 before-trace\n"
                                       "call server accept4 fd 3 ret 5 pid 300\n"
                                       "queue 1 conn 1 accept syn 0 accept 0 limit 17 drops 0\n");
     script_finish(&s);

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-#include "tcplens/trace/change.h"
 #include "tcplens/event/event.h"
+#include "tcplens/trace/change.h"
 
-struct conn_table;
+struct conn_engine;
 
 enum conn_segments {
     CONN_SEGMENTS_ALL,
@@ -20,7 +20,6 @@ enum conn_segments {
 };
 
 #define CONN_MAX_DEFAULT 1000000
-#define CONN_LISTENER_MAX 65536
 
 struct conn_config {
     change_fn emit;
@@ -32,17 +31,19 @@ struct conn_config {
     bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
 };
 
-int conn_table_new(const struct conn_config *config, struct conn_table **ret_table) __attribute__((warn_unused_result));
-/* The addresses of this host, borrowed until they are replaced or the table is freed; without, as for a capture file, no
+/* 0 or -ENOMEM. */
+int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_engine)
+    __attribute__((warn_unused_result));
+/* The addresses of this host, borrowed until they are replaced or the engine is freed; without, as for a capture file, no
  * end counts as local. */
-void conn_table_set_local(struct conn_table *table, const struct addr *addresses, size_t count);
-void conn_table_event(struct conn_table *table, const struct event *event);
+void conn_engine_set_local(struct conn_engine *engine, const struct addr *addresses, size_t count);
+void conn_engine_event(struct conn_engine *engine, const struct event *event);
 /* The trace ends: an outcome for every connection that has none yet. */
-void conn_table_finish(struct conn_table *table, uint64_t ts_ns);
+void conn_engine_finish(struct conn_engine *engine, uint64_t ts_ns);
 /* The record number the next change would get. */
-uint64_t conn_table_next_n(const struct conn_table *table);
+uint64_t conn_engine_next_n(const struct conn_engine *engine);
 /* Connections given up before their end because conn_max was reached. */
-uint64_t conn_table_evicted(const struct conn_table *table);
-struct conn_table *conn_table_free(struct conn_table *table);
+uint64_t conn_engine_evicted(const struct conn_engine *engine);
+struct conn_engine *conn_engine_free(struct conn_engine *engine);
 
 #endif

@@ -1,0 +1,144 @@
+#include "ends.h"
+
+#include <assert.h>
+
+/* The one place where a state is stored. An object of which no member is defined const may be written through a pointer
+ * that is not (C17 6.7.3): connections are allocated. */
+static void store(struct ends *e, enum end end, enum lane lane, enum tcp_state state)
+{
+    uint8_t *cell = (uint8_t *)&e->state[end][lane];
+
+    *cell = (uint8_t)state;
+}
+
+void ends_begin(struct ends *e, uint64_t ts_ns, bool midstream)
+{
+    e->first_ns = e->last_ns = ts_ns;
+    e->closed_by = e->reset_by = END_UNKNOWN;
+    e->midstream = midstream;
+    if (midstream)
+        return;
+    for (unsigned lane = 0; lane < LANE_N; lane++)
+        store(e, END_CLIENT, lane, TCP_STATE_CLOSED);
+    store(e, END_SERVER, LANE_KERNEL, TCP_STATE_LISTEN);
+}
+
+void ends_begin_as(struct ends *e, enum end end, enum lane lane, enum tcp_state state)
+{
+    assert(state == TCP_STATE_LISTEN || state == TCP_STATE_CLOSED || state == TCP_STATE_UNKNOWN);
+    store(e, end, lane, state);
+}
+
+/* Since when the end has been in its state, as stays count. */
+static uint64_t stay_began(const struct ends *e, enum end end)
+{
+    const unsigned count = e->stay_count[end];
+
+    return count ? e->stays[end][count - 1].until_ns : 0;
+}
+
+/* The best witness's state is left. */
+static void book_stay(struct ends *e, enum end end, uint64_t ts_ns)
+{
+    const enum tcp_state state = ends_best(e, end);
+    struct stay *stays = e->stays[end];
+    uint8_t *count = &e->stay_count[end];
+
+    if (ts_ns <= e->first_ns + stay_began(e, end))
+        return;
+    /* two witnesses can take turns more often than one alone goes on: then the last stay is prolonged */
+    if (!*count || (stays[*count - 1].state != state && *count < ENDS_STAYS_MAX))
+        stays[(*count)++].state = state;
+    stays[*count - 1].until_ns = ts_ns - e->first_ns;
+}
+
+void ends_kernel_tells_of(struct ends *e, enum end end, uint64_t ts_ns)
+{
+    if (ends_kernel_tells(e, end))
+        return;
+    book_stay(e, end, ts_ns);
+    e->kernel_tells |= 1u << end;
+}
+
+/* What a state says of those before it. Packets show a client ESTABLISHED by the SYN,ACK that was sent to it; a kernel
+ * that is further has been there. */
+static void conclude(struct ends *e, enum lane lane, enum end end, enum tcp_state state)
+{
+    switch (state) {
+    case TCP_STATE_ESTABLISHED: e->established = true; break;
+    case TCP_STATE_FIN_WAIT_1:
+    case TCP_STATE_FIN_WAIT_2:
+    case TCP_STATE_TIME_WAIT:
+        ends_closed_by(e, end);
+        e->established |= lane == LANE_KERNEL;
+        break;
+    case TCP_STATE_CLOSE_WAIT:
+    case TCP_STATE_LAST_ACK:
+        ends_closed_by(e, !end);
+        e->established |= lane == LANE_KERNEL;
+        break;
+    case TCP_STATE_CLOSING:
+        e->closing = true;
+        e->established |= lane == LANE_KERNEL;
+        break;
+    default: break;
+    }
+}
+
+uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, struct emitter *out, struct change *change)
+{
+    const enum tcp_state from = ends_state(e, move->end, lane);
+
+    assert(move->to != from && (!move->edge || move->edge->to == move->to));
+    if (lane == LANE_KERNEL || !ends_kernel_tells(e, move->end))
+        book_stay(e, move->end, move->ts_ns);
+    store(e, move->end, lane, move->to);
+    conclude(e, lane, move->end, move->to);
+    change->end = move->end;
+    change->state.from = from;
+    change->state.to = move->to;
+    if (move->edge && !move->no_label)
+        change->state.rfc = move->edge->label;
+    if (change->state.how == HOW_OBSERVED && !move->edge && from != TCP_STATE_UNKNOWN)
+        change->state.how = HOW_ASSUMED;
+    return emit(out, move->ts_ns, change);
+}
+
+void ends_closed_by(struct ends *e, enum end end)
+{
+    if (e->closed_by == END_UNKNOWN)
+        e->closed_by = end;
+}
+
+void ends_reset_by(struct ends *e, enum end end)
+{
+    if (e->reset_by == END_UNKNOWN)
+        e->reset_by = end;
+}
+
+void ends_state_times(const struct ends *e, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N])
+{
+    const struct stay *stays = e->stays[end];
+    uint64_t began = 0;
+
+    for (unsigned i = 0; i < e->stay_count[end]; i++) {
+        ret_ns[stays[i].state] += stays[i].until_ns - began;
+        began = stays[i].until_ns;
+    }
+    if (ts_ns > e->first_ns + began)
+        ret_ns[ends_best(e, end)] += ts_ns - e->first_ns - began;
+    /* there nothing is known, or there is no connection */
+    ret_ns[TCP_STATE_UNKNOWN] = ret_ns[TCP_STATE_CLOSED] = 0;
+}
+
+/* An end of which nothing was ever seen does not keep the connection. */
+static bool end_over(enum tcp_state state)
+{
+    return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT || state == TCP_STATE_LISTEN ||
+           state == TCP_STATE_UNKNOWN;
+}
+
+bool ends_over(const struct ends *e)
+{
+    return end_over(ends_best(e, END_CLIENT)) && end_over(ends_best(e, END_SERVER));
+}

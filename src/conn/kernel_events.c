@@ -1,0 +1,368 @@
+/* The kernel's lane as hooks tell it, while things happen. */
+#include "kernel.h"
+
+#include <string.h>
+
+static struct kernel_end *end_of(const struct kernel_step *s)
+{
+    return &s->lane->end[s->end];
+}
+
+/* The record that made an end enter a state: the timer that the event is about, a segment of its peer, or what it did
+ * itself. 0 where none was seen. */
+static uint64_t cause_of(const struct kernel_step *s, enum tcp_state to)
+{
+    const struct kernel_end *peer = &s->lane->end[!s->end];
+    const enum tcp_state from = kernel_state(s);
+    const enum event_kind kind = s->event->kind;
+
+    if (kind == EVENT_TIMEWAIT_EXPIRED || kind == EVENT_TIMEWAIT_KILLED || kind == EVENT_REQUEST_EXPIRED)
+        return s->lane->timer;
+    switch (to) {
+    case TCP_STATE_SYN_RECEIVED: return peer->last_syn;
+    case TCP_STATE_ESTABLISHED: return from == TCP_STATE_SYN_RECEIVED ? peer->ack_of_syn : peer->last_syn;
+    case TCP_STATE_FIN_WAIT_2: return peer->ack_of_fin;
+    case TCP_STATE_CLOSE_WAIT:
+    case TCP_STATE_CLOSING: return peer->last_fin;
+    case TCP_STATE_TIME_WAIT: return from == TCP_STATE_CLOSING ? peer->ack_of_fin : peer->last_fin;
+    case TCP_STATE_CLOSED:
+        if (from == TCP_STATE_LAST_ACK && peer->ack_of_fin > peer->last_rst)
+            return peer->ack_of_fin;
+        return s->conn->ends.reset_by == s->end ? end_of(s)->last_rst : peer->last_rst;
+    default: return 0;
+    }
+}
+
+static void enter(struct kernel_step *s, enum tcp_state to, enum object object)
+{
+    const bool is_sock = s->event->kind == EVENT_SOCK_STATE;
+    /* figure 5 draws no edge for a reset or for a TIME-WAIT cut short; those it draws to CLOSED tell of other causes */
+    const bool other_cause =
+        to == TCP_STATE_CLOSED && (s->conn->ends.reset_by != END_UNKNOWN || s->event->kind == EVENT_TIMEWAIT_KILLED);
+    const struct kernel_claim claim = {
+        .from = is_sock ? s->event->sock.from : TCP_STATE_UNKNOWN,
+        .to = to,
+        .object = object,
+        .because = cause_of(s, to),
+        .edge_sure = !other_cause,
+        .call = is_sock ? s->event->sock.call : NULL,
+    };
+
+    kernel_enter(s, &claim);
+}
+
+struct kernel_introduction kernel_events_introduce(const struct event *e)
+{
+    static const struct kernel_introduction nothing,
+        client = { .is_one = true, .role = ROLE_CLIENT }, server = { .is_one = true, .role = ROLE_SERVER },
+        older = { .is_one = true, .older = true },
+        older_server = { .is_one = true, .older = true, .role = ROLE_SERVER };
+
+    switch (e->kind) {
+    case EVENT_SOCK_STATE:
+        if (e->sock.to == TCP_STATE_SYN_SENT)
+            return client;
+        /* bound and nothing more; the last breath of something that was never followed */
+        if (e->sock.to == TCP_STATE_UNKNOWN || e->sock.to == TCP_STATE_CLOSED || e->sock.from == TCP_STATE_UNKNOWN)
+            return nothing;
+        return e->sock.from == TCP_STATE_LISTEN ? server : older;
+    case EVENT_REQUEST_START: return server;
+    case EVENT_ACCEPT: return older_server;
+    case EVENT_TIMEWAIT_START: return older;
+    case EVENT_SNAPSHOT:
+        /* bound, or not even that: no connection */
+        return e->snapshot.state == TCP_STATE_CLOSED || e->snapshot.state == TCP_STATE_UNKNOWN ? nothing : older;
+    default: return nothing;
+    }
+}
+
+bool kernel_events_begins_anew(const struct conn *c, enum end end, const struct event *e)
+{
+    if (e->kind == EVENT_SOCK_STATE && e->sock.to == TCP_STATE_SYN_SENT)
+        return ends_kernel_tells(&c->ends, end) || ends_over(&c->ends);
+    return e->kind == EVENT_REQUEST_START && ends_over(&c->ends) && ends_kernel_tells(&c->ends, end);
+}
+
+static void on_connect(struct kernel_step *s)
+{
+    end_of(s)->owner = s->event->sock.task;
+    end_of(s)->cookie = s->event->cookie;
+    /* in a simultaneous open nobody listened */
+    ends_begin_as(&s->conn->ends, s->end, LANE_KERNEL, TCP_STATE_CLOSED);
+    enter(s, TCP_STATE_SYN_SENT, OBJECT_SOCK);
+}
+
+static void on_sock_state(struct kernel_step *s)
+{
+    const struct event *e = s->event;
+    struct kernel_end *k = end_of(s);
+
+    switch (e->sock.to) {
+    case TCP_STATE_SYN_SENT: on_connect(s); break;
+    case TCP_STATE_UNKNOWN: break; /* a state the RFC does not know */
+    case TCP_STATE_CLOSED:
+        /* a minisock took over: the socket is gone, the connection is not */
+        if (k->object != OBJECT_TIMEWAIT && (!k->cookie || k->cookie == e->cookie))
+            enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
+        break;
+    default:
+        k->cookie = e->cookie;
+        if (e->sock.from == TCP_STATE_LISTEN && kernel_state(s) == TCP_STATE_SYN_RECEIVED)
+            kernel_hand_over(s, OBJECT_SOCK);
+        else
+            enter(s, e->sock.to, OBJECT_SOCK);
+    }
+}
+
+/* A queue of its listener holds it, or held it. */
+static void listened_by(const struct kernel_step *s)
+{
+    if (!s->listener)
+        return;
+    s->lane->listener = s->listener->number;
+    s->lane->listener_cookie = s->listener->cookie;
+}
+
+static void on_overflow(const struct kernel_step *s)
+{
+    const struct queue_depth *depth = &s->event->queue.depth;
+
+    if (!s->conn)
+        return;
+    end_of(s)->overflowed = true;
+    s->lane->cause = queue_drop_cause(depth->syn, depth->accept, depth->backlog + 1);
+    s->lane->drops++;
+    listened_by(s);
+}
+
+bool kernel_events_concern(const struct conn *c, enum end end, const struct event *e)
+{
+    /* any segment of a connection shows that the listener's drops went up; but what is connected it cannot drop */
+    return !(e->kind == EVENT_OVERFLOW && ends_kernel_tells(&c->ends, end) &&
+             ends_state(&c->ends, end, LANE_KERNEL) >= TCP_STATE_ESTABLISHED);
+}
+
+/* Its SYN came through. */
+static void forget_drops(const struct kernel_step *s)
+{
+    s->lane->drops = 0;
+    s->lane->cause = CAUSE_NONE;
+}
+
+static enum queue_why on_request(struct kernel_step *s)
+{
+    listened_by(s);
+    switch (s->event->kind) {
+    case EVENT_REQUEST_START:
+        forget_drops(s);
+        enter(s, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
+        return QUEUE_SYN;
+    case EVENT_REQUEST_RETRY: s->lane->timer = kernel_tell_timer(s, TIMER_SYN_ACK, TIMER_FIRED, 0); return QUEUE_WHY_N;
+    case EVENT_REQUEST_EXPIRED:
+        end_of(s)->expired = true;
+        s->lane->timer = kernel_tell_timer(s, TIMER_SYN_ACK, TIMER_FIRED, 0);
+        enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
+        return QUEUE_EXPIRED;
+    default: /* EVENT_REQUEST_END: the child, where there is one, has just been made */
+        if (end_of(s)->object != OBJECT_REQUEST)
+            return QUEUE_ESTABLISHED;
+        enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
+        return QUEUE_DROPPED;
+    }
+}
+
+static void on_accept(const struct kernel_step *s)
+{
+    struct change change;
+
+    s->lane->accepted = true;
+    end_of(s)->owner = s->event->queue.call.task;
+    change_init(&change, CHANGE_CALL);
+    change.conn = s->conn->number;
+    change.listener = s->listener ? s->listener->number : 0;
+    change.end = s->end;
+    change.call.call = s->event->queue.call;
+    change.call.has_end = true;
+    emit(s->out, s->event->ts_ns, &change);
+}
+
+/* A kernel counts deadlines in ticks: the same one read twice differs by less than this. */
+#define TICK_NS 20000000ull
+
+/* Its own timer, a new use of the same endpoints, a RST from the peer, or somebody who removed it. */
+static uint64_t tell_minisock_over(const struct kernel_step *s)
+{
+    const struct kernel_end *peer = &s->lane->end[!s->end];
+    struct change change;
+
+    change_init(&change, CHANGE_TIMER);
+    change.conn = s->conn->number;
+    change.end = s->end;
+    change.timer.name = kernel_timer_of(s->event->timewait.substate);
+    change.timer.phase = s->event->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED;
+    change.timer.source = s->event->source;
+    if (change.timer.phase == TIMER_CANCELLED) {
+        change.timer.why = s->conn->superseded               ? TIMER_WHY_REUSED
+                           : peer->last_rst > peer->last_fin ? TIMER_WHY_RESET
+                                                             : TIMER_WHY_REMOVED;
+        if (change.timer.why == TIMER_WHY_RESET)
+            change.because = peer->last_rst;
+    }
+    return emit(s->out, s->event->ts_ns, &change);
+}
+
+static void on_minisock_over(struct kernel_step *s)
+{
+    if (end_of(s)->object != OBJECT_TIMEWAIT)
+        return;
+    s->lane->timer = tell_minisock_over(s);
+    enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
+}
+
+static void on_minisock(struct kernel_step *s)
+{
+    const enum tcp_state substate = s->event->timewait.substate;
+    const uint64_t expires_ns = s->event->timewait.expires_ns;
+    struct kernel_end *k = end_of(s);
+
+    /* FIN-WAIT-2 passes into the minisock as it is; otherwise the minisock is made because TIME-WAIT begins */
+    if (kernel_state(s) == substate) {
+        kernel_hand_over(s, OBJECT_TIMEWAIT);
+    } else {
+        enter(s, substate, OBJECT_TIMEWAIT);
+        k->deadline_ns = 0;
+    }
+    if (expires_ns > k->deadline_ns + TICK_NS || expires_ns + TICK_NS < k->deadline_ns) {
+        k->deadline_ns = expires_ns;
+        kernel_tell_timer(s, kernel_timer_of(substate), TIMER_SET, expires_ns);
+    }
+}
+
+static void on_timewait(struct kernel_step *s)
+{
+    const struct kernel_end *k = end_of(s);
+
+    if (k->cookie && s->event->cookie && k->cookie != s->event->cookie)
+        return; /* the minisock of an earlier use of these endpoints */
+    if (s->event->kind == EVENT_TIMEWAIT_EXPIRED || s->event->kind == EVENT_TIMEWAIT_KILLED)
+        on_minisock_over(s);
+    else
+        on_minisock(s);
+}
+
+/* An object that was there before the hooks. What a hook has told of it meanwhile is newer. */
+static void on_snapshot(struct kernel_step *s)
+{
+    const struct event *e = s->event;
+    struct kernel_end *k = end_of(s);
+
+    if (ends_kernel_tells(&s->conn->ends, s->end))
+        return;
+    k->cookie = e->cookie;
+    k->deadline_ns = e->snapshot.expires_ns;
+    k->owner = e->snapshot.owner;
+    enter(s, e->snapshot.state,
+          e->snapshot.minisock  ? OBJECT_TIMEWAIT
+          : e->snapshot.request ? OBJECT_REQUEST
+                                : OBJECT_SOCK);
+    if (e->snapshot.minisock)
+        kernel_tell_timer(s, kernel_timer_of(e->snapshot.state), TIMER_SET, k->deadline_ns);
+}
+
+/* The server's kernel sends a RST. Whether somebody listens it knew at that moment, and so does the registry. */
+static void note_missing_listener(const struct kernel_step *s)
+{
+    if (!ends_kernel_tells(&s->conn->ends, END_SERVER)) { /* it was never in a queue */
+        if (!s->conn->ends.established && !registry_at(s->listeners, &s->event->local, s->event->netns))
+            s->lane->cause = CAUSE_NO_LISTENER;
+    } else if (s->lane->listener && !s->lane->accepted && !s->lane->end[END_SERVER].expired &&
+               !registry_find(s->listeners, s->lane->listener_cookie)) {
+        s->lane->cause = CAUSE_LISTENER_CLOSED;
+    }
+}
+
+static void on_reset(const struct kernel_step *s)
+{
+    const bool sent = s->event->reset.sent;
+    struct change change;
+
+    s->lane->reset = true;
+    if (sent && s->end == END_SERVER && !s->conn->ends.midstream)
+        note_missing_listener(s);
+    ends_reset_by(&s->conn->ends, sent ? s->end : !s->end);
+    change_init(&change, CHANGE_RESET);
+    change.conn = s->conn->number;
+    change.end = s->end;
+    change.reset.sent = sent;
+    memcpy(change.reset.reason, s->event->reset.reason, sizeof(change.reset.reason));
+    emit(s->out, s->event->ts_ns, &change);
+}
+
+static void on_retransmit(const struct kernel_step *s)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_TIMER);
+    change.conn = s->conn->number;
+    change.end = s->end;
+    change.timer.name = TIMER_RETRANSMIT;
+    change.timer.phase = TIMER_FIRED;
+    change.timer.count = s->event->retransmit.count;
+    change.timer.rto_ns = s->event->retransmit.rto_ns;
+    change.timer.source = s->event->source;
+    s->lane->timer = emit(s->out, s->event->ts_ns, &change);
+    end_of(s)->retried = true;
+}
+
+/* Of a full socket. */
+static void on_sock_timer(const struct kernel_step *s, enum timer_name name)
+{
+    s->lane->timer = kernel_tell_timer(s, name, TIMER_FIRED, 0);
+    end_of(s)->retried = true;
+}
+
+/* Events of which some are about a queue alone: there may be no connection. */
+static enum queue_why on_queue(const struct kernel_step *s)
+{
+    switch (s->event->kind) {
+    case EVENT_OVERFLOW: on_overflow(s); return QUEUE_OVERFLOW;
+    case EVENT_COOKIE:
+        if (s->conn)
+            forget_drops(s);
+        return QUEUE_COOKIE;
+    case EVENT_ACCEPT_QUEUED:
+        if (s->conn)
+            listened_by(s);
+        return QUEUE_JOINED;
+    default: return QUEUE_WHY_N; /* EVENT_LISTENED: the listener's record says it */
+    }
+}
+
+enum queue_why kernel_event(struct kernel_step *s)
+{
+    const enum event_kind kind = s->event->kind;
+
+    if (kind == EVENT_OVERFLOW || kind == EVENT_COOKIE || kind == EVENT_ACCEPT_QUEUED || kind == EVENT_LISTENED)
+        return on_queue(s);
+    if (!s->conn)
+        return QUEUE_WHY_N;
+    switch (kind) {
+    case EVENT_SOCK_STATE: on_sock_state(s); break;
+    case EVENT_REQUEST_START:
+    case EVENT_REQUEST_RETRY:
+    case EVENT_REQUEST_END:
+    case EVENT_REQUEST_EXPIRED: return on_request(s);
+    case EVENT_ACCEPT: on_accept(s); return QUEUE_ACCEPT;
+    case EVENT_TIMEWAIT_START:
+    case EVENT_TIMEWAIT_CHANGE:
+    case EVENT_TIMEWAIT_EXPIRED:
+    case EVENT_TIMEWAIT_KILLED: on_timewait(s); break;
+    case EVENT_KEEPALIVE: on_sock_timer(s, TIMER_KEEPALIVE); break;
+    case EVENT_FIN_WAIT_2: on_sock_timer(s, TIMER_FIN_WAIT_2); break;
+    case EVENT_RETRANSMIT: on_retransmit(s); break;
+    case EVENT_RESET: on_reset(s); break;
+    case EVENT_SNAPSHOT: on_snapshot(s); break;
+    default: break;
+    }
+    return QUEUE_WHY_N;
+}

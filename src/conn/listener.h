@@ -1,0 +1,27 @@
+/* The listener's lane: listeners, and the depth of their two queues. */
+#ifndef TCPLENS_CONN_LISTENER_H
+#define TCPLENS_CONN_LISTENER_H
+
+#include "emit.h"
+#include "registry.h"
+
+struct listener_step {
+    struct emitter *out;
+    struct registry *registry;
+    const struct event *event;
+};
+
+/* EVENT_SOCK_STATE: listen() made it one; it is closed. listener_closed() returns its number; 0: it was not known. */
+void listener_opened(const struct listener_step *s);
+uint32_t listener_closed(const struct listener_step *s);
+/* EVENT_SNAPSHOT: it existed before the trace. What a hook has told of it meanwhile is newer. */
+void listener_existed(const struct listener_step *s);
+/* A sample shows it for the first time, or with another backlog or other queues. */
+void listener_sampled(const struct listener_step *s);
+/* The listener whose queues an event tells of. One known only by its cookie and depth figures is introduced; but not where
+ * the connection that moved had one already: that was closed meanwhile, and its SYN queue empties later. NULL: none. */
+const struct listener *listener_of_queue(const struct listener_step *s, bool had_one);
+/* What the event did to its queues. conn: the number of the connection that moved; 0: none is known. */
+void listener_queue(const struct listener_step *s, const struct listener *l, uint32_t conn, enum queue_why why);
+
+#endif

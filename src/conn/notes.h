@@ -1,0 +1,61 @@
+/* What analysis says about a segment, by Wireshark's definitions (its User's Guide, "TCP Analysis"), so that users can
+ * compare. */
+#ifndef TCPLENS_CONN_NOTES_H
+#define TCPLENS_CONN_NOTES_H
+
+#include "stream.h"
+
+/* Segments of one direction that wait for their acknowledgment and are timed. */
+#define NOTES_TIMED_MAX 2
+
+/* The low 48 bits of a time in ns, in 6 bytes: enough for differences of three days. */
+struct short_time {
+    uint16_t parts[3];
+};
+
+/* One direction; sequence numbers as sent. */
+struct notes_end {
+    uint32_t ifindex;   /* where its last segment was seen; the same one elsewhere is left out */
+    uint32_t next_seq;  /* highest end sent */
+    uint32_t max_acked; /* highest end sent without a hole: who acknowledges more has more than the capture */
+    uint32_t last_ack;
+    uint16_t window;                                             /* last, as sent */
+    int16_t dup_acks;                                            /* -1: it acknowledged what was not captured */
+    struct short_time next_seq_at, last_at;                      /* when next_seq was reached; the last segment */
+    bool seen          : 1;                                      /* a segment that counts */
+    bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
+    uint8_t timed_count : 2;
+    struct {
+        uint64_t ts_ns;
+        uint32_t end;
+    } __attribute__((packed, aligned(4))) timed[NOTES_TIMED_MAX];
+};
+
+struct notes_lane {
+    struct notes_end end[END_N];
+    /* Time of the last SYN, 0: none; once that is known, the time from there to the ACK that followed. */
+    uint64_t handshake_ns : 63, handshake_known : 1;
+};
+
+/* What Wireshark calls the initial round-trip time; 0: not known. */
+static inline uint64_t notes_rtt_ns(const struct notes_lane *lane)
+{
+    return lane->handshake_known ? lane->handshake_ns : 0;
+}
+
+/* Of one segment. */
+struct notes {
+    uint32_t notes;   /* enum segment_note */
+    uint32_t dup_ack; /* which repetition of the ACK this is, from 1; 0: none */
+    uint64_t rtt_ns;  /* since the segment that this acknowledges; 0: not known */
+};
+
+/* A bridge, a veth pair or a tunnel shows the same segment on several interfaces, each time on the same one first: this one
+ * brings nothing that the sender's interface has not just shown. False where a route has changed. */
+bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams, enum end from,
+                   const struct segment *seg, uint64_t ts_ns);
+/* Judges a segment by those before it, and remembers it for those to come. Before the streams take it. */
+struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
+                           const struct segment *seg, uint64_t ts_ns);
+
+#endif

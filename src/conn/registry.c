@@ -1,0 +1,64 @@
+#include "registry.h"
+
+#include <stdlib.h>
+
+static unsigned bucket_of(uint64_t cookie)
+{
+    return (unsigned)((cookie * 0x9e3779b97f4a7c15ull) >> 54);
+}
+_Static_assert(REGISTRY_BUCKETS == 1 << 10, "bucket_of takes ten bits");
+
+struct listener *registry_find(const struct registry *r, uint64_t cookie)
+{
+    for (struct listener *l = r->buckets[bucket_of(cookie)]; l; l = l->hash_next)
+        if (l->cookie == cookie)
+            return l;
+    return NULL;
+}
+
+const struct listener *registry_at(const struct registry *r, const struct endpoint *local, uint32_t netns)
+{
+    for (unsigned i = 0; i < REGISTRY_BUCKETS; i++)
+        for (const struct listener *l = r->buckets[i]; l; l = l->hash_next)
+            if (l->netns == netns && l->addr.port == local->port && addr_fit(&l->addr.addr, &local->addr))
+                return l;
+    return NULL;
+}
+
+struct listener *registry_add(struct registry *r, uint64_t cookie)
+{
+    struct listener **bucket = &r->buckets[bucket_of(cookie)];
+    struct listener *l = r->count < REGISTRY_MAX ? calloc(1, sizeof(*l)) : NULL;
+
+    if (!l) {
+        r->refused++;
+        return NULL;
+    }
+    l->cookie = cookie;
+    l->number = ++r->number;
+    l->hash_next = *bucket;
+    *bucket = l;
+    r->count++;
+    return l;
+}
+
+void registry_remove(struct registry *r, struct listener *l)
+{
+    struct listener **p = &r->buckets[bucket_of(l->cookie)];
+
+    while (*p != l)
+        p = &(*p)->hash_next;
+    *p = l->hash_next;
+    r->count--;
+    free(l);
+}
+
+void registry_free(struct registry *r)
+{
+    for (unsigned i = 0; i < REGISTRY_BUCKETS; i++) {
+        for (struct listener *l = r->buckets[i], *next; l; l = next) {
+            next = l->hash_next;
+            free(l);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+/* The sockets' lane: their numbers, so that the calls on one can be told from those on another before it has a connection;
+ * and what one was, when it is none any more. */
+#ifndef TCPLENS_CONN_SOCKET_H
+#define TCPLENS_CONN_SOCKET_H
+
+#include "emit.h"
+
+#include "tcplens/event/event.h"
+
+/* A set-associative table by what the kernel side tells sockets apart with: a socket that is pushed out gets another
+ * number when it speaks again. */
+#define SOCKET_SETS 4096
+#define SOCKET_WAYS 4
+
+struct socket_slot {
+    uint64_t key;
+    uint32_t number;
+};
+
+/* What a socket is, or was when it became CLOSED: the call that did it returns after. */
+struct socket_role {
+    uint64_t cookie;
+    uint32_t conn, listener; /* numbers; one of them at most is not 0 */
+    enum end end;            /* of the connection */
+};
+
+#define SOCKET_CLOSED_MAX 256
+
+/* All zeros: empty. */
+struct sockets {
+    struct socket_slot slots[SOCKET_SETS][SOCKET_WAYS];
+    uint32_t count;
+    struct socket_role closed[SOCKET_CLOSED_MAX]; /* by cookie; the newest of those that share a place */
+};
+
+/* EVENT_CALL. role: what the socket is now; all zeros where it is nothing. */
+void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role);
+/* It ceases to be this. */
+void socket_closed(struct sockets *s, const struct socket_role *role);
+
+#endif

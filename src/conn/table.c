@@ -1,0 +1,113 @@
+#include "table.h"
+
+static struct conn *at(const struct table *t, uint32_t place)
+{
+    return slab_at(&t->conns, place);
+}
+
+int table_init(struct table *t, size_t conn_size, uint64_t seed)
+{
+    *t = (struct table){ .seed = seed };
+    slab_init(&t->conns, conn_size);
+    slab_init(&t->holes, END_N * sizeof(struct stream_holes));
+    return hash_init(&t->hash);
+}
+
+void table_free(struct table *t)
+{
+    slab_free(&t->conns);
+    slab_free(&t->holes);
+    hash_free(&t->hash);
+}
+
+struct conn *table_add(struct table *t, uint32_t hash, const struct endpoint *client, const struct endpoint *server,
+                       uint32_t netns)
+{
+    const uint32_t place = slab_take(&t->conns);
+    struct conn *c;
+
+    if (!place)
+        return NULL;
+    if (!hash_add(&t->hash, hash, place)) {
+        slab_give(&t->conns, place);
+        return NULL;
+    }
+    c = at(t, place);
+    c->place = place;
+    c->number = ++t->number;
+    c->netns = netns;
+    c->endpoint[END_CLIENT] = *client;
+    c->endpoint[END_SERVER] = *server;
+    c->list = LIST_N;
+    return c;
+}
+
+void table_take_out(struct table *t, struct conn *c)
+{
+    if (c->list == LIST_N)
+        return;
+    *(c->prev ? &at(t, c->prev)->next : &t->lists[c->list].first) = c->next;
+    *(c->next ? &at(t, c->next)->prev : &t->lists[c->list].last) = c->prev;
+    c->list = LIST_N;
+}
+
+void table_remove(struct table *t, struct conn *c)
+{
+    hash_remove(&t->hash, hash_of(t->seed, &c->endpoint[END_CLIENT], &c->endpoint[END_SERVER], c->netns), c->place);
+    table_take_out(t, c);
+    if (c->holes)
+        slab_give(&t->holes, c->holes);
+    slab_give(&t->conns, c->place);
+}
+
+void table_put(struct table *t, struct conn *c, enum table_list list)
+{
+    if (c->list == list && t->lists[list].last == c->place)
+        return;
+    table_take_out(t, c);
+    c->list = list;
+    c->prev = t->lists[list].last;
+    c->next = 0;
+    *(c->prev ? &at(t, c->prev)->next : &t->lists[list].first) = c->place;
+    t->lists[list].last = c->place;
+}
+
+struct conn *table_first(const struct table *t, enum table_list list)
+{
+    return t->lists[list].first ? at(t, t->lists[list].first) : NULL;
+}
+
+struct conn *table_oldest(const struct table *t)
+{
+    struct conn *found = NULL;
+
+    for (unsigned i = 0; i < LIST_N; i++) {
+        struct conn *c = table_first(t, i);
+
+        if (c && (!found || c->ends.last_ns < found->ends.last_ns))
+            found = c;
+    }
+    return found;
+}
+
+static bool is_about(const struct conn *c, const struct event *e)
+{
+    return c->netns == e->netns && ((endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
+                                     endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+                                    (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
+                                     endpoint_equal(&c->endpoint[END_CLIENT], &e->remote)));
+}
+
+struct conn *table_next(const struct table *t, const struct event *e, struct table_walk *walk)
+{
+    const uint32_t mask = t->hash.slot_count - 1;
+
+    while (t->hash.slots[walk->slot].place) {
+        const struct hash_slot *slot = &t->hash.slots[walk->slot];
+
+        walk->slot = (walk->slot + 1) & mask;
+        if (slot->hash == walk->hash && is_about(at(t, slot->place), e))
+            return at(t, slot->place);
+    }
+    return NULL;
+}

@@ -1,0 +1,92 @@
+/* The connections that are followed: found by their endpoints, and kept in lists in the order of their last event. */
+#ifndef TCPLENS_CONN_TABLE_H
+#define TCPLENS_CONN_TABLE_H
+
+#include "ends.h"
+#include "hash.h"
+#include "stream.h"
+
+#include "tcplens/event/event.h"
+
+/* A connection is in one of these. */
+enum table_list {
+    LIST_LIVE,
+    LIST_UNSETTLED, /* live, and its witnesses differ: perhaps for a moment */
+    LIST_WAITING,   /* over but for TIME-WAIT, of which only packets tell */
+    LIST_CLOSED,    /* over: stragglers may come */
+    LIST_N
+};
+
+/* What every part of the engine may know of a connection. */
+struct conn {
+    struct endpoint endpoint[END_N];
+    uint32_t number, netns;
+    uint32_t place;      /* its own, in the table */
+    uint32_t prev, next; /* in its list */
+    uint32_t holes;      /* place in table.holes, as struct stream_room has it */
+    uint8_t list;        /* enum table_list */
+    bool superseded;     /* a newer connection has the same endpoints */
+    struct ends ends;
+    struct streams streams;
+};
+
+struct table {
+    struct slab conns, holes; /* objects that begin with a struct conn; struct stream_holes[END_N] */
+    struct hash hash;
+    uint64_t seed;
+    struct {
+        uint32_t first, last; /* places */
+    } lists[LIST_N];
+    uint32_t number; /* of the newest connection */
+};
+
+/* conn_size: bytes of an object that begins with a struct conn. 0 or -ENOMEM. */
+int table_init(struct table *t, size_t conn_size, uint64_t seed) __attribute__((warn_unused_result));
+void table_free(struct table *t);
+static inline size_t table_count(const struct table *t)
+{
+    return t->hash.count;
+}
+
+/* The hash of the endpoints of an event, whichever end sees it. */
+static inline uint32_t table_hash(const struct table *t, const struct event *e)
+{
+    return hash_of(t->seed, &e->local, &e->remote, e->netns);
+}
+
+/* A new one, in no list; all else is zeros. hash: of its endpoints. NULL: out of memory. */
+struct conn *table_add(struct table *t, uint32_t hash, const struct endpoint *client, const struct endpoint *server,
+                       uint32_t netns);
+void table_remove(struct table *t, struct conn *c);
+
+/* A walk over the connections that have the endpoints of an event, in this role or the other. */
+struct table_walk {
+    uint32_t hash, slot;
+};
+static inline struct table_walk table_walk(const struct table *t, uint32_t hash)
+{
+    return (struct table_walk){ .hash = hash, .slot = hash & (t->hash.slot_count - 1) };
+}
+/* NULL: no more. */
+struct conn *table_next(const struct table *t, const struct event *e, struct table_walk *walk);
+
+/* Puts it at the end of a list, from whichever it was in; takes it out of that. */
+void table_put(struct table *t, struct conn *c, enum table_list list);
+void table_take_out(struct table *t, struct conn *c);
+/* The one whose last event is oldest; NULL: the list is empty. */
+struct conn *table_first(const struct table *t, enum table_list list);
+/* Of all lists. */
+struct conn *table_oldest(const struct table *t);
+
+static inline enum end conn_end_of(const struct conn *c, const struct endpoint *local)
+{
+    return endpoint_equal(&c->endpoint[END_CLIENT], local) ? END_CLIENT : END_SERVER;
+}
+
+/* A socket that connected to itself is both ends: what it sends, each of them sends, and each of them gets. */
+static inline bool conn_is_self(const struct conn *c)
+{
+    return endpoint_equal(&c->endpoint[END_CLIENT], &c->endpoint[END_SERVER]);
+}
+
+#endif
