@@ -35,7 +35,10 @@ struct step {
 };
 
 #define OPEN                                                                                                           \
-    { C, CLOSED, SYN_SENT }, { S, LISTEN, SYN_RECEIVED }, { C, SYN_SENT, ESTABLISHED }, { S, SYN_RECEIVED, ESTABLISHED }
+    { C, CLOSED, SYN_SENT }, { S, LISTEN, SYN_RECEIVED }, { C, SYN_SENT, ESTABLISHED },                                \
+    {                                                                                                                  \
+        S, SYN_RECEIVED, ESTABLISHED                                                                                   \
+    }
 
 static void ends_as(const struct step *steps, size_t count, enum verdict verdict)
 {
@@ -50,8 +53,8 @@ static void ends_as(const struct step *steps, size_t count, enum verdict verdict
     }
 }
 #define ENDS_AS(verdict, ...)                                                                                          \
-    ends_as((const struct step[]){ __VA_ARGS__ },                                                                      \
-            sizeof((const struct step[]){ __VA_ARGS__ }) / sizeof(struct step), verdict)
+    ends_as((const struct step[]){ __VA_ARGS__ }, sizeof((const struct step[]){ __VA_ARGS__ }) / sizeof(struct step),  \
+            verdict)
 
 static void open_at_both_ends(void **state)
 {
