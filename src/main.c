@@ -7,22 +7,13 @@
 #include "tcplens/base/log.h"
 #include "tcplens/command/command.h"
 
-static const struct command commands[] = {
-    { "trace", "watch connections live, or those of one command", command_trace },
-    { "read", "explain a capture file (pcap, pcapng)", command_read },
-    { "report", "make one HTML file of a trace, to open or hand in", command_report },
-    { "doctor", "say what works on this machine, and why the rest does not", command_doctor },
-    { "fsm", "print TCP's transition table", command_fsm },
-};
-#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
-
 static void help(void)
 {
     puts("usage: tcplens COMMAND [OPTION]...\n"
          "Shows TCP's state machine as it happens: both ends, both queues, one clock.\n\n"
          "Commands:");
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < command_count; i++)
+        printf("  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
     puts("\nOptions:\n"
          "  -h, --help     print this\n"
          "      --version  print the version\n\n"
@@ -31,10 +22,17 @@ static void help(void)
 
 static int run_command(int argc, char *argv[])
 {
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(argv[0], commands[i].name))
-            return commands[i].run(argc, argv);
-    return command_usage_error(NULL, "unknown command '%s'", argv[0]);
+    const char *names[32];
+    char hint[96];
+    size_t n = 0;
+
+    for (size_t i = 0; i < command_count; i++) {
+        if (!strcmp(argv[0], command_table[i]->name))
+            return command_table[i]->run(argc, argv);
+        if (n < sizeof(names) / sizeof(*names))
+            names[n++] = command_table[i]->name;
+    }
+    return command_usage_error(NULL, "unknown command '%.100s'%s", argv[0], options_hint(argv[0], names, n, hint));
 }
 
 static int run(int argc, char *argv[])

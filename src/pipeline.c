@@ -1,59 +1,55 @@
+/* Theory of operation. Two tables, two loops: every source that takes part is drained, every sink that is open gets what
+ * comes out. Sources that tell of what happens now are each nearly in order of time: their events are held and merged. A
+ * source that is in order by itself is passed on as it reads. */
 #include "tcplens/pipeline.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
-#include "tcplens/source/bpf.h"
-#include "tcplens/source/capture.h"
-#include "tcplens/source/diag.h"
-#include "tcplens/source/pcap.h"
-#include "tcplens/timeline.h"
 
 /* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
 #define HELD_MAX 1000000
-#define CAPTURE_BATCH 4096
 #define ADDRESSES_AGE_NS 1000000000ull
-/* Browsers get batches, not single records. */
-#define TICKS_PER_HTTP_FLUSH 3
+
+struct taking_part {
+    void *source; /* NULL: it does not */
+    bool wanted, stands_in;
+    char missing[SOURCE_ERROR_MAX];
+};
 
 struct pipeline {
     struct pipeline_config config;
     struct trace_clock clock;
-    struct source_bpf *bpf;
-    struct source_diag *diag;
-    struct source_pcap *pcap;
-    struct source_capture *file; /* instead of the witnesses */
-    struct merge *merge;
-    struct conn_engine *conns;
+    struct taking_part sources[PIPELINE_SOURCES_MAX];
+    struct merge *merge; /* NULL: no source needs it */
+    struct conn_engine *engine;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
-    char missing[WITNESS_N][SOURCE_PCAP_ERROR_MAX];
-    const char *capture; /* file name; NULL: live */
-    uint32_t netns;      /* inode number */
+    bool live;             /* a source tells of what happens now */
+    bool started;
     uint64_t start_ns, last_ns;
     uint64_t read_ns; /* when the sources were read last */
-    bool started;
-    unsigned tick, tick_events;
+    unsigned tick_events;
     int write_error;
     uint64_t counts[CHANGE_KIND_N], late;
 };
 
-static void write_line(struct pipeline *p, const char *line, size_t len, uint64_t n)
+static bool takes_part(const struct pipeline *p, enum witness witness)
 {
-    if (p->config.trace)
-        sink_file_write(p->config.trace, line, len);
-    if (p->config.http)
-        http_write(p->config.http, line, len, n);
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].source && source_table[i]->witness == witness)
+            return true;
+    return false;
 }
 
 /* The settings that decide what a connection meets. */
@@ -79,84 +75,72 @@ static void read_sysctls(struct trace_header *header)
     }
 }
 
+static void describe_sources(const struct pipeline *p, struct trace_header *header)
+{
+    for (size_t i = 0; i < source_count; i++) {
+        const struct source_ops *ops = source_table[i];
+
+        if (p->sources[i].source) {
+            header->sources[ops->witness] = true;
+            if (ops->describe)
+                ops->describe(p->config.sources[i].config, header);
+        } else if (*p->sources[i].missing) {
+            header->missing[ops->witness] = p->sources[i].missing;
+        }
+    }
+}
+
 static int write_header(struct pipeline *p)
 {
-    struct trace_header header = { .start_ns = p->start_ns, .netns = p->config.netns, .input = p->capture };
+    struct trace_header header = {
+        .start_ns = p->start_ns, .netns = p->config.netns, .filter = p->config.filter, .command = p->config.command
+    };
     struct utsname uts;
     char kernel[sizeof(uts.sysname) + sizeof(uts.release) + sizeof(uts.machine) + 2], *line;
     int r;
 
-    if (!p->capture) {
+    if (p->live) {
         uname(&uts);
         snprintf(kernel, sizeof(kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
         header.kernel = kernel;
         read_sysctls(&header);
-        if (p->pcap && p->config.interface_count) {
-            for (unsigned i = 0; i < p->config.interface_count && i < TRACE_INTERFACE_MAX; i++)
-                header.interfaces[header.interface_count++] = p->config.interfaces[i];
-        } else if (p->pcap) {
-            header.interfaces[header.interface_count++] = "any";
-        }
     }
-    header.sources[WITNESS_KERNEL] = p->bpf;
-    header.sources[WITNESS_DIAG] = p->diag;
-    header.sources[WITNESS_WIRE] = p->pcap || p->file;
-    for (unsigned i = 0; i < WITNESS_N; i++)
-        header.missing[i] = pipeline_missing(p, i);
-    header.filter = p->config.filter;
-    header.command = p->config.command;
+    describe_sources(p, &header);
     r = trace_encode_header(&header, &line);
     if (r < 0)
         return r;
-    write_line(p, line, strlen(line), 0);
+    sinks_line(p->config.sinks, line, strlen(line), 0);
     free(line);
     p->started = true;
     return 0;
 }
 
-static void write_record(struct pipeline *p, const struct change *change)
-{
-    char unsaved[TRACE_LINE_MAX], *line = unsaved;
-    size_t len;
-
-    if (p->config.trace)
-        line = sink_file_begin(p->config.trace, TRACE_LINE_MAX);
-    len = trace_encode(change, p->start_ns, line);
-    if (p->config.trace)
-        sink_file_end(p->config.trace, len);
-    if (p->config.http)
-        http_write(p->config.http, line, len, change->n);
-}
-
 static void on_change(void *arg, const struct change *change)
 {
     struct pipeline *p = arg;
+
     p->counts[change->kind]++;
     p->late += change->late;
     if (change->ts_ns > p->last_ns)
         p->last_ns = change->ts_ns;
-    if (p->config.trace || p->config.http)
-        write_record(p, change);
-    if (p->config.timeline) {
-        char text[TIMELINE_LINE_MAX];
-        size_t len = p->config.summary ? summary_format(change, text)
-                                       : timeline_format(change, p->start_ns, p->config.colour, text);
+    if (p->config.sinks->want_lines) {
+        char buf[TRACE_LINE_MAX], *line = sinks_room(p->config.sinks, sizeof(buf), buf);
 
-        if (len)
-            sink_file_write(p->config.timeline, text, len);
+        sinks_line(p->config.sinks, line, trace_encode(change, p->start_ns, line), change->n);
     }
+    sinks_change(p->config.sinks, change, p->start_ns);
 }
 
-/* In order of time, from merge or straight from a capture file. */
+/* In order of time. */
 static void on_ordered(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
-    if (!p->started) { /* a capture's time begins with its first packet */
+    if (!p->started) { /* a file's time begins with its first packet */
         p->start_ns = p->last_ns = event->ts_ns;
         p->write_error = write_header(p);
     }
-    conn_engine_event(p->conns, event);
+    conn_engine_event(p->engine, event);
 }
 
 static void on_event(void *arg, const struct event *event)
@@ -170,75 +154,6 @@ static void on_event(void *arg, const struct event *event)
     merge_put(p->merge, event);
 }
 
-static int new_common(const struct pipeline_config *config, bool wire_only, struct pipeline **ret_pipeline)
-{
-    struct pipeline *p = calloc(1, sizeof(*p));
-    struct conn_config conns = { .emit = on_change,
-                                 .segments = config->segments,
-                                 .wire_only = wire_only,
-                                 .ignore_checksums = config->ignore_checksums };
-
-    if (!p)
-        return -ENOMEM;
-    p->config = *config;
-    conns.arg = p;
-    if (getrandom(&conns.hash_seed, sizeof(conns.hash_seed), 0) != sizeof(conns.hash_seed))
-        conns.hash_seed = 0;
-    *ret_pipeline = p;
-    return conn_engine_new(&conns, &p->conns);
-}
-
-static int open_kernel(struct pipeline *p)
-{
-    struct source_bpf_config config = {
-        .filter = p->config.filter,
-        .netns_inode = p->netns,
-        .calls = p->config.calls,
-        .ring_bytes = p->config.ring_bytes,
-    };
-    char *why = p->missing[WITNESS_KERNEL];
-    int r = p->config.all_netns ? 0 : netns_cookie(&config.netns);
-
-    if (r == 0)
-        r = source_bpf_open(&config, &p->clock, &p->bpf);
-    if (r == -EPERM || r == -EACCES)
-        snprintf(why, sizeof(p->missing[0]), "needs root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG");
-    else if (r == -ENOENT)
-        snprintf(why, sizeof(p->missing[0]), "this kernel shows no BTF (/sys/kernel/btf/vmlinux)");
-    else if (r < 0)
-        snprintf(why, sizeof(p->missing[0]), "the eBPF program cannot be loaded: %s", strerror(-r));
-    return r;
-}
-
-static int open_diag(struct pipeline *p)
-{
-    struct source_diag_config config = {
-        .filter = p->config.filter,
-        .netns = p->netns,
-    };
-    int r = source_diag_open(&config, &p->clock, &p->diag);
-
-    if (r < 0)
-        snprintf(p->missing[WITNESS_DIAG], sizeof(p->missing[0]), "sock_diag does not answer: %s", strerror(-r));
-    return r;
-}
-
-static int open_wire(struct pipeline *p)
-{
-    struct source_pcap_config config = {
-        .interfaces = p->config.interfaces,
-        .interface_count = p->config.interface_count,
-        .filter = p->config.filter,
-        .netns = p->netns,
-    };
-    char *why = p->missing[WITNESS_WIRE];
-    int r = source_pcap_open_live(&config, &p->clock, &p->pcap, why);
-
-    if (r == -EPERM)
-        snprintf(why, sizeof(p->missing[0]), "needs root, or CAP_NET_RAW");
-    return r;
-}
-
 /* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
 static int read_addresses(struct pipeline *p)
 {
@@ -248,87 +163,149 @@ static int read_addresses(struct pipeline *p)
 
     if (r < 0)
         return r;
-    conn_engine_set_local(p->conns, addresses, count);
+    conn_engine_set_local(p->engine, addresses, count);
     free(p->addresses);
     p->addresses = addresses;
     p->addresses_ns = trace_clock_now(&p->clock);
     return 0;
 }
 
-int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
-                       char error[static PIPELINE_ERROR_MAX])
+/* 0, or what it failed with: `missing` says why. */
+static int open_source(struct pipeline *p, struct source_context *context, size_t i)
 {
-    int (*const open_witness[WITNESS_N])(struct pipeline *) = {
-        [WITNESS_KERNEL] = open_kernel,
-        [WITNESS_DIAG] = open_diag,
-        [WITNESS_WIRE] = open_wire,
-    };
-    struct pipeline *p = NULL;
-    int r = new_common(config, false, &p), failed = 0;
+    struct taking_part *s = &p->sources[i];
+    int r = source_table[i]->live ? netns_current(&context->netns) : 0;
 
-    if (r == 0) {
-        trace_clock_init(&p->clock);
-        r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
-    }
-    if (r == 0)
-        r = netns_current(&p->netns);
-    if (r == 0)
-        r = read_addresses(p);
+    s->wanted = true;
     if (r < 0) {
-        snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
-        pipeline_close(p);
+        snprintf(s->missing, sizeof(s->missing), "this process's network namespace is not shown: %s", strerror(-r));
         return r;
     }
-    for (unsigned i = 0; i < WITNESS_N; i++) {
-        if (!p->config.want[i])
+    r = source_table[i]->open(context, p->config.sources[i].config, &s->source, s->missing);
+    if (r == 0) {
+        s->missing[0] = '\0';
+        p->live |= source_table[i]->live;
+    }
+    return r;
+}
+
+/* "nothing to see with: wire witness needs root; kernel witness not wanted" */
+static void explain_nothing(const struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    int len = snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with");
+    const char *between = ": ";
+
+    for (size_t i = 0; i < source_count; i++) {
+        if (!source_table[i]->by_default || len >= PIPELINE_ERROR_MAX)
             continue;
-        r = open_witness[i](p);
-        if (r == 0)
+        len += snprintf(error + len, PIPELINE_ERROR_MAX - (size_t)len, "%s%s witness %s", between,
+                        source_table[i]->name, p->config.sources[i].want ? p->sources[i].missing : "not wanted");
+        between = "; ";
+    }
+}
+
+/* Those that are wanted; then those that can stand in for one that failed. */
+static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    struct source_context context = { .clock = &p->clock,
+                                      .filter = p->config.filter,
+                                      .all_netns = p->config.all_netns };
+    bool asked = false;
+    int failed = 0;
+
+    for (size_t i = 0; i < source_count; i++) {
+        int r;
+
+        if (!p->config.sources[i].want)
             continue;
-        failed = failed ? failed : r;
-        if (config->need[i]) {
-            snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", witness_name(i), p->missing[i]);
-            pipeline_close(p);
+        r = open_source(p, &context, i);
+        asked |= r == 0;
+        if (r < 0 && p->config.sources[i].need) {
+            if (source_table[i]->live)
+                snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", source_table[i]->name, p->sources[i].missing);
+            else
+                snprintf(error, PIPELINE_ERROR_MAX, "%s", p->sources[i].missing);
             return r;
         }
-        if (i == WITNESS_KERNEL)
-            p->config.want[WITNESS_DIAG] = true; /* it stands in */
+        failed = failed ? failed : r;
     }
-    /* samples alone are little: who wants no more has to say so */
-    if (!p->bpf && !p->pcap && !(p->diag && config->want[WITNESS_DIAG])) {
-        snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with: kernel witness %s; wire witness %s",
-                 config->want[WITNESS_KERNEL] ? p->missing[WITNESS_KERNEL] : "not wanted",
-                 config->want[WITNESS_WIRE] ? p->missing[WITNESS_WIRE] : "not wanted");
-        pipeline_close(p);
-        return failed ? failed : -EINVAL;
+    for (size_t i = 0; i < source_count; i++) {
+        const struct source_ops *ops = source_table[i];
+        bool lacks = false;
+
+        for (size_t j = 0; j < source_count; j++)
+            lacks |= p->sources[j].wanted && !p->sources[j].source && source_table[j]->witness == ops->stands_in_for;
+        if (ops->stands_in && lacks && !p->sources[i].wanted)
+            p->sources[i].stands_in = open_source(p, &context, i) == 0;
     }
-    p->start_ns = p->last_ns = trace_clock_now(&p->clock);
-    if (p->bpf) {
-        r = source_bpf_snapshot(p->bpf, on_event, p);
+    if (asked)
+        return 0;
+    /* a stand-in alone is little: who wants no more has to say so */
+    explain_nothing(p, error);
+    return failed ? failed : -EINVAL;
+}
+
+static int snapshot_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    for (size_t i = 0; i < source_count; i++) {
+        int r;
+
+        if (!p->sources[i].source || !source_table[i]->snapshot)
+            continue;
+        r = source_table[i]->snapshot(p->sources[i].source, on_event, p);
         if (r < 0) {
             snprintf(error, PIPELINE_ERROR_MAX, "cannot list the sockets that exist already: %s", strerror(-r));
-            pipeline_close(p);
             return r;
         }
     }
-    if (p->diag)
-        source_diag_drain(p->diag, true, on_event, p);
-    *ret_pipeline = p;
     return 0;
 }
 
-int pipeline_open_capture(const struct pipeline_config *config, int fd, const char *path, const char *filter,
-                          struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
+static int new_engine(struct pipeline *p)
 {
-    struct pipeline *p = NULL;
-    int r = new_common(config, true, &p);
+    struct conn_config config = { .emit = on_change,
+                                  .arg = p,
+                                  .segments = p->config.segments,
+                                  .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
+                                  .ignore_checksums = p->config.ignore_checksums };
 
+    if (getrandom(&config.hash_seed, sizeof(config.hash_seed), 0) != sizeof(config.hash_seed))
+        config.hash_seed = 0;
+    return conn_engine_new(&config, &p->engine);
+}
+
+static int prepare(struct pipeline *p)
+{
+    int r = new_engine(p);
+
+    if (r == 0 && p->live)
+        r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
+    if (r == 0 && p->live)
+        r = read_addresses(p);
+    p->start_ns = p->last_ns = p->live ? trace_clock_now(&p->clock) : 0;
+    return r;
+}
+
+int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
+                  char error[static PIPELINE_ERROR_MAX])
+{
+    struct pipeline *p = calloc(1, sizeof(*p));
+    int r;
+
+    assert(source_count <= PIPELINE_SOURCES_MAX);
+    if (!p) {
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot start: out of memory");
+        return -ENOMEM;
+    }
+    p->config = *config;
+    trace_clock_init(&p->clock);
+    r = open_sources(p, error);
     if (r == 0) {
-        p->capture = path;
-        r = source_capture_open(fd, filter, &p->file, error);
-    } else {
-        close(fd);
-        snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
+        r = prepare(p);
+        if (r < 0)
+            snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
+        else
+            r = snapshot_sources(p, error);
     }
     if (r < 0) {
         pipeline_close(p);
@@ -338,63 +315,77 @@ int pipeline_open_capture(const struct pipeline_config *config, int fd, const ch
     return 0;
 }
 
-const char *pipeline_missing(const struct pipeline *p, enum witness witness)
+bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_source *ret_source)
 {
-    return *p->missing[witness] ? p->missing[witness] : NULL;
+    size_t i = 0;
+
+    for (; i < source_count; i++)
+        if (p->sources[i].wanted && !index--)
+            break;
+    if (i == source_count)
+        return false;
+    *ret_source = (struct pipeline_source){ .ops = source_table[i],
+                                            .missing = p->sources[i].source ? NULL : p->sources[i].missing,
+                                            .stands_in = p->sources[i].stands_in };
+    if (p->sources[i].source && source_table[i]->caveat)
+        ret_source->caveat = source_table[i]->caveat(p->sources[i].source);
+    for (size_t j = 0; j < source_count; j++) {
+        if (p->sources[j].stands_in && source_table[j]->stands_in_for == source_table[i]->witness)
+            ret_source->replaced = true;
+        if (p->sources[i].stands_in && source_table[i]->stands_in_for == source_table[j]->witness)
+            ret_source->reason = p->sources[j].missing;
+    }
+    return true;
 }
 
 static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])
 {
-    int r = p->write_error;
+    int r = sinks_flush(p->config.sinks, all);
 
-    if (r == 0 && p->config.trace)
-        r = sink_file_flush(p->config.trace);
-    if (r == 0 && p->config.timeline)
-        r = sink_file_flush(p->config.timeline);
-    p->write_error = r;
-    if (p->config.http && (all || ++p->tick % TICKS_PER_HTTP_FLUSH == 0))
-        http_flush(p->config.http);
-    if (r < 0)
-        snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s", p->config.trace ? "the trace" : "standard output",
-                 strerror(-r));
-    return r;
+    if (p->write_error == 0)
+        p->write_error = r;
+    if (p->write_error < 0)
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s",
+                 p->config.sinks->want_lines ? "the trace" : "standard output", strerror(-p->write_error));
+    return p->write_error;
 }
 
-/* last: no tick follows. */
+/* last: no tick follows. 1: there is more at once. */
 static int read_sources(struct pipeline *p, bool last, char error[static PIPELINE_ERROR_MAX])
 {
-    uint64_t now = trace_clock_now(&p->clock);
-    int r = 0;
+    const uint64_t now = trace_clock_now(&p->clock);
+    int result = 0;
 
     p->tick_events = 0;
-    trace_clock_update(&p->clock);
-    if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
-        read_addresses(p); /* without memory the old ones stay */
-    /* First the packets: what the kernel did because of them is read after, and is there already. */
-    if (p->pcap)
-        r = source_pcap_drain(p->pcap, on_event, p, error);
-    if (p->bpf)
-        source_bpf_drain(p->bpf, on_event, p);
-    if (p->diag)
-        source_diag_drain(p->diag, last, on_event, p);
+    if (p->live) {
+        trace_clock_update(&p->clock);
+        if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
+            read_addresses(p); /* without memory the old ones stay */
+    }
+    for (size_t i = 0; i < source_count; i++) {
+        int r;
+
+        if (!p->sources[i].source)
+            continue;
+        r = source_table[i]->drain(p->sources[i].source, last, source_table[i]->ordered ? on_ordered : on_event, p,
+                                   error);
+        if (r != 0 && result >= 0)
+            result = r;
+    }
     /* A source may keep an event back for one batch, and a busy machine makes batches long: what is newer than the
      * last batch waits. */
-    merge_release(p->merge, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
+    if (p->merge)
+        merge_release(p->merge, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
     p->read_ns = now;
-    return r;
+    return result;
 }
 
 int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
-    int r, w;
+    int r = p->started || !p->live ? 0 : write_header(p), w;
 
-    if (p->capture) {
-        r = source_capture_drain(p->file, CAPTURE_BATCH, on_ordered, p, error);
-    } else {
-        r = p->started ? 0 : write_header(p);
-        if (r == 0)
-            r = read_sources(p, false, error);
-    }
+    if (r == 0)
+        r = read_sources(p, false, error);
     if (r < 0)
         return r;
     w = flush(p, false, error);
@@ -406,62 +397,70 @@ unsigned pipeline_tick_events(const struct pipeline *p)
     return p->tick_events;
 }
 
+static int write_end(struct pipeline *p, enum end_reason reason, int status)
+{
+    struct trace_end end = {
+        .n = conn_engine_next_n(p->engine), .ts_ns = p->last_ns, .reason = reason, .status = status, .late = p->late
+    };
+    char *line;
+    int r;
+
+    memcpy(end.counts, p->counts, sizeof(end.counts));
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].source && source_table[i]->lost)
+            end.lost[source_table[i]->witness] += source_table[i]->lost(p->sources[i].source);
+    r = trace_encode_end(&end, p->start_ns, &line);
+    if (r < 0)
+        return r;
+    sinks_line(p->config.sinks, line, strlen(line), end.n);
+    free(line);
+    return 0;
+}
+
 int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char error[static PIPELINE_ERROR_MAX])
 {
-    struct trace_end end = { .reason = reason, .status = status };
-    char *line;
-    int r = 0;
+    int r = p->started ? 0 : write_header(p);
 
-    if (!p->started)
-        r = write_header(p);
     if (r < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
-    if (r == 0 && !p->capture) {
-        /* twice: what a batch keeps back for the next one is let go by it */
+    /* twice: what a batch keeps back for the next one is let go by it */
+    for (unsigned i = 0; i < 2 && r == 0; i++)
         r = read_sources(p, true, error);
-        if (r == 0)
-            r = read_sources(p, true, error);
+    if (r == 0 && p->merge)
         merge_release(p->merge, UINT64_MAX);
-    }
-    if (!p->capture && trace_clock_now(&p->clock) > p->last_ns)
+    if (p->live && trace_clock_now(&p->clock) > p->last_ns)
         p->last_ns = trace_clock_now(&p->clock);
-    conn_engine_finish(p->conns, p->last_ns);
-    end.n = conn_engine_next_n(p->conns);
-    end.ts_ns = p->last_ns;
-    end.late = p->late;
-    memcpy(end.counts, p->counts, sizeof(end.counts));
-    if (p->bpf)
-        end.lost[WITNESS_KERNEL] = source_bpf_lost(p->bpf);
-    if (p->diag)
-        end.lost[WITNESS_DIAG] = source_diag_lost(p->diag);
-    if (p->pcap)
-        end.lost[WITNESS_WIRE] = source_pcap_lost(p->pcap);
+    conn_engine_finish(p->engine, p->last_ns);
     if (r == 0) {
-        r = trace_encode_end(&end, p->start_ns, &line);
-        if (r == 0) {
-            write_line(p, line, strlen(line), end.n);
-            free(line);
-        } else {
-            snprintf(error, PIPELINE_ERROR_MAX, "out of memory");
-        }
+        r = write_end(p, reason, status);
+        if (r < 0)
+            snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-r));
     }
     if (r == 0)
         r = flush(p, true, error);
-    if (p->config.http)
-        http_finish(p->config.http);
+    sinks_finish(p->config.sinks);
     return r;
 }
 
 uint64_t pipeline_lost(const struct pipeline *p)
 {
-    return (p->bpf ? source_bpf_lost(p->bpf) : 0) + (p->diag ? source_diag_lost(p->diag) : 0) +
-           (p->pcap ? source_pcap_lost(p->pcap) : 0);
+    uint64_t lost = 0;
+
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].source && source_table[i]->lost)
+            lost += source_table[i]->lost(p->sources[i].source);
+    return lost;
 }
 
-void pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
+bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
 {
-    *ret_at = source_capture_position(p->file, ret_size);
-    *ret_packets = source_capture_packets(p->file);
+    for (size_t i = 0; i < source_count; i++) {
+        if (!p->sources[i].source || !source_table[i]->progress)
+            continue;
+        source_table[i]->progress(p->sources[i].source, ret_at, ret_size, ret_packets);
+        return true;
+    }
+    return false;
 }
 
 bool pipeline_write_failed(const struct pipeline *p)
@@ -478,12 +477,11 @@ struct pipeline *pipeline_close(struct pipeline *p)
 {
     if (!p)
         return NULL;
-    source_bpf_close(p->bpf);
-    source_diag_close(p->diag);
-    source_pcap_close(p->pcap);
-    source_capture_close(p->file);
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].source)
+            source_table[i]->close(p->sources[i].source);
     merge_free(p->merge);
-    conn_engine_free(p->conns);
+    conn_engine_free(p->engine);
     free(p->addresses);
     free(p);
     return NULL;

@@ -1,4 +1,4 @@
-/* Joins sources, model, record and sinks: events in at one end, lines out at the other. */
+/* Joins sources, engine, encoder and sinks: events in at one end, lines and changes out at the other. */
 #ifndef TCPLENS_PIPELINE_H
 #define TCPLENS_PIPELINE_H
 
@@ -6,61 +6,59 @@
 #include <stdint.h>
 
 #include "tcplens/conn/engine.h"
-#include "tcplens/event/event.h"
+#include "tcplens/sink/sink.h"
+#include "tcplens/source/source.h"
 #include "tcplens/trace/encode.h"
-#include "tcplens/sink/file.h"
-#include "tcplens/sink/http.h"
 
 #define PIPELINE_ERROR_MAX 1280
 /* Call pipeline_tick() this often while tracing live: rare enough to cost little, often enough to look live. */
 #define PIPELINE_TICK_MS 20
+#define PIPELINE_SOURCES_MAX 16 /* rows of the table */
 
 struct pipeline;
 
 /* Everything is borrowed for the life of the pipeline. */
 struct pipeline_config {
-    bool want[WITNESS_N]; /* witnesses to try */
-    bool need[WITNESS_N]; /* without these it is an error */
-    const char *netns;    /* as the user named it, for the header */
-    bool all_netns;       /* the kernel witness sees all namespaces; packets are those of this one */
-    const char *const *interfaces;
-    unsigned interface_count;
+    /* One a row of source_table: whether it is to be tried, whether it is an error without, what its options say. */
+    struct {
+        bool want, need;
+        void *config;
+    } sources[PIPELINE_SOURCES_MAX];
+    struct sinks *sinks;
+    const char *netns; /* as the user named it, for the header */
+    bool all_netns;    /* sources that can see all namespaces do */
     struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
-    bool ignore_checksums;      /* as in conn_config */
-    bool calls;                 /* follow system calls */
-    size_t ring_bytes;          /* of the kernel witness, a power of two; 0: the default */
-    struct sink_file *trace;    /* gets NDJSON; or NULL */
-    struct sink_file *timeline; /* gets text; or NULL */
-    bool summary;               /* a line a connection there, instead of one an event */
-    bool colour;
-    struct http *http; /* gets NDJSON; or NULL */
+    bool ignore_checksums; /* as in conn_config */
 };
 
-/* Opens the witnesses in the namespace this process is in; from now on events are collected, but nothing is parsed yet.
- * A wanted witness that fails is left out and explained by pipeline_missing(); samples (WITNESS_DIAG) then stand in for
- * the kernel witness. If one that is needed fails, or none is left but that, returns -errno with one line in error. */
-int pipeline_open_live(const struct pipeline_config *config, struct pipeline **ret_pipeline,
-                       char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
+/* Opens the sources in the namespace this process is in; from now on events are collected, but nothing is parsed yet. A
+ * wanted one that fails is left out and explained by pipeline_missing(); one that can stand in for it is then tried. If one
+ * that is needed fails, or none is left but a stand-in that nobody asked for, returns -errno with one line in error. */
+int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
+                  char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* How far a capture file has been read: bytes, its size (0: a pipe), packets. */
-void pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
+/* A source that takes part, or that was wanted and cannot. */
+struct pipeline_source {
+    const struct source_ops *ops;
+    const char *missing; /* why it does not take part; NULL: it does */
+    const char *caveat;  /* what it does not see; NULL: nothing to say */
+    bool replaced;       /* another takes part for it */
+    bool stands_in;      /* takes part for another, unasked: */
+    const char *reason;  /* why that one does not */
+};
+/* index counts from 0; false: there is no such source. */
+bool pipeline_source(const struct pipeline *pipeline, unsigned index, struct pipeline_source *ret_source);
 
-/* A capture file instead. fd: taken over, also on failure; path: its name, borrowed, as the trace tells it ("-" is
- * standard input). filter: libpcap's language, or NULL. 0 or -errno, with one line in error. */
-int pipeline_open_capture(const struct pipeline_config *config, int fd, const char *path, const char *filter,
-                          struct pipeline **ret_pipeline, char error[static PIPELINE_ERROR_MAX])
-    __attribute__((warn_unused_result));
+/* How far a file has been read: bytes, its size (0: not known), packets. False: no source has an end. */
+bool pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
 
-/* Why a wanted witness does not take part; NULL: it does. */
-const char *pipeline_missing(const struct pipeline *pipeline, enum witness witness);
-
-/* Live: takes what the sources have, writes what is old enough to be in order. Capture: reads on, and returns 1 while
- * there is more. 0 or -errno (-EPIPE: nobody reads the output any more) with one line in error. */
+/* Takes what the sources have, writes what is old enough to be in order. 1: there is more at once; 0; -errno (-EPIPE: nobody
+ * reads the output any more) with one line in error. */
 int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* Events the last live tick brought. */
+/* Events the last tick brought. */
 unsigned pipeline_tick_events(const struct pipeline *pipeline);
 
 /* Writes all that is held, the outcomes and the `end` record. status: of the command, -1: there was none.
@@ -68,7 +66,7 @@ unsigned pipeline_tick_events(const struct pipeline *pipeline);
 int pipeline_finish(struct pipeline *pipeline, enum end_reason reason, int status,
                     char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* Events lost so far, of all witnesses. */
+/* Events lost so far, of all sources. */
 uint64_t pipeline_lost(const struct pipeline *pipeline);
 /* Connections found so far. */
 uint64_t pipeline_connections(const struct pipeline *pipeline);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,107 @@
 
 #include "tcplens/base/log.h"
 
+#define COMMAND(name) &command_##name,
+const struct command *const command_table[] = {
+#include "tcplens/command/commands.def"
+};
+#undef COMMAND
+const size_t command_count = sizeof(command_table) / sizeof(*command_table);
+
+const char *const command_segments_words[] = {
+    [CONN_SEGMENTS_ALL] = "all",
+    [CONN_SEGMENTS_CONTROL] = "control",
+    [CONN_SEGMENTS_NONE] = "none",
+    NULL,
+};
+
+static bool takes_source(const struct command *c, const struct source_ops *ops)
+{
+    return ops->options && c->input != INPUT_NONE && ops->live == (c->input == INPUT_LIVE);
+}
+
+static bool takes_sink(const struct command *c, const struct sink_ops *ops)
+{
+    return ops->options && (c->input == INPUT_LIVE || (c->input == INPUT_FILE && !ops->live));
+}
+
+size_t command_tables(const struct command *command, const struct option_table *ret_tables[static COMMAND_TABLES_MAX])
+{
+    size_t n = 0;
+
+    if (command->options)
+        ret_tables[n++] = command->options;
+    for (size_t i = 0; i < source_count; i++)
+        if (takes_source(command, source_table[i]))
+            ret_tables[n++] = source_table[i]->options;
+    for (size_t i = 0; i < sink_count; i++)
+        if (takes_sink(command, sink_table[i]))
+            ret_tables[n++] = sink_table[i]->options;
+    return n;
+}
+
+static void print_help(const struct command *c)
+{
+    const struct option_table *tables[COMMAND_TABLES_MAX];
+
+    printf("usage: tcplens %s%s%s\n%s\n", c->name, *c->usage ? " " : "", c->usage, c->about);
+    options_print_help(tables, command_tables(c, tables), stdout);
+    if (c->more)
+        printf("\n%s", c->more);
+}
+
+/* Every row has its configuration, whether the command takes its options or not: all zeros are defaults. */
+static bool allocate(struct command_io *io)
+{
+    *io = (struct command_io){ 0 };
+    for (size_t i = 0; i < source_count; i++)
+        if (!(io->sources[i] = calloc(1, source_table[i]->config_size + 1)))
+            return false;
+    for (size_t i = 0; i < sink_count; i++)
+        if (!(io->sinks[i] = calloc(1, sink_table[i]->config_size + 1)))
+            return false;
+    return true;
+}
+
+void command_io_free(struct command_io *io)
+{
+    for (size_t i = 0; i < source_count; i++)
+        free(io->sources[i]);
+    for (size_t i = 0; i < sink_count; i++)
+        free(io->sinks[i]);
+}
+
+int command_parse(const struct command *command, enum options_style style, int argc, char *argv[], void *config,
+                  struct command_io *ret_io, int *ret_rest)
+{
+    struct option_set sets[COMMAND_TABLES_MAX];
+    char error[OPTIONS_ERROR_MAX];
+    size_t n = 0;
+
+    if (!allocate(ret_io)) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    if (command->options)
+        sets[n++] = (struct option_set){ command->options, config };
+    for (size_t i = 0; i < source_count; i++)
+        if (takes_source(command, source_table[i]))
+            sets[n++] = (struct option_set){ source_table[i]->options, ret_io->sources[i] };
+    for (size_t i = 0; i < sink_count; i++)
+        if (takes_sink(command, sink_table[i]))
+            sets[n++] = (struct option_set){ sink_table[i]->options, ret_io->sinks[i] };
+    switch (options_parse(sets, n, style, argc, argv, ret_rest, error)) {
+    case OPTIONS_HELP: print_help(command); return EXIT_DONE;
+    case OPTIONS_VERSION: puts("tcplens " TCPLENS_VERSION); return EXIT_DONE;
+    case OPTIONS_WRONG: return command_usage_error(command->name, "%s", error);
+    case OPTIONS_RUN: break;
+    }
+    return COMMAND_GO_ON;
+}
+
 int command_usage_error(const char *command, const char *format, ...)
 {
-    char text[512];
+    char text[OPTIONS_ERROR_MAX];
     va_list args;
 
     va_start(args, format);
@@ -25,18 +122,6 @@ int command_usage_error(const char *command, const char *format, ...)
     else
         log_error("%s (see tcplens --help)", text);
     return EXIT_USAGE;
-}
-
-int command_option_error(const char *command, int code, char *argv[])
-{
-    /* optind is already past the word, but for a cluster of short options */
-    const char *word = optopt && optopt < 256 ? NULL : argv[optind - 1];
-
-    if (code == ':')
-        return command_usage_error(command, "option '%s' needs a value", argv[optind - 1]);
-    if (word || !strncmp(argv[optind - 1], "--", 2))
-        return command_usage_error(command, "unknown option '%s'", argv[optind - 1]);
-    return command_usage_error(command, "unknown option '-%c'", optopt);
 }
 
 int command_open_input(const char *path)
@@ -54,32 +139,19 @@ int command_open_input(const char *path)
     return fd;
 }
 
-int command_parse_port(const char *text, uint16_t *ret_port)
+int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
+                       struct sink_context *ret_context, struct sinks *ret_sinks)
 {
-    char *end;
-    unsigned long value;
+    char error[SINK_ERROR_MAX];
+    int r;
 
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno || end == text || *end || *text < '0' || *text > '9' || value > 65535)
-        return -EINVAL;
-    *ret_port = (uint16_t)value;
-    return 0;
-}
-
-int command_parse_segments(const char *text, enum conn_segments *ret_segments)
-{
-    static const char *const names[] = {
-        [CONN_SEGMENTS_ALL] = "all",
-        [CONN_SEGMENTS_CONTROL] = "control",
-        [CONN_SEGMENTS_NONE] = "none",
-    };
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *ret_segments = i;
-            return 0;
-        }
-    }
-    return -EINVAL;
+    *ret_context =
+        (struct sink_context){ .output = output->path, .quiet = output->quiet, .terminal = isatty(STDOUT_FILENO) };
+    ret_context->colour = ret_context->terminal && !getenv("NO_COLOR");
+    r = sinks_open(ret_sinks, ret_context, io->sinks, error);
+    if (r == -EINVAL)
+        return command_usage_error(command, "%s", error);
+    if (r < 0)
+        log_error("%s", error);
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -1,9 +1,6 @@
 /* tcplens doctor: what works on this machine, and why the rest does not. Tries things rather than guessing from versions. */
 #include "tcplens/command/command.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -12,14 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tcplens/base/clock.h"
 #include "tcplens/base/netns.h"
-#include "tcplens/source/bpf.h"
-#include "tcplens/source/diag.h"
-#include "tcplens/source/pcap.h"
 
 /* detail: what is lost without it, and the remedy. */
-static void line(bool ok, const char *what, const char *detail)
+static void tell(bool ok, const char *what, const char *detail)
 {
     printf("%-8s %s", ok ? "ok" : "missing", what);
     if (!ok && detail && *detail)
@@ -73,71 +66,26 @@ static void capabilities(void)
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
         bool held = has_capability(wanted[i].value), counts = !wanted[i].kernel || !in_user_namespace();
 
-        line(held && counts, wanted[i].name, held ? apart : wanted[i].without);
+        tell(held && counts, wanted[i].name, held ? apart : wanted[i].without);
     }
 }
 
-static void on_hook(void *arg, const struct source_bpf_hook *hook)
+/* Whether all that a good machine needs works. */
+static bool probe_sources(void)
 {
-    char what[96];
+    bool good = true;
 
-    (void)arg;
-    snprintf(what, sizeof(what), "%s%s", hook->tracepoint ? "hook " : "", hook->name);
-    line(hook->found, what, hook->without);
+    for (size_t i = 0; i < source_count; i++)
+        if (source_table[i]->probe && !source_table[i]->probe(tell))
+            good = good && !source_table[i]->expected;
+    return good;
 }
 
-static bool kernel_witness(void)
+static void probe_sinks(void)
 {
-    const struct source_bpf_config config = { .netns = 0 };
-    struct trace_clock clock;
-    struct source_bpf *bpf;
-    int r;
-
-    trace_clock_init(&clock);
-    r = source_bpf_hooks(on_hook, NULL);
-    line(r == 0, "type information of the kernel (/sys/kernel/btf/vmlinux)",
-         "no kernel witness; a kernel with CONFIG_DEBUG_INFO_BTF is needed");
-    r = source_bpf_open(&config, &clock, &bpf);
-    line(r == 0, "kernel witness: the eBPF program loads and attaches",
-         r == -EPERM || r == -EACCES ? "needs root, or CAP_BPF and CAP_PERFMON"
-         : r == -ENOENT              ? "needs the type information above"
-                                     : strerror(-r));
-    if (r == 0)
-        source_bpf_close(bpf);
-    return r == 0;
-}
-
-/* What stands in for the kernel witness. */
-static void sampled_witness(void)
-{
-    const struct source_diag_config config = { .socket_max = 0 };
-    struct trace_clock clock;
-    struct source_diag *diag;
-    int r;
-
-    trace_clock_init(&clock);
-    r = source_diag_open(&config, &clock, &diag);
-    line(r == 0, "sampled witness: the table of sockets can be read (diag; needs no right)",
-         r == -ENOENT ? "nothing stands in for the kernel witness; this kernel has no inet_diag (module tcp_diag)"
-                      : strerror(-r));
-    if (r == 0)
-        source_diag_close(diag);
-}
-
-static bool wire_witness(void)
-{
-    const struct source_pcap_config config = { .interface_count = 0 };
-    char error[SOURCE_PCAP_ERROR_MAX] = "";
-    struct trace_clock clock;
-    struct source_pcap *pcap;
-    int r;
-
-    trace_clock_init(&clock);
-    r = source_pcap_open_live(&config, &clock, &pcap, error);
-    line(r == 0, "wire witness: libpcap captures on all interfaces", error);
-    if (r == 0)
-        source_pcap_close(pcap);
-    return r == 0;
+    for (size_t i = 0; i < sink_count; i++)
+        if (sink_table[i]->probe)
+            sink_table[i]->probe(tell);
 }
 
 /* In a child: what is entered cannot be left. */
@@ -158,39 +106,36 @@ static bool new_namespace(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static int help(void)
+static int run(int argc, char *argv[])
 {
-    puts(
-        "usage: tcplens doctor\n"
-        "Says what works on this machine: rights, kernel features, hooks, witnesses; and what is lost without those that\n"
-        "are missing. Exit status 0 if both witnesses work here, 3 if not.\n\n"
-        "  -h, --help  print this\n\n"
-        "Without root: setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)");
-    return EXIT_DONE;
-}
-
-int command_doctor(int argc, char *argv[])
-{
-    static const struct option options[] = { { "help", no_argument, NULL, 'h' }, {} };
+    struct command_io io;
     struct utsname uts;
-    bool kernel, wire;
-    int c;
+    bool good;
+    int rest, status = command_parse(&command_doctor, OPTIONS_ANYWHERE, argc, argv, NULL, &io, &rest);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (c == 'h')
-            return help();
-        return command_option_error("doctor", c, argv);
-    }
-    if (optind < argc)
-        return command_usage_error("doctor", "'%s' is one word too many", argv[optind]);
+    command_io_free(&io);
+    if (status != COMMAND_GO_ON)
+        return status;
+    if (rest < argc)
+        return command_usage_error("doctor", "'%s' is one word too many", argv[rest]);
     uname(&uts);
     printf("%s %s %s, user %u\n", uts.sysname, uts.release, uts.machine, geteuid());
     capabilities();
-    kernel = kernel_witness();
-    sampled_witness();
-    wire = wire_witness();
-    line(new_namespace(), "network namespaces of its own (--netns new)",
+    good = probe_sources();
+    probe_sinks();
+    tell(new_namespace(), "network namespaces of its own (--netns new)",
          "user namespaces are not allowed here: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces");
-    return kernel && wire ? EXIT_DONE : EXIT_RIGHTS;
+    return good ? EXIT_DONE : EXIT_RIGHTS;
 }
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .summary = "say what works on this machine, and why the rest does not",
+    .usage = "",
+    .about = "Says what works on this machine: rights, kernel features, hooks, witnesses; and what\n"
+             "is lost without those that are missing. Exit status 0 if both witnesses work here,\n"
+             "3 if not.\n",
+    .more = "Without root:\n"
+            "  setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)\n",
+    .run = run,
+};

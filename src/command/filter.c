@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -12,38 +13,56 @@
 /* PROC_PID_INIT_INO of include/linux/proc_ns.h */
 #define PID_NAMESPACE_INIT 0xEFFFFFFC
 
-int command_filter_port(struct filter *f, const char *text)
+int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
 {
-    if (f->port_count == FILTER_PORTS_MAX)
-        return command_usage_error("trace", "more than %d ports", FILTER_PORTS_MAX);
-    if (command_parse_port(text, &f->ports[f->port_count]) < 0 || !f->ports[f->port_count])
-        return command_usage_error("trace", "--port takes 1 to 65535, not '%s'", text);
-    f->port_count++;
-    return EXIT_DONE;
-}
-
-int command_filter_host(struct filter *f, const char *text)
-{
-    if (f->host_count == FILTER_HOSTS_MAX)
-        return command_usage_error("trace", "more than %d hosts", FILTER_HOSTS_MAX);
-    if (prefix_parse(text, &f->hosts[f->host_count]) < 0)
-        return command_usage_error("trace", "--host takes an address, or ADDR/LEN with no bit set beyond, not '%s'",
-                                   text);
-    f->host_count++;
-    return EXIT_DONE;
-}
-
-int command_filter_pid(struct filter *f, const char *text)
-{
+    struct filter *f = member;
     char *rest;
-    unsigned long pid = strtoul(text, &rest, 10);
+    unsigned long port = strtoul(value, &rest, 10);
 
-    if (f->pid_count == FILTER_PIDS_MAX)
-        return command_usage_error("trace", "more than %d processes", FILTER_PIDS_MAX);
-    if (!isdigit((unsigned char)*text) || *rest || !pid || pid > INT32_MAX)
-        return command_usage_error("trace", "--pid takes the number of a process, not '%s'", text);
+    if (f->port_count == FILTER_PORTS_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d ports", FILTER_PORTS_MAX);
+        return -EINVAL;
+    }
+    if (!isdigit((unsigned char)*value) || *rest || !port || port > UINT16_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes 1 to 65535, not '%.100s'", value);
+        return -EINVAL;
+    }
+    f->ports[f->port_count++] = (uint16_t)port;
+    return 0;
+}
+
+int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+{
+    struct filter *f = member;
+
+    if (f->host_count == FILTER_HOSTS_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d hosts", FILTER_HOSTS_MAX);
+        return -EINVAL;
+    }
+    if (prefix_parse(value, &f->hosts[f->host_count]) < 0) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes an address, or ADDR/LEN with no bit set beyond, not '%.100s'", value);
+        return -EINVAL;
+    }
+    f->host_count++;
+    return 0;
+}
+
+int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+{
+    struct filter *f = member;
+    char *rest;
+    unsigned long pid = strtoul(value, &rest, 10);
+
+    if (f->pid_count == FILTER_PIDS_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d processes", FILTER_PIDS_MAX);
+        return -EINVAL;
+    }
+    if (!isdigit((unsigned char)*value) || *rest || !pid || pid > INT32_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes the number of a process, not '%.100s'", value);
+        return -EINVAL;
+    }
     f->pids[f->pid_count++] = (uint32_t)pid;
-    return EXIT_DONE;
+    return 0;
 }
 
 /* Process ids are the machine's, which is what the kernel side goes by. */

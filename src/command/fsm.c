@@ -1,7 +1,7 @@
 /* tcplens fsm: the transition table as the program itself executes it, for documents and for the viewer's tests. */
 #include "tcplens/command/command.h"
 
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,60 +82,76 @@ static void mermaid_edge(enum tcp_state from, enum tcp_input input, const struct
     printf("  %s --> %s: %s\n", mermaid_id(from, id[0]), mermaid_id(edge->to, id[1]), edge->label);
 }
 
-static int help(void)
+struct fsm_options {
+    bool json, dot, mermaid;
+};
+
+static const struct option_row rows[] = {
+    { .name = "json",
+      .help = "every cell, also those the RFC's figure leaves out",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct fsm_options, json) },
+    { .name = "dot",
+      .help = "the figure's edges for Graphviz",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct fsm_options, dot) },
+    { .name = "mermaid",
+      .help = "the figure's edges for Mermaid",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct fsm_options, mermaid) },
+};
+static const struct option_table table = OPTION_TABLE(rows);
+
+static void print_json(void)
 {
-    puts("usage: tcplens fsm --json|--dot|--mermaid\n"
-         "Prints the transition table of RFC 9293 as tcplens executes it.\n\n"
-         "      --json     every cell, also those the RFC's figure leaves out\n"
-         "      --dot      the figure's edges for Graphviz\n"
-         "      --mermaid  the figure's edges for Mermaid\n"
-         "  -h, --help     print this");
+    fputs("[", stdout);
+    each_edge(json_edge, false);
+    puts("\n]");
+}
+
+static void print_dot(void)
+{
+    puts("digraph tcp {");
+    each_edge(dot_edge, true);
+    puts("}");
+}
+
+static void print_mermaid(void)
+{
+    puts("stateDiagram-v2");
+    mermaid_states();
+    each_edge(mermaid_edge, true);
+}
+
+static int run(int argc, char *argv[])
+{
+    struct fsm_options o;
+    struct command_io io;
+    int rest, status = command_parse(&command_fsm, OPTIONS_ANYWHERE, argc, argv, &o, &io, &rest);
+
+    command_io_free(&io);
+    if (status != COMMAND_GO_ON)
+        return status;
+    if (rest < argc)
+        return command_usage_error("fsm", "'%s' is one word too many", argv[rest]);
+    if (o.json + o.dot + o.mermaid > 1)
+        return command_usage_error("fsm", "one format at a time");
+    if (o.json)
+        print_json();
+    else if (o.dot)
+        print_dot();
+    else if (o.mermaid)
+        print_mermaid();
+    else
+        return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
     return EXIT_DONE;
 }
 
-int command_fsm(int argc, char *argv[])
-{
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "dot", no_argument, NULL, 'd' },
-        { "mermaid", no_argument, NULL, 'm' },
-        { "help", no_argument, NULL, 'h' },
-        {},
-    };
-    int format = 0, c;
-
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (c) {
-        case 'h': return help();
-        case 'j':
-        case 'd':
-        case 'm':
-            if (format)
-                return command_usage_error("fsm", "one format at a time");
-            format = c;
-            break;
-        default: return command_option_error("fsm", c, argv);
-        }
-    }
-    if (optind < argc)
-        return command_usage_error("fsm", "'%s' is one word too many", argv[optind]);
-    switch (format) {
-    case 'j':
-        fputs("[", stdout);
-        each_edge(json_edge, false);
-        puts("\n]");
-        return EXIT_DONE;
-    case 'd':
-        puts("digraph tcp {");
-        each_edge(dot_edge, true);
-        puts("}");
-        return EXIT_DONE;
-    case 'm':
-        puts("stateDiagram-v2");
-        mermaid_states();
-        each_edge(mermaid_edge, true);
-        return EXIT_DONE;
-    default: return command_usage_error("fsm", "which format: --json, --dot or --mermaid?");
-    }
-}
+const struct command command_fsm = {
+    .name = "fsm",
+    .summary = "print TCP's transition table",
+    .usage = "--json|--dot|--mermaid",
+    .about = "Prints the transition table of RFC 9293 as tcplens executes it.\n",
+    .options = &table,
+    .run = run,
+};

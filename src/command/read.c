@@ -2,34 +2,39 @@
 #include "tcplens/command/command.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
-#include "tcplens/pipeline.h"
-#include "tcplens/timeline.h"
+#include "tcplens/source/capture.h"
 
-static int help(void)
-{
-    puts(
-        "usage: tcplens read [OPTION]... CAPTURE\n"
-        "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states of both ends of every\n"
-        "connection. On a terminal a timeline is printed, else the trace (NDJSON).\n\n"
-        "  -o, --output FILE     write the trace to FILE (- is standard output)\n"
-        "      --segments WHICH  segments to write: all, control (SYN, FIN, RST, problems) or none\n"
-        "      --checksums WHAT  check (a segment with a wrong one is told, but moves no state) or ignore, for what was\n"
-        "                        captured at a sender that leaves checksums to its network card\n"
-        "      --filter EXPR     only packets that match, in libpcap's language (pcap-filter(7))\n"
-        "      --summary         a table with one line a connection instead of the timeline\n"
-        "  -q, --quiet           no timeline\n"
-        "  -h, --help            print this");
-    return EXIT_DONE;
-}
+struct read_options {
+    int segments; /* enum conn_segments */
+    int checksums;
+    struct command_output output;
+    struct command_io io;
+};
+
+enum { CHECKSUMS_CHECK, CHECKSUMS_IGNORE };
+static const char *const checksums_words[] = { [CHECKSUMS_CHECK] = "check", [CHECKSUMS_IGNORE] = "ignore", NULL };
+
+static const struct option_row rows[] = {
+    COMMAND_OUTPUT_ROWS(struct read_options, output),
+    COMMAND_SEGMENTS_ROW(struct read_options, segments),
+    { .name = "checksums",
+      .argument = "WHAT",
+      .help =
+          "check (a segment with a wrong one is told, but moves no state) or ignore, for what was captured at a sender "
+          "that leaves checksums to its network card",
+      .kind = OPTION_WORD,
+      .words = checksums_words,
+      .offset = offsetof(struct read_options, checksums) },
+};
+static const struct option_table table = OPTION_TABLE(rows);
 
 /* One line that is overwritten, twice a second. */
 static void show_progress(const struct pipeline *pipeline, struct timespec *shown, const struct timespec *begun)
@@ -45,136 +50,124 @@ static void show_progress(const struct pipeline *pipeline, struct timespec *show
     seconds = (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
     if (seconds <= 0)
         return;
-    pipeline_progress(pipeline, &at, &size, &packets);
+    if (!pipeline_progress(pipeline, &at, &size, &packets))
+        return;
     fprintf(stderr, "\r\033[K%llu packets, %.0f MB", (unsigned long long)packets, (double)at / 1e6);
     if (size && at)
         fprintf(stderr, " of %.0f MB (%.0f %%), %.0f s left", (double)size / 1e6, 100.0 * (double)at / (double)size,
                 seconds * (double)(size - (at < size ? at : size)) / (double)at);
 }
 
-static int run(struct pipeline_config *config, const char *path, const char *filter, const char *output, bool quiet)
+/* Reads on to the end of the file, or to where it breaks off. An exit status. */
+static int read_all(struct pipeline *pipeline, const char *path, bool watched)
 {
-    char error[PIPELINE_ERROR_MAX];
-    struct sink_file *trace = NULL, *timeline = NULL;
-    struct pipeline *pipeline = NULL;
-    bool to_terminal = isatty(STDOUT_FILENO);
-    /* not where it would stand between the lines of the timeline */
-    bool watched = isatty(STDERR_FILENO) && (!to_terminal || config->summary);
     struct timespec shown = { 0 }, begun;
-    int fd, r, status = EXIT_FAILED;
+    char error[PIPELINE_ERROR_MAX];
+    int r, status;
 
-    fd = command_open_input(path);
-    if (fd < 0)
-        return EXIT_FAILED;
-    if (output || (!to_terminal && !config->summary)) {
-        r = sink_file_open(output, &trace);
-        if (r < 0) {
-            log_error("cannot write %s: %s", output ? output : "standard output", strerror(-r));
-            goto out;
-        }
-    }
-    if (config->summary && output && !strcmp(output, "-")) {
-        log_error("--summary and the trace cannot both go to standard output");
-        goto out;
-    }
-    if (config->summary || (!quiet && (to_terminal || output) && !(output && !strcmp(output, "-")))) {
-        r = sink_file_open(NULL, &timeline);
-        if (r < 0) {
-            log_error("cannot write standard output: %s", strerror(-r));
-            goto out;
-        }
-    }
-    config->trace = trace;
-    config->timeline = timeline;
-    config->colour = to_terminal && !getenv("NO_COLOR");
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    /* what is parsed from here on may be hostile */
-    r = rights_drop(false);
-    if (r < 0) {
-        log_error("cannot drop rights: %s", strerror(-r));
-        goto out;
-    }
-    r = pipeline_open_capture(config, fd, path, filter, &pipeline, error);
-    fd = -1;
-    if (r < 0) {
-        log_error("%s: %s", path, error);
-        goto out;
-    }
-    if (config->summary) {
-        char header[TIMELINE_LINE_MAX];
-
-        sink_file_write(timeline, header, summary_header(header));
-    }
     while ((r = pipeline_tick(pipeline, error)) > 0)
         if (watched)
             show_progress(pipeline, &shown, &begun);
     if (watched)
         fputs("\r\033[K", stderr);
-    if (r == -EPIPE) {
-        status = EXIT_DONE; /* as cat does when head has seen enough */
-        goto out;
-    }
+    if (r == -EPIPE)
+        return EXIT_DONE; /* as cat does when head has seen enough */
     status = r < 0 ? EXIT_FAILED : EXIT_DONE;
     /* what cannot be written is told by pipeline_finish(), of which it is the last word */
     if (r < 0 && !pipeline_write_failed(pipeline))
-        log_error("%s: %s (what came before is %s)", path, error, config->summary ? "in the table" : "in the trace");
+        log_error("%s: %s (what came before was read)", path, error);
     r = pipeline_finish(pipeline, r < 0 ? END_REASON_ERROR : END_REASON_INPUT, -1, error);
     if (r < 0 && r != -EPIPE) {
         log_error("%s", error);
         status = EXIT_FAILED;
     }
-    if (status == EXIT_DONE && !pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it%s", path, filter ? " that the filter lets through" : "");
-out:
-    if (fd >= 0)
-        close(fd);
-    pipeline_close(pipeline);
-    sink_file_close(timeline);
-    sink_file_close(trace);
     return status;
 }
 
-int command_read(int argc, char *argv[])
+/* The row of the table that reads files, opened on this one. Returns what it is opened with. */
+static const struct source_capture_input *choose_source(const struct read_options *o, const char *path, int fd,
+                                                        struct pipeline_config *config)
 {
-    enum { OPT_SEGMENTS = 256, OPT_SUMMARY, OPT_CHECKSUMS, OPT_FILTER };
-    static const struct option options[] = {
-        { "output", required_argument, NULL, 'o' },
-        { "segments", required_argument, NULL, OPT_SEGMENTS },
-        { "checksums", required_argument, NULL, OPT_CHECKSUMS },
-        { "filter", required_argument, NULL, OPT_FILTER },
-        { "summary", no_argument, NULL, OPT_SUMMARY },
-        { "quiet", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, 'h' },
-        {},
-    };
-    struct pipeline_config config = { .segments = CONN_SEGMENTS_ALL };
-    const char *output = NULL, *filter = NULL;
-    bool quiet = false;
-    int c;
+    struct source_capture_input *input = NULL;
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:qh", options, NULL)) != -1) {
-        switch (c) {
-        case 'o': output = optarg; break;
-        case OPT_SEGMENTS:
-            if (command_parse_segments(optarg, &config.segments) < 0)
-                return command_usage_error("read", "--segments takes all, control or none, not '%s'", optarg);
-            break;
-        case OPT_CHECKSUMS:
-            config.ignore_checksums = strcmp(optarg, "ignore") == 0;
-            if (!config.ignore_checksums && strcmp(optarg, "check") != 0)
-                return command_usage_error("read", "--checksums takes check or ignore, not '%s'", optarg);
-            break;
-        case OPT_FILTER: filter = optarg; break;
-        case OPT_SUMMARY: config.summary = true; break;
-        case 'q': quiet = true; break;
-        case 'h': return help();
-        default: return command_option_error("read", c, argv);
-        }
+    for (size_t i = 0; i < source_count; i++) {
+        config->sources[i].config = o->io.sources[i];
+        config->sources[i].want = config->sources[i].need = source_table[i] == &source_capture_ops;
+        if (config->sources[i].want)
+            input = o->io.sources[i];
     }
-    if (optind == argc)
-        return command_usage_error("read", "which capture file?");
-    if (optind + 1 < argc)
-        return command_usage_error("read", "'%s' is one file too many", argv[optind + 1]);
-    return run(&config, argv[optind], filter, output, quiet);
+    input->fd = fd;
+    input->path = path;
+    return input;
 }
+
+static int explain(const struct read_options *o, const char *path)
+{
+    struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
+                                      .ignore_checksums = o->checksums == CHECKSUMS_IGNORE };
+    char error[PIPELINE_ERROR_MAX];
+    const struct source_capture_input *input;
+    struct pipeline *pipeline;
+    struct sink_context context;
+    struct sinks sinks;
+    int fd = command_open_input(path), r, status;
+
+    if (fd < 0)
+        return EXIT_FAILED;
+    status = command_open_sinks("read", &o->output, &o->io, &context, &sinks);
+    if (status != EXIT_DONE) {
+        close(fd);
+        return status;
+    }
+    config.sinks = &sinks;
+    input = choose_source(o, path, fd, &config);
+    /* what is parsed from here on may be hostile */
+    r = rights_drop(false);
+    if (r < 0) {
+        log_error("cannot drop rights: %s", strerror(-r));
+        close(fd);
+        status = EXIT_FAILED;
+    } else if (pipeline_open(&config, &pipeline, error) < 0) {
+        log_error("%s: %s", path, error);
+        status = EXIT_FAILED;
+    } else {
+        /* not where it would stand between the lines of the timeline */
+        status = read_all(pipeline, path, isatty(STDERR_FILENO) && !(context.terminal && context.stdout_taken));
+        if (status == EXIT_DONE && !pipeline_connections(pipeline))
+            log_note("%s: no TCP connection in it%s", path, input->filter ? " that the filter lets through" : "");
+        pipeline_close(pipeline);
+    }
+    sinks_close(&sinks);
+    return status;
+}
+
+static int run(int argc, char *argv[])
+{
+    struct read_options o = { 0 };
+    int rest, status = command_parse(&command_read, OPTIONS_ANYWHERE, argc, argv, &o, &o.io, &rest);
+
+    if (status == COMMAND_GO_ON) {
+        if (rest == argc)
+            status = command_usage_error("read", "which capture file?");
+        else if (rest + 1 < argc)
+            status = command_usage_error("read", "'%s' is one file too many", argv[rest + 1]);
+        else
+            status = explain(&o, argv[rest]);
+    }
+    command_io_free(&o.io);
+    return status;
+}
+
+const struct command command_read = {
+    .name = "read",
+    .summary = "explain a capture file (pcap, pcapng)",
+    .usage = "[OPTION]... CAPTURE",
+    .about = "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states\n"
+             "of both ends of every connection. On a terminal a timeline is printed, else the\n"
+             "trace (NDJSON).\n",
+    .options = &table,
+    .input = INPUT_FILE,
+    .takes_files = true,
+    .run = run,
+};

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +37,6 @@ struct report {
     uint64_t bytes;
     const char *damage; /* what zlib says where the input could not be read to its end */
 };
-
-static int help(void)
-{
-    puts(
-        "usage: tcplens report [OPTION]... TRACE -o FILE.html\n"
-        "Makes one HTML file of a trace (.ndjson, .ndjson.gz; - is standard input): the viewer with the trace inside.\n"
-        "It opens in any browser, without a server, and nothing leaves the computer.\n\n"
-        "  -o, --output FILE  the report (- is standard output)\n"
-        "      --force        replace FILE if it is there already\n"
-        "  -h, --help         print this");
-    return EXIT_DONE;
-}
 
 static const char *in_name(const struct report *r)
 {
@@ -280,7 +268,7 @@ out:
 }
 
 /* The trace is parsed in a child without rights; who has them removes what the child cannot finish. */
-static int run(struct report *r)
+static int make_in_child(struct report *r)
 {
     int status = open_input(r), wait_status, error;
     pid_t child;
@@ -313,32 +301,48 @@ out:
     return status;
 }
 
-int command_report(int argc, char *argv[])
-{
-    static const struct option options[] = {
-        { "output", required_argument, NULL, 'o' },
-        { "force", no_argument, NULL, 'f' },
-        { "help", no_argument, NULL, 'h' },
-        {},
-    };
-    struct report r = { 0 };
-    int c;
+static const struct option_row rows[] = {
+    { .name = "output",
+      .letter = 'o',
+      .argument = "FILE",
+      .help = "the report (- is standard output)",
+      .kind = OPTION_TEXT,
+      .completion = COMPLETE_FILE,
+      .offset = offsetof(struct report, out_path) },
+    { .name = "force",
+      .help = "replace FILE if it is there already",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct report, force) },
+};
+static const struct option_table table = OPTION_TABLE(rows);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
-        switch (c) {
-        case 'o': r.out_path = optarg; break;
-        case 'f': r.force = true; break;
-        case 'h': return help();
-        default: return command_option_error("report", c, argv);
-        }
-    }
-    if (optind == argc)
+static int run(int argc, char *argv[])
+{
+    struct report r = { 0 };
+    struct command_io io;
+    int rest, status = command_parse(&command_report, OPTIONS_ANYWHERE, argc, argv, &r, &io, &rest);
+
+    command_io_free(&io);
+    if (status != COMMAND_GO_ON)
+        return status;
+    if (rest == argc)
         return command_usage_error("report", "which trace?");
-    if (optind + 1 < argc)
-        return command_usage_error("report", "'%s' is one file too many", argv[optind + 1]);
+    if (rest + 1 < argc)
+        return command_usage_error("report", "'%s' is one file too many", argv[rest + 1]);
     if (!r.out_path)
         return command_usage_error("report", "where to? Name the report with -o FILE.html");
-    r.in_path = argv[optind];
-    return run(&r);
+    r.in_path = argv[rest];
+    return make_in_child(&r);
 }
+
+const struct command command_report = {
+    .name = "report",
+    .summary = "make one HTML file of a trace, to open or hand in",
+    .usage = "[OPTION]... TRACE -o FILE.html",
+    .about = "Makes one HTML file of a trace (.ndjson, .ndjson.gz; - is standard input): the viewer\n"
+             "with the trace inside. It opens in any browser, without a server, and nothing leaves\n"
+             "the computer.\n",
+    .options = &table,
+    .takes_files = true,
+    .run = run,
+};

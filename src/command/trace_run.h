@@ -2,23 +2,19 @@
 #ifndef TCPLENS_TRACE_RUN_H
 #define TCPLENS_TRACE_RUN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "tcplens/pipeline.h"
+#include "tcplens/command/command.h"
 
 struct trace_options {
-    struct pipeline_config config; /* without its sinks */
-    const char *interfaces[TRACE_INTERFACE_MAX];
-    const char *output;     /* file name, - for standard output; NULL: not given */
-    const char *netns;      /* new, all, a name or a process id; NULL: the one tcplens runs in */
-    char serve_address[64]; /* empty: no browser is served */
-    uint16_t serve_port;    /* 0: any free one */
-    uint64_t ticks;         /* PIPELINE_TICK_MS each, after which the trace ends; 0: it goes on */
-    bool quiet;
+    struct filter filter;
+    const char *netns;   /* new, all, a name or a process id; NULL: the one tcplens runs in */
+    const char *sources; /* names, with commas; NULL: not given */
+    int segments;        /* enum conn_segments */
+    uint64_t ticks;      /* PIPELINE_TICK_MS each, after which the trace ends; 0: it goes on */
+    struct command_output output;
+    struct command_io io;
 };
 
-/* Returns an exit status; what went wrong is printed. */
-int trace_run(const struct trace_options *options);
+/* config: for the pipeline, without its sinks. Returns an exit status; what went wrong is printed. */
+int trace_run(const struct trace_options *options, const struct pipeline_config *config);
 
 #endif

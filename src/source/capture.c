@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,15 @@
 #include <zlib.h>
 
 #include "capture_block.h"
+#include "tcplens/source/source.h"
 
 #define BUFFER_BYTES (1u << 20)
+#define PACKETS_AT_ONCE 4096  /* between two chances to write, or to be stopped */
 #define READ_BYTES (1u << 17) /* at once: what the processor keeps near */
 #define PACKET_MAX 262144     /* libpcap's MAXIMUM_SNAPLEN */
 #define FILTERS_MAX 16        /* link types in one file, with a filter */
 
-struct filter {
+struct link_filter {
     int dlt;
     struct bpf_program program;
 };
@@ -37,7 +40,7 @@ struct source_capture {
     int unsupported_dlt, supported_dlt; /* the last ones */
     bool supported, ended;
     const char *filter_text;
-    struct filter filters[FILTERS_MAX];
+    struct link_filter filters[FILTERS_MAX];
     unsigned filter_count;
     struct capture_format format;
     size_t at, have; /* in buffer */
@@ -99,7 +102,7 @@ static int skip(struct source_capture *s, uint64_t n, char error[static SOURCE_C
 static const struct bpf_program *filter_for(struct source_capture *s, int dlt,
                                             char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
-    struct filter *f = s->filters;
+    struct link_filter *f = s->filters;
     pcap_t *dead;
     int r;
 
@@ -307,3 +310,61 @@ struct source_capture *source_capture_close(struct source_capture *s)
     free(s);
     return NULL;
 }
+
+/* ---- as the pipeline knows it ---- */
+
+static const struct option_row rows[] = {
+    { .name = "filter",
+      .argument = "EXPR",
+      .help = "only packets that match, in libpcap's language (pcap-filter(7))",
+      .kind = OPTION_TEXT,
+      .offset = offsetof(struct source_capture_input, filter) },
+};
+static const struct option_table table = OPTION_TABLE(rows);
+
+static int ops_open(const struct source_context *context, const void *config, void **ret_source,
+                    char why[static SOURCE_ERROR_MAX])
+{
+    const struct source_capture_input *input = config;
+    struct source_capture *source;
+    int r = source_capture_open(input->fd, input->filter, &source, why);
+
+    (void)context;
+    if (r == 0)
+        *ret_source = source;
+    return r;
+}
+
+static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
+{
+    return last ? 0 : source_capture_drain(source, PACKETS_AT_ONCE, emit, arg, error);
+}
+
+static void ops_describe(const void *config, struct trace_header *header)
+{
+    header->input = ((const struct source_capture_input *)config)->path;
+}
+
+static void ops_progress(const void *source, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
+{
+    *ret_at = source_capture_position(source, ret_size);
+    *ret_packets = source_capture_packets(source);
+}
+
+static void ops_close(void *source)
+{
+    source_capture_close(source);
+}
+
+const struct source_ops source_capture_ops = {
+    .name = "capture",
+    .witness = WITNESS_WIRE,
+    .ordered = true,
+    .options = &table,
+    .config_size = sizeof(struct source_capture_input),
+    .open = ops_open,
+    .drain = ops_drain,
+    .describe = ops_describe,
+    .progress = ops_progress,
+    .close = ops_close,
+};

@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "diag_table.h"
+#include "tcplens/source/source.h"
 
 /* The kernel fills at most 32 KiB at a time (netlink_recvmsg). */
 #define RECEIVE_BYTES 65536
@@ -256,3 +258,77 @@ struct source_diag *source_diag_close(struct source_diag *s)
     free(s);
     return NULL;
 }
+
+/* ---- as the pipeline knows it ---- */
+
+static int ops_open(const struct source_context *context, const void *config, void **ret_source,
+                    char why[static SOURCE_ERROR_MAX])
+{
+    const struct source_diag_config own = { .filter = context->filter, .netns = context->netns };
+    struct source_diag *source;
+    int r = source_diag_open(&own, context->clock, &source);
+
+    (void)config;
+    if (r < 0)
+        snprintf(why, SOURCE_ERROR_MAX, "sock_diag does not answer: %s", strerror(-r));
+    else
+        *ret_source = source;
+    return r;
+}
+
+/* The first sample shows what existed before. */
+static int ops_snapshot(void *source, event_fn emit, void *arg)
+{
+    source_diag_drain(source, true, emit, arg);
+    return 0;
+}
+
+static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
+{
+    (void)error;
+    source_diag_drain(source, last, emit, arg);
+    return 0;
+}
+
+static uint64_t ops_lost(const void *source)
+{
+    return source_diag_lost(source);
+}
+
+static void ops_close(void *source)
+{
+    source_diag_close(source);
+}
+
+static bool probe(source_tell_fn tell)
+{
+    const struct source_diag_config config = { .socket_max = 0 };
+    struct trace_clock clock;
+    struct source_diag *diag;
+    int r;
+
+    trace_clock_init(&clock);
+    r = source_diag_open(&config, &clock, &diag);
+    tell(r == 0, "sampled witness: the table of sockets can be read (diag; needs no right)",
+         r == -ENOENT ? "nothing stands in for the kernel witness; this kernel has no inet_diag (module tcp_diag)"
+                      : strerror(-r));
+    if (r == 0)
+        source_diag_close(diag);
+    return r == 0;
+}
+
+const struct source_ops source_diag_ops = {
+    .name = "diag",
+    .witness = WITNESS_DIAG,
+    .live = true,
+    .stands_in_for = WITNESS_KERNEL,
+    .stands_in = true,
+    .instead = "the kernel's states and queues are sampled every 20 ms at best (diag), not observed; owners, system "
+               "calls and the firing of timers are not seen",
+    .open = ops_open,
+    .snapshot = ops_snapshot,
+    .drain = ops_drain,
+    .lost = ops_lost,
+    .close = ops_close,
+    .probe = probe,
+};

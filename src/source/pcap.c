@@ -16,6 +16,8 @@
 
 #include <pcap/pcap.h>
 
+#include "tcplens/source/source.h"
+
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
 #define SNAPLEN 256
 #define BUFFER_BYTES (32u << 20)
@@ -216,3 +218,118 @@ struct source_pcap *source_pcap_close(struct source_pcap *s)
     free(s);
     return NULL;
 }
+
+/* ---- as the pipeline knows it ---- */
+
+struct options {
+    const char *interfaces[SOURCE_PCAP_INTERFACES_MAX];
+    unsigned interface_count;
+};
+
+static int take_interface(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+{
+    struct options *o = member;
+
+    if (o->interface_count == SOURCE_PCAP_INTERFACES_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d interfaces", SOURCE_PCAP_INTERFACES_MAX);
+        return -EINVAL;
+    }
+    o->interfaces[o->interface_count++] = value;
+    return 0;
+}
+
+static const struct option_row rows[] = {
+    { .name = "iface",
+      .letter = 'i',
+      .argument = "NAME",
+      .help = "capture packets on this interface; may be repeated (default: all)",
+      .kind = OPTION_TAKEN,
+      .take = take_interface,
+      .completion = COMPLETE_INTERFACE },
+};
+static const struct option_table table = OPTION_TABLE(rows);
+
+static bool is_asked_for(const void *config)
+{
+    return ((const struct options *)config)->interface_count != 0;
+}
+
+static int ops_open(const struct source_context *context, const void *config, void **ret_source,
+                    char why[static SOURCE_ERROR_MAX])
+{
+    const struct options *o = config;
+    const struct source_pcap_config own = {
+        .interfaces = o->interfaces,
+        .interface_count = o->interface_count,
+        .filter = context->filter,
+        .netns = context->netns,
+    };
+    struct source_pcap *source;
+    int r = source_pcap_open_live(&own, context->clock, &source, why);
+
+    if (r == -EPERM)
+        snprintf(why, SOURCE_ERROR_MAX, "needs root, or CAP_NET_RAW");
+    if (r == 0)
+        *ret_source = source;
+    return r;
+}
+
+static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
+{
+    (void)last;
+    return source_pcap_drain(source, emit, arg, error);
+}
+
+static uint64_t ops_lost(const void *source)
+{
+    return source_pcap_lost(source);
+}
+
+static void ops_describe(const void *config, struct trace_header *header)
+{
+    const struct options *o = config;
+
+    if (!o->interface_count)
+        header->interfaces[header->interface_count++] = "any";
+    for (unsigned i = 0; i < o->interface_count && header->interface_count < TRACE_INTERFACE_MAX; i++)
+        header->interfaces[header->interface_count++] = o->interfaces[i];
+}
+
+static void ops_close(void *source)
+{
+    source_pcap_close(source);
+}
+
+static bool probe(source_tell_fn tell)
+{
+    const struct source_pcap_config config = { .interface_count = 0 };
+    char error[SOURCE_PCAP_ERROR_MAX] = "";
+    struct trace_clock clock;
+    struct source_pcap *pcap;
+    int r;
+
+    trace_clock_init(&clock);
+    r = source_pcap_open_live(&config, &clock, &pcap, error);
+    tell(r == 0, "wire witness: libpcap captures on all interfaces", error);
+    if (r == 0)
+        source_pcap_close(pcap);
+    return r == 0;
+}
+
+const struct source_ops source_pcap_ops = {
+    .name = "wire",
+    .witness = WITNESS_WIRE,
+    .live = true,
+    .by_default = true,
+    .expected = true,
+    .without = "tracing the kernel only: packets are not seen",
+    .options = &table,
+    .config_size = sizeof(struct options),
+    .is_asked_for = is_asked_for,
+    .open = ops_open,
+    .drain = ops_drain,
+    .lost = ops_lost,
+    .describe = ops_describe,
+    .close = ops_close,
+    .probe = probe,
+};

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tcplens/timeline.h"
+#include "tcplens/sink/timeline.h"
 
 #define START 1800000000000000000ULL
 #define AT_US(us) .ts_ns = START + (us)*1000ULL

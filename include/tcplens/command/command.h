@@ -1,11 +1,13 @@
-/* The subcommands, and what they share. Only this layer talks to the person at the terminal. */
+/* The subcommands, and what they share. Only this layer talks to the person at the terminal. A subcommand is one file and
+ * one row in include/tcplens/command/commands.def. */
 #ifndef TCPLENS_COMMAND_COMMAND_H
 #define TCPLENS_COMMAND_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "tcplens/base/filter.h"
-#include "tcplens/conn/engine.h"
+#include "tcplens/base/options.h"
+#include "tcplens/pipeline.h"
 
 /* Exit statuses; documented in the man pages. */
 enum exit_status {
@@ -16,33 +18,85 @@ enum exit_status {
     EXIT_LOST = 4,   /* done, but events were lost */
 };
 
+/* Whose options a command takes besides its own: those of sources, and of sinks. */
+enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE };
+
 struct command {
     const char *name, *summary;
+    const char *usage; /* what stands after the name */
+    const char *about; /* lines between usage and options */
+    const char *more;  /* lines after the options; NULL: none */
+    const struct option_table *options;
+    enum command_input input;
+    bool takes_files;                   /* as words that are no options */
     int (*run)(int argc, char *argv[]); /* argv[0] is the command's name; returns an exit status */
 };
 
-int command_trace(int argc, char *argv[]);
-int command_read(int argc, char *argv[]);
-int command_report(int argc, char *argv[]);
-int command_doctor(int argc, char *argv[]);
-int command_fsm(int argc, char *argv[]);
+#define COMMAND(name) extern const struct command command_##name;
+#include "tcplens/command/commands.def"
+#undef COMMAND
 
-/* Prints one line of usage error with where to read on; returns EXIT_USAGE. */
+extern const struct command *const command_table[];
+extern const size_t command_count;
+
+/* ---- options.c */
+
+/* What the options of sources and sinks were set to, one a row of their tables. */
+struct command_io {
+    void *sources[PIPELINE_SOURCES_MAX];
+    void *sinks[SINKS_MAX];
+};
+
+#define COMMAND_TABLES_MAX (1 + PIPELINE_SOURCES_MAX + SINKS_MAX)
+/* All tables of options that a command takes. Returns how many. */
+size_t command_tables(const struct command *command, const struct option_table *ret_tables[static COMMAND_TABLES_MAX]);
+
+#define COMMAND_GO_ON (-1)
+/* Reads the command line. config: what the command's own options write to. *ret_io is for command_io_free(), whatever comes
+ * back: COMMAND_GO_ON, or the exit status of a command that is done, as what was asked for or is wrong has been printed. */
+int command_parse(const struct command *command, enum options_style style, int argc, char *argv[], void *config,
+                  struct command_io *ret_io, int *ret_rest) __attribute__((warn_unused_result));
+void command_io_free(struct command_io *io);
+
+/* Prints one line of usage error with where to read on; returns EXIT_USAGE. command: its name; NULL: the program. */
 int command_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for what getopt_long() could not take (its '?' or ':'). */
-int command_option_error(const char *command, int code, char *argv[]);
 
 /* Opens what is to be read ("-": standard input), no directory. -1: the reason was told. */
 int command_open_input(const char *path) __attribute__((warn_unused_result));
 
-/* Values of options. 0 or -EINVAL. */
-int command_parse_port(const char *text, uint16_t *ret_port) __attribute__((warn_unused_result));
-int command_parse_segments(const char *text, enum conn_segments *ret_segments) __attribute__((warn_unused_result));
+/* The rows that trace and read share, for the member output of their options. */
+struct command_output {
+    const char *path; /* NULL: not given */
+    bool quiet;
+};
+#define COMMAND_OUTPUT_ROWS(type, member)                                                                              \
+    { .name = "output",                                                                                                \
+      .letter = 'o',                                                                                                   \
+      .argument = "FILE",                                                                                              \
+      .help = "write the trace to FILE (- is standard output)",                                                        \
+      .kind = OPTION_TEXT,                                                                                             \
+      .completion = COMPLETE_FILE,                                                                                     \
+      .offset = offsetof(type, member.path) },                                                                         \
+    {                                                                                                                  \
+        .name = "quiet", .letter = 'q', .help = "nothing on standard output that -o - does not ask for",               \
+        .kind = OPTION_FLAG, .offset = offsetof(type, member.quiet)                                                    \
+    }
+extern const char *const command_segments_words[]; /* by enum conn_segments */
+#define COMMAND_SEGMENTS_ROW(type, member)                                                                             \
+    {                                                                                                                  \
+        .name = "segments", .argument = "WHICH",                                                                       \
+        .help = "segments to write: all, control (SYN, FIN, RST, problems) or none", .kind = OPTION_WORD,              \
+        .words = command_segments_words, .offset = offsetof(type, member)                                              \
+    }
 
-/* Add one value to a filter; what cannot be taken is told. EXIT_DONE or EXIT_USAGE. */
-int command_filter_port(struct filter *filter, const char *text);
-int command_filter_host(struct filter *filter, const char *text);
-int command_filter_pid(struct filter *filter, const char *text);
+/* Opens the sinks that are wanted. What is wrong is told. An exit status. */
+int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
+                       struct sink_context *ret_context, struct sinks *ret_sinks);
+
+/* ---- filter.c: which connections a trace is about. member: a struct filter. */
+int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 /* Whether its processes can be followed here; what hinders it is told. An exit status. */
 int command_filter_check(const struct filter *filter);
 

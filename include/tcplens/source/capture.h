@@ -11,6 +11,13 @@ struct source_capture;
 
 #define SOURCE_CAPTURE_ERROR_MAX 512
 
+/* What the pipeline opens it with. */
+struct source_capture_input {
+    int fd;
+    const char *path;   /* its name, as the trace tells it ("-" is standard input) */
+    const char *filter; /* libpcap's language (pcap-filter(7)), or NULL */
+};
+
 /* fd: taken over, also on failure. filter: libpcap's language (pcap-filter(7)), or NULL.
  * 0 or -errno, with one line in error: -EINVAL (no capture file, a filter that does not parse), -ENOMEM. */
 int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,

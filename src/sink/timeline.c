@@ -6,11 +6,16 @@
  * arrow across. What one end does is written on that end's side, so that the eye can follow either. A line is made
  * from one change alone and nothing is remembered between lines: any of them can be cut out and still be read.
  * A lane that is too short for its text grows, and the detail moves to the right. */
-#include "tcplens/timeline.h"
+#include "tcplens/sink/timeline.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tcplens/base/line.h"
+#include "tcplens/base/writer.h"
+#include "tcplens/sink/sink.h"
 #include "tcplens/trace/encode.h"
 
 #define LANE_CELLS 54
@@ -499,3 +504,65 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     }
     return line_end(&l);
 }
+
+/* ---- as the pipeline knows it ---- */
+
+struct timeline {
+    struct writer *writer;
+    bool colour;
+};
+
+static int ops_open(struct sink_context *context, const void *config, void **ret_sink,
+                    char error[static SINK_ERROR_MAX])
+{
+    struct timeline *t;
+    int r;
+
+    (void)config;
+    if (context->quiet || context->stdout_taken)
+        return 0;
+    t = malloc(sizeof(*t));
+    r = t ? writer_open(NULL, &t->writer) : -ENOMEM;
+    if (r < 0) {
+        snprintf(error, SINK_ERROR_MAX, "cannot write standard output: %s", strerror(-r));
+        free(t);
+        return r;
+    }
+    context->stdout_taken = true;
+    t->colour = context->colour;
+    *ret_sink = t;
+    return 0;
+}
+
+static void ops_change(void *sink, const struct change *change, uint64_t start_ns)
+{
+    struct timeline *t = sink;
+    char line[TIMELINE_LINE_MAX];
+    const size_t len = timeline_format(change, start_ns, t->colour, line);
+
+    if (len)
+        writer_write(t->writer, line, len);
+}
+
+static int ops_flush(void *sink, bool all)
+{
+    (void)all;
+    return writer_flush(((struct timeline *)sink)->writer);
+}
+
+static int ops_close(void *sink)
+{
+    struct timeline *t = sink;
+    int r = writer_close(t->writer);
+
+    free(t);
+    return r;
+}
+
+const struct sink_ops sink_timeline_ops = {
+    .name = "timeline",
+    .open = ops_open,
+    .change = ops_change,
+    .flush = ops_flush,
+    .close = ops_close,
+};

@@ -1,6 +1,6 @@
 /* The trace as a person reads it on a terminal: one line an event, as strace and tcpdump have it. */
-#ifndef TCPLENS_TIMELINE_H
-#define TCPLENS_TIMELINE_H
+#ifndef TCPLENS_SINK_TIMELINE_H
+#define TCPLENS_SINK_TIMELINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +13,5 @@
 /* Writes one line, newline included, without NUL. colour: ANSI sequences may be used. Control characters of untrusted
  * strings are written as escapes. Returns the length; 0 where the change is not worth a line. */
 size_t timeline_format(const struct change *change, uint64_t start_ns, bool colour, char buf[static TIMELINE_LINE_MAX]);
-
-/* The same for a table with one line a connection, which its outcome makes; 0 for any other change. */
-size_t summary_header(char buf[static TIMELINE_LINE_MAX]);
-size_t summary_format(const struct change *change, char buf[static TIMELINE_LINE_MAX]);
 
 #endif

@@ -1,4 +1,4 @@
-/* The file sink. write() is replaced, so that each of its ways to do less than asked happens on purpose. */
+/* The writer. write() is replaced, so that each of its ways to do less than asked happens on purpose. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "tcplens/sink/file.h"
+#include "tcplens/base/writer.h"
 
 /* What the next calls of write() do: n > 0 writes at most n bytes, 0 returns 0, n < 0 fails with errno -n. */
 static long script[16];
@@ -104,46 +104,46 @@ static void assert_content(const char *expected, size_t expected_size)
 
 static void test_writes(void **state)
 {
-    struct sink_file *sink = NULL;
+    struct writer *w = NULL;
     struct stat st;
     mode_t mask = umask(022);
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(writer_open(path, &w), 0);
     umask(mask);
-    sink_file_write(sink, "one\n", 4);
-    sink_file_write(sink, "two\n", 4);
+    writer_write(w, "one\n", 4);
+    writer_write(w, "two\n", 4);
     assert_int_equal(write_calls, 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 0);
     assert_int_equal(st.st_mode & 07777, 0644);
-    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(writer_flush(w), 0);
     assert_int_equal(write_calls, 1);
     assert_content("one\ntwo\n", 8);
     /* Nothing to write is nothing to ask the kernel for. */
-    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(writer_flush(w), 0);
     assert_int_equal(write_calls, 1);
-    sink_file_write(sink, "three\n", 6);
-    assert_int_equal(sink_file_close(sink), 0);
+    writer_write(w, "three\n", 6);
+    assert_int_equal(writer_close(w), 0);
     assert_content("one\ntwo\nthree\n", 14);
 
     /* A file that is there is overwritten. */
-    assert_int_equal(sink_file_open(path, &sink), 0);
-    assert_int_equal(sink_file_close(sink), 0);
+    assert_int_equal(writer_open(path, &w), 0);
+    assert_int_equal(writer_close(w), 0);
     assert_content("", 0);
-    assert_int_equal(sink_file_close(NULL), 0);
+    assert_int_equal(writer_close(NULL), 0);
 }
 
 static void test_descriptor_is_closed_on_exec(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
     int next = dup(0), fd = next;
 
     (void)state;
     close(next);
-    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(writer_open(path, &w), 0);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-    assert_int_equal(sink_file_close(sink), 0);
+    assert_int_equal(writer_close(w), 0);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
@@ -151,16 +151,16 @@ static void test_descriptor_is_closed_on_exec(void **state)
 static void test_buffer_boundaries(void **state)
 {
     enum { LINE = 1000, LINES = 200, LONG = 200000 };
-    struct sink_file *sink;
+    struct writer *w;
     char *line = malloc(LONG), *expected = malloc(LINE * LINES + LONG), *p = expected, *data;
     size_t size;
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(writer_open(path, &w), 0);
     for (int i = 0; i < LINES; i++) {
         memset(line, 'a' + i % 26, LINE - 1);
         line[LINE - 1] = '\n';
-        sink_file_write(sink, line, LINE);
+        writer_write(w, line, LINE);
         memcpy(p, line, LINE);
         p += LINE;
         data = content(&size);
@@ -169,10 +169,10 @@ static void test_buffer_boundaries(void **state)
         free(data);
     }
     memset(line, 'L', LONG);
-    sink_file_write(sink, line, LONG);
+    writer_write(w, line, LONG);
     memcpy(p, line, LONG);
     p += LONG;
-    assert_int_equal(sink_file_close(sink), 0);
+    assert_int_equal(writer_close(w), 0);
     assert_content(expected, (size_t)(p - expected));
     free(line);
     free(expected);
@@ -180,104 +180,104 @@ static void test_buffer_boundaries(void **state)
 
 static void test_partial_writes(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
-    sink_file_write(sink, "0123456789\n", 11);
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_write(w, "0123456789\n", 11);
     SCRIPT(3, -EINTR, -EINTR, 1, -EAGAIN, 5);
-    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(writer_flush(w), 0);
     assert_int_equal(write_calls, 7);
     assert_content("0123456789\n", 11);
-    assert_int_equal(sink_file_close(sink), 0);
+    assert_int_equal(writer_close(w), 0);
 }
 
 /* The first error stays; nothing is written after it, so that the file does not get a hole. */
 static void test_error_is_kept(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
-    sink_file_write(sink, "0123456789\n", 11);
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_write(w, "0123456789\n", 11);
     SCRIPT(4, -ENOSPC, -EIO);
-    assert_int_equal(sink_file_flush(sink), -ENOSPC);
+    assert_int_equal(writer_flush(w), -ENOSPC);
     assert_int_equal(write_calls, 2);
-    sink_file_write(sink, "more\n", 5);
-    assert_int_equal(sink_file_flush(sink), -ENOSPC);
-    assert_int_equal(sink_file_close(sink), -ENOSPC);
+    writer_write(w, "more\n", 5);
+    assert_int_equal(writer_flush(w), -ENOSPC);
+    assert_int_equal(writer_close(w), -ENOSPC);
     assert_int_equal(write_calls, 2);
     assert_content("0123", 4);
 }
 
-/* An error of a write that the sink did by itself is not lost. */
+/* An error of a write that the w did by itself is not lost. */
 static void test_error_while_buffering(void **state)
 {
     static char line[60000];
-    struct sink_file *sink;
+    struct writer *w;
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
+    assert_int_equal(writer_open(path, &w), 0);
     SCRIPT(-EIO);
     for (int i = 0; i < 5; i++)
-        sink_file_write(sink, line, sizeof(line));
+        writer_write(w, line, sizeof(line));
     assert_int_equal(write_calls, 1);
-    assert_int_equal(sink_file_close(sink), -EIO);
+    assert_int_equal(writer_close(w), -EIO);
     assert_content("", 0);
 }
 
 static void test_no_progress(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
 
     (void)state;
-    assert_int_equal(sink_file_open(path, &sink), 0);
-    sink_file_write(sink, "x\n", 2);
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_write(w, "x\n", 2);
     SCRIPT(0);
-    assert_int_equal(sink_file_close(sink), -EIO);
+    assert_int_equal(writer_close(w), -EIO);
 }
 
 static void test_open_errors(void **state)
 {
-    struct sink_file *sink = (struct sink_file *)0x1;
+    struct writer *w = (struct writer *)0x1;
     char missing[80];
 
     (void)state;
     snprintf(missing, sizeof(missing), "%s/none/out", directory);
-    assert_int_equal(sink_file_open(missing, &sink), -ENOENT);
-    assert_int_equal(sink_file_open(directory, &sink), -EISDIR);
-    assert_int_equal(sink_file_open("", &sink), -ENOENT);
-    assert_ptr_equal(sink, (struct sink_file *)0x1);
+    assert_int_equal(writer_open(missing, &w), -ENOENT);
+    assert_int_equal(writer_open(directory, &w), -EISDIR);
+    assert_int_equal(writer_open("", &w), -ENOENT);
+    assert_ptr_equal(w, (struct writer *)0x1);
 }
 
 static void test_full_device(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
 
     (void)state;
-    assert_int_equal(sink_file_open("/dev/full", &sink), 0);
-    sink_file_write(sink, "x\n", 2);
-    assert_int_equal(sink_file_flush(sink), -ENOSPC);
-    assert_int_equal(sink_file_close(sink), -ENOSPC);
+    assert_int_equal(writer_open("/dev/full", &w), 0);
+    writer_write(w, "x\n", 2);
+    assert_int_equal(writer_flush(w), -ENOSPC);
+    assert_int_equal(writer_close(w), -ENOSPC);
 }
 
 static void test_reader_went_away(void **state)
 {
-    struct sink_file *sink;
+    struct writer *w;
     char name[64];
     int fds[2];
 
     (void)state;
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     snprintf(name, sizeof(name), "/dev/fd/%d", fds[1]);
-    assert_int_equal(sink_file_open(name, &sink), 0);
-    sink_file_write(sink, "read\n", 5);
-    assert_int_equal(sink_file_flush(sink), 0);
+    assert_int_equal(writer_open(name, &w), 0);
+    writer_write(w, "read\n", 5);
+    assert_int_equal(writer_flush(w), 0);
     assert_int_equal(read(fds[0], name, sizeof(name)), 5);
     close(fds[0]);
-    sink_file_write(sink, "not read\n", 9);
-    assert_int_equal(sink_file_flush(sink), -EPIPE);
-    assert_int_equal(sink_file_close(sink), -EPIPE);
+    writer_write(w, "not read\n", 9);
+    assert_int_equal(writer_flush(w), -EPIPE);
+    assert_int_equal(writer_close(w), -EPIPE);
     close(fds[1]);
 }
 
@@ -296,26 +296,26 @@ static void test_standard_output(void **state)
     pid = fork();
     assert_return_code(pid, errno);
     if (pid == 0) {
-        struct sink_file *sink;
+        struct writer *w;
         int r;
 
         close(fds[0]);
         dup2(fds[1], STDOUT_FILENO);
         close(fds[1]);
         fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
-        r = sink_file_open(NULL, &sink);
+        r = writer_open(NULL, &w);
         for (int i = 0; r == 0 && i < LINES; i++) {
             int len = snprintf(line, sizeof(line), "line %d\n", i);
 
-            sink_file_write(sink, line, (size_t)len);
+            writer_write(w, line, (size_t)len);
         }
         if (r == 0)
-            r = sink_file_close(sink);
+            r = writer_close(w);
         if (r == 0)
-            r = sink_file_open("-", &sink);
+            r = writer_open("-", &w);
         if (r == 0) {
-            sink_file_write(sink, "still open\n", 11);
-            r = sink_file_close(sink);
+            writer_write(w, "still open\n", 11);
+            r = writer_close(w);
         }
         _exit(r == 0 ? 0 : 1);
     }

@@ -1,0 +1,90 @@
+/* What a taker of the trace is to the pipeline, to the commands and to doctor. A sink is one file and one row in
+ * include/tcplens/sink/sinks.def. */
+#ifndef TCPLENS_SINK_SINK_H
+#define TCPLENS_SINK_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcplens/base/options.h"
+#include "tcplens/trace/change.h"
+
+#define SINK_ERROR_MAX 512
+
+/* What was asked of the output as a whole. A sink finds out from this and its own options whether it is wanted. */
+struct sink_context {
+    const char *output; /* file of the trace, - for standard output; NULL: none was named */
+    bool quiet;         /* nothing on standard output that is not asked for by name */
+    bool terminal;      /* standard output is one */
+    bool colour;
+    bool stdout_taken;      /* set by the sink that writes there */
+    bool stdout_gets_trace; /* set where that is the trace itself, which nothing else may mix with */
+};
+
+struct sink_ops {
+    const char *name;
+    bool live;                          /* only of use while things happen */
+    const struct option_table *options; /* its own; NULL: it has none */
+    size_t config_size;                 /* bytes of what they write to; all zeros are the defaults of OPTION_TAKEN */
+
+    /* Opens what belongs to the host (a file, a listening socket), while there are rights. *ret_sink stays NULL where
+     * nobody asked for it. 0; -EINVAL: an option is wrong; else -errno; with one line in error. */
+    int (*open)(struct sink_context *context, const void *config, void **ret_sink, char error[static SINK_ERROR_MAX]);
+    /* Rights are dropped, the trace is about to begin. 0 or -errno. NULL: nothing to do. */
+    int (*start)(void *sink);
+    /* One change; start_ns: UNIX time of the trace's beginning. NULL: it wants lines. */
+    void (*change)(void *sink, const struct change *change, uint64_t start_ns);
+    /* One line of the trace, with its newline, whose record number is n. NULL: it wants changes. */
+    void (*line)(void *sink, const char *line, size_t len, uint64_t n);
+    /* Room for the next line, of at most max bytes, valid until the next call: where the line it is then given stands
+     * there, it is not copied. NULL: it copies. */
+    char *(*room)(void *sink, size_t max);
+    /* Many lines came since the last one, or, all: no more will. 0 or -errno (-EPIPE: nobody reads any more). */
+    int (*flush)(void *sink, bool all);
+    /* The trace is complete. NULL: nothing to do. */
+    void (*finish)(void *sink);
+    /* Where the trace can be looked at, and still can when it is complete, until the program ends. NULL: nowhere. */
+    const char *(*address)(const void *sink);
+    int (*close)(void *sink); /* 0 or -errno */
+
+    /* For doctor: tries what it needs here. NULL: it needs nothing. */
+    bool (*probe)(void (*tell)(bool ok, const char *what, const char *detail));
+};
+
+#define SINK(name) extern const struct sink_ops sink_##name##_ops;
+#include "tcplens/sink/sinks.def"
+#undef SINK
+
+extern const struct sink_ops *const sink_table[];
+extern const size_t sink_count;
+
+/* ---- those that are open ---- */
+
+#define SINKS_MAX 16 /* rows of the table */
+
+struct sinks {
+    struct {
+        const struct sink_ops *ops;
+        void *sink;
+    } open[SINKS_MAX];
+    unsigned count;
+    bool want_lines;
+};
+
+/* configs: one a row of the table. On failure none is left open. As sink_ops.open. */
+int sinks_open(struct sinks *sinks, struct sink_context *context, void *const *configs,
+               char error[static SINK_ERROR_MAX]) __attribute__((warn_unused_result));
+int sinks_start(struct sinks *sinks) __attribute__((warn_unused_result));
+void sinks_change(struct sinks *sinks, const struct change *change, uint64_t start_ns);
+/* Where the next line, of at most max bytes, is best put together; buf is taken where no sink cares. */
+char *sinks_room(struct sinks *sinks, size_t max, char *buf);
+void sinks_line(struct sinks *sinks, const char *line, size_t len, uint64_t n);
+int sinks_flush(struct sinks *sinks, bool all) __attribute__((warn_unused_result));
+void sinks_finish(struct sinks *sinks);
+/* NULL: nowhere. */
+const char *sinks_address(const struct sinks *sinks);
+/* The first -errno, or 0. Also of none. */
+int sinks_close(struct sinks *sinks);
+
+#endif

@@ -1,0 +1,17 @@
+/* One line a connection, as `tshark -z conv,tcp` has it, with what only a state machine knows: where both ends were left
+ * and how it ended. */
+#ifndef TCPLENS_SINK_SUMMARY_H
+#define TCPLENS_SINK_SUMMARY_H
+
+#include <stddef.h>
+
+#include "tcplens/trace/change.h"
+
+#define SUMMARY_LINE_MAX 1024
+
+/* Both write one line, newline included, without NUL, and return its length. */
+size_t summary_header(char buf[static SUMMARY_LINE_MAX]);
+/* A connection's outcome makes its line; 0 for any other change. */
+size_t summary_format(const struct change *change, char buf[static SUMMARY_LINE_MAX]);
+
+#endif

@@ -1,0 +1,93 @@
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tcplens/base/cleanup.h"
+#include "tcplens/base/loop.h"
+
+/* In the child. gate: the parent lets go by a byte; report: gets errno of exec(), and closes by itself when it succeeds. */
+static void become(char *const argv[], int gate, int report, bool stdout_taken)
+{
+    char go;
+    int r;
+
+    loop_restore_signals();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (read(gate, &go, 1) != 1)
+        _exit(125); /* the tracer gave up */
+    if (stdout_taken)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+    execvp(argv[0], argv);
+    r = errno;
+    if (write(report, &r, sizeof(r)) < 0)
+        _exit(125);
+    _exit(r == ENOENT ? 127 : 126);
+}
+
+int child_start(struct child *c, char *const argv[], bool stdout_taken)
+{
+    int gate[2], report[2];
+    pid_t pid;
+
+    if (pipe2(gate, O_CLOEXEC) < 0)
+        return -errno;
+    CLEANUP_CLOSE int gate_read = gate[0], gate_write = gate[1];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return -errno;
+    CLEANUP_CLOSE int report_read = report[0], report_write = report[1];
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        close(gate_write);
+        become(argv, gate_read, report_write, stdout_taken);
+    }
+    *c = (struct child){
+        .argv = argv, .pid = pid, .release = cleanup_keep(&gate_write), .exec_report = cleanup_keep(&report_read)
+    };
+    return 0;
+}
+
+int child_release(struct child *c)
+{
+    int error = 0;
+
+    if (c->release < 0)
+        return 0;
+    if (write(c->release, "", 1) != 1 || read(c->exec_report, &error, sizeof(error)) != sizeof(error))
+        error = 0;
+    close(c->release);
+    c->release = -1;
+    return -error;
+}
+
+bool child_stop(struct child *c, unsigned grace_ms)
+{
+    static const struct timespec pause = { .tv_nsec = 10000000 };
+    bool killed;
+    pid_t ended;
+
+    if (grace_ms)
+        kill(c->pid, SIGTERM);
+    while ((ended = waitpid(c->pid, NULL, WNOHANG)) == 0 && grace_ms) {
+        nanosleep(&pause, NULL);
+        grace_ms -= grace_ms < 10 ? grace_ms : 10;
+    }
+    killed = ended == 0 && kill(c->pid, SIGKILL) == 0;
+    if (killed)
+        waitpid(c->pid, NULL, 0);
+    c->pid = 0;
+    return killed;
+}
+
+void child_done(struct child *c)
+{
+    cleanup_close(&c->release);
+    cleanup_close(&c->exec_report);
+}

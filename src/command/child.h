@@ -1,0 +1,28 @@
+/* The command that is traced: a child that is held back until everything watches. */
+#ifndef TCPLENS_CHILD_H
+#define TCPLENS_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* All zeros but for the descriptors: -1. */
+struct child {
+    char *const *argv; /* borrowed */
+    pid_t pid;         /* 0: none, or ended */
+    int release;       /* write end of the pipe it waits at; -1: it was let go */
+    int exec_report;   /* read end of the pipe on which it says why it could not run the command */
+};
+
+/* What a command that was told to end gets before it is killed. */
+#define CHILD_GRACE_MS 2000
+
+/* stdout_taken: what it prints goes to standard error. 0 or -errno. */
+int child_start(struct child *c, char *const argv[], bool stdout_taken) __attribute__((warn_unused_result));
+/* Lets it go, and waits until it runs or cannot. 0, or -errno of exec(). */
+int child_release(struct child *c);
+/* Ends it: SIGTERM, and SIGKILL when grace_ms have passed. True: it had to be killed. */
+bool child_stop(struct child *c, unsigned grace_ms);
+/* A child that was never let go ends by itself. */
+void child_done(struct child *c);
+
+#endif

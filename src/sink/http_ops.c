@@ -1,0 +1,149 @@
+/* The browser as a sink of the pipeline: the option that asks for it, and when it is told that there is more. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tcplens/sink/http.h"
+#include "tcplens/sink/sink.h"
+#include "tcplens/viewer.h"
+
+/* Browsers get batches, not single records. */
+#define FLUSHES_PER_BATCH 3
+
+struct options {
+    char address[64]; /* empty: no browser is served */
+    uint16_t port;    /* 0: any free one */
+};
+
+struct served {
+    struct http *http;
+    unsigned flushes;
+};
+
+/* "8480", "0.0.0.0:8480", "[::1]:8480" */
+static int take_serve(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+{
+    struct options *o = member;
+    const char *colon = strrchr(value, ':'), *address = colon ? value : "127.0.0.1",
+               *digits = colon ? colon + 1 : value;
+    size_t len = colon ? (size_t)(colon - value) : strlen(address);
+    char *rest;
+    unsigned long port = strtoul(digits, &rest, 10);
+
+    if (colon && len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    }
+    if (!len || len >= sizeof(o->address) || *digits < '0' || *digits > '9' || *rest || port > UINT16_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes [ADDR:]PORT, not '%.100s'", value);
+        return -EINVAL;
+    }
+    memcpy(o->address, address, len);
+    o->address[len] = '\0';
+    o->port = (uint16_t)port;
+    return 0;
+}
+
+static const struct option_row rows[] = {
+    { .name = "serve",
+      .argument = "[ADDR:]PORT",
+      .help = "serve the viewer and the live trace to a browser (default address 127.0.0.1)",
+      .kind = OPTION_TAKEN,
+      .take = take_serve },
+};
+static const struct option_table table = OPTION_TABLE(rows);
+
+static void explain(int r, const struct options *o, char error[static SINK_ERROR_MAX])
+{
+    if (r == -EINVAL)
+        snprintf(error, SINK_ERROR_MAX, "--serve: '%s' is not an address", o->address);
+    else if (r == -EADDRINUSE)
+        snprintf(error, SINK_ERROR_MAX, "port %u at %s is taken by another program: choose another one", o->port,
+                 o->address);
+    else
+        snprintf(error, SINK_ERROR_MAX, "cannot serve on %s, port %u: %s", o->address, o->port, strerror(-r));
+}
+
+static int ops_open(struct sink_context *context, const void *config, void **ret_sink,
+                    char error[static SINK_ERROR_MAX])
+{
+    const struct options *o = config;
+    struct served *s;
+    int r;
+
+    (void)context;
+    if (!*o->address)
+        return 0;
+    s = calloc(1, sizeof(*s));
+    r = s ? http_open(o->address, o->port, viewer_html(), viewer_html_len(), HTTP_HISTORY_DEFAULT, &s->http) : -ENOMEM;
+    if (r < 0) {
+        explain(r, o, error);
+        free(s);
+        return r;
+    }
+    *ret_sink = s;
+    return 0;
+}
+
+static int ops_start(void *sink)
+{
+    return http_start(((struct served *)sink)->http);
+}
+
+static void ops_line(void *sink, const char *line, size_t len, uint64_t n)
+{
+    http_write(((struct served *)sink)->http, line, len, n);
+}
+
+static int ops_flush(void *sink, bool all)
+{
+    struct served *s = sink;
+
+    if (all || ++s->flushes % FLUSHES_PER_BATCH == 0)
+        http_flush(s->http);
+    return 0;
+}
+
+static void ops_finish(void *sink)
+{
+    http_finish(((struct served *)sink)->http);
+}
+
+static const char *ops_address(const void *sink)
+{
+    return http_url(((const struct served *)sink)->http);
+}
+
+static int ops_close(void *sink)
+{
+    http_close(((struct served *)sink)->http);
+    free(sink);
+    return 0;
+}
+
+static bool probe(void (*tell)(bool ok, const char *what, const char *detail))
+{
+    struct http *http;
+    int r = http_open(NULL, 0, "", 0, 0, &http);
+
+    tell(r == 0, "browsers can be served on 127.0.0.1 (--serve)", r < 0 ? strerror(-r) : NULL);
+    if (r == 0)
+        http_close(http);
+    return r == 0;
+}
+
+const struct sink_ops sink_http_ops = {
+    .name = "http",
+    .live = true,
+    .options = &table,
+    .config_size = sizeof(struct options),
+    .open = ops_open,
+    .start = ops_start,
+    .line = ops_line,
+    .flush = ops_flush,
+    .finish = ops_finish,
+    .address = ops_address,
+    .close = ops_close,
+    .probe = probe,
+};
