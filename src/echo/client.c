@@ -43,11 +43,10 @@ static void print_interactive(void)
            "printed; the end of input (Ctrl-D) shuts down sending.\n");
 }
 
-static const struct option_table options = {
+static const struct command_options options = {
     .command = "client",
     .summary = "Connect to an echo server.",
-    .row = rows,
-    .n = sizeof rows / sizeof *rows,
+    .table = OPTION_TABLE(rows),
     .print_more = print_interactive,
 };
 
@@ -138,8 +137,9 @@ int client_main(int argc, char **argv)
     struct client_config config;
     int fd = -1;
 
-    switch (options_parse(&options, argc, argv, &config)) {
-    case OPTIONS_HELPED: return STATUS_DONE;
+    switch (command_options_parse(&options, argc, argv, &config)) {
+    case OPTIONS_HELP:
+    case OPTIONS_VERSION: return STATUS_DONE;
     case OPTIONS_WRONG: return STATUS_USAGE;
     case OPTIONS_RUN: break;
     }

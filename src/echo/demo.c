@@ -44,11 +44,10 @@ static const struct option_row rows[] = {
     OPTION_ROW_FLAG("ipv6", AT(ipv6), "use ::1 instead of 127.0.0.1"),
 };
 
-static const struct option_table options = {
+static const struct command_options options = {
     .command = "demo",
     .summary = "Show one connection from the first SYN to the last ACK.",
-    .row = rows,
-    .n = sizeof rows / sizeof *rows,
+    .table = OPTION_TABLE(rows),
 };
 
 struct child {
@@ -220,8 +219,9 @@ int demo_main(int argc, char **argv)
     struct demo_config config;
     int ends[2];
 
-    switch (options_parse(&options, argc, argv, &config)) {
-    case OPTIONS_HELPED: return STATUS_DONE;
+    switch (command_options_parse(&options, argc, argv, &config)) {
+    case OPTIONS_HELP:
+    case OPTIONS_VERSION: return STATUS_DONE;
     case OPTIONS_WRONG: return STATUS_USAGE;
     case OPTIONS_RUN: break;
     }

@@ -21,9 +21,11 @@ struct server_model {
     int (*run)(const struct server_config *config);
 };
 
+#define MODEL(name, description) { #name, description, server_##name##_run },
 static const struct server_model models[] = {
-    { "epoll", "one process, only ready sockets are reported; the reference", server_epoll_run },
+#include "models.def"
 };
+#undef MODEL
 enum { MODEL_N = sizeof models / sizeof *models };
 
 #define AT(name) offsetof(struct server_config, name)
@@ -50,11 +52,10 @@ static void print_models(void)
     printf("\nThe server ends on SIGTERM or SIGINT (Ctrl-C).\n");
 }
 
-static const struct option_table options = {
+static const struct command_options options = {
     .command = "server",
     .summary = "Answer every byte of every client with itself.",
-    .row = rows,
-    .n = sizeof rows / sizeof *rows,
+    .table = OPTION_TABLE(rows),
     .print_more = print_models,
 };
 
@@ -68,12 +69,17 @@ static const struct server_model *find_model(const char *name)
 
 static int unknown_model(const char *name)
 {
-    char known[256] = "";
+    const char *names[MODEL_N];
+    char known[256] = "", hint[96];
     size_t length = 0;
 
-    for (size_t i = 0; i < MODEL_N && length < sizeof known; i++)
-        length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", models[i].name);
-    return options_error("server", "unknown model '%s' (there is: %s)", name, known);
+    for (size_t i = 0; i < MODEL_N; i++) {
+        names[i] = models[i].name;
+        if (length < sizeof known)
+            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", names[i]);
+    }
+    return options_error("server", "unknown model '%s' (there is: %s)%s", name, known,
+                         options_hint(name, names, MODEL_N, hint));
 }
 
 void server_step(const struct server_config *config, const char *format, ...)
@@ -126,8 +132,9 @@ int server_main(int argc, char **argv)
 {
     struct server_config config;
 
-    switch (options_parse(&options, argc, argv, &config)) {
-    case OPTIONS_HELPED: return STATUS_DONE;
+    switch (command_options_parse(&options, argc, argv, &config)) {
+    case OPTIONS_HELP:
+    case OPTIONS_VERSION: return STATUS_DONE;
     case OPTIONS_WRONG: return STATUS_USAGE;
     case OPTIONS_RUN: break;
     }

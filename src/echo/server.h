@@ -1,7 +1,7 @@
 /*
  * server.h - what the server models share: the configuration, the listening socket, the report.
  *
- * A model is one file server_NAME.c and one row in server.c.
+ * A model is one file server_NAME.c and one row in models.def.
  */
 #ifndef ECHO_SERVER_H
 #define ECHO_SERVER_H
@@ -43,6 +43,8 @@ int server_failed(int error, const char *action);
  * The models. Each serves until SIGTERM or SIGINT, has SIGPIPE ignored by its caller, and returns
  * 0, or -errno with the error printed.
  */
-int server_epoll_run(const struct server_config *config);
+#define MODEL(name, description) int server_##name##_run(const struct server_config *config);
+#include "models.def"
+#undef MODEL
 
 #endif
