@@ -55,22 +55,12 @@ static bool takes_part(const struct pipeline *p, enum witness witness)
 /* The settings that decide what a connection meets. */
 static void read_sysctls(struct trace_header *header)
 {
-    static const char *const names[] = {
-        "net.core.somaxconn",          "net.ipv4.tcp_max_syn_backlog",
-        "net.ipv4.tcp_syncookies",     "net.ipv4.tcp_abort_on_overflow",
-        "net.ipv4.tcp_fin_timeout",    "net.ipv4.tcp_syn_retries",
-        "net.ipv4.tcp_synack_retries", "net.ipv4.tcp_retries2",
-        "net.ipv4.tcp_tw_reuse",       "net.ipv4.tcp_max_tw_buckets",
-        "net.ipv4.tcp_fastopen",       "net.ipv4.tcp_keepalive_time",
-    };
-    _Static_assert(sizeof(names) / sizeof(*names) <= TRACE_SYSCTL_MAX, "header has room");
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (unsigned i = 0; i < SYSCTL_N; i++) {
         unsigned slot = header->sysctl_count;
 
-        if (netns_sysctl(names[i], header->sysctl[slot].value, sizeof(header->sysctl[slot].value)) < 0)
+        if (netns_sysctl(sysctl_name(i), header->sysctl[slot].value, sizeof(header->sysctl[slot].value)) < 0)
             continue; /* global ones are not shown inside a namespace */
-        header->sysctl[slot].name = names[i];
+        header->sysctl[slot].name = sysctl_name(i);
         header->sysctl_count++;
     }
 }

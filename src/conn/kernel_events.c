@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tcplens/trace/sentence.h"
+
 static struct kernel_end *end_of(const struct kernel_step *s)
 {
     return &s->lane->end[s->end];

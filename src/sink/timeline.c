@@ -6,6 +6,7 @@
  * arrow across. What one end does is written on that end's side, so that the eye can follow either. A line is made
  * from one change alone and nothing is remembered between lines: any of them can be cut out and still be read.
  * A lane that is too short for its text grows, and the detail moves to the right. */
+#include "tcplens/trace/sentence.h"
 #include "tcplens/sink/timeline.h"
 
 #include <errno.h>

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/trace/words.h"
+
 #define TRACE_VERSION 1
-#define MAGIC_LEN 4
 
 struct trace_check {
     struct trace_check_result result;
     uint64_t line;
     bool overlong; /* the rest of this line is passed over */
-    char magic[MAGIC_LEN];
+    char magic[CAPTURE_MAGIC_LEN];
     size_t magic_len;
     size_t len;
     char rest[TRACE_CHECK_LINE_MAX]; /* of a line whose newline has not come */
@@ -40,18 +41,9 @@ const struct trace_check_result *trace_check_result(const struct trace_check *ch
     return &check->result;
 }
 
-/* How pcap (in both byte orders, with each resolution, and as Kuznetzov patched it) and pcapng begin. */
 static bool is_capture(const struct trace_check *c)
 {
-    static const char magics[][MAGIC_LEN + 1] = {
-        "\xa1\xb2\xc3\xd4", "\xd4\xc3\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x4d\x3c\xb2\xa1",
-        "\xa1\xb2\xcd\x34", "\x34\xcd\xb2\xa1", "\x0a\x0d\x0d\x0a",
-    };
-
-    for (unsigned i = 0; i < sizeof(magics) / sizeof(*magics); i++)
-        if (c->magic_len == MAGIC_LEN && memcmp(c->magic, magics[i], MAGIC_LEN) == 0)
-            return true;
-    return false;
+    return c->magic_len == CAPTURE_MAGIC_LEN && capture_magic_of(c->magic) != MAGIC_N;
 }
 
 static bool is_blank(const char *text, size_t len)
@@ -181,7 +173,7 @@ int trace_check_feed(struct trace_check *check, const char *data, size_t len)
     const char *newline;
     int r;
 
-    for (size_t i = 0; i < len && check->magic_len < MAGIC_LEN; i++)
+    for (size_t i = 0; i < len && check->magic_len < CAPTURE_MAGIC_LEN; i++)
         check->magic[check->magic_len++] = data[i];
     while ((newline = memchr(data, '\n', len)) != NULL) {
         r = end_line(check, data, (size_t)(newline - data));

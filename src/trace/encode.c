@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tcplens/base/json.h"
+#include "tcplens/trace/sentence.h"
 
 /* Bytes of text that reach the trace; names that we choose ourselves are shorter. */
 #define KERNEL_STATE_MAX 32
@@ -17,136 +18,189 @@
 
 #define PUT JSON_PUT
 #define PUT_KEY JSON_PUT_KEY
-#define PUT_U64(p, key, value) json_put_u64(PUT_KEY(p, key), value)
-#define PUT_WORD(p, key, value) json_put_word(PUT_KEY(p, key), value)
-#define PUT_TEXT(p, key, text, max) json_put_text(PUT_KEY(p, key), text, max)
 
-static char *put_addr_port(char *p, const struct endpoint *e)
+/* ---- a value of each type (types.def) ---- */
+
+#define PUT_INTEGER(name, type)                                                                                        \
+    static inline char *put_##name(char *p, uint64_t start_ns, const type *value)                                      \
+    {                                                                                                                  \
+        (void)start_ns;                                                                                                \
+        return json_put_u64(p, *value);                                                                                \
+    }
+PUT_INTEGER(id, uint32_t)
+PUT_INTEGER(number, uint64_t)
+PUT_INTEGER(count, uint64_t)
+PUT_INTEGER(u16, uint16_t)
+PUT_INTEGER(u32, uint32_t)
+
+#define PUT_WORD(name, type, word_of)                                                                                  \
+    static inline char *put_##name(char *p, uint64_t start_ns, const type *value)                                      \
+    {                                                                                                                  \
+        (void)start_ns;                                                                                                \
+        return json_put_word(p, word_of(*value));                                                                      \
+    }
+PUT_WORD(end, enum end, end_name)
+PUT_WORD(how, enum how, how_name)
+PUT_WORD(witness, enum witness, witness_name)
+PUT_WORD(object, enum object, object_name)
+PUT_WORD(timer_name, enum timer_name, timer_name)
+PUT_WORD(timer_why, enum timer_why, timer_why_name)
+PUT_WORD(queue_why, enum queue_why, queue_why_name)
+PUT_WORD(verdict, enum verdict, verdict_name)
+PUT_WORD(cause, enum cause, cause_name)
+PUT_WORD(known, enum known, known_name)
+PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
+
+/* The condition of the field says that it is so. */
+#define PUT_CONSTANT(name, literal)                                                                                    \
+    static inline char *put_##name(char *p, uint64_t start_ns, const void *value)                                      \
+    {                                                                                                                  \
+        (void)start_ns, (void)value;                                                                                   \
+        return PUT(p, literal);                                                                                        \
+    }
+PUT_CONSTANT(yes, "true")
+PUT_CONSTANT(fired, "true")
+PUT_CONSTANT(cancelled, "true")
+PUT_CONSTANT(before_trace, "\"before-trace\"")
+PUT_CONSTANT(assumed, "\"assumed\"")
+
+#define PUT_TEXT(name, max)                                                                                            \
+    static inline char *put_##name(char *p, uint64_t start_ns, const char *const *value)                               \
+    {                                                                                                                  \
+        (void)start_ns;                                                                                                \
+        return json_put_text(p, *value, max);                                                                          \
+    }
+PUT_TEXT(name, CALL_NAME_MAX)
+PUT_TEXT(label, RFC_MAX)
+
+/* An array of char. */
+#define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
+#define put_comm put_chars
+#define put_reason put_chars
+#define put_hook put_chars
+#define put_zeek_state put_chars
+#define put_zeek_history put_chars
+
+static inline char *put_time(char *p, uint64_t start_ns, const uint64_t *ts_ns)
+{
+    return json_put_u64(p, trace_time(*ts_ns, start_ns));
+}
+
+static inline char *put_int32(char *p, uint64_t start_ns, const int *value)
+{
+    (void)start_ns;
+    return json_put_i64(p, *value);
+}
+
+static inline char *put_one_more(char *p, uint64_t start_ns, const uint32_t *backlog)
+{
+    (void)start_ns;
+    return json_put_u64(p, (uint64_t)*backlog + 1);
+}
+
+static inline char *put_direction(char *p, uint64_t start_ns, const bool *sent)
+{
+    (void)start_ns;
+    return json_put_word(p, *sent ? "sent" : "received");
+}
+
+static inline char *put_who(char *p, uint64_t start_ns, const bool *sent)
+{
+    (void)start_ns;
+    return json_put_word(p, *sent ? "stack" : "peer");
+}
+
+static inline char *put_family(char *p, uint64_t start_ns, const struct addr *addr)
+{
+    (void)start_ns;
+    return json_put_word(p, addr_is_ipv4(addr) ? "ipv4" : "ipv6");
+}
+
+static inline char *put_addr(char *p, uint64_t start_ns, const struct addr *addr)
 {
     char text[ADDR_TEXT_MAX];
 
-    p = PUT(p, "\"addr\":");
-    p = json_put_word(p, addr_format(&e->addr, text));
-    return PUT_U64(p, "port", e->port);
+    (void)start_ns;
+    return json_put_word(p, addr_format(addr, text));
 }
 
-static char *put_kernel(char *p, const char *state, enum object object)
+static inline char *put_endpoint(char *p, uint64_t start_ns, const struct endpoint *e)
 {
-    p = PUT(p, ",\"kernel\":{\"state\":");
-    p = json_put_text(p, state, KERNEL_STATE_MAX);
-    p = PUT_WORD(p, "object", object_name(object));
+    p = put_addr(PUT(p, "{\"addr\":"), start_ns, &e->addr);
+    p = json_put_u64(PUT_KEY(p, "port"), e->port);
     return PUT(p, "}");
 }
 
-static char *put_owner(char *p, const struct task *owner)
+static inline char *put_ends(char *p, uint64_t start_ns, const bool (*ends)[END_N])
 {
-    p = PUT(p, ",\"owner\":{\"pid\":");
-    p = json_put_u64(p, owner->pid);
-    p = PUT_TEXT(p, "comm", owner->comm, sizeof(owner->comm));
+    (void)start_ns;
+    if ((*ends)[END_CLIENT] && (*ends)[END_SERVER])
+        return PUT(p, "[\"client\",\"server\"]");
+    if ((*ends)[END_CLIENT])
+        return PUT(p, "[\"client\"]");
+    return (*ends)[END_SERVER] ? PUT(p, "[\"server\"]") : PUT(p, "[]");
+}
+
+static inline char *put_call_end(char *p, uint64_t start_ns, const struct change *c)
+{
+    return put_end(p, start_ns, &c->end);
+}
+
+/* Of a state, or of an object that an end was handed over to. */
+static inline char *put_kernel(char *p, uint64_t start_ns, const struct change *c)
+{
+    const bool handed_over = c->kind == CHANGE_OBJECT;
+
+    (void)start_ns;
+    p = PUT(p, "{\"state\":");
+    p = json_put_text(p, handed_over ? c->object.kernel_state : c->state.kernel_state, KERNEL_STATE_MAX);
+    p = json_put_word(PUT_KEY(p, "object"), object_name(handed_over ? c->object.to : c->state.object));
     return PUT(p, "}");
 }
 
-static char *put_connection(char *p, const struct change *c)
+static inline char *put_owner(char *p, uint64_t start_ns, const struct task *owner)
 {
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT(p, ",\"client\":{");
-    p = put_addr_port(p, &c->connection.client);
-    p = PUT(p, "},\"server\":{");
-    p = put_addr_port(p, &c->connection.server);
-    p = PUT(p, "}");
-    p = PUT_WORD(p, "family", addr_is_ipv4(&c->connection.client.addr) ? "ipv4" : "ipv6");
-    if (c->connection.netns)
-        p = PUT_U64(p, "netns", c->connection.netns);
-    p = PUT_KEY(p, "local");
-    if (c->connection.local[END_CLIENT] && c->connection.local[END_SERVER])
-        p = PUT(p, "[\"client\",\"server\"]");
-    else if (c->connection.local[END_CLIENT])
-        p = PUT(p, "[\"client\"]");
-    else if (c->connection.local[END_SERVER])
-        p = PUT(p, "[\"server\"]");
-    else
-        p = PUT(p, "[]");
-    if (c->connection.before_trace)
-        p = PUT_WORD(p, "since", "before-trace");
-    if (c->connection.roles_assumed)
-        p = PUT_WORD(p, "roles", "assumed");
-    return p;
-}
-
-static char *put_state_words(char *p, const struct change *c)
-{
-    p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_WORD(p, "from", tcp_state_name(c->state.from));
-    p = PUT_WORD(p, "to", tcp_state_name(c->state.to));
-    p = PUT_WORD(p, "how", how_name(c->state.how));
-    p = PUT_WORD(p, "source", witness_name(c->state.source));
-    return c->state.rfc ? PUT_TEXT(p, "rfc", c->state.rfc, RFC_MAX) : p;
-}
-
-/* Enough for put_state_words(): keys and words, and a label of which every byte is escaped. */
-#define STATE_WORDS_MAX (128 + 6 * RFC_MAX)
-
-/* The words are put together once: there are few different steps, and millions of each. A label is a constant, known
- * by its address. */
-static char *put_state_words_again(char *p, const struct change *c)
-{
-    static _Thread_local struct {
-        const char *rfc;
-        enum how how;
-        enum witness source;
-        size_t len;
-        char text[STATE_WORDS_MAX];
-    } known[END_N][TCP_STATE_N][TCP_STATE_N], *w;
-
-    if ((unsigned)c->end >= END_N || (unsigned)c->state.from >= TCP_STATE_N || (unsigned)c->state.to >= TCP_STATE_N)
-        return put_state_words(p, c);
-    w = &known[c->end][c->state.from][c->state.to];
-    if (!w->len || w->rfc != c->state.rfc || w->how != c->state.how || w->source != c->state.source) {
-        w->rfc = c->state.rfc;
-        w->how = c->state.how;
-        w->source = c->state.source;
-        w->len = (size_t)(put_state_words(w->text, c) - w->text);
-    }
-    return json_put(p, w->text, w->len);
-}
-
-static char *put_state(char *p, const struct change *c)
-{
-    p = PUT_U64(p, "conn", c->conn);
-    p = put_state_words_again(p, c);
-    if (c->because)
-        p = PUT_U64(p, "because", c->because);
-    if (c->state.kernel_state)
-        p = put_kernel(p, c->state.kernel_state, c->state.object);
-    if (c->state.owner.pid)
-        p = put_owner(p, &c->state.owner);
-    if (c->state.call)
-        p = PUT_TEXT(p, "call", c->state.call, CALL_NAME_MAX);
-    return p;
-}
-
-static char *put_object(char *p, const struct change *c)
-{
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_WORD(p, "from", object_name(c->object.from));
-    p = PUT_WORD(p, "to", object_name(c->object.to));
-    p = PUT_WORD(p, "state", tcp_state_name(c->object.state));
-    if (c->object.kernel_state)
-        p = put_kernel(p, c->object.kernel_state, c->object.to);
-    return p;
+    (void)start_ns;
+    p = json_put_u64(PUT(p, "{\"pid\":"), owner->pid);
+    p = json_put_text(PUT_KEY(p, "comm"), owner->comm, sizeof(owner->comm));
+    return PUT(p, "}");
 }
 
 /* In a list every item is written with a comma before it; the first one's is then overwritten by the bracket. */
-static char *put_options(char *p, const struct change *c)
+static char *put_bits(char *p, unsigned bits, const char *(*name)(unsigned bit))
+{
+    char *const open = p;
+
+    if (!bits)
+        return PUT(p, "[]");
+    for (; bits; bits &= bits - 1) {
+        *p++ = ',';
+        p = json_put_word(p, name((unsigned)__builtin_ctz(bits)));
+    }
+    *open = '[';
+    return PUT(p, "]");
+}
+
+static inline char *put_flags(char *p, uint64_t start_ns, const uint16_t *flags)
+{
+    (void)start_ns;
+    return put_bits(p, *flags & ((1U << FLAG_N) - 1), segment_flag_name);
+}
+
+static inline char *put_notes(char *p, uint64_t start_ns, const uint32_t *notes)
+{
+    (void)start_ns;
+    return put_bits(p, *notes & NOTES_KNOWN, segment_note_name);
+}
+
+static char *put_options(char *p, uint64_t start_ns, const struct change *c)
 {
     const struct segment *s = &c->segment.segment;
-    char *open;
+    char *const open = p;
 
-    p = PUT_KEY(p, "options");
-    open = p;
+    (void)start_ns;
     if (s->options & SEGMENT_OPT_MSS)
-        p = PUT_U64(p, "mss", s->mss);
+        p = json_put_u64(PUT_KEY(p, "mss"), s->mss);
     if (s->options & SEGMENT_OPT_SACK_OK)
         p = PUT(p, ",\"sack_ok\":true");
     if (s->options & SEGMENT_OPT_SACK) {
@@ -154,88 +208,46 @@ static char *put_options(char *p, const struct change *c)
         for (unsigned i = 0; i < s->sack_count && i < SEGMENT_SACK_MAX; i++) {
             p = i ? PUT(p, ",[") : PUT(p, "[");
             p = json_put_u64(p, c->segment.sack[i][0]);
-            p = PUT(p, ",");
-            p = json_put_u64(p, c->segment.sack[i][1]);
+            p = json_put_u64(PUT(p, ","), c->segment.sack[i][1]);
             p = PUT(p, "]");
         }
         p = PUT(p, "]");
     }
     if (s->options & SEGMENT_OPT_TS) {
-        p = PUT(p, ",\"ts\":[");
-        p = json_put_u64(p, s->ts_val);
-        p = PUT(p, ",");
-        p = json_put_u64(p, s->ts_ecr);
+        p = json_put_u64(PUT(p, ",\"ts\":["), s->ts_val);
+        p = json_put_u64(PUT(p, ","), s->ts_ecr);
         p = PUT(p, "]");
     }
     if (s->options & SEGMENT_OPT_WSCALE)
-        p = PUT_U64(p, "wscale", s->wscale);
+        p = json_put_u64(PUT_KEY(p, "wscale"), s->wscale);
     if (s->options & SEGMENT_OPT_TFO)
-        p = PUT_U64(p, "tfo", s->tfo_len);
+        p = json_put_u64(PUT_KEY(p, "tfo"), s->tfo_len);
     if (s->options & SEGMENT_OPT_MPTCP)
         p = PUT(p, ",\"mptcp\":true");
     *open = '{';
     return PUT(p, "}");
 }
 
-static char *put_flags(char *p, unsigned flags)
+static char *put_args(char *p, uint64_t start_ns, const struct call_arg (*args)[CALL_ARGS_MAX])
 {
-    /* By bit: the order of the format is that of the header. */
-    static const char names[][4] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE" };
-    char *open;
+    (void)start_ns;
+    *p++ = '{';
+    for (unsigned i = 0; i < CALL_ARGS_MAX && (*args)[i].name; i++) {
+        const struct call_arg *arg = &(*args)[i];
 
-    p = PUT_KEY(p, "flags");
-    open = p;
-    flags &= (1U << sizeof(names) / sizeof(names[0])) - 1;
-    if (!flags)
-        return PUT(p, "[]");
-    for (; flags; flags &= flags - 1) {
-        *p++ = ',';
-        p = json_put_word(p, names[__builtin_ctz(flags)]);
+        if (i)
+            *p++ = ',';
+        p = json_put_text(p, arg->name, CALL_NAME_MAX);
+        *p++ = ':';
+        p = arg->text ? json_put_text(p, arg->text, CALL_NAME_MAX) : json_put_i64(p, arg->number);
     }
-    *open = '[';
-    return PUT(p, "]");
+    return PUT(p, "}");
 }
 
-static char *put_notes(char *p, unsigned notes)
+static inline char *put_result(char *p, uint64_t start_ns, const int64_t *ret)
 {
-    char *open;
-
-    p = PUT_KEY(p, "notes");
-    open = p;
-    for (; notes; notes &= notes - 1) {
-        *p++ = ',';
-        p = json_put_word(p, segment_note_name((unsigned)__builtin_ctz(notes)));
-    }
-    *open = '[';
-    return PUT(p, "]");
-}
-
-static char *put_segment(char *p, const struct change *c)
-{
-    const unsigned known_options = SEGMENT_OPT_MSS | SEGMENT_OPT_WSCALE | SEGMENT_OPT_SACK_OK | SEGMENT_OPT_SACK |
-                                   SEGMENT_OPT_TS | SEGMENT_OPT_TFO | SEGMENT_OPT_MPTCP;
-    const struct segment *s = &c->segment.segment;
-    const unsigned notes = c->segment.notes & ((1U << NOTE_N) - 1);
-
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT_WORD(p, "from", end_name(c->end));
-    p = put_flags(p, s->flags);
-    p = PUT_U64(p, "seq", c->segment.seq);
-    if (s->flags & SEGMENT_SYN)
-        p = PUT_U64(p, "seq_abs", s->seq);
-    if (s->flags & SEGMENT_ACK)
-        p = PUT_U64(p, "ack", c->segment.ack);
-    p = PUT_U64(p, "len", s->payload_len);
-    p = PUT_U64(p, "win", c->segment.window);
-    if (s->options & known_options)
-        p = put_options(p, c);
-    if (notes)
-        p = put_notes(p, notes);
-    if (c->segment.dup_ack)
-        p = PUT_U64(p, "dup_ack", c->segment.dup_ack);
-    if (c->segment.rtt_ns)
-        p = PUT_U64(p, "rtt_ns", c->segment.rtt_ns);
-    return s->cut ? PUT(p, ",\"cut\":true") : p;
+    (void)start_ns;
+    return json_put_i64(p, *ret < 0 ? -1 : *ret);
 }
 
 /* A system call that a signal interrupted returns one of these to the tracer; the application never sees them and
@@ -256,138 +268,46 @@ static const char *errno_name(unsigned code, char buf[static 16])
     return buf;
 }
 
-static char *put_args(char *p, const struct call *call)
+static char *put_error(char *p, uint64_t start_ns, const int64_t *ret)
 {
-    if (!call->args[0].name)
-        return p;
-    p = PUT_KEY(p, "args");
-    *p++ = '{';
-    for (unsigned i = 0; i < CALL_ARGS_MAX && call->args[i].name; i++) {
-        const struct call_arg *arg = &call->args[i];
+    char number[16];
 
-        if (i)
-            *p++ = ',';
-        p = json_put_text(p, arg->name, CALL_NAME_MAX);
-        *p++ = ':';
-        p = arg->text ? json_put_text(p, arg->text, CALL_NAME_MAX) : json_put_i64(p, arg->number);
-    }
-    *p++ = '}';
-    return p;
+    (void)start_ns;
+    return json_put_word(p, errno_name(0U - (unsigned)*ret, number));
 }
 
-static char *put_call(char *p, const struct change *c)
+static char *put_sentence(char *p, uint64_t start_ns, const struct change *c)
 {
-    const struct call *call = &c->call.call;
-    const bool failed = call->ret < 0;
-    char number[24];
+    char text[VERDICT_TEXT_MAX];
 
-    if (c->conn)
-        p = PUT_U64(p, "conn", c->conn);
-    if (c->listener)
-        p = PUT_U64(p, "listener", c->listener);
-    if (c->call.socket)
-        p = PUT_U64(p, "socket", c->call.socket);
-    if (c->call.has_end)
-        p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_TEXT(p, "name", call->name, CALL_NAME_MAX);
-    p = json_put_i64(PUT_KEY(p, "fd"), call->fd);
-    p = put_args(p, call);
-    p = json_put_i64(PUT_KEY(p, "ret"), failed ? -1 : call->ret);
-    if (failed)
-        p = PUT_WORD(p, "errno", errno_name(0U - (unsigned)call->ret, number));
-    if (call->duration_ns)
-        p = PUT_U64(p, "duration_ns", call->duration_ns);
-    p = PUT_U64(p, "pid", call->task.pid);
-    p = PUT_U64(p, "tid", call->task.tid);
-    return PUT_TEXT(p, "comm", call->task.comm, sizeof(call->task.comm));
+    (void)start_ns;
+    verdict_format(c, text, sizeof(text));
+    return json_put_word(p, text);
 }
 
-static char *put_listener(char *p, const struct change *c)
+static char *put_state_pair(char *p, uint64_t start_ns, const enum tcp_state (*states)[END_N])
 {
-    p = PUT_U64(p, "listener", c->listener);
-    p = PUT(p, ",");
-    p = put_addr_port(p, &c->listening.addr);
-    p = PUT_U64(p, "backlog", c->listening.backlog);
-    p = PUT_U64(p, "limit", (uint64_t)c->listening.backlog + 1);
-    if (c->listening.netns)
-        p = PUT_U64(p, "netns", c->listening.netns);
-    if (c->listening.owner.pid)
-        p = put_owner(p, &c->listening.owner);
-    if (c->listening.before_trace)
-        p = PUT_WORD(p, "since", "before-trace");
-    return c->listening.closed ? PUT(p, ",\"closed\":true") : p;
-}
-
-static char *put_queue(char *p, const struct change *c)
-{
-    p = PUT_U64(p, "listener", c->listener);
-    p = PUT_U64(p, "syn", c->queue.syn);
-    p = PUT_U64(p, "accept", c->queue.accept);
-    p = PUT_U64(p, "limit", c->queue.limit);
-    p = PUT_U64(p, "drops", c->queue.drops);
-    p = PUT_WORD(p, "why", queue_why_name(c->queue.why));
-    return c->conn ? PUT_U64(p, "conn", c->conn) : p;
-}
-
-static char *put_timer(char *p, const struct change *c, uint64_t start_ns)
-{
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_WORD(p, "name", timer_name(c->timer.name));
-    if (c->timer.expires_ns)
-        p = PUT_U64(p, "expires", trace_time(c->timer.expires_ns, start_ns));
-    if (c->timer.phase == TIMER_FIRED)
-        p = PUT(p, ",\"fired\":true");
-    else if (c->timer.phase == TIMER_CANCELLED)
-        p = PUT(p, ",\"cancelled\":true");
-    if (c->timer.why != TIMER_WHY_NONE)
-        p = PUT_WORD(p, "why", timer_why_name(c->timer.why));
-    if (c->timer.count)
-        p = PUT_U64(p, "count", c->timer.count);
-    if (c->timer.rto_ns)
-        p = PUT_U64(p, "rto_ns", c->timer.rto_ns);
-    return PUT_WORD(p, "source", witness_name(c->timer.source));
-}
-
-static char *put_reset(char *p, const struct change *c)
-{
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_WORD(p, "direction", c->reset.sent ? "sent" : "received");
-    if (c->reset.reason[0])
-        p = PUT_TEXT(p, "reason", c->reset.reason, sizeof(c->reset.reason));
-    return PUT_WORD(p, "who", c->reset.sent ? "stack" : "peer");
-}
-
-static char *put_disagreement(char *p, const struct change *c)
-{
-    p = PUT_U64(p, "conn", c->conn);
-    p = PUT_WORD(p, "end", end_name(c->end));
-    p = PUT_WORD(p, "kernel", tcp_state_name(c->disagreement.kernel));
-    p = PUT_WORD(p, "wire", tcp_state_name(c->disagreement.wire));
-    return c->disagreement.known ? PUT_WORD(p, "known", known_name(c->disagreement.known)) : p;
-}
-
-static char *put_gap(char *p, const struct change *c, uint64_t start_ns)
-{
-    p = PUT_WORD(p, "source", witness_name(c->gap.source));
-    if (c->gap.hook[0])
-        p = PUT_TEXT(p, "hook", c->gap.hook, sizeof(c->gap.hook));
-    p = PUT_U64(p, "lost", c->gap.lost);
-    p = PUT_U64(p, "from", trace_time(c->gap.from_ns, start_ns));
-    return PUT_U64(p, "to", trace_time(c->gap.to_ns, start_ns));
-}
-
-static char *put_pair(char *p, const uint64_t pair[END_N])
-{
-    p = PUT(p, "{\"client\":");
-    p = json_put_u64(p, pair[END_CLIENT]);
-    p = PUT_U64(p, "server", pair[END_SERVER]);
+    (void)start_ns;
+    p = json_put_word(PUT(p, "{\"client\":"), tcp_state_name((*states)[END_CLIENT]));
+    p = json_put_word(PUT_KEY(p, "server"), tcp_state_name((*states)[END_SERVER]));
     return PUT(p, "}");
 }
 
+static char *put_pair(char *p, uint64_t start_ns, const uint64_t (*pair)[END_N])
+{
+    (void)start_ns;
+    p = json_put_u64(PUT(p, "{\"client\":"), (*pair)[END_CLIENT]);
+    p = json_put_u64(PUT_KEY(p, "server"), (*pair)[END_SERVER]);
+    return PUT(p, "}");
+}
+
+static inline char *put_wire_pair(char *p, uint64_t start_ns, const struct change *c)
+{
+    return put_pair(p, start_ns, &c->outcome.bytes);
+}
+
 /* {"SYN-SENT":80000,…}: the states in which any time was spent. */
-static char *put_state_times(char *p, const uint64_t state_ns[TCP_STATE_N])
+static char *put_times_of_end(char *p, const uint64_t state_ns[TCP_STATE_N])
 {
     char *const open = p;
 
@@ -405,74 +325,93 @@ static char *put_state_times(char *p, const uint64_t state_ns[TCP_STATE_N])
     return PUT(p, "}");
 }
 
-static char *put_outcome(char *p, const struct change *c)
+static char *put_state_times(char *p, uint64_t start_ns, const uint64_t (*state_ns)[END_N][TCP_STATE_N])
 {
-    char text[VERDICT_TEXT_MAX];
+    (void)start_ns;
+    p = put_times_of_end(PUT(p, "{\"client\":"), (*state_ns)[END_CLIENT]);
+    p = put_times_of_end(PUT_KEY(p, "server"), (*state_ns)[END_SERVER]);
+    return PUT(p, "}");
+}
 
-    verdict_format(c, text, sizeof(text));
-    p = PUT_U64(p, "conn", c->conn);
-    if (c->outcome.conn_state[0])
-        p = PUT_TEXT(p, "conn_state", c->outcome.conn_state, sizeof(c->outcome.conn_state));
-    if (c->outcome.history[0])
-        p = PUT_TEXT(p, "history", c->outcome.history, sizeof(c->outcome.history));
-    p = PUT_WORD(p, "verdict", verdict_name(c->outcome.verdict));
-    p = PUT_WORD(p, "text", text);
-    if (c->outcome.cause) {
-        p = PUT_WORD(p, "cause", cause_name(c->outcome.cause));
-        if (c->listener)
-            p = PUT_U64(p, "listener", c->listener);
-        if (c->outcome.drops)
-            p = PUT_U64(p, "drops", c->outcome.drops);
-    }
-    p = PUT(p, ",\"final\":{\"client\":");
-    p = json_put_word(p, tcp_state_name(c->outcome.final[END_CLIENT]));
-    p = PUT_WORD(p, "server", tcp_state_name(c->outcome.final[END_SERVER]));
-    p = PUT(p, "}");
-    if (c->outcome.has_wire) {
-        p = put_pair(PUT_KEY(p, "bytes"), c->outcome.bytes);
-        p = put_pair(PUT_KEY(p, "segments"), c->outcome.segments);
-    }
-    p = PUT_U64(p, "duration_ns", c->outcome.duration_ns);
-    if (c->outcome.rtt_ns)
-        p = PUT_U64(p, "rtt_ns", c->outcome.rtt_ns);
-    p = PUT(p, ",\"durations\":{\"client\":");
-    p = put_state_times(p, c->outcome.state_ns[END_CLIENT]);
-    p = put_state_times(PUT_KEY(p, "server"), c->outcome.state_ns[END_SERVER]);
-    p = PUT(p, "}");
-    if (c->outcome.closed_by < END_N)
-        p = PUT_WORD(p, "closed_by", end_name(c->outcome.closed_by));
-    if (c->outcome.reset_by < END_N)
-        p = PUT_WORD(p, "reset_by", end_name(c->outcome.reset_by));
+/* ---- a record of each kind ---- */
+
+#define PUT_FIELD(type, key, value) p = put_##type(PUT_KEY(p, #key), start_ns, &(value));
+
+#define NEEDED(type, key, members, value, meaning) PUT_FIELD(type, key, value)
+#define WHERE(condition, type, key, members, value, meaning)                                                           \
+    if (condition)                                                                                                     \
+    PUT_FIELD(type, key, value)
+
+static char *put_state_words(char *p, uint64_t start_ns, const struct change *c)
+{
+#include "tcplens/trace/kinds/state_words.def"
     return p;
 }
+
+#undef NEEDED
+#undef WHERE
+
+/* Enough for put_state_words(): keys and words, and a label of which every byte is escaped. */
+#define STATE_WORDS_MAX (128 + 6 * RFC_MAX)
+
+/* The words of a step are put together once: there are few different ones, and millions of each. A label is a constant,
+ * known by its address. */
+static char *put_state_words_again(char *p, uint64_t start_ns, const struct change *c)
+{
+    static _Thread_local struct {
+        const char *rfc;
+        enum how how;
+        enum witness source;
+        size_t len;
+        char text[STATE_WORDS_MAX];
+    } known[END_N][TCP_STATE_N][TCP_STATE_N], *w;
+
+    if ((unsigned)c->end >= END_N || (unsigned)c->state.from >= TCP_STATE_N || (unsigned)c->state.to >= TCP_STATE_N)
+        return put_state_words(p, start_ns, c);
+    w = &known[c->end][c->state.from][c->state.to];
+    if (!w->len || w->rfc != c->state.rfc || w->how != c->state.how || w->source != c->state.source) {
+        w->rfc = c->state.rfc;
+        w->how = c->state.how;
+        w->source = c->state.source;
+        w->len = (size_t)(put_state_words(w->text, start_ns, c) - w->text);
+    }
+    return json_put(p, w->text, w->len);
+}
+
+#define KIND(id, word, member, says)                                                                                   \
+    static char *put_kind_##member(char *p, uint64_t start_ns, const struct change *c)                                 \
+    {
+#define NEEDED(type, key, members, value, meaning) PUT_FIELD(type, key, value)
+#define ALWAYS(type, key, members, value, meaning) PUT_FIELD(type, key, value)
+#define WHERE(condition, type, key, members, value, meaning)                                                           \
+    if (condition)                                                                                                     \
+    PUT_FIELD(type, key, value)
+#define TOGETHER(words) p = put_##words##_again(p, start_ns, c);
+#define KIND_END(member)                                                                                               \
+    return p;                                                                                                          \
+    }
+#include "tcplens/trace/kinds.def"
+#undef TOGETHER
 
 size_t trace_encode(const struct change *c, uint64_t start_ns, char buf[static TRACE_LINE_MAX])
 {
     char *p = buf;
 
-    p = PUT(p, "{\"record\":");
-    p = json_put_word(p, change_kind_name(c->kind));
-    p = PUT_U64(p, "n", c->n);
-    p = PUT_U64(p, "t", trace_time(c->ts_ns, start_ns));
+    p = json_put_word(PUT(p, "{\"record\":"), change_kind_name(c->kind));
+    PUT_FIELD(number, n, c->n)
+    PUT_FIELD(time, t, c->ts_ns)
     if (c->late)
         p = PUT(p, ",\"late\":true");
     switch (c->kind) {
-    case CHANGE_CONNECTION: p = put_connection(p, c); break;
-    case CHANGE_STATE: p = put_state(p, c); break;
-    case CHANGE_OBJECT: p = put_object(p, c); break;
-    case CHANGE_SEGMENT: p = put_segment(p, c); break;
-    case CHANGE_CALL: p = put_call(p, c); break;
-    case CHANGE_LISTENER: p = put_listener(p, c); break;
-    case CHANGE_QUEUE: p = put_queue(p, c); break;
-    case CHANGE_TIMER: p = put_timer(p, c, start_ns); break;
-    case CHANGE_RESET: p = put_reset(p, c); break;
-    case CHANGE_DISAGREEMENT: p = put_disagreement(p, c); break;
-    case CHANGE_GAP: p = put_gap(p, c, start_ns); break;
-    case CHANGE_OUTCOME: p = put_outcome(p, c); break;
+#define KIND(id, word, member, says)                                                                                   \
+    case CHANGE_##id:                                                                                                  \
+        p = put_kind_##member(p, start_ns, c);                                                                         \
+        break;
+#include "tcplens/trace/kinds.def"
     case CHANGE_KIND_N: break;
     }
     if (c->because && c->kind != CHANGE_STATE)
-        p = PUT_U64(p, "because", c->because);
+        PUT_FIELD(number, because, c->because)
     p = PUT(p, "}\n");
     return (size_t)(p - buf);
 }

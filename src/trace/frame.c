@@ -20,12 +20,6 @@
 #define TEXT_MIN 4
 #define ELLIPSIS "\u2026"
 
-static const char *const reason_names[] = {
-    [END_REASON_COMMAND] = "command", [END_REASON_INTERRUPT] = "interrupt", [END_REASON_DURATION] = "duration",
-    [END_REASON_INPUT] = "input",     [END_REASON_ERROR] = "error",
-};
-static_assert(sizeof(reason_names) / sizeof(reason_names[0]) == END_REASON_ERROR + 1, "a reason has no word");
-
 /* All add_ functions return false where memory ran out. */
 
 /* A text cut to max bytes at the edge of a character, with an ellipsis for what is missing. */
@@ -283,12 +277,11 @@ int trace_encode_header(const struct trace_header *h, char **ret_line)
 
 static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
 {
-    const bool known = (unsigned)e->reason <= END_REASON_ERROR;
     cJSON *counts, *lost;
 
     if (!cJSON_AddStringToObject(root, "record", "end") || !add_u64(root, "n", e->n) ||
         !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) ||
-        !cJSON_AddStringToObject(root, "reason", reason_names[known ? e->reason : END_REASON_ERROR]) ||
+        !cJSON_AddStringToObject(root, "reason", end_reason_name(e->reason)) ||
         (e->status >= 0 && !add_i64(root, "status", e->status)))
         return false;
     counts = cJSON_AddObjectToObject(root, "counts");

@@ -11,7 +11,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "tcplens/trace/change.h"
+#include "tcplens/trace/sentence.h"
 
 static void test_verdicts(void **state)
 {

@@ -6,10 +6,15 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
+#include "tcplens/base/words.h"
 #include "tcplens/tcp/segment.h"
 #include "tcplens/tcp/fsm.h"
 
-enum witness { WITNESS_KERNEL, WITNESS_DIAG, WITNESS_WIRE, WITNESS_N };
+#define WORDS_witness(X)                                                                                               \
+    X(WITNESS, KERNEL, "kernel", "eBPF")                                                                               \
+    X(WITNESS, DIAG, "diag", "sock_diag")                                                                              \
+    X(WITNESS, WIRE, "wire", "packets")
+enum witness { WORDS_witness(WORD_ENUM) WITNESS_N };
 
 enum event_kind {
     EVENT_SEGMENT,          /* .segment */

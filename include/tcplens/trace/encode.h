@@ -1,4 +1,4 @@
-/* Between the model and one line of the trace (docs/trace-format.md). */
+/* From what the engine says to one line of the trace (docs/trace-format.md). */
 #ifndef TCPLENS_TRACE_ENCODE_H
 #define TCPLENS_TRACE_ENCODE_H
 
@@ -22,10 +22,7 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
     return t < TRACE_TIME_MAX ? t : TRACE_TIME_MAX;
 }
 
-/* Why a trace ended; the words of the `end` record. */
-enum end_reason { END_REASON_COMMAND, END_REASON_INTERRUPT, END_REASON_DURATION, END_REASON_INPUT, END_REASON_ERROR };
-
-#define TRACE_SYSCTL_MAX 16
+#define TRACE_SYSCTL_MAX SYSCTL_N
 #define TRACE_INTERFACE_MAX 16
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */

@@ -1,0 +1,245 @@
+/* The words of a trace: every enum that reaches it, what is written for each value, and what that means. The viewer's types,
+ * the schema and the tables of the documentation are made from these lists. */
+#ifndef TCPLENS_TRACE_WORDS_H
+#define TCPLENS_TRACE_WORDS_H
+
+#include <stdint.h>
+
+#include "tcplens/base/words.h"
+#include "tcplens/event/event.h"
+
+#define WORDS_end(X)                                                                                                   \
+    X(END, CLIENT, "client", "sent the first SYN")                                                                     \
+    X(END, SERVER, "server", "was sent it")
+
+#define WORDS_how(X)                                                                                                   \
+    X(HOW, OBSERVED, "observed", "the kernel told us as it happened")                                                  \
+    X(HOW, SAMPLED, "sampled", "read from a socket table at intervals")                                                \
+    X(HOW, INFERRED, "inferred", "follows from packets")                                                               \
+    X(HOW, ASSUMED, "assumed", "needed to make sense of what came later, or events that told of it were lost")         \
+    X(HOW, PREDICTED, "predicted", "a timer that was not seen to fire")
+
+/* The kernel object that holds an end's state. */
+#define WORDS_object(X)                                                                                                \
+    X(OBJECT, NONE, "none", "no object is left")                                                                       \
+    X(OBJECT, REQUEST, "request", "the request sock of the SYN queue")                                                 \
+    X(OBJECT, SOCK, "sock", "a full socket")                                                                           \
+    X(OBJECT, TIMEWAIT, "timewait", "the minisock that outlives close()")
+
+#define WORDS_timer_name(X)                                                                                            \
+    X(TIMER, TIME_WAIT, "time-wait", "2MSL of a minisock")                                                             \
+    X(TIMER, FIN_WAIT_2, "fin-wait-2", "an end that closed waits for the peer's FIN no longer")                        \
+    X(TIMER, SYN_ACK, "syn-ack", "a request's SYN,ACK was not answered")                                               \
+    X(TIMER, RETRANSMIT, "retransmit", "what was sent was not acknowledged")                                           \
+    X(TIMER, KEEPALIVE, "keepalive", "the connection was silent")
+
+/* Why a minisock's timer was cancelled. */
+#define WORDS_timer_why(X)                                                                                             \
+    X(TIMER_WHY, NONE, "", "")                                                                                         \
+    X(TIMER_WHY, REUSED, "reused", "its endpoints serve a new connection")                                             \
+    X(TIMER_WHY, RESET, "reset", "a RST ended it: RFC 1337")                                                           \
+    X(TIMER_WHY, REMOVED, "removed", "the namespace ended, or there were too many")
+
+#define WORDS_queue_why(X)                                                                                             \
+    X(QUEUE, SYN, "syn", "a request came")                                                                             \
+    X(QUEUE, ESTABLISHED, "established", "its handshake completed: it left the SYN queue, or joined the accept queue") \
+    X(QUEUE, JOINED, "established", "")                                                                                \
+    X(QUEUE, ACCEPT, "accept", "the application took one")                                                             \
+    X(QUEUE, OVERFLOW, "overflow",                                                                                     \
+      "the listener dropped a SYN, or the ACK that would complete a handshake, because a queue was full")              \
+    X(QUEUE, COOKIE, "cookie", "it answered the SYN with a SYN cookie and keeps nothing")                              \
+    X(QUEUE, EXPIRED, "expired", "a request gave up")                                                                  \
+    X(QUEUE, DROPPED, "dropped", "a request was removed before completing")                                            \
+    X(QUEUE, CLOSED, "closed",                                                                                         \
+      "the listener is closed: the figures are what was still waiting. What is in the accept queue is reset; the "     \
+      "requests of the SYN queue end in silence")                                                                      \
+    X(QUEUE, SAMPLE, "sample", "a sample of the socket table shows it")
+
+/* What analysis says about a segment, by Wireshark's definitions. */
+#define WORDS_segment_note(X)                                                                                          \
+    X(NOTE_BIT, RETRANSMISSION, "retransmission", "it was sent before")                                                \
+    X(NOTE_BIT, OUT_OF_ORDER, "out-of-order", "it overtook others, or was overtaken")                                  \
+    X(NOTE_BIT, KEEP_ALIVE, "keep-alive", "it asks whether the peer is there")                                         \
+    X(NOTE_BIT, DUPLICATE_ACK, "duplicate-ack", "it repeats an ACK")                                                   \
+    X(NOTE_BIT, ZERO_WINDOW, "zero-window", "its sender takes nothing for now")                                        \
+    X(NOTE_BIT, LOST_SEGMENT, "lost-segment", "one before it was not captured")                                        \
+    X(NOTE_BIT, BAD_CHECKSUM, "bad-checksum", "moves no state: its receiver drops it")                                 \
+    X(NOTE_BIT, FAST_RETRANSMISSION, "fast-retransmission", "with `retransmission`: duplicate ACKs asked for it")      \
+    X(NOTE_BIT, SPURIOUS_RETRANSMISSION, "spurious-retransmission",                                                    \
+      "with `retransmission`: it had been acknowledged already")                                                       \
+    X(NOTE_BIT, ACKED_UNSEEN, "acked-unseen", "acknowledges what was not captured")                                    \
+    X(NOTE_BIT, ZERO_WINDOW_PROBE, "zero-window-probe", "one byte into a zero window")                                 \
+    X(NOTE_BIT, ZERO_WINDOW_PROBE_ACK, "zero-window-probe-ack", "the answer to that")                                  \
+    X(NOTE_BIT, WINDOW_FULL, "window-full", "its sender may send no more until there is a new window")                 \
+    X(NOTE_BIT, WINDOW_UPDATE, "window-update", "it tells a new window alone")                                         \
+    X(NOTE_BIT, KEEP_ALIVE_ACK, "keep-alive-ack", "the answer to a keep-alive")                                        \
+    X(NOTE_BIT, PORT_REUSE, "port-reuse", "the endpoints of an earlier connection")
+
+#define WORDS_verdict(X)                                                                                               \
+    X(VERDICT, UNKNOWN, "unknown", "not enough was seen")                                                              \
+    X(VERDICT, CLOSED_NORMALLY, "closed-normally", "both ends sent a FIN")                                             \
+    X(VERDICT, CLOSED_BOTH, "closed-both", "each sent its FIN before it had the other's")                              \
+    X(VERDICT, STILL_OPEN, "still-open", "open when last seen")                                                        \
+    X(VERDICT, HALF_CLOSED, "half-closed", "one end has not sent its FIN")                                             \
+    X(VERDICT, CLOSING, "closing", "both have sent one, and not all is acknowledged or waited for")                    \
+    X(VERDICT, REFUSED, "refused", "a RST answered the SYN")                                                           \
+    X(VERDICT, RESET_BY_CLIENT, "reset-by-client", "the client ended it with a RST")                                   \
+    X(VERDICT, RESET_BY_SERVER, "reset-by-server", "the server did")                                                   \
+    X(VERDICT, TIMED_OUT, "timed-out",                                                                                 \
+      "the kernel of an end gave up: what it had sent again, or a keep-alive, was never answered")                     \
+    X(VERDICT, NO_ANSWER, "no-answer", "no SYN,ACK came")                                                              \
+    X(VERDICT, HANDSHAKE_INCOMPLETE, "handshake-incomplete", "the server took no ACK for its SYN,ACK")                 \
+    X(VERDICT, MIDSTREAM, "midstream", "open before the trace, and its end was not seen")
+
+/* What the kernel's witness saw that explains the verdict. */
+#define WORDS_cause(X)                                                                                                 \
+    X(CAUSE, NONE, "", "")                                                                                             \
+    X(CAUSE, ACCEPT_QUEUE_FULL, "accept-queue-full", "of a handshake that was never completed")                        \
+    X(CAUSE, SYN_QUEUE_FULL, "syn-queue-full", "likewise")                                                             \
+    X(CAUSE, LISTENER_DROPPED, "listener-dropped", "likewise, and neither queue was full")                             \
+    X(CAUSE, LISTENER_CLOSED, "listener-closed",                                                                       \
+      "before accept() took the connection, which was in one of its queues")                                           \
+    X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")
+
+/* Why the witnesses differ, where that is known; docs/differences.md tells of each. */
+#define WORDS_known(X)                                                                                                 \
+    X(KNOWN, NONE, "", "")                                                                                             \
+    X(KNOWN, BEFORE_TRACE, "before-trace", "the connection is older than the trace")                                   \
+    X(KNOWN, EVENTS_LOST, "events-lost", "events were lost before")                                                    \
+    X(KNOWN, FIN_UNSENT, "fin-unsent", "the kernel has queued a FIN that was not on the wire")                         \
+    X(KNOWN, QUEUE_FULL, "queue-full", "a queue of the listener was full")                                             \
+    X(KNOWN, REQUEST_EXPIRED, "request-expired", "the request was given up after its last retry")                      \
+    X(KNOWN, CONNECT_GIVEN_UP, "connect-given-up", "connect() ended without an answer")                                \
+    X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
+    X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
+    X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
+    X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
+
+/* Why a trace ended. */
+#define WORDS_end_reason(X)                                                                                            \
+    X(END_REASON, COMMAND, "command", "it ended")                                                                      \
+    X(END_REASON, INTERRUPT, "interrupt", "Ctrl-C, or a signal")                                                       \
+    X(END_REASON, DURATION, "duration", "its time was over")                                                           \
+    X(END_REASON, INPUT, "input", "the capture file ended")                                                            \
+    X(END_REASON, ERROR, "error", "something failed")
+
+/* In the order of their bits, which is that of the header. */
+#define WORDS_segment_flag(X)                                                                                          \
+    X(FLAG_BIT, FIN, "FIN", "")                                                                                        \
+    X(FLAG_BIT, SYN, "SYN", "")                                                                                        \
+    X(FLAG_BIT, RST, "RST", "")                                                                                        \
+    X(FLAG_BIT, PSH, "PSH", "")                                                                                        \
+    X(FLAG_BIT, ACK, "ACK", "")                                                                                        \
+    X(FLAG_BIT, URG, "URG", "")                                                                                        \
+    X(FLAG_BIT, ECE, "ECE", "")                                                                                        \
+    X(FLAG_BIT, CWR, "CWR", "")                                                                                        \
+    X(FLAG_BIT, AE, "AE", "")
+
+/* The settings that govern what is seen: recorded in the header, and what the viewer's advice names. */
+#define WORDS_sysctl(X)                                                                                                \
+    X(SYSCTL, SOMAXCONN, "net.core.somaxconn", "")                                                                     \
+    X(SYSCTL, MAX_SYN_BACKLOG, "net.ipv4.tcp_max_syn_backlog", "")                                                     \
+    X(SYSCTL, SYNCOOKIES, "net.ipv4.tcp_syncookies", "")                                                               \
+    X(SYSCTL, ABORT_ON_OVERFLOW, "net.ipv4.tcp_abort_on_overflow", "")                                                 \
+    X(SYSCTL, FIN_TIMEOUT, "net.ipv4.tcp_fin_timeout", "")                                                             \
+    X(SYSCTL, SYN_RETRIES, "net.ipv4.tcp_syn_retries", "")                                                             \
+    X(SYSCTL, SYNACK_RETRIES, "net.ipv4.tcp_synack_retries", "")                                                       \
+    X(SYSCTL, RETRIES2, "net.ipv4.tcp_retries2", "")                                                                   \
+    X(SYSCTL, TW_REUSE, "net.ipv4.tcp_tw_reuse", "")                                                                   \
+    X(SYSCTL, MAX_TW_BUCKETS, "net.ipv4.tcp_max_tw_buckets", "")                                                       \
+    X(SYSCTL, FASTOPEN, "net.ipv4.tcp_fastopen", "")                                                                   \
+    X(SYSCTL, KEEPALIVE_TIME, "net.ipv4.tcp_keepalive_time", "")                                                       \
+    X(SYSCTL, KEEPALIVE_INTVL, "net.ipv4.tcp_keepalive_intvl", "")                                                     \
+    X(SYSCTL, KEEPALIVE_PROBES, "net.ipv4.tcp_keepalive_probes", "")                                                   \
+    X(SYSCTL, ORPHAN_RETRIES, "net.ipv4.tcp_orphan_retries", "")                                                       \
+    X(SYSCTL, RETRIES1, "net.ipv4.tcp_retries1", "")
+
+/* How capture files begin: pcap in both byte orders, with each resolution, and as Kuznetzov patched it; pcapng. */
+#define WORDS_capture_magic(X)                                                                                         \
+    X(MAGIC, PCAP_BIG, "\xa1\xb2\xc3\xd4", "pcap")                                                                     \
+    X(MAGIC, PCAP_LITTLE, "\xd4\xc3\xb2\xa1", "pcap")                                                                  \
+    X(MAGIC, PCAP_NS_BIG, "\xa1\xb2\x3c\x4d", "pcap, nanoseconds")                                                     \
+    X(MAGIC, PCAP_NS_LITTLE, "\x4d\x3c\xb2\xa1", "pcap, nanoseconds")                                                  \
+    X(MAGIC, PCAP_MODIFIED_BIG, "\xa1\xb2\xcd\x34", "pcap, modified")                                                  \
+    X(MAGIC, PCAP_MODIFIED_LITTLE, "\x34\xcd\xb2\xa1", "pcap, modified")                                               \
+    X(MAGIC, PCAPNG, "\x0a\x0d\x0d\x0a", "pcapng")
+
+enum change_kind {
+#define KIND(id, word, member, says) CHANGE_##id,
+#include "tcplens/trace/kinds.def"
+    CHANGE_KIND_N
+};
+enum end { WORDS_end(WORD_ENUM) END_N };
+#define END_UNKNOWN END_N /* nobody, of closed_by, reset_by */
+enum how { WORDS_how(WORD_ENUM) HOW_N };
+enum object { WORDS_object(WORD_ENUM) OBJECT_N };
+enum timer_name { WORDS_timer_name(WORD_ENUM) TIMER_NAME_N };
+enum timer_why { WORDS_timer_why(WORD_ENUM) TIMER_WHY_N };
+enum queue_why { WORDS_queue_why(WORD_ENUM) QUEUE_WHY_N };
+enum verdict { WORDS_verdict(WORD_ENUM) VERDICT_N };
+enum cause { WORDS_cause(WORD_ENUM) CAUSE_N };
+enum known { WORDS_known(WORD_ENUM) KNOWN_N };
+enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
+enum segment_note_bit { WORDS_segment_note(WORD_ENUM) NOTE_N };
+enum segment_flag_bit { WORDS_segment_flag(WORD_ENUM) FLAG_N };
+enum sysctl { WORDS_sysctl(WORD_ENUM) SYSCTL_N };
+enum capture_magic { WORDS_capture_magic(WORD_ENUM) MAGIC_N };
+
+/* Bits of change.segment.notes. */
+#define WORD_NOTE(prefix, id, word, meaning) NOTE_##id = 1 << prefix##_##id,
+enum segment_note { WORDS_segment_note(WORD_NOTE) };
+#undef WORD_NOTE
+
+/* Every list above that is an enum of words, with the number of its values. */
+#define WORD_LISTS(L)                                                                                                  \
+    L(end, END_N)                                                                                                      \
+    L(how, HOW_N)                                                                                                      \
+    L(witness, WITNESS_N)                                                                                              \
+    L(object, OBJECT_N)                                                                                                \
+    L(timer_name, TIMER_NAME_N)                                                                                        \
+    L(timer_why, TIMER_WHY_N)                                                                                          \
+    L(queue_why, QUEUE_WHY_N)                                                                                          \
+    L(segment_note, NOTE_N)                                                                                            \
+    L(segment_flag, FLAG_N)                                                                                            \
+    L(verdict, VERDICT_N)                                                                                              \
+    L(cause, CAUSE_N)                                                                                                  \
+    L(known, KNOWN_N)                                                                                                  \
+    L(end_reason, END_REASON_N)                                                                                        \
+    L(sysctl, SYSCTL_N)                                                                                                \
+    L(capture_magic, MAGIC_N)
+
+/* What is written for a value; "" for one that never is, "unknown" for one outside of the enum. */
+const char *change_kind_name(enum change_kind kind);
+const char *end_name(enum end end);
+const char *how_name(enum how how);
+const char *object_name(enum object object);
+const char *timer_name(enum timer_name name);
+const char *timer_why_name(enum timer_why why);
+const char *queue_why_name(enum queue_why why);
+const char *segment_note_name(unsigned bit);
+const char *segment_flag_name(unsigned bit);
+const char *verdict_name(enum verdict verdict);
+const char *known_name(enum known known);
+const char *cause_name(enum cause cause);
+const char *end_reason_name(enum end_reason reason);
+const char *sysctl_name(enum sysctl sysctl);
+
+/* Four bytes begin a capture file as this magic says; MAGIC_N: no capture file does. */
+#define CAPTURE_MAGIC_LEN 4
+enum capture_magic capture_magic_of(const void *bytes);
+
+/* The lists as a program sees them. */
+struct word {
+    const char *word, *meaning;
+};
+struct word_list {
+    const char *name;
+    const struct word *words; /* by value; .word "" is never written */
+    unsigned count;
+};
+extern const struct word_list word_lists[];
+extern const unsigned word_list_count;
+/* The value of a word; -1: there is none. The first of several with one word. */
+int word_value(const struct word_list *list, const char *word);
+
+#endif

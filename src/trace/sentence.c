@@ -1,0 +1,102 @@
+#include "tcplens/trace/sentence.h"
+
+#include <stdio.h>
+
+enum cause queue_drop_cause(uint32_t syn, uint32_t accept, uint32_t limit)
+{
+    if (accept >= limit)
+        return CAUSE_ACCEPT_QUEUE_FULL;
+    return syn + 1 >= limit ? CAUSE_SYN_QUEUE_FULL : CAUSE_LISTENER_DROPPED;
+}
+
+/* The end that closed first is the one TIME-WAIT is left with: what became of that is half of the story. */
+static const char *time_wait_clause(const struct change *c, enum end closer)
+{
+    if (c->outcome.final[closer] == TCP_STATE_TIME_WAIT)
+        return " and waits in TIME-WAIT";
+    if (c->outcome.state_ns[closer][TCP_STATE_TIME_WAIT] > 0)
+        return " and has been through TIME-WAIT";
+    return "";
+}
+
+/* No more than was seen: a RST that answers a SYN does not show that nobody listens, nor an ACK that was not taken that
+ * it never came. */
+static int put_sentence(const struct change *c, char *buf, unsigned size)
+{
+    const enum end closer = c->outcome.closed_by;
+    const bool closer_known = closer < END_N;
+    const enum end other = closer == END_CLIENT ? END_SERVER : END_CLIENT;
+    const enum end resetter = c->outcome.verdict == VERDICT_RESET_BY_CLIENT ? END_CLIENT : END_SERVER;
+    const char *client = tcp_state_name(c->outcome.final[END_CLIENT]);
+    const char *server = tcp_state_name(c->outcome.final[END_SERVER]);
+
+    switch (c->outcome.verdict) {
+    case VERDICT_CLOSED_NORMALLY:
+        if (!closer_known)
+            return snprintf(buf, size, "Closed normally: both ends sent a FIN.");
+        return snprintf(buf, size, "Closed normally: the %s closed first%s.", end_name(closer),
+                        time_wait_clause(c, closer));
+    case VERDICT_CLOSED_BOTH:
+        return snprintf(buf, size, "Closed by both ends at once: each sent its FIN before it had the other's.");
+    case VERDICT_STILL_OPEN: return snprintf(buf, size, "Open when last seen: client %s, server %s.", client, server);
+    case VERDICT_HALF_CLOSED:
+        if (!closer_known)
+            return snprintf(buf, size, "Half closed: one end sent its FIN, the other did not.");
+        return snprintf(buf, size, "Half closed: the %s sent its FIN, the %s has not closed yet (%s).",
+                        end_name(closer), end_name(other), tcp_state_name(c->outcome.final[other]));
+    case VERDICT_CLOSING:
+        return snprintf(buf, size, "Closing when last seen: both ends have sent a FIN (client %s, server %s).", client,
+                        server);
+    case VERDICT_REFUSED: return snprintf(buf, size, "Refused: a RST answered the client's SYN.");
+    case VERDICT_RESET_BY_CLIENT:
+    case VERDICT_RESET_BY_SERVER:
+        if (!closer_known)
+            return snprintf(buf, size, "Reset: the %s aborted the connection with a RST.", end_name(resetter));
+        return snprintf(buf, size, "Reset: the %s sent a RST after %s FIN.", end_name(resetter),
+                        closer == resetter     ? "its own"
+                        : closer == END_CLIENT ? "the client's"
+                                               : "the server's");
+    case VERDICT_TIMED_OUT:
+        return snprintf(buf, size,
+                        "Timed out: what was sent again, or a keep-alive, was never answered (client %s, server %s).",
+                        client, server);
+    case VERDICT_NO_ANSWER: return snprintf(buf, size, "No answer: no SYN,ACK came back to the client's SYN.");
+    case VERDICT_HANDSHAKE_INCOMPLETE:
+        return snprintf(buf, size, "Handshake not completed: the server answered the SYN and took no ACK for that.");
+    case VERDICT_MIDSTREAM:
+        return snprintf(buf, size, "Seen in midstream: it was open before the trace began, and its end was not seen.");
+    case VERDICT_UNKNOWN:
+    case VERDICT_N: break;
+    }
+    return snprintf(buf, size, "Not enough was seen to say how it ended.");
+}
+
+static int put_cause(const struct change *c, char *buf, unsigned size)
+{
+    const char *what = c->outcome.verdict == VERDICT_NO_ANSWER ? "SYN" : "ACK";
+    const unsigned drops = c->outcome.drops;
+    const char *times = drops == 1 ? "time" : "times";
+
+    switch (c->outcome.cause) {
+    case CAUSE_ACCEPT_QUEUE_FULL:
+    case CAUSE_SYN_QUEUE_FULL:
+        return snprintf(buf, size, " The %s queue of L%u was full, its %s was dropped %u %s.",
+                        c->outcome.cause == CAUSE_SYN_QUEUE_FULL ? "SYN" : "accept", c->listener, what, drops, times);
+    case CAUSE_LISTENER_DROPPED:
+        return snprintf(buf, size, " L%u dropped its %s %u %s.", c->listener, what, drops, times);
+    case CAUSE_LISTENER_CLOSED:
+        return snprintf(buf, size, " The listener L%u was closed before accept() took the connection.", c->listener);
+    case CAUSE_NO_LISTENER: return snprintf(buf, size, " Nobody listens on that port.");
+    case CAUSE_NONE:
+    case CAUSE_N: break;
+    }
+    return 0;
+}
+
+int verdict_format(const struct change *c, char *buf, unsigned size)
+{
+    const int len = put_sentence(c, buf, size);
+    const bool fits = (unsigned)len < size;
+
+    return len + put_cause(c, fits ? buf + len : NULL, fits ? size - (unsigned)len : 0);
+}
