@@ -83,7 +83,9 @@ LINK = $(CC) -pthread $(HARDENING_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
 SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 ECHO_SOURCES := $(filter src/echo/%,$(SOURCES))
-LIB_SOURCES := $(filter-out src/main.c $(ECHO_SOURCES),$(SOURCES))
+# A program of the build: see below.
+VOCABULARY_SOURCES := $(filter src/vocabulary/%,$(SOURCES))
+LIB_SOURCES := $(filter-out src/main.c $(ECHO_SOURCES) $(VOCABULARY_SOURCES),$(SOURCES))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 # Other files there are shared by the tests.
 UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
@@ -169,6 +171,28 @@ $(B)/src/source/bpf.o: $(O)/include/tcplens.skel.h
 # -isystem: the generated header is not ours to warn about.
 $(B)/src/source/bpf.o $(B)/src/source/bpf_decode.o $(B)/src/source/bpf_snapshot.o: private EXTRA = -Ibpf -isystem $(O)/include
 
+# ---- the vocabulary of the trace -------------------------------------------------------------------------------------
+
+$(B)/vocabulary: $(VOCABULARY_SOURCES:%.c=$(B)/%.o) $(B)/src/trace/words.o $(B)/src/tcp/fsm.o $(B)/flags
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $(filter %.o,$^)
+
+$(O)/vocabulary.json: $(O)/vocabulary
+	$(Q)$< >$@
+
+GENERATE := src/vocabulary/generate.mjs
+
+## vocabulary: the schema, the tables of docs/trace-format.md and the viewer's words, made from include/tcplens/trace/
+.PHONY: vocabulary
+vocabulary: $(O)/vocabulary.made
+
+# What it makes is committed, and written only where it differs.
+$(O)/vocabulary.made: $(O)/vocabulary.json $(GENERATE)
+	@sh tests/deps.sh -n build
+	$(say) MAKE 'words, schema, tables'
+	$(Q)node $(GENERATE) . <$<
+	@touch $@
+
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 
 WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name bench -o -name dist -o -name build \) -prune \
@@ -184,7 +208,7 @@ $(NODE_MODULES): web/package-lock.json
 	    echo 'npm could not install what web/package-lock.json names: is its registry within reach?' >&2; exit 1; }
 	@touch $@
 
-$(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES)
+$(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made
 	@mkdir -p $(@D)
 	$(say) WEB $@
 	$(Q)cd web && OUT=$(abspath $@) npm run --silent build
@@ -262,9 +286,10 @@ check-headers:
 check-layers:
 	@$(RUN) layers 'python3 tests/check_layers.py --self-test' 'python3 tests/check_layers.py'
 
-# The schema takes every example of the document, and none of the broken ones.
-check-schema:
-	@$(RUN) schema 'python3 tests/validate_trace.py --self-test docs/trace.schema.json'
+# The schema takes every example of the document, and none of the broken ones; it and its like are what is made.
+check-schema: $(O)/vocabulary.json
+	@$(RUN) schema 'node $(GENERATE) . --check <$(O)/vocabulary.json' \
+	    'python3 tests/validate_trace.py --self-test docs/trace.schema.json'
 
 check-unit: $(UNITS)
 	@$(TEST_ENV) $(RUN) unit$(if $(SAN),-$(SAN)) $(UNITS)
@@ -301,7 +326,7 @@ $(KERNELS:%=check-kernels-%): private TEST_TIMEOUT = 3600
 $(KERNELS:%=check-kernels-%): check-kernels-%: all
 	@$(TEST_ENV) $(RUN) kernels-$* 'sh tests/kernels/boot.sh $*'
 
-check-web: $(NODE_MODULES)
+check-web: $(NODE_MODULES) $(O)/vocabulary.made
 	@$(TEST_ENV) $(RUN) web 'cd web && npm run --silent check' 'cd web && npm run --silent test'
 
 check-browser: all

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may include its own layer (but see PEERS) and those before it.
 LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["pipeline"], ["command"],
-          ["main"]]
+          ["main", "vocabulary"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other.
 PEERS = {"source", "sink"}

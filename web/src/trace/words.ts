@@ -1,0 +1,240 @@
+// The words of a trace, made from include/tcplens/trace/ by `make vocabulary`: do not edit.
+
+export const STATES = [
+  'UNKNOWN', 'CLOSED', 'LISTEN', 'SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT',
+  'CLOSING', 'LAST-ACK', 'TIME-WAIT',
+] as const;
+export type State = (typeof STATES)[number];
+
+export const ENDS = [
+  'client', 'server',
+] as const;
+export type End = (typeof ENDS)[number];
+
+export const HOWS = [
+  'observed', 'sampled', 'inferred', 'assumed', 'predicted',
+] as const;
+export type How = (typeof HOWS)[number];
+
+export const SOURCES = [
+  'kernel', 'diag', 'wire',
+] as const;
+export type Source = (typeof SOURCES)[number];
+
+export const OBJECTS = [
+  'none', 'request', 'sock', 'timewait',
+] as const;
+export type KernelObject = (typeof OBJECTS)[number];
+
+export const TIMERS = [
+  'time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keepalive',
+] as const;
+export type TimerName = (typeof TIMERS)[number];
+
+export const TIMER_WHYS = [
+  'reused', 'reset', 'removed',
+] as const;
+export type TimerWhy = (typeof TIMER_WHYS)[number];
+
+export const QUEUE_WHYS = [
+  'syn', 'established', 'accept', 'overflow', 'cookie', 'expired', 'dropped', 'closed', 'sample',
+] as const;
+export type QueueWhy = (typeof QUEUE_WHYS)[number];
+
+export const NOTES = [
+  'retransmission', 'out-of-order', 'keep-alive', 'duplicate-ack', 'zero-window', 'lost-segment', 'bad-checksum',
+  'fast-retransmission', 'spurious-retransmission', 'acked-unseen', 'zero-window-probe', 'zero-window-probe-ack',
+  'window-full', 'window-update', 'keep-alive-ack', 'port-reuse',
+] as const;
+export type Note = (typeof NOTES)[number];
+
+export const VERDICTS = [
+  'unknown', 'closed-normally', 'closed-both', 'still-open', 'half-closed', 'closing', 'refused', 'reset-by-client',
+  'reset-by-server', 'timed-out', 'no-answer', 'handshake-incomplete', 'midstream',
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const CAUSES = [
+  'accept-queue-full', 'syn-queue-full', 'listener-dropped', 'listener-closed', 'no-listener',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+export const DIFFERENCES = [
+  'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up',
+  'retries-used-up', 'reset-unseen', 'fin-wait-2-timeout', 'no-time-wait',
+] as const;
+export type Difference = (typeof DIFFERENCES)[number];
+
+export const END_REASONS = [
+  'command', 'interrupt', 'duration', 'input', 'error',
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+export const DIRECTIONS = [
+  'sent', 'received',
+] as const;
+export type Direction = (typeof DIRECTIONS)[number];
+
+export const SYSCTLS = [
+  'net.core.somaxconn', 'net.ipv4.tcp_max_syn_backlog', 'net.ipv4.tcp_syncookies', 'net.ipv4.tcp_abort_on_overflow',
+  'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_syn_retries', 'net.ipv4.tcp_synack_retries', 'net.ipv4.tcp_retries2',
+  'net.ipv4.tcp_tw_reuse', 'net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_fastopen', 'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_orphan_retries',
+  'net.ipv4.tcp_retries1',
+] as const;
+export type Sysctl = (typeof SYSCTLS)[number];
+
+export const RECORD_KINDS = [
+  'header', 'connection', 'state', 'object', 'segment', 'call', 'listener', 'queue', 'timer', 'reset',
+  'disagreement', 'gap', 'outcome', 'end',
+] as const;
+export type Kind = (typeof RECORD_KINDS)[number];
+
+/** The first four bytes of capture files. */
+export const CAPTURE_MAGICS = [
+  [161, 178, 195, 212], // pcap
+  [212, 195, 178, 161], // pcap
+  [161, 178, 60, 77], // pcap, nanoseconds
+  [77, 60, 178, 161], // pcap, nanoseconds
+  [161, 178, 205, 52], // pcap, modified
+  [52, 205, 178, 161], // pcap, modified
+  [10, 13, 13, 10], // pcapng
+] as const;
+
+/** What a record of each kind says. */
+export const SAYS: Record<Kind, string> = {
+  header: 'The first line',
+  connection: 'A connection is first seen',
+  state: 'One end changed state, by one witness',
+  object: 'The kernel moved one end into another object while its RFC state stayed',
+  segment: 'One TCP segment on the wire',
+  call: 'A system call of the application, at its return',
+  listener: 'A socket listens, or its backlog changed, or it was closed',
+  queue: 'A queue of a listener changed',
+  timer: 'A deadline of one end was set, fired, or was cancelled',
+  reset: 'The kernel sent or received a RST',
+  disagreement: 'The kernel and the packets tell different states of one end',
+  gap: 'Events were lost',
+  outcome: 'A connection ended, or the trace did',
+  end: 'The last line. Where it is missing the trace was cut',
+};
+
+/** Fields that a reader cannot do without, and those that may be there; with what tells a value of theirs. */
+export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<string, string> }> = {
+  header: {
+    need: {
+      format: 'str', version: 'int',
+    },
+    may: {
+      tool: 'str', start: 'str', kernel: 'str', sources: 'strings', missing: 'array', input: 'str', netns: 'str',
+      interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object',
+    },
+  },
+  connection: {
+    need: {
+      conn: 'int', client: 'address', server: 'address',
+    },
+    may: {
+      family: 'str', netns: 'int', local: 'strings', since: 'str', roles: 'str', because: 'int',
+    },
+  },
+  state: {
+    need: {
+      conn: 'int', end: 'end', from: 'state', to: 'state', how: 'words:HOWS', source: 'words:SOURCES',
+    },
+    may: {
+      rfc: 'str', kernel: 'object', owner: 'object', call: 'str', because: 'int',
+    },
+  },
+  object: {
+    need: {
+      conn: 'int', end: 'end', from: 'str', to: 'str', state: 'state',
+    },
+    may: {
+      kernel: 'object', because: 'int',
+    },
+  },
+  segment: {
+    need: {
+      conn: 'int', from: 'end', flags: 'strings', seq: 'int', len: 'int',
+    },
+    may: {
+      seq_abs: 'int', ack: 'int', win: 'int', options: 'object', notes: 'strings', dup_ack: 'int', rtt_ns: 'int',
+      cut: 'true', because: 'int',
+    },
+  },
+  call: {
+    need: {
+      name: 'str',
+    },
+    may: {
+      conn: 'int', listener: 'int', socket: 'int', end: 'end', fd: 'int', args: 'object', ret: 'int', errno: 'str',
+      duration_ns: 'int', pid: 'int', tid: 'int', comm: 'str', because: 'int',
+    },
+  },
+  listener: {
+    need: {
+      listener: 'int', addr: 'str', port: 'int',
+    },
+    may: {
+      backlog: 'int', limit: 'int', netns: 'int', owner: 'object', since: 'str', closed: 'true', because: 'int',
+    },
+  },
+  queue: {
+    need: {
+      listener: 'int', syn: 'int', accept: 'int',
+    },
+    may: {
+      limit: 'int', drops: 'int', why: 'str', conn: 'int', because: 'int',
+    },
+  },
+  timer: {
+    need: {
+      conn: 'int', end: 'end', name: 'str',
+    },
+    may: {
+      expires: 'int', fired: 'true', cancelled: 'true', why: 'str', count: 'int', rto_ns: 'int', source: 'str',
+      because: 'int',
+    },
+  },
+  reset: {
+    need: {
+      conn: 'int', end: 'end', direction: 'words:DIRECTIONS',
+    },
+    may: {
+      reason: 'str', who: 'str', because: 'int',
+    },
+  },
+  disagreement: {
+    need: {
+      conn: 'int', end: 'end', kernel: 'state', wire: 'state',
+    },
+    may: {
+      known: 'str', because: 'int',
+    },
+  },
+  gap: {
+    need: {
+      lost: 'int',
+    },
+    may: {
+      source: 'str', hook: 'str', from: 'int', to: 'int', because: 'int',
+    },
+  },
+  outcome: {
+    need: {
+      conn: 'int', verdict: 'str',
+    },
+    may: {
+      conn_state: 'str', history: 'str', text: 'str', cause: 'str', listener: 'int', drops: 'int', final: 'object',
+      bytes: 'ints', segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end',
+      reset_by: 'end', because: 'int',
+    },
+  },
+  end: {
+    need: {},
+    may: {
+      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int',
+    },
+  },
+};
