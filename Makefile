@@ -134,7 +134,7 @@ $(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) $(LDLIBS)
 
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c)
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c tests/trace/roundtrip.c)
 
 # ---- the kernel side -------------------------------------------------------------------------------------------------
 
@@ -258,8 +258,13 @@ CHECKS := check-headers check-layers check-schema check-unit check-san check-fuz
 KERNELS = 6.1 6.12
 
 RUN = TEST_TIMEOUT=$(TEST_TIMEOUT) TEST_RESULTS=$(O)/test-results sh tests/run.sh
+ROUNDTRIP := $(B)/tests/trace/roundtrip
+$(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
 # Where the tests find what they test.
-TEST_ENV = O=$(abspath $(O)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
+TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
     VIEWER=$(abspath $(O))/viewer.html
 
 ## check: install what the tests need (as deps does), build, run all tests
@@ -307,13 +312,13 @@ check-replay: $(REPLAYS) $(B)/tcplens
 	    $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)') \
 	    'python3 tests/fuzz/damage.py --variants 200 tests/corpora'
 
-check-golden: all
+check-golden: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
 
-check-command: all
+check-command: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
 
-check-kernel: all
+check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
@@ -342,7 +347,7 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Else make would remove them as intermediate files, and build them again the next time.
-.SECONDARY: $(UNIT_SOURCES:%.c=$(B)/%.o) $(FUZZ_SOURCES:%.c=$(B)/%.o)
+.SECONDARY: $(ROUNDTRIP).o $(UNIT_SOURCES:%.c=$(B)/%.o) $(FUZZ_SOURCES:%.c=$(B)/%.o)
 
 # ---- fuzzing, lint, benchmarks ---------------------------------------------------------------------------------------
 
@@ -366,7 +371,7 @@ fuzz:
 	        -artifact_prefix=$(O)/fuzz/crash-$$name- $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
-C_FILES = $(SOURCES) $(HEADERS) $(wildcard bpf/*.c bpf/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+C_FILES = $(SOURCES) $(HEADERS) $(wildcard bpf/*.c bpf/*.h tests/unit/*.[ch] tests/trace/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
 MAN_PAGES := $(sort $(wildcard docs/man/*.1))
 
 ## format: the layout of .clang-format, written into the C files

@@ -250,9 +250,7 @@ static inline char *put_result(char *p, uint64_t start_ns, const int64_t *ret)
     return json_put_i64(p, *ret < 0 ? -1 : *ret);
 }
 
-/* A system call that a signal interrupted returns one of these to the tracer; the application never sees them and
- * <errno.h> does not have them (linux/errno.h). */
-static const char *errno_name(unsigned code, char buf[static 16])
+const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX])
 {
     const char *name = strerrorname_np((int)code);
 
@@ -264,16 +262,16 @@ static const char *errno_name(unsigned code, char buf[static 16])
     }
     if (name)
         return name;
-    snprintf(buf, 16, "%u", code);
+    snprintf(buf, TRACE_ERRNO_NAME_MAX, "%u", code);
     return buf;
 }
 
 static char *put_error(char *p, uint64_t start_ns, const int64_t *ret)
 {
-    char number[16];
+    char number[TRACE_ERRNO_NAME_MAX];
 
     (void)start_ns;
-    return json_put_word(p, errno_name(0U - (unsigned)*ret, number));
+    return json_put_word(p, trace_errno_name(0U - (unsigned)*ret, number));
 }
 
 static char *put_sentence(char *p, uint64_t start_ns, const struct change *c)

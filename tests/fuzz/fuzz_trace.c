@@ -1,9 +1,11 @@
-/* Any bytes as a trace: what is found in it must not depend on where reads cut it, and the counts must fit together. */
+/* Any bytes as a trace: what is found in it must not depend on where reads cut it, and the counts must fit together. A line
+ * that can be decoded is written such that it is decoded and written alike. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../trace/roundtrip.h"
 #include "tcplens/trace/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +40,32 @@ static bool same(const struct trace_check_result *a, const struct trace_check_re
            a->records == b->records && a->broken == b->broken && a->first_broken == b->first_broken;
 }
 
+/* What was decoded and encoded once stays as it is. */
+static void decode_lines(const uint8_t *data, size_t size)
+{
+    struct trace_decoder *decoder, *second;
+    uint64_t start_ns = 0;
+
+    if (trace_decoder_new(&decoder) < 0 || trace_decoder_new(&second) < 0)
+        abort();
+    for (size_t at = 0; at < size;) {
+        const char *line = (const char *)data + at;
+        const char *newline = memchr(line, '\n', size - at);
+        const size_t len = newline ? (size_t)(newline - line) + 1 : size - at;
+        char *once, *twice, error[TRACE_DECODE_ERROR_MAX];
+
+        at += len;
+        if (roundtrip(decoder, &start_ns, line, len, &once, error) < 0 || !once)
+            continue;
+        if (roundtrip(second, &start_ns, once, strlen(once), &twice, error) < 0 || strcmp(once, twice) != 0)
+            abort();
+        free(once);
+        free(twice);
+    }
+    trace_decoder_free(decoder);
+    trace_decoder_free(second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned pieces[] = { 1, 7, 300 };
@@ -54,5 +82,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (whole.header && !whole.records) || whole.records + whole.broken > lines ||
         !whole.broken != !whole.first_broken || whole.first_broken > lines)
         abort();
+    decode_lines(data, size);
     return 0;
 }

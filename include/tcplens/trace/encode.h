@@ -54,6 +54,12 @@ struct trace_end {
  * path. start_ns is the header's. Returns the length; what then stands behind the line means nothing. */
 size_t trace_encode(const struct change *change, uint64_t start_ns, char buf[static TRACE_LINE_MAX]);
 
+/* What is written for an error number: its name; that of what a system call which a signal interrupted returns to a tracer
+ * alone (linux/errno.h: the application never sees it); or digits, in buf. */
+#define TRACE_ERRNO_NAME_MAX 16
+#define TRACE_ERRNO_MAX 4096 /* MAX_ERRNO of linux/err.h, and one more */
+const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX]);
+
 /* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
  * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */
 int trace_encode_header(const struct trace_header *header, char **ret_line) __attribute__((warn_unused_result));

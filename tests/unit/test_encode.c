@@ -13,6 +13,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "../trace/roundtrip.h"
 #include "tcplens/trace/encode.h"
 
 #define START 1800000000123456789ULL
@@ -58,12 +59,35 @@ static cJSON *parse(const char *text)
     return root;
 }
 
+/* What is decoded is written alike again. */
+static void check_roundtrip(const char *text)
+{
+    const struct trace_header header = { .start_ns = START, .sources = { true } };
+    char *first, *again, error[TRACE_DECODE_ERROR_MAX];
+    struct trace_decoder *decoder;
+    uint64_t start_ns = 0;
+
+    assert_int_equal(trace_decoder_new(&decoder), 0);
+    assert_int_equal(trace_encode_header(&header, &first), 0);
+    assert_int_equal(roundtrip(decoder, &start_ns, first, strlen(first), &again, error), 0);
+    assert_string_equal(again, first);
+    free(again);
+    free(first);
+    if (roundtrip(decoder, &start_ns, text, strlen(text), &again, error) < 0)
+        fail_msg("%s: %s", error, text);
+    again[strlen(again) - 1] = '\0';
+    assert_string_equal(again, text);
+    free(again);
+    trace_decoder_free(decoder);
+}
+
 static void check(const struct change *c, const char *expected)
 {
     const char *text = format(c);
 
     assert_string_equal(text, expected);
     cJSON_Delete(parse(text));
+    check_roundtrip(text);
 }
 
 static void test_connection(void **state)

@@ -1,0 +1,223 @@
+/* Lines of a trace, read back. The examples are those of docs/trace-format.md, one at least of each kind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+
+#include "../trace/roundtrip.h"
+
+#define DOCUMENT "docs/trace-format.md"
+#define EXAMPLES_MAX 64
+
+static char *examples[EXAMPLES_MAX]; /* with their newline; the header first */
+static size_t example_count;
+static struct trace_decoder *decoder;
+static uint64_t start_ns;
+static char error[TRACE_DECODE_ERROR_MAX];
+
+static int read_examples(void **state)
+{
+    FILE *file = fopen(DOCUMENT, "re");
+    char *line = NULL;
+    size_t room = 0;
+
+    (void)state;
+    if (!file)
+        fail_msg("%s: not found: run from the root of the tree", DOCUMENT);
+    while (getline(&line, &room, file) > 0) {
+        if (strncmp(line, "{\"record\":", 10) != 0)
+            continue;
+        assert_in_range(example_count, 0, EXAMPLES_MAX - 1);
+        examples[example_count++] = strdup(line);
+    }
+    free(line);
+    fclose(file);
+    assert_non_null(strstr(examples[0], "\"header\""));
+    return 0;
+}
+
+static int free_examples(void **state)
+{
+    (void)state;
+    while (example_count)
+        free(examples[--example_count]);
+    return 0;
+}
+
+/* What comes back; NULL: the line was refused. Static. */
+static const char *again(const char *line, size_t len)
+{
+    static char buf[TRACE_LINE_MAX + 1];
+    char *text;
+
+    if (roundtrip(decoder, &start_ns, line, len, &text, error) < 0)
+        return NULL;
+    snprintf(buf, sizeof(buf), "%s", text ? text : "");
+    free(text);
+    return buf;
+}
+
+/* header: the first example has been read. */
+static void begin(bool header)
+{
+    assert_int_equal(trace_decoder_new(&decoder), 0);
+    if (header)
+        assert_non_null(again(examples[0], strlen(examples[0])));
+}
+
+static void end(void)
+{
+    decoder = trace_decoder_free(decoder);
+}
+
+static void every_kind_comes_back(void **state)
+{
+    bool seen[CHANGE_KIND_N] = { false };
+
+    (void)state;
+    begin(false);
+    for (size_t i = 0; i < example_count; i++) {
+        const char *text = again(examples[i], strlen(examples[i]));
+
+        if (!text)
+            fail_msg("%s: %s", error, examples[i]);
+        assert_string_equal(text, examples[i]);
+        for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++) {
+            char record[64];
+
+            snprintf(record, sizeof(record), "{\"record\":\"%s\",", change_kind_name((enum change_kind)kind));
+            seen[kind] |= strncmp(examples[i], record, strlen(record)) == 0;
+        }
+    }
+    for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++)
+        if (!seen[kind])
+            fail_msg("no example of %s", change_kind_name((enum change_kind)kind));
+    end();
+}
+
+/* A line that was cut is refused, wherever it was. */
+static void every_truncation(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < example_count; i++) {
+        begin(i != 0);
+        for (size_t len = 0; len + 1 < strlen(examples[i]); len++)
+            assert_null(again(examples[i], len));
+        end();
+    }
+}
+
+/* A field of the wrong type is refused and named; one that nobody knows is passed over. */
+static void every_field(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < example_count; i++) {
+        cJSON *line = cJSON_Parse(examples[i]), *field;
+
+        assert_non_null(line);
+        cJSON_ArrayForEach(field, line)
+        {
+            cJSON *wrong;
+            char *text;
+
+            /* the tool is not looked at; texts, sentences and arguments may be any */
+            if (strcmp(field->string, "tool") == 0)
+                continue;
+            wrong = cJSON_Duplicate(line, true);
+            assert_true(cJSON_ReplaceItemInObjectCaseSensitive(wrong, field->string, cJSON_CreateFalse()));
+            text = cJSON_PrintUnformatted(wrong);
+            begin(i != 0);
+            if (again(text, strlen(text)))
+                fail_msg("taken: %s", text);
+            if (strcmp(field->string, "record") != 0 && !strstr(error, field->string))
+                fail_msg("\"%s\" is not named: %s", field->string, error);
+            end();
+            free(text);
+            cJSON_Delete(wrong);
+        }
+        cJSON_Delete(line);
+    }
+}
+
+static void what_a_later_version_adds(void **state)
+{
+    static const char field[] =
+        "{\"record\":\"queue\",\"n\":7,\"t\":9,\"colour\":\"red\",\"listener\":1,\"syn\":1,\"accept\":0,"
+        "\"limit\":17,\"drops\":0,\"why\":\"syn\"}\n",
+                      kind[] = "{\"record\":\"weather\",\"n\":8,\"t\":9,\"sky\":\"blue\"}\n";
+
+    (void)state;
+    begin(true);
+    assert_string_equal(again(field, strlen(field)),
+                        "{\"record\":\"queue\",\"n\":7,\"t\":9,\"listener\":1,\"syn\":1,\"accept\":0,"
+                        "\"limit\":17,\"drops\":0,\"why\":\"syn\"}\n");
+    assert_string_equal(again(kind, strlen(kind)), "");
+    end();
+}
+
+static void order_of_lines(void **state)
+{
+    (void)state;
+    begin(false);
+    assert_null(again(examples[1], strlen(examples[1])));
+    assert_string_equal(error, "the first line is no header");
+    assert_non_null(again(examples[0], strlen(examples[0])));
+    assert_null(again(examples[0], strlen(examples[0])));
+    assert_string_equal(error, "a second header");
+    end();
+}
+
+/* More digits than a double holds. */
+static void large_numbers(void **state)
+{
+    static const char line[] =
+        "{\"record\":\"gap\",\"n\":9007199254740993,\"t\":9,\"source\":\"kernel\",\"hook\":\"1234567890123456789\","
+        "\"lost\":18446744073709551615,\"from\":8,\"to\":9}\n",
+                      too_large[] =
+                          "{\"record\":\"gap\",\"n\":1,\"t\":9,\"source\":\"kernel\",\"lost\":18446744073709551616,"
+                          "\"from\":8,\"to\":9}\n";
+
+    (void)state;
+    begin(true);
+    assert_string_equal(again(line, strlen(line)), line);
+    assert_null(again(too_large, strlen(too_large)));
+    end();
+}
+
+static void no_records(void **state)
+{
+    static const char *const lines[] = { "",
+                                         "\n",
+                                         "null",
+                                         "[]",
+                                         "{}",
+                                         "{\"record\":1}",
+                                         "{\"record\":\"state\"",
+                                         "\xff\xfe",
+                                         "{\"record\":\"state\",\"n\":1,\"t\":1}" };
+
+    (void)state;
+    begin(true);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        assert_null(again(lines[i], strlen(lines[i])));
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_comes_back),
+        cmocka_unit_test(every_truncation),
+        cmocka_unit_test(every_field),
+        cmocka_unit_test(what_a_later_version_adds),
+        cmocka_unit_test(order_of_lines),
+        cmocka_unit_test(large_numbers),
+        cmocka_unit_test(no_records),
+    };
+
+    return cmocka_run_group_tests(tests, read_examples, free_examples);
+}
