@@ -287,9 +287,9 @@ check-headers:
 	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -Ibpf -D_GNU_SOURCE= \
 	    $(WARNINGS) -Werror')
 
-## check-layers: no file includes what stands above it
-check-layers:
-	@$(RUN) layers 'python3 tests/check_layers.py --self-test' 'python3 tests/check_layers.py'
+## check-layers: no file includes or calls what stands above it, and none form a circle
+check-layers: all $(O)/vocabulary
+	@CC='$(CC)' $(RUN) layers 'python3 tests/check_layers.py --self-test' 'python3 tests/check_layers.py $(B)'
 
 # The schema takes every example of the document, and none of the broken ones; it and its like are what is made.
 check-schema: $(O)/vocabulary.json

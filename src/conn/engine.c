@@ -5,13 +5,14 @@
  * A connection leaves the table when it is over: soon after both ends are CLOSED (late segments still belong to it),
  * 2MSL after the last segment where only packets tell of TIME-WAIT, at once when its endpoints are used again, at the
  * end of the trace, or, when the table is full, because it was silent longest. Only then its outcome is said. */
+#include "tcplens/conn/engine.h"
+
 #include "roof.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "outcome.h"
 #include "reconcile.h"
 
 /* How long stragglers are still taken for the closed connection's own: as Zeek's tcp_close_delay. */
@@ -44,90 +45,6 @@ void conn_engine_set_local(struct conn_engine *engine, const struct addr *addres
 {
     engine->local = addresses;
     engine->local_count = count;
-}
-
-static bool is_local(const struct conn_engine *g, const struct addr *a)
-{
-    if (!g->local)
-        return false;
-    if (addr_is_loopback(a))
-        return true;
-    for (size_t i = 0; i < g->local_count; i++)
-        if (addr_equal(a, &g->local[i]))
-            return true;
-    return false;
-}
-
-struct life *engine_find(const struct conn_engine *g, const struct event *e, uint32_t hash)
-{
-    struct table_walk walk = table_walk(&g->conns, hash);
-    struct life *current = NULL;
-    struct conn *c;
-
-    while ((c = table_next(&g->conns, e, &walk))) {
-        struct life *l = life_of(c);
-
-        if (!c->superseded)
-            current = l;
-        if (e->cookie ? life_kernel_end(l, conn_end_of(c, &e->local))->cookie == e->cookie : !c->superseded)
-            return l;
-    }
-    return current;
-}
-
-/* A late event can be what ends it, but it is said now. */
-static void judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
-{
-    reconcile(l, g->events_lost, &g->out, ts_ns);
-    outcome_tell(l, &g->listeners, &g->out, emit_time(&g->out, ts_ns));
-}
-
-static void retire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
-{
-    judge(g, l, ts_ns);
-    table_remove(&g->conns, &l->conn);
-}
-
-static void introduce(struct conn_engine *g, const struct conn *c, uint64_t ts_ns, bool roles_assumed)
-{
-    struct change change;
-
-    change_init(&change, CHANGE_CONNECTION);
-    change.conn = c->number;
-    change.connection.client = c->endpoint[END_CLIENT];
-    change.connection.server = c->endpoint[END_SERVER];
-    change.connection.netns = c->netns;
-    for (unsigned i = 0; i < END_N; i++)
-        change.connection.local[i] = is_local(g, &c->endpoint[i].addr);
-    change.connection.before_trace = c->ends.midstream;
-    change.connection.roles_assumed = roles_assumed;
-    emit(&g->out, ts_ns, &change);
-}
-
-struct life *engine_begin(struct conn_engine *g, const struct event *e, uint32_t hash, struct engine_introduction how)
-{
-    struct conn *c;
-
-    if (table_count(&g->conns) >= g->config.conn_max) {
-        g->evicted++;
-        retire(g, life_of(table_oldest(&g->conns)), e->ts_ns);
-    }
-    c = table_add(&g->conns, hash, how.local_is_client ? &e->local : &e->remote,
-                  how.local_is_client ? &e->remote : &e->local, e->netns);
-    if (!c)
-        return NULL;
-    life_of(c)->has_kernel = !g->config.wire_only;
-    ends_begin(&c->ends, e->ts_ns, how.midstream);
-    introduce(g, c, e->ts_ns, how.roles_assumed);
-    return life_of(c);
-}
-
-void engine_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns)
-{
-    if (l->has_kernel && kernel_has_minisock(&l->kernel->lane))
-        l->conn.superseded = true;
-    else
-        retire(g, l, ts_ns);
 }
 
 /* Anything was seen of this end. */
@@ -183,7 +100,7 @@ static void settle(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 static void expire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
     wire_expire(&g->out, &l->conn, emit_time(&g->out, ts_ns));
-    retire(g, l, ts_ns);
+    lives_retire(g, l, ts_ns);
 }
 
 /* Each at the time it was due, the earliest first: the trace is in order of time. */
@@ -200,7 +117,7 @@ static void sweep(struct conn_engine *g, uint64_t now)
         if (unsettled_ns <= closed_ns && unsettled_ns <= waiting_ns)
             settle(g, life_of(unsettled), unsettled_ns);
         else if (closed_ns <= waiting_ns)
-            retire(g, life_of(closed), closed_ns);
+            lives_retire(g, life_of(closed), closed_ns);
         else
             expire(g, life_of(waiting), waiting_ns);
     }
@@ -244,7 +161,7 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
     sweep(g, ts_ns);
     /* nobody looks for them any more: they may stay in the table */
     while ((c = table_oldest(&g->conns))) {
-        judge(g, life_of(c), ts_ns);
+        lives_judge(g, life_of(c), ts_ns);
         table_take_out(&g->conns, c);
     }
 }

@@ -42,13 +42,13 @@ static bool begins_anew(const struct life *l, const struct event *e)
 static struct life *life_for(struct conn_engine *g, const struct event *e)
 {
     const uint32_t hash = table_hash(&g->conns, e);
-    struct life *l = engine_find(g, e, hash);
+    struct life *l = lives_find(g, e, hash);
     struct kernel_introduction told;
-    struct engine_introduction how;
+    struct introduction how;
     bool serves;
 
     if (l && begins_anew(l, e))
-        engine_supersede(g, l, e->ts_ns);
+        lives_supersede(g, l, e->ts_ns);
     else if (l)
         return l;
     told = e->source == WITNESS_DIAG ? kernel_samples_introduce(e) : kernel_events_introduce(e);
@@ -59,7 +59,7 @@ static struct life *life_for(struct conn_engine *g, const struct event *e)
     how.local_is_client = !serves;
     how.midstream = told.older;
     how.roles_assumed = told.role == ROLE_UNTOLD && !serves;
-    return engine_begin(g, e, hash, how);
+    return lives_begin(g, e, hash, how);
 }
 
 static void take_call(struct conn_engine *g, const struct event *e, const struct life *l)

@@ -50,21 +50,21 @@ static struct life *life_for(struct conn_engine *g, const struct event *e, bool 
 {
     const struct segment *seg = &e->segment;
     const uint32_t hash = table_hash(&g->conns, e);
-    struct life *l = engine_find(g, e, hash);
+    struct life *l = lives_find(g, e, hash);
     struct wire_roles roles;
 
     *ret_reuse = l && wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg);
     if (*ret_reuse)
-        engine_supersede(g, l, e->ts_ns);
+        lives_supersede(g, l, e->ts_ns);
     else if (l)
         return l;
     roles = wire_roles_of(seg);
     if (roles.assumed && (seg->flags & SEGMENT_RST))
         return NULL;
-    return engine_begin(g, e, hash,
-                        (struct engine_introduction){ .local_is_client = roles.client,
-                                                      .midstream = roles.assumed,
-                                                      .roles_assumed = roles.assumed });
+    return lives_begin(g, e, hash,
+                       (struct introduction){ .local_is_client = roles.client,
+                                              .midstream = roles.assumed,
+                                              .roles_assumed = roles.assumed });
 }
 
 /* What one end has sent is in the books of both. */

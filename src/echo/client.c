@@ -1,12 +1,12 @@
 /*
- * client.c - the command "client": options, connecting, and what both ways of using it share.
+ * client.c - the command "client": options, and connecting.
  *
  * A client that first sends everything and only then reads can come to a standstill together with
  * the server: the server stops reading while its answers are not taken, and then send() blocks
  * for ever. So client_messages.c and client_typed.c serve both directions as each becomes ready,
  * with poll(2) and MSG_DONTWAIT.
  */
-#include "client.h"
+#include "client_ways.h"
 
 #include "answer.h"
 #include "command.h"
@@ -49,51 +49,6 @@ static const struct command_options options = {
     .table = OPTION_TABLE(rows),
     .print_more = print_interactive,
 };
-
-int client_failed(const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "tcplens-echo client: ");
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return -1;
-}
-
-void client_step(const struct client_config *config, const char *format, ...)
-{
-    va_list args;
-
-    if (!config->verbose)
-        return;
-    fputs("client: ", stdout);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-}
-
-int64_t client_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int client_wait(struct pollfd *fds, nfds_t n, int64_t deadline_ms)
-{
-    for (;;) {
-        int64_t left = deadline_ms < 0 ? -1 : deadline_ms - client_now_ms();
-        int r = poll(fds, n, left < 0 && deadline_ms >= 0 ? 0 : (int)left);
-        if (r >= 0)
-            return r > 0;
-        if (errno != EINTR)
-            return client_failed("cannot wait for the connection: %s", strerror(errno));
-    }
-}
 
 static int connect_one(const struct addrinfo *where, int *ret_fd)
 {

@@ -2,7 +2,7 @@
  * client_messages.c - sends messages one after another and compares every byte of their echo.
  */
 #include "answer.h"
-#include "client.h"
+#include "client_ways.h"
 
 #include <assert.h>
 #include <ctype.h>

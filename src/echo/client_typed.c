@@ -1,7 +1,7 @@
 /*
  * client_typed.c - sends what comes on standard input, prints what comes back.
  */
-#include "client.h"
+#include "client_ways.h"
 
 #include <errno.h>
 #include <stdio.h>

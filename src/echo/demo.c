@@ -13,7 +13,7 @@
  */
 #include "command.h"
 #include "options.h"
-#include "server.h"
+#include "server_common.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * server.c - the command "server": options, the table of models, and what the models share.
+ * server.c - the command "server": options, and the table of models.
  */
-#include "server.h"
+#include "server_models.h"
 
 #include "answer.h"
 #include "command.h"
@@ -80,52 +80,6 @@ static int unknown_model(const char *name)
     }
     return options_error("server", "unknown model '%s' (there is: %s)%s", name, known,
                          options_hint(name, names, MODEL_N, hint));
-}
-
-void server_step(const struct server_config *config, const char *format, ...)
-{
-    va_list args;
-
-    if (!config->verbose)
-        return;
-    fputs("server: ", stdout);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-}
-
-int server_failed(int error, const char *action)
-{
-    fprintf(stderr, "tcplens-echo server: cannot %s: %s\n", action, strerror(error));
-    return -error;
-}
-
-int server_listen(const struct server_config *config, int *ret_fd)
-{
-    char text[SOCKET_TEXT_MAX];
-    struct addrinfo *where;
-
-    int code = socket_resolve(config->bind, config->port, true, &where);
-    if (code != 0) {
-        fprintf(stderr, "tcplens-echo server: --bind %s: %s (a numeric address is expected)\n", config->bind,
-                socket_resolve_error(code));
-        return -EINVAL;
-    }
-
-    int fd;
-    int r = socket_listen(where, (int)config->backlog, &fd);
-    if (r < 0)
-        fprintf(stderr, "tcplens-echo server: cannot listen on %s: %s%s\n",
-                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r),
-                r == -EADDRINUSE ? " (choose another with --port)" : "");
-    freeaddrinfo(where);
-    if (r < 0)
-        return r;
-
-    printf(SERVER_LINE_LISTENING "%s\n", socket_local_text(fd, text));
-    *ret_fd = fd;
-    return 0;
 }
 
 int server_main(int argc, char **argv)

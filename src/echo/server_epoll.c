@@ -34,7 +34,7 @@
  * events stay valid. The listening socket is level-triggered in both modes.
  */
 #include "answer.h"
-#include "server.h"
+#include "server_models.h"
 #include "socket.h"
 
 #include <errno.h>

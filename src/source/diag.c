@@ -221,6 +221,9 @@ static void on_trial(void *arg, const struct diag_socket *d)
 int source_diag_open(const struct source_diag_config *config, const struct trace_clock *clock,
                      struct source_diag **ret_source)
 {
+    const struct diag_table_config table_config = { .filter = config->filter,
+                                                    .netns = config->netns,
+                                                    .socket_max = config->socket_max };
     const struct timeval answer = { .tv_sec = ANSWER_SECONDS };
     struct source_diag *s = calloc(1, sizeof(*s));
     int r;
@@ -235,7 +238,7 @@ int source_diag_open(const struct source_diag_config *config, const struct trace
     if (s->dump < 0 || setsockopt(s->dump, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)) < 0)
         r = -errno;
     else
-        r = diag_table_new(config, s->sampled_ns, &s->table);
+        r = diag_table_new(&table_config, s->sampled_ns, &s->table);
     if (r == 0)
         r = dump(s, on_trial);
     if (r < 0) {

@@ -36,7 +36,7 @@ struct entry {
 };
 
 struct diag_table {
-    struct source_diag_config config;
+    struct diag_table_config config;
     uint64_t hash_seed;
     struct entry *buckets[BUCKETS];
     struct entry *listeners[PORT_BUCKETS]; /* of this sample, by port */
@@ -51,7 +51,7 @@ struct diag_table {
     void *arg;
 };
 
-int diag_table_new(const struct source_diag_config *config, uint64_t hash_seed, struct diag_table **ret_table)
+int diag_table_new(const struct diag_table_config *config, uint64_t hash_seed, struct diag_table **ret_table)
 {
     struct diag_table *t = calloc(1, sizeof(*t));
 
@@ -59,7 +59,7 @@ int diag_table_new(const struct source_diag_config *config, uint64_t hash_seed, 
         return -ENOMEM;
     t->config = *config;
     if (!t->config.socket_max)
-        t->config.socket_max = SOURCE_DIAG_SOCKETS_DEFAULT;
+        t->config.socket_max = DIAG_TABLE_SOCKETS_DEFAULT;
     t->hash_seed = hash_seed;
     *ret_table = t;
     return 0;

@@ -6,16 +6,24 @@
 #include <stdint.h>
 
 #include "diag_parse.h"
+#include "tcplens/base/filter.h"
 #include "tcplens/event/event.h"
-#include "tcplens/source/diag.h"
 
 /* Announced destructions taken between two samples. */
 #define DIAG_TABLE_DESTROYED_MAX 4096
 
 struct diag_table;
 
-/* Takes what concerns it of the source's own configuration. 0 or -ENOMEM. */
-int diag_table_new(const struct source_diag_config *config, uint64_t hash_seed, struct diag_table **ret_table)
+struct diag_table_config {
+    struct filter filter; /* by ports and hosts */
+    uint32_t netns;       /* goes into the events */
+    size_t socket_max;    /* sockets followed at once; 0: DIAG_TABLE_SOCKETS_DEFAULT. Others count as lost */
+};
+
+#define DIAG_TABLE_SOCKETS_DEFAULT 65536
+
+/* 0 or -ENOMEM. */
+int diag_table_new(const struct diag_table_config *config, uint64_t hash_seed, struct diag_table **ret_table)
     __attribute__((warn_unused_result));
 /* A socket was destroyed, after the last sample and before the next. */
 void diag_table_destroyed(struct diag_table *table, const struct diag_socket *socket);

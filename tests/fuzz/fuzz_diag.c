@@ -95,7 +95,7 @@ static void not_again(void *arg, const struct event *e)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct source_diag_config config = { .netns = 1, .socket_max = SOCKETS_MAX };
+    const struct diag_table_config config = { .netns = 1, .socket_max = SOCKETS_MAX };
     struct run run = { .now_ns = 1000000000 };
     size_t parts, each;
 

@@ -69,7 +69,7 @@ static void collect(void *arg, const struct event *e)
     assert_true(run.len < sizeof(run.text));
 }
 
-static void start_with(struct source_diag_config config)
+static void start_with(struct diag_table_config config)
 {
     diag_table_free(run.table);
     memset(&run, 0, sizeof(run));
@@ -83,7 +83,7 @@ static void start_with(struct source_diag_config config)
 static int setup(void **state)
 {
     (void)state;
-    start_with((struct source_diag_config){ 0 });
+    start_with((struct diag_table_config){ 0 });
     return 0;
 }
 
@@ -330,7 +330,7 @@ static void aborted(void **state)
 static void ports(void **state)
 {
     (void)state;
-    start_with((struct source_diag_config){ .filter = { .ports = { 5, 443 }, .port_count = 2 } });
+    start_with((struct diag_table_config){ .filter = { .ports = { 5, 443 }, .port_count = 2 } });
     destroyed(4, 14);
     destroyed(5, 15);
     assert_string_equal(
@@ -342,7 +342,7 @@ static void ports(void **state)
 static void full(void **state)
 {
     (void)state;
-    start_with((struct source_diag_config){ .socket_max = 2 });
+    start_with((struct diag_table_config){ .socket_max = 2 });
     SAMPLE(sock(1, 11, TCP_STATE_ESTABLISHED), sock(2, 12, TCP_STATE_ESTABLISHED));
     assert_int_equal(run.lost, LOST_NONE);
     assert_string_equal(SAMPLE(sock(1, 11, TCP_STATE_ESTABLISHED), sock(2, 12, TCP_STATE_ESTABLISHED),

@@ -7,29 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tcplens/base/addr.h"
+#include "tcplens/conn/config.h"
 #include "tcplens/event/event.h"
-#include "tcplens/trace/change.h"
 
 struct conn_engine;
-
-enum conn_segments {
-    CONN_SEGMENTS_ALL,
-    CONN_SEGMENTS_CONTROL, /* SYN, FIN, RST, and what analysis finds noteworthy */
-    CONN_SEGMENTS_NONE,
-};
-
-#define CONN_MAX_DEFAULT 1000000
-
-struct conn_config {
-    change_fn emit;
-    void *arg;
-    size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
-    uint64_t hash_seed;
-    enum conn_segments segments;
-    bool wire_only;        /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */
-    bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
-};
 
 /* 0 or -ENOMEM. */
 int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_engine)

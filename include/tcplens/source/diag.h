@@ -13,13 +13,11 @@
 
 struct source_diag;
 
-#define SOURCE_DIAG_SOCKETS_DEFAULT 65536
-
 struct source_diag_config {
     struct filter filter; /* by ports and hosts */
     uint32_t netns;       /* goes into the events */
     uint64_t interval_ns; /* from sample to sample at least; 0: one at each drain */
-    size_t socket_max;    /* sockets followed at once; 0: SOURCE_DIAG_SOCKETS_DEFAULT. Others count as lost */
+    size_t socket_max;    /* sockets followed at once; 0: 65,536. Others count as lost */
 };
 
 /* Opens in the network namespace this process is in; takes no sample yet. clock is borrowed for the life of the source.

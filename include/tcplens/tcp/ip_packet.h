@@ -8,7 +8,7 @@
 #include "tcplens/base/addr.h"
 #include "tcplens/base/cursor.h"
 #include "tcplens/tcp/link.h"
-#include "tcplens/tcp/segment.h"
+#include "tcplens/tcp/result.h"
 
 struct ip_packet {
     const uint8_t *src, *dst; /* addresses in the frame: 4 bytes each, or 16 */

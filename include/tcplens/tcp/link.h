@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/cursor.h"
-#include "tcplens/tcp/segment.h"
+#include "tcplens/tcp/result.h"
 
 /* Reads a frame of libpcap's link type dlt up to its IP header, where it leaves *c.
  * *ret_version: 4 or 6. *ret_ifindex: the interface where the link type tells (Linux cooked v2),

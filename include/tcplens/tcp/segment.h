@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
+#include "tcplens/tcp/result.h"
 
 /* Header flags as they stand in the TCP header (RFC 9293 3.1; AE is RFC 9768). */
 enum segment_flag {
@@ -50,14 +51,6 @@ struct segment {
     uint32_t ts_val, ts_ecr;
     uint32_t sack[SEGMENT_SACK_MAX][2]; /* left, right edge, as sent */
     uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */
-};
-
-enum segment_result {
-    SEGMENT_OK = 0,
-    SEGMENT_NOT_TCP,   /* another protocol, or a later fragment: nothing to say of it */
-    SEGMENT_TRUNCATED, /* captured bytes end before the TCP window */
-    SEGMENT_MALFORMED, /* lengths contradict each other */
-    SEGMENT_UNSUPPORTED_LINK,
 };
 
 /* Decodes one captured frame.

@@ -1,8 +1,8 @@
 /*
- * client.h - what the two ways of using the client share: messages, and typed lines.
+ * client_common.h - what the two ways of using the client share: messages, and typed lines.
  */
-#ifndef ECHO_CLIENT_H
-#define ECHO_CLIENT_H
+#ifndef ECHO_CLIENT_COMMON_H
+#define ECHO_CLIENT_COMMON_H
 
 #include <poll.h>
 #include <stdbool.h>
@@ -36,9 +36,5 @@ int64_t client_now_ms(void);
  * Returns 0 (the time is over), 1 (something is ready), or -1 (the error is printed).
  */
 int client_wait(struct pollfd *fds, nfds_t n, int64_t deadline_ms);
-
-/* Both use the connected, blocking socket fd, leave closing it to the caller, and return 0 or -1. */
-int client_messages_run(const struct client_config *config, int fd);
-int client_typed_run(int fd);
 
 #endif

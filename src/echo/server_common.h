@@ -1,10 +1,10 @@
 /*
- * server.h - what the server models share: the configuration, the listening socket, the report.
+ * server_common.h - what the server models share: the configuration, the listening socket, the report.
  *
  * A model is one file server_NAME.c and one row in models.def.
  */
-#ifndef ECHO_SERVER_H
-#define ECHO_SERVER_H
+#ifndef ECHO_SERVER_COMMON_H
+#define ECHO_SERVER_COMMON_H
 
 #include <stdbool.h>
 
@@ -38,13 +38,5 @@ void server_step(const struct server_config *config, const char *format, ...) __
 
 /* Prints "tcplens-echo server: cannot ACTION: REASON" on stderr; returns -error. */
 int server_failed(int error, const char *action);
-
-/*
- * The models. Each serves until SIGTERM or SIGINT, has SIGPIPE ignored by its caller, and returns
- * 0, or -errno with the error printed.
- */
-#define MODEL(name, description) int server_##name##_run(const struct server_config *config);
-#include "models.def"
-#undef MODEL
 
 #endif

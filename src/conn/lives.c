@@ -1,0 +1,88 @@
+#include "lives.h"
+
+#include "outcome.h"
+#include "reconcile.h"
+
+struct life *lives_find(const struct conn_engine *g, const struct event *e, uint32_t hash)
+{
+    struct table_walk walk = table_walk(&g->conns, hash);
+    struct life *current = NULL;
+    struct conn *c;
+
+    while ((c = table_next(&g->conns, e, &walk))) {
+        struct life *l = life_of(c);
+
+        if (!c->superseded)
+            current = l;
+        if (e->cookie ? life_kernel_end(l, conn_end_of(c, &e->local))->cookie == e->cookie : !c->superseded)
+            return l;
+    }
+    return current;
+}
+
+/* A late event can be what ends it, but it is said now. */
+void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
+{
+    reconcile(l, g->events_lost, &g->out, ts_ns);
+    outcome_tell(l, &g->listeners, &g->out, emit_time(&g->out, ts_ns));
+}
+
+void lives_retire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
+{
+    lives_judge(g, l, ts_ns);
+    table_remove(&g->conns, &l->conn);
+}
+
+static bool is_local(const struct conn_engine *g, const struct addr *a)
+{
+    if (!g->local)
+        return false;
+    if (addr_is_loopback(a))
+        return true;
+    for (size_t i = 0; i < g->local_count; i++)
+        if (addr_equal(a, &g->local[i]))
+            return true;
+    return false;
+}
+
+static void introduce(struct conn_engine *g, const struct conn *c, uint64_t ts_ns, bool roles_assumed)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_CONNECTION);
+    change.conn = c->number;
+    change.connection.client = c->endpoint[END_CLIENT];
+    change.connection.server = c->endpoint[END_SERVER];
+    change.connection.netns = c->netns;
+    for (unsigned i = 0; i < END_N; i++)
+        change.connection.local[i] = is_local(g, &c->endpoint[i].addr);
+    change.connection.before_trace = c->ends.midstream;
+    change.connection.roles_assumed = roles_assumed;
+    emit(&g->out, ts_ns, &change);
+}
+
+struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t hash, struct introduction how)
+{
+    struct conn *c;
+
+    if (table_count(&g->conns) >= g->config.conn_max) {
+        g->evicted++;
+        lives_retire(g, life_of(table_oldest(&g->conns)), e->ts_ns);
+    }
+    c = table_add(&g->conns, hash, how.local_is_client ? &e->local : &e->remote,
+                  how.local_is_client ? &e->remote : &e->local, e->netns);
+    if (!c)
+        return NULL;
+    life_of(c)->has_kernel = !g->config.wire_only;
+    ends_begin(&c->ends, e->ts_ns, how.midstream);
+    introduce(g, c, e->ts_ns, how.roles_assumed);
+    return life_of(c);
+}
+
+void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns)
+{
+    if (l->has_kernel && kernel_has_minisock(&l->kernel->lane))
+        l->conn.superseded = true;
+    else
+        lives_retire(g, l, ts_ns);
+}

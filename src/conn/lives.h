@@ -1,0 +1,43 @@
+/* The lives that are followed: found, begun, superseded, judged. */
+#ifndef TCPLENS_CONN_LIVES_H
+#define TCPLENS_CONN_LIVES_H
+
+#include "life.h"
+#include "listener.h"
+#include "socket.h"
+
+#include "tcplens/conn/config.h"
+
+struct conn_engine {
+    struct conn_config config;
+    const struct addr *local; /* borrowed, may be NULL */
+    size_t local_count;
+    struct emitter out;
+    struct table conns; /* of struct life */
+    struct registry listeners;
+    struct sockets sockets;
+    uint64_t evicted;
+    bool events_lost; /* so far, by any witness */
+};
+
+/* The life that an event belongs to, where endpoints were used more than once: that of its socket, else the one that goes
+ * on. NULL: none. hash: table_hash() of the event. */
+struct life *lives_find(const struct conn_engine *g, const struct event *e, uint32_t hash);
+
+/* What begins at the endpoints of an event. */
+struct introduction {
+    bool local_is_client; /* which of the two endpoints the client is */
+    bool midstream, roles_assumed;
+};
+/* NULL: out of memory. */
+struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t hash, struct introduction how);
+/* Its endpoints are used again. Where the kernel still holds a minisock the connection stays, behind the new one, until that
+ * is gone; else it is over. */
+void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns);
+
+/* What became of it is told: the trace ends, or nobody looks for it any more. */
+void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns);
+/* It is judged, and forgotten. */
+void lives_retire(struct conn_engine *g, struct life *l, uint64_t ts_ns);
+
+#endif
