@@ -62,3 +62,8 @@ export function bytes(v: number): string {
 export function quote(name: string): string {
   return /^[\w./@%+=:,-]+$/.test(name) && !name.startsWith('-') ? name : `'${name.replace(/'/g, `'\\''`)}'`;
 }
+
+/** A process as a trace tells of it. */
+export function owner(o: { pid?: number; comm?: string }): string {
+  return `${show(o.comm ?? '?', 48)}${o.pid === undefined ? '' : ` [${show(o.pid)}]`}`;
+}

@@ -3,7 +3,7 @@ import { beforeEach, test } from 'node:test';
 import { conn, currentRec, currentRow, cursor, filterText, follow, ladder, reset, revision, selected, trace, visible } from '../src/state/app';
 import { first, isState, last, moveToRecord, moveToTime, select, step, stepConn, stepProblem } from '../src/state/cursor';
 import { Trace } from '../src/trace/model';
-import { isProblem } from '../src/trace/problems';
+import { isProblem } from '../src/kinds';
 import { Parser } from '../src/trace/parse';
 import { makeTrace } from './scenes';
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dictionaries, type Dictionary } from '../src/i18n';
-import { explain, headline } from '../src/panels/explain';
-import { Trace } from '../src/trace/model';
+import { explain } from '../src/kinds';
+import { headline } from '../src/kinds/outcome';
+import { around, Trace } from '../src/trace/model';
 import { Parser } from '../src/trace/parse';
 import { STATES } from '../src/trace/records';
+import { EDGES as TABLE } from '../src/trace/edges';
+import { RECORD_KINDS, SYSCTLS } from '../src/trace/words';
 import { EDGES, GOVERNS, moveOf, TOLD } from '../src/trace/transitions';
 import { DRAWN } from '../src/panels/machine-data';
 import { makeTrace } from './scenes';
@@ -22,20 +25,22 @@ const all = (d: Dictionary) => {
   return out;
 };
 
-test('both languages say the same things, and nothing is empty', () => {
+test('all languages say the same things, and nothing is empty', () => {
   const en = all(dictionaries.en);
-  const zh = all(dictionaries.zh);
-  assert.deepEqual([...zh.keys()].sort(), [...en.keys()].sort());
-  for (const map of [en, zh]) {
+  // The trace itself has the English sentences.
+  const own = (key: string) => key.startsWith('.sentences.');
+  for (const d of Object.values(dictionaries)) {
+    const map = all(d);
+    assert.deepEqual([...map.keys()].filter((k) => !own(k)).sort(), [...en.keys()].sort());
     for (const [key, v] of map) {
-      assert.equal(typeof v, typeof en.get(key), key);
+      assert.equal(typeof v, own(key) ? 'string' : typeof en.get(key), key);
       if (typeof v === 'string') assert.ok(v.trim() !== '', key);
     }
   }
 });
 
 test('Chinese is Chinese', () => {
-  const same = /^\.(ui\.filterHint|keys\.|why\.fields)/;
+  const same = /^\.(tag|ui\.filterHint|keys\.|why\.fields)/;
   for (const [key, v] of all(dictionaries.zh)) {
     if (typeof v === 'string' && !same.test(key)) assert.match(v, /[\u4e00-\u9fff]/, key);
   }
@@ -45,9 +50,23 @@ test('sentences name only the ends there are', () => {
   for (const d of Object.values(dictionaries)) {
     for (const [key, v] of all(d)) {
       if (typeof v !== 'string') continue;
-      for (const hole of v.match(/\{[^}]*\}/g) ?? []) assert.match(hole, /^\{[aAbB]\}$/, key);
+      const known = key.startsWith('.sentences.') ? /^\{(first|other|resetter|client|server|otherState|listener|what|drops)\}$/ : /^\{[aAbB]\}$/;
+      for (const hole of v.match(/\{[^}]*\}/g) ?? []) assert.match(hole, known, key);
     }
   }
+});
+
+test('the figure has the labelled edges of the program, and its way back to LISTEN', () => {
+  const labelled = new Set(TABLE.filter((e) => e.label).map((e) => `${e.from}>${e.to} ${e.label}`));
+  const drawn = EDGES.map((e) => `${e.from}>${e.to} ${e.event} / ${e.action}`);
+  assert.deepEqual(drawn.filter((e) => !labelled.has(e)), ['SYN-RECEIVED>LISTEN rcv RST / x']);
+  assert.deepEqual([...labelled].filter((e) => !drawn.includes(e)), []);
+});
+
+test('settings that the page speaks of are recorded', () => {
+  const named = [...JSON.stringify(Object.values(GOVERNS)).matchAll(/net\.[a-z0-9_.]+/g)].map((m) => m[0]);
+  assert.ok(named.length > 10);
+  for (const name of named) assert.ok((SYSCTLS as readonly string[]).includes(name), name);
 });
 
 test('every edge of the figure is told, governed and drawn', () => {
@@ -59,7 +78,7 @@ test('every edge of the figure is told, governed and drawn', () => {
   for (const m of TOLD) assert.ok(GOVERNS[m].rfc.length > 0, m);
 });
 
-test('every record of every scene is explained in both languages', () => {
+test('every record of every scene is explained in all languages', () => {
   const t = new Trace();
   const p = new Parser((s) => t.take(s));
   const rare = makeTrace({ connections: 20, scene: 'rare' });
@@ -69,14 +88,14 @@ test('every record of every scene is explained in both languages', () => {
   for (const d of Object.values(dictionaries)) {
     for (const rec of t.records) {
       kinds.add(rec.record);
-      const e = explain(d, t, 'conn' in rec ? t.conn(rec.conn) : undefined, rec);
+      const e = explain(d, around(t, 'conn' in rec ? t.conn(rec.conn) : undefined), rec);
       assert.ok(e.title !== '');
       if (rec.record !== 'header' && rec.record !== 'end') assert.ok(e.what !== '' && e.why !== '', rec.record);
       assert.doesNotMatch(`${e.title} ${e.what} ${e.why} ${e.more.join(' ')}`, /undefined|\{[abAB]\}|NaN/);
       for (const f of e.facts) assert.doesNotMatch(f.value, /undefined|[\u202a-\u202e\u0000-\u0008]/);
     }
   }
-  assert.equal(kinds.size, 14);
+  assert.equal(kinds.size, RECORD_KINDS.length);
 });
 
 test('any two states make an explanation, drawn in the figure or not', () => {
@@ -84,7 +103,7 @@ test('any two states make an explanation, drawn in the figure or not', () => {
   for (const from of STATES) {
     for (const to of STATES) {
       if (from === to) continue;
-      const e = explain(dictionaries.en, t, undefined, { record: 'state', n: 1, t: 0, conn: 1, end: 'client', from, to, how: 'observed', source: 'kernel' });
+      const e = explain(dictionaries.en, around(t, undefined), { record: 'state', n: 1, t: 0, conn: 1, end: 'client', from, to, how: 'observed', source: 'kernel' });
       assert.ok(e.what.length > 20);
     }
   }

@@ -31,7 +31,7 @@ await build({
   target: 'node18',
   jsx: 'automatic',
   jsxImportSource: 'preact',
-  external: ['playwright-core', 'axe-core'],
+  external: ['playwright-core', 'axe-core', 'typescript'],
   logLevel: 'warning',
 });
 const files = chosen.map((f) => join(out, f.replace(/\.ts$/, '.mjs')));

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { dictionaries, type Dictionary } from '../src/i18n';
 import { REASONS } from '../src/i18n/types';
-import { evidence, headline } from '../src/panels/explain';
+import { evidence, headline } from '../src/kinds/outcome';
 import { Trace } from '../src/trace/model';
 import { Parser } from '../src/trace/parse';
 import type { OutcomeRec } from '../src/trace/records';
@@ -26,15 +26,15 @@ const TRANSLATED: Record<string, Words> = {
   'timer.why': (d, id) => [...pick(d.why.timerWhys, id), ...pick(d.terms, id)],
   'reset.direction': (d, id) => [...pick(d.why.reset, id), ...pick(d.ui.rst, id)],
   'disagreement.known': (d, id) => pick(d.why.differences, id),
-  'outcome.verdict': (d, id) => [...pick(d.verdict, id), d.headline({ record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
-  'outcome.cause': (d, id) => [d.headline({ record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
+  'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
+  'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
   'end.reason': (d, id) => pick(d.why.ends, id),
   'side': (d, id) => [...pick(d.label, id), d.end[id as 'client'].mid, d.end[id as 'client'].start],
   'witness': (d, id) => pick(d.source, id),
   'tcp_state': (d, id) => pick(d.states, id),
 };
 /** Names of the protocol, the kernel and Zeek, the same in every language; or never on the page. */
-const NAMES = ['connection.family', 'object.from', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object'];
+const NAMES = ['connection.family', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object'];
 
 function enums(node: unknown, path: string[], out: Map<string, string[]>): Map<string, string[]> {
   if (typeof node !== 'object' || node === null) return out;
@@ -46,7 +46,7 @@ function enums(node: unknown, path: string[], out: Map<string, string[]>): Map<s
   return out;
 }
 
-test('every word of the schema is told in both languages', () => {
+test('every word of the schema is told in all languages', () => {
   const found = enums(JSON.parse(doc('trace.schema.json')), [], new Map());
   assert.deepEqual([...found.keys()].sort(), [...Object.keys(TRANSLATED), ...NAMES].sort());
   for (const [at, words] of Object.entries(TRANSLATED)) {
@@ -107,7 +107,7 @@ test('more is said only where a record shows it', () => {
   const { en } = dictionaries;
   const whole = makeTrace({ connections: 7 });
   const t = read(whole);
-  const said = t.conns.map((c) => evidence(en, c).join(' '));
+  const said = t.conns.map((c) => evidence(en, c.events, c.outcome).join(' '));
   const of = (verdict: string, queue = false) => t.conns.findIndex((c) => c.outcome?.verdict === verdict && (!queue || c.events.some((e) => e.record === 'queue')));
   assert.match(said[of('closed-normally')]!, /Every byte.*acknowledged/);
   assert.match(said[of('refused')]!, /kernel of the server.*nothing listens/);
@@ -115,6 +115,6 @@ test('more is said only where a record shows it', () => {
   assert.equal(said.filter((s) => /acknowledged/.test(s)).length, t.conns.filter((c) => c.outcome?.verdict === 'closed-normally').length);
   // Without the witness, without its reason, nothing is claimed.
   const without = (skip: RegExp) => read(whole.split('\n').filter((l) => !skip.test(l)).join('\n'));
-  for (const c of without(/"record":"segment"/).conns) assert.doesNotMatch(evidence(en, c).join(' '), /acknowledged/);
-  for (const c of without(/"record":"(reset|queue)"/).conns) assert.doesNotMatch(evidence(en, c).join(' '), /listens|queue|kernel of/);
+  for (const c of without(/"record":"segment"/).conns) assert.doesNotMatch(evidence(en, c.events, c.outcome).join(' '), /acknowledged/);
+  for (const c of without(/"record":"(reset|queue)"/).conns) assert.doesNotMatch(evidence(en, c.events, c.outcome).join(' '), /listens|queue|kernel of/);
 });

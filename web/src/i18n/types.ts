@@ -1,10 +1,12 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
-import type { End, How, Kind, OutcomeRec, Source, State } from '../trace/records';
-import type { FilterKey } from '../trace/filter';
+import type { CallKind, SegmentKind } from '../trace/describe';
+import type { FilterKey } from '../trace/filter-keys';
+import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
-
-export type Lang = 'en' | 'zh';
+import type {
+  Difference, Direction, End, EndReason, How, Kind, Note, QueueWhy, Source, State, TimerName, TimerWhy, Verdict,
+} from '../trace/words';
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
 export interface Who { a: string; A: string; b: string; B: string }
@@ -12,53 +14,11 @@ export interface Who { a: string; A: string; b: string; B: string }
 /** What happened, and why. `{a}`, `{A}`, `{b}`, `{B}` stand for the ends, see Who. */
 export type Told = readonly [what: string, why: string];
 
-export const VERDICTS = [
-  'closed-normally', 'closed-both', 'still-open', 'half-closed', 'closing', 'refused', 'reset-by-client',
-  'reset-by-server', 'timed-out', 'no-answer', 'handshake-incomplete', 'midstream', 'unknown',
-] as const;
-export type Verdict = (typeof VERDICTS)[number];
-
-export const TIMERS = ['time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keepalive'] as const;
-export type TimerName = (typeof TIMERS)[number];
-
-export const QUEUE_WHYS = [
-  'syn', 'established', 'accept', 'overflow', 'cookie', 'expired', 'dropped', 'closed', 'sample',
-] as const;
-export type QueueWhy = (typeof QUEUE_WHYS)[number];
-
-export const CALLS = [
-  'socket', 'bind', 'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
-  'setsockopt',
-] as const;
-export type CallKind = (typeof CALLS)[number];
-
 export const ERRNOS = [
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EAGAIN', 'EINPROGRESS', 'EADDRINUSE',
   'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH',
 ] as const;
 export type Errno = (typeof ERRNOS)[number];
-
-export const SEGMENTS = [
-  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'rst', 'keep-alive', 'odd',
-] as const;
-export type SegmentKind = (typeof SEGMENTS)[number];
-
-export const NOTES = [
-  'retransmission', 'fast-retransmission', 'spurious-retransmission', 'out-of-order', 'duplicate-ack', 'lost-segment',
-  'acked-unseen', 'zero-window', 'zero-window-probe', 'zero-window-probe-ack', 'window-full', 'window-update',
-  'keep-alive', 'keep-alive-ack', 'port-reuse', 'bad-checksum',
-] as const;
-export type Note = (typeof NOTES)[number];
-
-/** Ids of docs/differences.md, between the kernel and the packets. */
-export const DIFFERENCES = [
-  'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'retries-used-up', 'reset-unseen',
-  'fin-wait-2-timeout', 'no-time-wait', 'before-trace', 'events-lost',
-] as const;
-export type Difference = (typeof DIFFERENCES)[number];
-
-export const TIMER_WHYS = ['reused', 'reset', 'removed'] as const;
-export const ENDS_OF_TRACE = ['command', 'interrupt', 'duration', 'input', 'error'] as const;
 
 /** The kernel's enum sk_rst_reason (include/net/rstreason.h of Linux 6.18), without its prefix. */
 export const REASONS = [
@@ -70,6 +30,9 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 export interface Dictionary {
+  /** Tag for `lang` (BCP 47), and what stands on the button that chooses the language. */
+  tag: string;
+  button: string;
   ui: {
     open: string; sample: string; close: string; cancel: string; copy: string; copied: string;
     drop: string; emptyTitle: string; emptyLead: string; orDrop: string; recordYours: string;
@@ -97,7 +60,7 @@ export interface Dictionary {
     save: string; saveHint: string; sortBy: string; sorts: Record<'start' | 'duration' | 'bytes' | 'problems', string>;
     filterKeys: Record<FilterKey, string>; goTo: string; goToHint: string; badTime: string; prevProblem: string; nextProblem: string;
     overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
-    timers: string; openSoFar: (client: State, server: State) => string; rst: Record<'sent' | 'received', string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
+    timers: string; openSoFar: (client: State, server: State) => string; rst: Record<Direction, string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
   /** Ends, as a label and inside of a sentence. */
@@ -114,17 +77,18 @@ export interface Dictionary {
   };
   /** Short, for the list; and the sentence at the top of a connection. */
   verdict: Record<Verdict, string>;
-  /** The trace's own English sentence, or the same in another language; undefined: no words for this verdict. */
-  headline: (o: OutcomeRec) => string | undefined;
+  /** What an outcome says, as trace/sentence.ts puts it together; without, it is the trace's own English sentence. */
+  sentences?: Record<SentenceKey, string>;
   /** What the trace recorded besides, each only where it did. */
   evidence: { acked: string; dropped: (n: string) => string; reason: (who: string, text: string) => string };
   /** Words of the format, as labels. */
-  terms: Record<Note | TimerName | (typeof TIMER_WHYS)[number] | QueueWhy, string>;
+  terms: Record<Note | TimerName | TimerWhy | QueueWhy, string>;
   states: Record<State, string>;
   groups: Record<'idle' | 'opening' | 'open' | 'active' | 'passive' | 'wait', string>;
   how: Record<How, string>;
   source: Record<Source, string>;
-  kinds: Record<Kind, string>;
+  /** A kind that has no name here is called by what its records say (SAYS). */
+  kinds: Partial<Record<Kind, string>>;
   why: {
     governed: string;
     moves: Record<Move, Told>;
@@ -138,10 +102,10 @@ export interface Dictionary {
     timers: Record<TimerName, Told>; timerOther: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told;
     objects: { sock: Told; timewait: Told; other: Told };
-    reset: Record<'sent' | 'received', Told>; reasons: Record<Reason, string>;
+    reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
-    timerWhys: Record<(typeof TIMER_WHYS)[number], string>; sampled: string; predicted: string;
-    header: Told; end: Told; ends: Record<(typeof ENDS_OF_TRACE)[number], string>; listenerClosed: Told;
+    timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
+    header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
     gap: Told; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |

@@ -1,58 +1,198 @@
-import type { OutcomeRec } from '../trace/records';
-import type { Dictionary, Verdict } from './types';
-import { why } from './zh.why';
+import type { Dictionary } from './types';
 
-const END = { client: '客户端', server: '服务器' } as const;
-
-/** 与跟踪文件中的英文句子一一对应，见 src/model/change.c 的 verdict_format()。 */
-function headline(o: OutcomeRec): string | undefined {
-  const sentence = verdictOf(o);
-  return sentence && sentence + causeOf(o);
-}
-
-function causeOf(o: OutcomeRec): string {
-  const l = `L${o.listener ?? '?'}`;
-  const dropped = `${o.verdict === 'no-answer' ? 'SYN' : 'ACK'} 被丢弃了 ${o.drops ?? 0} 次。`;
-  switch (o.cause) {
-    case 'accept-queue-full': return `${l} 的 accept 队列已满，它的 ${dropped}`;
-    case 'syn-queue-full': return `${l} 的 SYN 队列已满，它的 ${dropped}`;
-    case 'listener-dropped': return `它的 ${dropped}`;
-    case 'listener-closed': return `监听套接字 ${l} 在 accept() 取走该连接之前就关闭了。`;
-    case 'no-listener': return '该端口上无人监听。';
-    default: return '';
-  }
-}
-
-function verdictOf(o: OutcomeRec): string | undefined {
-  const by = o.closed_by;
-  const first = by && END[by];
-  const other = by && END[by === 'client' ? 'server' : 'client'];
-  const final = `客户端 ${o.final?.client ?? 'UNKNOWN'}，服务器 ${o.final?.server ?? 'UNKNOWN'}`;
-  switch (o.verdict as Verdict) {
-    case 'closed-normally':
-      if (!by) return '正常关闭：双方都发出了 FIN。';
-      return `正常关闭：${first}先关闭${o.final?.[by] === 'TIME-WAIT' ? '，正在 TIME-WAIT 等待'
-        : (o.durations?.[by]?.['TIME-WAIT'] ?? 0) > 0 ? '，并已走完 TIME-WAIT' : ''}。`;
-    case 'closed-both': return '双方同时关闭：各自都在收到对方的 FIN 之前发出了自己的 FIN。';
-    case 'still-open': return `最后看到时仍然打开：${final}。`;
-    case 'half-closed': return by ? `半关闭：${first}已发出 FIN，${other}还没有关闭（${o.final?.[by === 'client' ? 'server' : 'client'] ?? 'UNKNOWN'}）。` : '半关闭：一端已发出 FIN，另一端还没有。';
-    case 'closing': return `最后看到时仍在关闭：双方都已发出 FIN（${final}）。`;
-    case 'refused': return '被拒绝：客户端的 SYN 得到了 RST 回应。';
-    case 'reset-by-client':
-    case 'reset-by-server': {
-      const a = o.verdict === 'reset-by-client' ? 'client' : 'server';
-      return by ? `被重置：${END[a]}在${by === a ? '自己' : first}的 FIN 之后发出了 RST。` : `被重置：${END[a]}用 RST 异常中止了连接。`;
-    }
-    case 'timed-out': return `超时：重传或保活探测始终没有得到应答（${final}）。`;
-    case 'no-answer': return '无应答：客户端的 SYN 没有得到 SYN,ACK。';
-    case 'handshake-incomplete': return '握手未完成：服务器应答了 SYN，但始终没有接受对它的 ACK。';
-    case 'midstream': return '中途开始：跟踪开始前连接已经打开，也没有看到它结束。';
-    case 'unknown': return '看到的信息不足，无法判断它如何结束。';
-    default: return undefined;
-  }
-}
+// {a} 是所说的一端，{b} 是另一端；{A}、{B} 用于句首。
+const why: Dictionary['why'] = {
+  governed: '由什么决定',
+  moves: {
+    'CLOSED>LISTEN': ['{A}调用了 listen()，套接字开始等待连接。', '从现在起，SYN 由内核自行应答；应用程序只用 accept() 取走已建立的连接。'],
+    'CLOSED>SYN-SENT': ['{A}调用了 connect()：内核发出 SYN，等待应答。', '主动打开，三次握手的第一步。没有应答时，SYN 会以越来越长的间隔重发 tcp_syn_retries 次。'],
+    'CLOSED>SYN-RECEIVED': ['一个 SYN 到达{a}的监听端口，{a}以 SYN,ACK 应答。', '在此之前内核对这条连接一无所知。监听套接字本身始终处于 LISTEN。'],
+    'LISTEN>CLOSED': ['{A}关闭了监听套接字。', '尚未被 accept() 取走的连接随之被重置。'],
+    'LISTEN>SYN-RECEIVED': ['一个 SYN 到达{a}的监听套接字。内核在 SYN 队列（半连接队列）记下一个很小的请求，并以 SYN,ACK 应答。', '迁移的只是新连接，监听套接字仍处于 LISTEN。accept() 不属于握手。最后的 ACK 不来，SYN,ACK 就会重发。'],
+    'LISTEN>SYN-SENT': ['{A}从监听套接字发出了 SYN。', 'RFC 允许，但套接字接口没有对应的调用。'],
+    'SYN-SENT>CLOSED': ['{A}放弃了建立连接。', '收到 RST（ECONNREFUSED），或一直没有应答（ETIMEDOUT），或应用程序关闭了套接字。'],
+    'SYN-SENT>SYN-RECEIVED': ['{A}发出 SYN 后，等来的不是应答，而是{b}的 SYN。', '同时打开。结果是一条连接，不是两条。'],
+    'SYN-SENT>ESTABLISHED': ['{B}的 SYN,ACK 到达：{a}这一端连接已建立，它发出完成握手的 ACK。', '{A}已知道两个方向都通；{b}要等这个 ACK，晚半个往返。connect() 返回。'],
+    'SYN-RECEIVED>LISTEN': ['握手中收到 RST，{a}放弃这次尝试。', '监听套接字照常工作。'],
+    'SYN-RECEIVED>CLOSED': ['{A}丢弃了没有完成的握手。', '最后的 ACK 没有来，或收到 RST，或 accept 队列已满且启用了 tcp_abort_on_overflow。'],
+    'SYN-RECEIVED>ESTABLISHED': ['对 SYN 的 ACK 到达：三次握手完成，{a}这一端的连接也建立了。', '内核把请求变成完整的套接字，放进 accept 队列（全连接队列）。不等 accept()，数据就已经可以传输。'],
+    'SYN-RECEIVED>FIN-WAIT-1': ['握手还没完成，{a}就关闭并发出 FIN。', '对正在建立的连接调用了 close()。'],
+    'SYN-RECEIVED>CLOSE-WAIT': ['完成握手的报文同时带有 FIN。', '{B}建立后立即关闭；{a}经过 ESTABLISHED 而没有停留。'],
+    'ESTABLISHED>FIN-WAIT-1': ['{A}先关闭：内核发出 FIN，意思是“我没有数据要发了”。', '主动关闭，由 close() 或 shutdown() 引起。发送缓冲区里的数据先于 FIN 发出。先关闭的一方最后要在 TIME-WAIT 等待。'],
+    'ESTABLISHED>CLOSE-WAIT': ['收到{b}的 FIN。内核立即确认，{a}的 recv() 将返回 0。', '被动关闭。接下来只有应用程序调用 close() 才能继续；忘了调用，套接字会永远停在 CLOSE-WAIT，这是常见的泄漏。'],
+    'ESTABLISHED>CLOSED': ['{A}这一端没有经过正常关闭就结束了。', '发送或收到了 RST，或对方不再应答。未送达的数据丢失。'],
+    'FIN-WAIT-1>FIN-WAIT-2': ['{A}的 FIN 得到确认：{b}已知道{a}不再发送。', '轮到{b}关闭，在那之前它仍可发送。close() 之后，Linux 在这里最多等待 tcp_fin_timeout。'],
+    'FIN-WAIT-1>CLOSING': ['{A}的 FIN 还没得到确认，{b}的 FIN 就到了。', '同时关闭：双方都在看到对方的 FIN 之前关闭。'],
+    'FIN-WAIT-1>TIME-WAIT': ['{B}的一个报文同时带来对 FIN 的确认和它自己的 FIN。', '{B}立即关闭，四次挥手变成三次。'],
+    'FIN-WAIT-1>CLOSED': ['{A}等不到对 FIN 的确认而放弃，或收到 RST。', '套接字已没有主人，FIN 只重发 tcp_orphan_retries 次。'],
+    'FIN-WAIT-2>TIME-WAIT': ['收到{b}的 FIN，两个方向都已关闭。{A}发出确认，开始等待。', '等待 2MSL（Linux 固定 60 秒）：最后的 ACK 可能丢失而需要重发；迟到的旧报文也不能被当成新连接的数据。'],
+    'FIN-WAIT-2>CLOSED': ['{A}不再等待{b}的 FIN。', 'close() 之后再来的数据也没有人读。此后到达的数据会以 RST 回应。'],
+    'CLOSING>TIME-WAIT': ['{A}的 FIN 得到确认，两个方向都已关闭。', '同时关闭之后，双方都在 TIME-WAIT 等待。'],
+    'CLOSING>CLOSED': ['{A}等不到对 FIN 的确认而放弃，或收到 RST。', '套接字已没有主人，内核不会尝试太久。'],
+    'CLOSE-WAIT>LAST-ACK': ['{A}也调用了 close()，发出自己的 FIN。', '应用程序已读到流的末尾。它拖了多久，就在 CLOSE-WAIT 停留多久。'],
+    'CLOSE-WAIT>CLOSED': ['{A}没有发出自己的 FIN，连接就结束了。', '收到或发送了 RST：还有未读数据时 close()，发出的是 RST 而不是 FIN。'],
+    'LAST-ACK>CLOSED': ['最后一个 ACK 到达：对{a}来说连接已经结束。', '后关闭的一方不需要等待：这个 ACK 说明{b}已收到一切。先关闭的一方才进入 TIME-WAIT。'],
+    'TIME-WAIT>CLOSED': ['{A}的等待时间到，连接的最后痕迹消失。', '2MSL 已过，网络中不可能还有它的报文。这对地址和端口可以重新使用。'],
+    'TIME-WAIT>SYN-RECEIVED': ['{A}还处于 TIME-WAIT，同一对地址和端口就来了新的 SYN。', '它的序列号或时间戳大于旧连接，允许提前结束等待。'],
+  },
+  otherMove: ['{A}的这次状态迁移，RFC 的图 5 中没有画出。', 'RST 和超时可以从任何状态结束连接；如果丢失了事件，几步也可能像一步。'],
+  resetMove: ['RST 结束了{a}这一端的连接。', '不论处于什么状态都立即变为 CLOSED：没有 FIN，也没有 TIME-WAIT。尚未得到确认的数据可能丢失。'],
+  rfcEdge: 'RFC 的边',
+  segments: {
+    'syn': ['{A}请求建立连接：“我的编号从这里开始”。', 'SYN 占用一个序列号，因此可以被确认。它同时提出选项；此时没提的，以后不能再用。'],
+    'syn-ack': ['{A}同意：确认对方的 SYN，同时发出自己的 SYN。', '两个方向各有编号，所以需要两个 SYN。内核自动应答，并没有询问应用程序。'],
+    'handshake-ack': ['{A}确认{b}的 SYN：三次握手的第三步。', '收到它，{b}才知道自己的 SYN 已送达。它不占用序列号。'],
+    'data': ['{A}发送数据。', 'TCP 是没有消息边界的字节流：一次 send() 变成几个报文段、要 recv() 几次，都没有保证。'],
+    'ack': ['{A}确认已收到的数据。', '在此之前发送方必须保留这些字节，以备重发。窗口表示还可以发多少。'],
+    'fin': ['{A}表示没有数据要发了。', 'FIN 排在最后一个字节之后，占用一个序列号。它只关闭一个方向：{b}仍可发送。'],
+    'fin-data': ['{A}发出最后的数据并关闭自己的方向。', 'FIN 的编号紧跟最后一个字节。'],
+    'rst': ['{A}强行中断连接。', 'RST 不会被确认，也不会重发。它回应不属于任何连接的报文，也用于异常关闭。'],
+    'keep-alive': ['{A}询问{b}是否还在。', '它的序列号早已确认过，{b}必须回应。应用程序用 SO_KEEPALIVE 启用它。'],
+    'odd': ['{A}发送了不寻常的标志位组合。', '正常连接的任何一步都不会这样。'],
+  },
+  notes: {
+    'retransmission': '以前发过：确认没有及时到来，或重复 ACK 表明有缺口。',
+    'fast-retransmission': '快速重传：没有等定时器，重复 ACK 已经表明有缺口。',
+    'spurious-retransmission': '多余的重传：其实早已得到确认，只是 ACK 来晚了，或者丢在路上。',
+    'duplicate-ack': '又是同一个 ACK：缺口之后的数据到了，接收方仍在要第一个缺少的字节。连续三个就会让发送方立即重传。',
+    'lost-segment': '在它之前有报文段不在抓到的报文里：丢失了，或者没有抓到。',
+    'acked-unseen': '它确认的字节不在抓到的报文里：接收方收到了，抓包却漏掉了。',
+    'zero-window-probe': '窗口探测：向关闭的窗口发送一个字节，看是否又有了空间。',
+    'zero-window-probe-ack': '对窗口探测的回应：仍然没有空间。',
+    'window-full': '它用完了接收方的窗口：发送方必须等到窗口重新打开的 ACK。',
+    'window-update': '只更新窗口：应用程序读走了数据，空间变大。',
+    'keep-alive-ack': '对保活探测的回应：我还在。',
+    'port-reuse': '与先前某条连接的地址和端口相同：一条新的连接开始了。',
+    'bad-checksum': '校验和错误：接收方会丢弃它，状态不变。如果是在发送方抓包、由网卡填写校验和，这很正常。',
+    'out-of-order': '被流中排在后面的字节超过：网络乱序，或有报文丢失。',
+    'keep-alive': '保活探测：只要求回 ACK，不带新内容。',
+    'zero-window': '窗口为 0：接收方的应用程序读取不及时，缓冲区已满。发送方必须停下。',
+  },
+  seqFacts: (a, b) => `第 ${a} 至 ${b} 字节`,
+  ackFacts: (n) => `${n} 之前的全部`,
+  calls: {
+    socket: ['{A}创建了套接字。', '还没有任何东西发到网络上。'],
+    bind: ['{A}给套接字绑定了地址和端口。', '如果 TIME-WAIT 的连接占着端口又没设 SO_REUSEADDR，就会 EADDRINUSE。'],
+    setsockopt: ['{A}修改了套接字选项。', 'SO_LINGER、TCP_NODELAY、SO_KEEPALIVE 会影响之后的行为。'],
+    listen: ['{A}把套接字设为监听。', '内核为它维护两个队列：正在握手的，和等待 accept() 的。长度受 backlog 限制，backlog 又受 somaxconn 限制。'],
+    connect: ['{A}的 connect() 返回。', '在 SYN,ACK 到达或内核放弃时返回。成功只说明对方内核作了应答，对方应用程序可能一无所知。'],
+    accept: ['{A}从 accept 队列取走一条已建立的连接。', '握手早已完成：accept() 只是给连接分配描述符和进程。'],
+    send: ['{A}把数据交给了内核。', '数据进入发送缓冲区就返回，并不表示已发出，更不表示对方已收到。'],
+    recv: ['{A}从接收缓冲区取走了数据。', '有多少取多少：可能是消息的一部分，也可能是好几条。读取使窗口重新变大。'],
+    'recv-eof': ['{A}的 recv() 返回 0：流已结束。', '{B}的 FIN 已到达，数据也已读完。应用程序现在应当关闭，否则会停在 CLOSE-WAIT。'],
+    close: ['{A}关闭了套接字。', '描述符消失了，连接还在：内核独自走完关闭的各个状态。还有未读数据时则发出 RST。'],
+    shutdown: ['{A}关闭了一个方向。', 'shutdown(SHUT_WR) 发出 FIN，但套接字仍可读取：半关闭。'],
+  },
+  callOther: ['{A}的一次系统调用返回。', '应用程序提出要求，TCP 由内核完成。'],
+  errno: {
+    ECONNREFUSED: '收到 RST；通常是该端口无人监听。',
+    ECONNRESET: '对方用 RST 中断了连接。',
+    ETIMEDOUT: '内核尝试多次，始终没有应答。',
+    EPIPE: '发送方向已经关闭。',
+    EAGAIN: '现在没有可做的事；对非阻塞套接字很正常。',
+    EINPROGRESS: '握手正在进行；对非阻塞套接字很正常。',
+    EADDRINUSE: '地址和端口被占用，可能是 TIME-WAIT。服务器可以设置 SO_REUSEADDR。',
+    EADDRNOTAVAIL: '本机没有这个地址，或本地端口已用完。',
+    EHOSTUNREACH: '无法到达该主机。', ENETUNREACH: '无法到达该网络。',
+  },
+  timers: {
+    'time-wait': ['{A}的 TIME-WAIT 持续到这个时刻。', '2MSL，Linux 为 60 秒，不可调整（tcp_fin_timeout 并不影响它）。'],
+    'fin-wait-2': ['{A}等待{b}的 FIN，最晚到这个时刻。', 'close() 之后套接字没有主人，内核不会无限等待。'],
+    'syn-ack': ['到这个时刻还没收到 ACK，{a}就重发 SYN,ACK。', '约 1 秒后开始，每次加倍，最多 tcp_synack_retries 次。'],
+    'retransmit': ['到这个时刻（RTO）还没收到 ACK，{a}就重发。', '由测得的往返时间算出，每次加倍。超过 tcp_retries2 次后放弃连接。'],
+    'keepalive': ['到这个时刻，{a}会探测{b}是否还在。', '启用了 SO_KEEPALIVE。'],
+  },
+  timerOther: ['{A}的一个定时器。', '到期时由内核自行处理。'],
+  fired: '已经到期。', cancelled: '不再需要，已取消。',
+  queues: {
+    syn: ['一个请求进入 SYN 队列（半连接队列）。', '它在等待完成握手的 ACK。队列满时，如果启用了 SYN cookie，由它来应付。'],
+    established: ['一次握手完成：离开 SYN 队列，进入 accept 队列。', '连接已是 ESTABLISHED，等待 accept()。'],
+    accept: ['accept() 从队列取走了一条连接。', '它只取走内核已建立好的连接，空出一个位置。'],
+    cookie: ['SYN 队列已满：用 SYN cookie 应答了这个 SYN。', '所需的信息都放在 SYN,ACK 的序列号里，内核什么也不保存，等 ACK 把它带回来。'],
+    overflow: ['队列已满：一个 SYN，或完成握手的 ACK，被丢弃。', '通常是应用程序调用 accept() 不够快；accept 队列最多容纳 min(backlog, somaxconn) + 1 条。客户端得不到通知，只会重试，除非 tcp_abort_on_overflow 发出 RST。'],
+    expired: ['一个请求超时放弃：ACK 始终没有来。', 'SYN,ACK 已重发 tcp_synack_retries 次。'],
+    dropped: ['一个请求在握手完成之前被移除。', '收到 RST，或监听套接字被关闭。'],
+    closed: ['监听套接字已关闭，队列随之消失。', '等待 accept() 的连接会被重置。'],
+    sample: ['从套接字表读到的队列深度。', '两次读取之间的变化看不到。'],
+  },
+  queueOther: ['监听套接字的队列发生了变化。', '它有两个队列：正在握手的，和等待 accept() 的。'],
+  objects: {
+    sock: ['内核为{a}创建了完整的套接字；此前只有一个很小的请求。', '请求占用内存很少，SYN 洪水的代价也就很小。RFC 意义上的状态此刻不变。'],
+    timewait: ['{A}的套接字已关闭，由很小的替身（minisock）继续等待。', '不会再有数据，内核只保留应答迟到报文所需的信息。RFC 意义上的状态此刻不变。'],
+    other: ['内核改用另一个对象保存{a}。', 'RFC 意义上的状态此刻不变。'],
+  },
+  reset: {
+    sent: ['{A}的内核发送 RST。', '到此为止：没有应答，也没有 TIME-WAIT。'],
+    received: ['{A}收到 RST。', '应用程序在下一次调用时得知：正在连接时是 ECONNREFUSED，否则是 ECONNRESET 或 EPIPE。'],
+  },
+  reasons: {
+    NOT_SPECIFIED: '没有说明。',
+    NO_SOCKET: '没有匹配的套接字：端口上无人监听，也没有这样的连接。',
+    TCP_INVALID_ACK_SEQUENCE: '确认号不在窗口之内。',
+    TCP_RFC7323_PAWS: '时间戳比已收到的更旧（PAWS，RFC 7323）。',
+    TCP_TOO_OLD_ACK: '确认号过旧。',
+    TCP_ACK_UNSENT_DATA: '确认了从未发送过的数据。',
+    TCP_FLAGS: '标志位在此处没有意义。',
+    TCP_OLD_ACK: '确认号是旧的。',
+    TCP_ABORT_ON_DATA: '应用程序已关闭套接字，却又收到数据。',
+    TCP_TIMEWAIT_SOCKET: '到达 TIME-WAIT 中的连接，且与之不符。',
+    INVALID_SYN: '连接中途出现了 SYN。',
+    TCP_ABORT_ON_CLOSE: '还有未读数据就调用了 close()。',
+    TCP_ABORT_ON_LINGER: '应用程序不愿在 FIN-WAIT-2 等待（TCP_LINGER2 小于 0）。',
+    TCP_ABORT_ON_MEMORY: '内存不足，或没有进程持有的套接字太多。',
+    TCP_STATE: '在需要 RST 的状态下放弃了连接，例如 SO_LINGER 为 0 时的 close()。',
+    TCP_KEEPALIVE_TIMEOUT: '保活探测没有得到应答。',
+    TCP_DISCONNECT_WITH_DATA: '还有数据没有发出就放弃了连接。',
+    MPTCP_RST_EUNSPEC: 'MPTCP 子流，原因未具体说明。',
+    MPTCP_RST_EMPTCP: 'MPTCP 选项有错误。',
+    MPTCP_RST_ERESOURCE: '资源不足，无法维持 MPTCP 子流。',
+    MPTCP_RST_EPROHIBIT: '策略禁止这条 MPTCP 子流。',
+    MPTCP_RST_EWQ2BIG: 'MPTCP 子流上未完成的数据太多。',
+    MPTCP_RST_EBADPERF: 'MPTCP 子流太慢。',
+    MPTCP_RST_EMIDDLEBOX: '中间设备干扰了 MPTCP。',
+    ERROR: '意外的错误。',
+  },
+  disagreement: ['关于{a}，内核和报文说的状态不同。', '两个观察来源各自独立地跟踪连接。如果一直不一致，要么 Linux 做了报文上看不到的事，要么其中一方漏掉了什么。'],
+  unexplained: '没有已知的差异可以解释它，值得仔细查看。',
+  differences: {
+    'fin-unsent': 'Linux 在 close() 时就迁移状态，RFC 则以 FIN 发出为准。FIN 还排在被窗口挡住的数据后面。',
+    'queue-full': '完成握手的 ACK 到了却被丢弃：accept 队列已满。客户端却以为连接已经建立。',
+    'request-expired': '最后一次 SYN,ACK 之后内核放弃了这个请求，而且不发任何报文。',
+    'connect-given-up': 'SYN 没有得到应答，connect() 放弃或套接字被关闭。没有报文会说明这一点。',
+    'retries-used-up': '反复重传始终没有得到确认：内核悄悄地放弃了连接。',
+    'reset-unseen': '有一个 RST 不在抓到的报文里：被防火墙丢弃，或者走了别的接口。',
+    'fin-wait-2-timeout': '没有进程持有的套接字，Linux 在 FIN-WAIT-2 最多等待 tcp_fin_timeout。RFC 没有这个定时器。',
+    'no-time-wait': 'Linux 的 minisock 已用完（tcp_max_tw_buckets），跳过了 TIME-WAIT。',
+    'before-trace': '连接比跟踪更早：报文只说明此后的变化。',
+    'events-lost': '附近有事件丢失：其中一方没有看到全部。',
+  },
+  timerWhys: {
+    reused: '提前结束：新的连接使用了这对地址和端口。',
+    reset: '被 RST 提前结束（为什么危险，见 RFC 1337）。',
+    removed: '被内核移除：命名空间结束，或者数量太多。',
+  },
+  sampled: '从内核的套接字表读到，而不是直接观察到：它发生在上一次读取之后的某个时刻，其间经过的状态不得而知。',
+  predicted: '没有直接看到：由已到期的定时器推断而来。',
+  header: ['跟踪从这里开始。', '由谁录制、在哪里录制，以及当时内核的设置。'],
+  end: ['跟踪到此结束。', '此时仍然打开的连接，结局不在这份跟踪里。'],
+  ends: { command: '命令已结束', interrupt: '被中断', duration: '时间到', input: '抓包文件读完', error: '出错' },
+  listenerClosed: ['套接字不再监听。', '还没有被 accept() 取走的连接会被重置。'],
+  gap: ['录制时，这里丢失了一些事件。', '事件来得太快，来不及保存。之后的事件可能找不到起因。'],
+  connection: ['第一次看到这条连接。', '一条连接由四个值确定：两端的地址和端口。'],
+  connectionBefore: ['这条连接在跟踪开始之前就已存在。', '不知道它是怎样建立的；序列号从看到的第一个报文算起。'],
+  outcome: ['这条连接的结局。', '由以上全部事件归纳得出。'],
+  listener: ['有套接字在监听这个端口。', '发来的 SYN 由内核应答。'],
+  fields: {
+    seq: '序列号', ack: '已确认', len: '数据长度', window: '窗口', options: '选项', notes: '分析',
+    owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', expires: '到期',
+    reason: '原因', lost: '丢失', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
+    drops: '丢弃', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
+  },
+};
 
 export const zh: Dictionary = {
+  tag: 'zh-CN',
+  button: '中',
   ui: {
     open: '打开跟踪文件…', sample: '查看示例', close: '关闭', cancel: '取消', copy: '复制',
     copied: '已复制', drop: '松开即可打开',
@@ -133,7 +273,31 @@ export const zh: Dictionary = {
     'reset-by-server': '服务器重置', 'timed-out': '超时', 'no-answer': '无应答', 'handshake-incomplete': '握手未完成',
     'midstream': '中途开始', 'unknown': '未知',
   },
-  headline,
+  sentences: {
+    'closed-normally': '正常关闭：双方都发出了 FIN。',
+    'closed-normally.by': '正常关闭：{first}先关闭。',
+    'closed-normally.waits': '正常关闭：{first}先关闭，正在 TIME-WAIT 等待。',
+    'closed-normally.waited': '正常关闭：{first}先关闭，并已走完 TIME-WAIT。',
+    'closed-both': '双方同时关闭：各自都在收到对方的 FIN 之前发出了自己的 FIN。',
+    'still-open': '最后看到时仍然打开：客户端 {client}，服务器 {server}。',
+    'half-closed': '半关闭：一端已发出 FIN，另一端还没有。',
+    'half-closed.by': '半关闭：{first}已发出 FIN，{other}还没有关闭（{otherState}）。',
+    'closing': '最后看到时仍在关闭：双方都已发出 FIN（客户端 {client}，服务器 {server}）。',
+    'refused': '被拒绝：客户端的 SYN 得到了 RST 回应。',
+    'reset': '被重置：{resetter}用 RST 异常中止了连接。',
+    'reset.own-fin': '被重置：{resetter}在自己的 FIN 之后发出了 RST。',
+    'reset.others-fin': '被重置：{resetter}在{first}的 FIN 之后发出了 RST。',
+    'timed-out': '超时：重传或保活探测始终没有得到应答（客户端 {client}，服务器 {server}）。',
+    'no-answer': '无应答：客户端的 SYN 没有得到 SYN,ACK。',
+    'handshake-incomplete': '握手未完成：服务器应答了 SYN，但始终没有接受对它的 ACK。',
+    'midstream': '中途开始：跟踪开始前连接已经打开，也没有看到它结束。',
+    'unknown': '看到的信息不足，无法判断它如何结束。',
+    'cause.accept-queue-full': '{listener} 的 accept 队列已满，它的 {what} 被丢弃了 {drops} 次。',
+    'cause.syn-queue-full': '{listener} 的 SYN 队列已满，它的 {what} 被丢弃了 {drops} 次。',
+    'cause.listener-dropped': '{listener} 把它的 {what} 丢弃了 {drops} 次。',
+    'cause.listener-closed': '监听套接字 {listener} 在 accept() 取走该连接之前就关闭了。',
+    'cause.no-listener': '该端口上无人监听。',
+  },
   evidence: {
     acked: '双方的所有字节以及 FIN 都得到了确认。',
     dropped: (n) => `由于队列已满，监听端丢弃了它的 ${n} 个报文段。`,

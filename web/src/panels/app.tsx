@@ -1,12 +1,13 @@
 // The page: which panels there are and where they stand.
 
+import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
 import { openFile } from '../state/open';
 import { clock } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
-import { explain } from './explain';
+import { explain } from '../kinds';
 import { Help } from './help';
 import { Ladder } from './ladder';
 import { List } from './list';
@@ -20,7 +21,7 @@ import { Why } from './why';
 
 export function App() {
   const t = trace.value;
-  useEffect(() => { document.documentElement.lang = lang.value === 'zh' ? 'zh-CN' : 'en'; }, [lang.value]);
+  useEffect(() => { document.documentElement.lang = d.value.tag; }, [lang.value]);
   return (
     <>
       <FileInput />
@@ -62,7 +63,7 @@ function Spoken() {
   void grown.value;
   const rec = currentRec.value;
   const t = trace.value;
-  const e = rec && t && explain(d.value, t, conn.value, rec);
+  const e = rec && t && explain(d.value, around(t, conn.value), rec);
   return <Announce text={e ? `${e.title}. ${e.what} ${clock(rec.t)} s` : ''} />;
 }
 

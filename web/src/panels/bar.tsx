@@ -5,6 +5,7 @@ import {
   currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loaded, playing, revision, speed, theme,
   trace, type Theme,
 } from '../state/app';
+import { dictionaries, LANGS } from '../i18n';
 import { first, goTo, isState, last, play, step, stepProblem } from '../state/cursor';
 import { toggleFollow } from '../state/keys';
 import { openFile } from '../state/open';
@@ -63,8 +64,9 @@ function Logo() {
 function LangSwitch() {
   return (
     <div class="switch" role="group" aria-label={d.value.ui.language}>
-      <button lang="en" aria-pressed={lang.value === 'en'} onClick={() => { lang.value = 'en'; }}>EN</button>
-      <button lang="zh" aria-pressed={lang.value === 'zh'} onClick={() => { lang.value = 'zh'; }}>中</button>
+      {LANGS.map((l) => (
+        <button key={l} lang={dictionaries[l].tag} aria-pressed={lang.value === l} onClick={() => { lang.value = l; }}>{dictionaries[l].button}</button>
+      ))}
     </div>
   );
 }

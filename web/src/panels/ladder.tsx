@@ -3,18 +3,18 @@
 
 import { useEffect, useMemo } from 'preact/hooks';
 import { conn, cursor, currentRow, d, hovered, inSight, ladder, playing, trace, zoom } from '../state/app';
-import { moveTo } from '../state/cursor';
+import { moveTo, moveToRecord } from '../state/cursor';
 import { zoomBy, zoomToFit } from '../state/zoom';
 import { marks } from '../state/marks';
 import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
-import { primary, type Conn } from '../trace/model';
+import { around, primary, type Conn } from '../trace/model';
 import { firstRowBelow, rowAbove, type Ladder as Rows } from '../trace/rows';
 import { ENDS, type End } from '../trace/records';
-import { address, clock, show, span as spanText } from '../text';
-import { Glyph, useViewport } from './parts';
-import { Event } from './ladder-rows';
-import { owner } from './explain';
+import { kindOf, shortOf } from '../kinds';
+import { address, clock, owner, show, span as spanText } from '../text';
+import { Glyph } from '../glyph';
+import { useViewport } from './parts';
 import { Legend } from './summary';
 
 const MARGIN = 200;
@@ -112,6 +112,7 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   const cause = because === undefined ? undefined : rows.rowOf.get(because);
   const hot = hovered.value;
   const marked = marks.value;
+  const scene = { d: words, around: around(trace.value!, c), go: moveToRecord, short: shortOf };
   return (
     <div class="ladder-body" style={{ height: `${Math.max(rows.height, height)}px` }} role="presentation">
       <Lanes rows={rows} conn={c} from={from} to={to} />
@@ -126,7 +127,7 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
             onClick={() => moveTo(row.rec)} onMouseEnter={() => { hovered.value = row.rec.n; }}
           >
             <div role="gridcell" class="time">{marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{clock(row.rec.t)}</div>
-            <div role="gridcell" class="what"><Event row={row} conn={c} /></div>
+            <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now }, row.rec)}</div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
         <Cause end={rec.end} top={cause.y + cause.h / 2} bottom={now.y + now.h / 2} />

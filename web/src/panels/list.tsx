@@ -10,7 +10,7 @@ import { ENDS } from '../trace/records';
 import { address, count, show } from '../text';
 import { Filter } from './filter';
 import { StateName, useViewport } from './parts';
-import { tone } from './ladder-rows';
+import { tone } from '../kinds/outcome';
 
 const ROW = 62;
 

@@ -9,7 +9,8 @@ import { EDGES, edgeOf } from '../trace/transitions';
 import { known } from '../i18n';
 import { show, span } from '../text';
 import { BOX, DRAWN, HEIGHT, PLACES, placeOf, WIDTH, type Place } from './machine-data';
-import { Glyph, StateName } from './parts';
+import { Glyph } from '../glyph';
+import { StateName } from './parts';
 
 export function Machine() {
   const c = conn.value;

@@ -7,8 +7,7 @@ import { moveToRecord, moveToTime } from '../state/cursor';
 import type { Queued } from '../trace/depth';
 import type { Listener } from '../trace/model';
 import type { Scale } from '../trace/timescale';
-import { address, clock, count, show, span } from '../text';
-import { owner } from './explain';
+import { address, clock, count, owner, show, span } from '../text';
 import { useViewport } from './parts';
 
 const TRACK = 34;

@@ -5,9 +5,9 @@ import { stateAt } from '../trace/model';
 import { ENDS } from '../trace/records';
 import type { Group } from '../trace/describe';
 import { address, bytes, count, span } from '../text';
-import { evidence, headline } from './explain';
-import { tone } from './ladder-rows';
-import { Glyph } from './parts';
+import { evidence, headline, tone } from '../kinds/outcome';
+import { Glyph } from '../glyph';
+
 
 export function Summary() {
   void grown.value;
@@ -21,7 +21,7 @@ export function Summary() {
     : words.ui.openSoFar(stateAt(c, 'client', end).state, stateAt(c, 'server', end).state);
   return (
     <div class={`summary v-${tone(o?.verdict ?? 'still-open')}`}>
-      <p class="headline"><b>{text}</b>{o && evidence(words, c).map((s) => <span key={s}> {s}</span>)}</p>
+      <p class="headline"><b>{text}</b>{o && evidence(words, c.events, c.outcome).map((s) => <span key={s}> {s}</span>)}</p>
       <p class="facts-line muted">
         <span>#{c.id} {address(c.rec.client)} → {address(c.rec.server)}</span>
         <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>

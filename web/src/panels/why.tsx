@@ -1,11 +1,12 @@
 // "Why?": the selected record in plain words.
 
+import { around } from '../trace/model';
 import { conn, currentRec, currentRow, d, trace } from '../state/app';
 import { moveToRecord } from '../state/cursor';
 import { markList, marks, NOTE_MAX, setNote, toggleMark } from '../state/marks';
-import { shortOf } from '../trace/describe';
 import { show } from '../text';
-import { explain } from './explain';
+import { explain, shortOf } from '../kinds';
+import { nameOf } from '../kinds/kind';
 
 export function Why() {
   const words = d.value;
@@ -72,12 +73,12 @@ function Text() {
   const words = d.value;
   const t = trace.value!;
   const rec = currentRec.value!;
-  const e = explain(words, t, conn.value, rec);
+  const e = explain(words, around(t, conn.value), rec);
   const sysctl = t.header?.sysctl ?? {};
   const because = 'because' in rec ? t.byN(rec.because) : undefined;
   return (
     <>
-      <h3 class="why-head"><span class="tag">{words.kinds[rec.record]}</span> {e.title}</h3>
+      <h3 class="why-head"><span class="tag">{nameOf(words, rec.record)}</span> {e.title}</h3>
       <p class="lead">{e.what}</p>
       {e.more.map((m) => <p key={m} class="more">{m}</p>)}
       {e.why && <p>{e.why}</p>}

@@ -8,17 +8,23 @@ import { timescale } from '../trace/timescale';
 import { buildLadder, rowAt, type EventRow, type Ladder } from '../trace/rows';
 import type { Malformed, Refusal } from '../trace/parse';
 import type { LiveState } from '../trace/live';
-import { dictionaries, type Dictionary, type Lang } from '../i18n';
+import { dictionaries, LANGS, type Dictionary, type Lang } from '../i18n';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Tab = 'list' | 'ladder' | 'machine' | 'queues';
 
-export interface Loaded {
-  name: string;
-  kind: 'file' | 'sample' | 'live';
-}
+/** What a trace turned out to be while it was read. */
+interface Readable { name: string; malformed: Malformed | undefined; tooLarge: boolean }
+/** How far a file has been read; the user may not wait for the rest. */
+export type Reading = { is: 'reading'; read: number; size: number } | { is: 'complete' | 'cut' | 'stopped' };
+/** Where the trace on the page is from, and how that stands: one thing at a time. */
+export type Source =
+  | { kind: 'nothing' }
+  | { kind: 'refused'; name: string; why: Refusal }
+  | (Readable & { kind: 'file' | 'sample'; state: Reading })
+  | (Readable & { kind: 'live'; state: LiveState; lost: number; cut: boolean });
 
-export const lang = signal<Lang>('en');
+export const lang = signal<Lang>(LANGS[0]!);
 export const d = computed<Dictionary>(() => dictionaries[lang.value]);
 export const theme = signal<Theme>('auto');
 export const tab = signal<Tab>('ladder');
@@ -28,17 +34,23 @@ export const helpOpen = signal(false);
 /** The trace grows in place; `revision` tells that it did. */
 export const trace = signal<Trace | undefined>(undefined);
 export const revision = signal(0);
-export const loaded = signal<Loaded | undefined>(undefined);
 
-export const loading = signal<{ name: string; read: number; size: number } | undefined>(undefined);
-export const refused = signal<{ name: string; why: Refusal } | undefined>(undefined);
-export const malformed = signal<Malformed | undefined>(undefined);
-export const truncated = signal(false);
-/** The user did not wait for the rest. */
-export const stopped = signal(false);
-export const tooLarge = signal(false);
-export const live = signal<LiveState | undefined>(undefined);
-export const liveLost = signal(0);
+export const source = signal<Source>({ kind: 'nothing' });
+const of = <T>(pick: (s: Source) => T) => computed(() => pick(source.value));
+/** The source of the trace that is shown. */
+export const loaded = computed(() => {
+  const s = source.value;
+  return trace.value && s.kind !== 'nothing' && s.kind !== 'refused' ? s : undefined;
+});
+export const loading = of((s) => ((s.kind === 'file' || s.kind === 'sample') && s.state.is === 'reading'
+  ? { name: s.name, read: s.state.read, size: s.state.size } : undefined));
+export const refused = of((s) => (s.kind === 'refused' ? s : undefined));
+export const malformed = of((s) => ('malformed' in s ? s.malformed : undefined));
+export const tooLarge = of((s) => 'tooLarge' in s && s.tooLarge);
+export const truncated = of((s) => (s.kind === 'live' ? s.cut : (s.kind === 'file' || s.kind === 'sample') && s.state.is === 'cut'));
+export const stopped = of((s) => (s.kind === 'file' || s.kind === 'sample') && s.state.is === 'stopped');
+export const live = of((s) => (s.kind === 'live' ? s.state : undefined));
+export const liveLost = of((s) => (s.kind === 'live' ? s.lost : 0));
 /** The address named a place in another trace. */
 export const otherTrace = signal(false);
 export const follow = signal(false);
@@ -55,10 +67,8 @@ export const speed = signal(1);
 export function reset(): void {
   batch(() => {
     trace.value = undefined;
-    loaded.value = undefined;
-    refused.value = malformed.value = undefined;
-    truncated.value = stopped.value = tooLarge.value = otherTrace.value = false;
-    liveLost.value = 0;
+    source.value = { kind: 'nothing' };
+    otherTrace.value = false;
     selected.value = hovered.value = undefined;
     cursor.value = { t: 0, n: 0 };
     playing.value = false;

@@ -3,7 +3,7 @@
 import { batch, effect } from '@preact/signals';
 import type { Point } from '../trace/model';
 import { lastAt } from '../trace/model';
-import { isProblem } from '../trace/problems';
+import { isProblem } from '../kinds';
 import type { Rec } from '../trace/records';
 import {
   conn, currentRow, cursor, follow, ladder, playing, selected, speed, trace, visible,

@@ -3,6 +3,7 @@
 
 import { effect } from '@preact/signals';
 import type { HeaderRec } from '../trace/records';
+import { langOf } from '../i18n';
 import { cursor, filterText, lang, otherTrace, playing, revision, selected, sort, SORTS, theme, trace, zoom, type Sort, type Theme } from './app';
 import { moveToRecord } from './cursor';
 
@@ -17,8 +18,7 @@ export function fingerprint(header: HeaderRec): string {
 
 export function readHash(): void {
   const p = new URLSearchParams(location.hash.slice(1));
-  const l = p.get('lang') ?? (navigator.language.startsWith('zh') ? 'zh' : 'en');
-  lang.value = l === 'zh' ? 'zh' : 'en';
+  lang.value = langOf(p.get('lang') ?? navigator.language);
   const th = p.get('theme');
   theme.value = th === 'light' || th === 'dark' ? th : ('auto' satisfies Theme);
   const c = Number(p.get('c'));

@@ -5,10 +5,7 @@ import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
 import { Parser, Refused } from '../trace/parse';
 import { read, type Status } from '../trace/worker';
-import {
-  follow, live, liveLost, loaded, loading, malformed, refused, reset, revision, selected, stopped, tooLarge,
-  trace, truncated, type Loaded,
-} from './app';
+import { follow, reset, revision, selected, source, trace, type Reading, type Source } from './app';
 import { toNewest, select } from './cursor';
 import { forgetMarks } from './marks';
 import { original, sampleFile } from './report';
@@ -34,20 +31,15 @@ function begin(): Trace {
   reset();
   forgetMarks();
   original.value = undefined;
-  live.value = undefined;
   follow.value = false;
   return new Trace();
 }
 
 /** Shows what has been read so far; the first connection is chosen so that there is a picture. */
-function publish(t: Trace, what: Loaded, parser: Status): void {
+function publish(t: Trace, from: Source): void {
   batch(() => {
-    if (trace.value !== t && t.header) {
-      trace.value = t;
-      loaded.value = what;
-    }
-    malformed.value = parser.malformed ? { ...parser.malformed } : undefined;
-    tooLarge.value = parser.tooLarge;
+    if (trace.value !== t && t.header) trace.value = t;
+    source.value = from;
     revision.value++;
     if (selected.value === undefined && t.conns[0]) select(t.conns[0].id);
     // It was let go with its last record: the newest is as good.
@@ -55,21 +47,29 @@ function publish(t: Trace, what: Loaded, parser: Status): void {
   });
 }
 
+const found = ({ malformed, tooLarge }: Status) => ({ malformed: malformed && { ...malformed }, tooLarge });
+const NOTHING_FOUND = { malformed: undefined, tooLarge: false };
+
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
   const t = begin();
   const control = (abort = new AbortController());
-  const what: Loaded = { name: file.name, kind };
+  const { name } = file;
+  let seen: ReturnType<typeof found> = NOTHING_FOUND;
   let shown = { read: 0, at: -Infinity };
   let status: Status;
-  loading.value = { name: file.name, read: 0, size: file.size };
+  source.value = { kind, name, ...seen, state: { is: 'reading', read: 0, size: file.size } };
   try {
     status = await read(file, {
       slice: (slice) => t.take(slice),
       progress(p, now) {
-        loading.value = { name: file.name, ...p };
+        const state: Reading = { is: 'reading', ...p };
         // A picture costs in proportion to what is there: the next when a quarter more has come.
-        if (p.read < shown.read * 1.25 || performance.now() - shown.at < 250) return;
-        publish(t, what, now);
+        if (p.read < shown.read * 1.25 || performance.now() - shown.at < 250) {
+          source.value = { kind, name, ...seen, state };
+          return;
+        }
+        seen = found(now);
+        publish(t, { kind, name, ...seen, state });
         shown = { read: p.read, at: performance.now() };
       },
     }, control.signal);
@@ -77,17 +77,14 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
     if (control !== abort) return;
     const why = e instanceof Refused ? e.why
       : { kind: 'unreadable' as const, message: e instanceof Error ? e.message : String(e) };
-    loading.value = undefined;
-    refused.value = { name: file.name, why };
+    source.value = { kind: 'refused', name, why };
     return;
   }
   if (control !== abort) return;
   batch(() => {
-    loading.value = undefined;
     original.value = file;
-    publish(t, what, status);
-    stopped.value = control.signal.aborted;
-    truncated.value = !status.ended && !stopped.value;
+    const is = control.signal.aborted ? 'stopped' : status.ended ? 'complete' : 'cut';
+    publish(t, { kind, name, ...found(status), state: { is } });
   });
 }
 
@@ -104,7 +101,10 @@ export function openLive(): boolean {
     t.take(slice);
     t.keep(LIVE_RECORDS);
   }, Infinity);
-  const what: Loaded = { name: location.host, kind: 'live' };
+  let now: Extract<Source, { kind: 'live' }> = { kind: 'live', name: location.host, ...NOTHING_FOUND, state: 'connecting', lost: 0, cut: false };
+  const tell = (news: Partial<typeof now>) => {
+    source.value = now = { ...now, ...news };
+  };
   let soon: ReturnType<typeof setTimeout> | undefined;
   let drawn = 0;
   let kept = new Blob();
@@ -119,7 +119,7 @@ export function openLive(): boolean {
     parts = [];
     original.value = size <= ORIGINAL_MAX ? kept : undefined;
     parser.flush();
-    publish(t, what, parser);
+    publish(t, (now = { ...now, ...found(parser) }));
     if (follow.value) toNewest();
   };
   const close = connect(address, {
@@ -130,21 +130,20 @@ export function openLive(): boolean {
         if (size <= ORIGINAL_MAX) parts.push(`${text}\n`);
       } catch (e) {
         hangUp?.();
-        live.value = undefined;
-        if (e instanceof Refused) refused.value = { name: location.host, why: e.why };
+        source.value = e instanceof Refused ? { kind: 'refused', name: location.host, why: e.why } : { kind: 'nothing' };
         return;
       }
       // Many messages come within the time of one picture.
       soon ??= setTimeout(draw, Math.max(0, drawn + LIVE_MS - performance.now()));
     },
     lost(n) {
-      liveLost.value += n;
+      tell({ lost: now.lost + n });
     },
     state(s) {
-      live.value = s;
+      tell({ state: s });
       if (s !== 'ended') return;
       draw();
-      truncated.value = parser.header !== undefined && !parser.ended;
+      tell({ cut: parser.header !== undefined && !parser.ended });
     },
   });
   hangUp = () => {

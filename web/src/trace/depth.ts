@@ -1,7 +1,6 @@
 // How full the queues of a listener were, in columns: on a busy host they change a hundred thousand times.
 
-import type { Point } from './model';
-import { before } from './records';
+import { before, type Point } from './records';
 
 export interface Queued extends Point { syn: number; accept: number; limit: number | undefined; drops: number; overflow: boolean }
 

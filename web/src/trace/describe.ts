@@ -1,10 +1,19 @@
 // From a record to what it is called: the kind of a segment or call, and short labels. No words of
 // a language here beyond TCP's own.
 
-import type { CallKind, SegmentKind } from '../i18n/types';
 import type { CallRec, Rec, SegmentRec, State } from './records';
-import type { Conn } from './model';
 import { count, show } from '../text';
+
+export const CALLS = [
+  'socket', 'bind', 'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
+  'setsockopt',
+] as const;
+export type CallKind = (typeof CALLS)[number];
+
+export const SEGMENTS = [
+  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'rst', 'keep-alive', 'odd',
+] as const;
+export type SegmentKind = (typeof SEGMENTS)[number];
 
 export type Group = 'idle' | 'opening' | 'open' | 'active' | 'passive' | 'wait';
 
@@ -15,7 +24,8 @@ const GROUPS: Record<State, Group> = {
 };
 export const groupOf = (s: State): Group => GROUPS[s];
 
-export function segmentKind(rec: SegmentRec, conn?: Conn): SegmentKind {
+/** `events`: those of its connection, where they are known. */
+export function segmentKind(rec: SegmentRec, events?: readonly Rec[]): SegmentKind {
   const has = (f: string) => rec.flags.includes(f);
   if (has('RST')) return 'rst';
   if (has('SYN')) return has('FIN') ? 'odd' : has('ACK') ? 'syn-ack' : 'syn';
@@ -24,8 +34,8 @@ export function segmentKind(rec: SegmentRec, conn?: Conn): SegmentKind {
   if (rec.len > 0) return 'data';
   if (!has('ACK')) return 'odd';
   // The ACK of the handshake: relative 1 and 1, the sender's first after its SYN.
-  if (rec.seq === 1 && rec.ack === 1 && rec.from === 'client' && conn) {
-    const acks = conn.events.find((e) => e.record === 'segment' && e.from === 'client' && !e.flags.includes('SYN'));
+  if (rec.seq === 1 && rec.ack === 1 && rec.from === 'client' && events) {
+    const acks = events.find((e) => e.record === 'segment' && e.from === 'client' && !e.flags.includes('SYN'));
     if (acks === rec) return 'handshake-ack';
   }
   return 'ack';
@@ -58,15 +68,4 @@ export function callText(rec: CallRec): string {
   const name = show(rec.name, 24);
   if (rec.errno) return `${name}() = ${show(rec.errno, 20)}`;
   return rec.ret === undefined ? `${name}()` : `${name}() = ${rec.ret}`;
-}
-
-/** A few characters that name a record as the cause of another. */
-export function shortOf(rec: Rec): string {
-  switch (rec.record) {
-    case 'segment': return flagsOf(rec);
-    case 'call': return `${show(rec.name, 24)}()`;
-    case 'timer': return show(rec.name, 24);
-    case 'state': return `${rec.from} → ${rec.to}`;
-    default: return rec.record;
-  }
 }

@@ -1,15 +1,14 @@
 // The filter of the connection list: `state:TIME-WAIT port:443 comm:curl` and free text.
 // All words must match; a word that starts with `-` must not.
 
-import { VERDICTS } from '../i18n/types';
+import { FILTER_KEYS, type FilterKey } from './filter-keys';
+import { VERDICTS } from './words';
 import { ENDS, STATES, type Address, type State } from './records';
 import { stateNow, type Conn, type Point, type Trace } from './model';
 import { PROBLEMS } from './problems';
 
 export interface Word { not: boolean; key: string; value: string }
 
-export const FILTER_KEYS = ['state', 'ever', 'port', 'addr', 'comm', 'outcome', 'problem', 'listener'] as const;
-export type FilterKey = (typeof FILTER_KEYS)[number];
 const KEYS = new Set<string>(FILTER_KEYS);
 
 export function parseFilter(text: string): Word[] {

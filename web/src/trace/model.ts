@@ -4,11 +4,13 @@
 
 import type { Slice } from './columns';
 import { Depth, type Queued } from './depth';
-import { PROBLEMS, problemOf } from './problems';
+import { problemOf } from '../kinds';
+import type { Around } from '../kinds/kind';
+import { PROBLEMS } from './problems';
 import {
-  before, ENDS, STATES,
+  before, ENDS, LAST, STATES,
   type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
-  type ListenerRec, type OutcomeRec, type Rec, type State, type StateRec,
+  type ListenerRec, type OutcomeRec, type Point, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
 import { Store } from './store';
@@ -17,8 +19,7 @@ import { Store } from './store';
 export type Witness = 'host' | 'wire';
 export const witnessOf = (s: StateRec): Witness => (s.source === 'wire' ? 'wire' : 'host');
 
-export interface Point { t: number; n: number }
-export const LAST: Point = { t: Number.MAX_SAFE_INTEGER, n: Number.MAX_SAFE_INTEGER };
+export { LAST, type Point };
 
 /** What is made of a connection's records when it is looked at. */
 interface Details {
@@ -287,6 +288,11 @@ export class Trace {
     this.#listeners.set(rec.listener, l);
     this.listeners.push(l);
   }
+}
+
+/** What a kind of record may ask for around one of its records. */
+export function around(trace: Trace, conn: Conn | undefined): Around {
+  return { byN: (n) => trace.byN(n), listener: (id) => trace.listener(id), events: conn?.events };
 }
 
 function addTo(to: Details, rec: Rec): void {

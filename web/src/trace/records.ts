@@ -1,16 +1,10 @@
 // The records of a trace, as docs/trace-format.md defines them, and the check that a parsed line
 // has the shape its kind promises. Panels may rely on every field that is not optional here.
 
-export const STATES = [
-  'CLOSED', 'LISTEN', 'SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2',
-  'CLOSE-WAIT', 'CLOSING', 'LAST-ACK', 'TIME-WAIT', 'UNKNOWN',
-] as const;
-export type State = (typeof STATES)[number];
+import { ENDS, HOWS, SHAPES, SOURCES, STATES, DIRECTIONS, type End, type How, type Kind, type Source, type State } from './words';
 
-export type End = 'client' | 'server';
-export const ENDS: readonly End[] = ['client', 'server'];
-export type Source = 'kernel' | 'diag' | 'wire';
-export type How = 'observed' | 'sampled' | 'inferred' | 'assumed' | 'predicted';
+export { ENDS, STATES, type End, type How, type Kind, type Source, type State };
+
 export interface Address { addr: string; port: number }
 export interface Owner { pid?: number; comm?: string }
 export interface KernelView { state?: string; object?: string }
@@ -81,90 +75,27 @@ export interface EndRec extends Omit<Base, 'late'> {
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
   | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | EndRec;
-export type Kind = Rec['record'];
 
 type Check = (v: unknown) => boolean;
-const int: Check = (v) => Number.isSafeInteger(v);
-const str: Check = (v) => typeof v === 'string';
-const yes: Check = (v) => v === true;
 const obj: Check = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
-const strings: Check = (v) => Array.isArray(v) && v.every(str);
-const end: Check = (v) => v === 'client' || v === 'server';
-const address: Check = (v) => obj(v) && str((v as Address).addr) && int((v as Address).port);
-const text = (...all: string[]): Check => (v) => all.includes(v as string);
-const ofInts: Check = (v) => obj(v) && Object.values(v as object).every(int);
-
-interface Shape { need: Record<string, Check>; may: Record<string, Check> }
-
-const SHAPES: Record<Kind, Shape> = {
-  header: {
-    need: { format: str, version: int },
-    may: {
-      tool: str, start: str, kernel: str, sources: strings, missing: Array.isArray, input: str,
-      netns: str, interfaces: strings, filter: obj, command: strings, sysctl: obj,
-    },
-  },
-  connection: {
-    need: { conn: int, client: address, server: address },
-    may: { family: str, netns: int, local: strings, since: str, roles: str },
-  },
-  state: {
-    need: {
-      conn: int, end, from: str, to: str,
-      how: text('observed', 'sampled', 'inferred', 'assumed', 'predicted'),
-      source: text('kernel', 'diag', 'wire'),
-    },
-    may: { because: int, call: str, kernel: obj, owner: obj, rfc: str },
-  },
-  object: {
-    need: { conn: int, end, from: str, to: str, state: str },
-    may: { kernel: obj, because: int },
-  },
-  segment: {
-    need: { conn: int, from: end, flags: strings, seq: int, len: int },
-    may: { ack: int, seq_abs: int, win: int, options: obj, notes: strings, cut: yes, dup_ack: int, rtt_ns: int },
-  },
-  call: {
-    need: { name: str },
-    may: {
-      conn: int, listener: int, socket: int, end, fd: int, ret: int, errno: str, args: obj, duration_ns: int,
-      pid: int, tid: int, comm: str,
-    },
-  },
-  listener: {
-    need: { listener: int, addr: str, port: int },
-    may: { backlog: int, limit: int, netns: int, owner: obj, since: str, closed: yes },
-  },
-  queue: {
-    need: { listener: int, syn: int, accept: int },
-    may: { limit: int, drops: int, why: str, conn: int },
-  },
-  timer: {
-    need: { conn: int, end, name: str },
-    may: { expires: int, fired: yes, cancelled: yes, count: int, source: str, why: str, rto_ns: int },
-  },
-  reset: {
-    need: { conn: int, end, direction: text('sent', 'received') },
-    may: { reason: str, who: str },
-  },
-  disagreement: {
-    need: { conn: int, end, kernel: str, wire: str },
-    may: { known: str, because: int },
-  },
-  gap: { need: { lost: int }, may: { source: str, hook: str, from: int, to: int } },
-  outcome: {
-    need: { conn: int, verdict: str },
-    may: {
-      text: str, conn_state: str, history: str, final: obj, bytes: ofInts, segments: ofInts,
-      duration_ns: int, rtt_ns: int, durations: obj, closed_by: end, reset_by: end, cause: str, listener: int, drops: int,
-    },
-  },
-  end: { need: {}, may: { reason: str, status: int, lost: ofInts, late: int } },
+const str: Check = (v) => typeof v === 'string';
+const int: Check = (v) => Number.isSafeInteger(v);
+const oneOf = (all: readonly string[]): Check => (v) => all.includes(v as string);
+/** What the tags of SHAPES stand for. */
+const TAGS: Record<string, Check> = {
+  int, str, 'object': obj, 'true': (v) => v === true, 'array': Array.isArray, 'state': str, 'end': oneOf(ENDS),
+  'strings': (v) => Array.isArray(v) && v.every(str), 'ints': (v) => obj(v) && Object.values(v as object).every(int),
+  'address': (v) => obj(v) && str((v as Address).addr) && int((v as Address).port),
+  'words:HOWS': oneOf(HOWS), 'words:SOURCES': oneOf(SOURCES), 'words:DIRECTIONS': oneOf(DIRECTIONS),
 };
+const checks = (fields: Record<string, string>): [string, Check][] => Object.entries(fields).map(([f, tag]) => [f, TAGS[tag]!]);
 
 /** Every line of a trace goes through these: no table is made anew for it. */
-const FIELDS = new Map(Object.entries(SHAPES).map(
-  ([kind, { need, may }]) => [kind, { need: Object.entries(need), may: Object.entries(may) }]));
+const FIELDS = new Map<string, { need: [string, Check][]; may: [string, Check][] }>(Object.entries(SHAPES).map(
+  ([kind, { need, may }]) => [kind, { need: checks(need), may: checks(may) }]));
+/** Fields that hold a state. */
+const STATE_FIELDS = new Map(Object.entries(SHAPES).map(
+  ([kind, { need, may }]) => [kind, Object.entries({ ...need, ...may }).filter(([, tag]) => tag === 'state').map(([f]) => f)]));
 
 const KNOWN_STATE = new Set<string>(STATES);
 /** A state name of a later version is shown as unknown, it does not break the page. */
@@ -188,22 +119,19 @@ export function check(v: unknown): Checked {
   for (const [field, ok] of shape.may) {
     if (o[field] !== undefined && !ok(o[field])) delete o[field];
   }
-  if (o.record === 'state') {
-    o.from = stateOf(o.from);
-    o.to = stateOf(o.to);
-  } else if (o.record === 'object') {
-    o.state = stateOf(o.state);
-  } else if (o.record === 'disagreement') {
-    o.kernel = stateOf(o.kernel);
-    o.wire = stateOf(o.wire);
-  } else if (o.record === 'outcome' && o.final) {
+  for (const field of STATE_FIELDS.get(o.record)!) if (o[field] !== undefined) o[field] = stateOf(o[field]);
+  if (o.record === 'outcome' && o.final) {
     const final = o.final as Record<string, unknown>;
     for (const e of ENDS) if (final[e] !== undefined) final[e] = stateOf(final[e]);
   }
   return { rec: o as unknown as Rec };
 }
 
+/** A place in a trace. */
+export interface Point { t: number; n: number }
+export const LAST: Point = { t: Number.MAX_SAFE_INTEGER, n: Number.MAX_SAFE_INTEGER };
+
 /** Order of events: by time, and by record number where the time is the same. */
-export function before(a: { t: number; n: number }, b: { t: number; n: number }): boolean {
+export function before(a: Point, b: Point): boolean {
   return a.t < b.t || (a.t === b.t && a.n < b.n);
 }

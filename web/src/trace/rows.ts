@@ -2,6 +2,7 @@
 // with the wire's state changes attached to the packet they follow from wherever the kernel's
 // own lane leads (otherwise every change would stand there twice).
 
+import { kindOf } from '../kinds';
 import { before, type GapRec, type Rec, type StateRec } from './records';
 import { lastAt, primary, witnessOf, type Conn, type Point, type Trace } from './model';
 
@@ -21,11 +22,6 @@ export interface Ladder {
 export const IDLE_NS = 200_000_000;
 export const IDLE_HEIGHT = 30;
 
-const HEIGHT: Record<Rec['record'], number> = {
-  header: 30, connection: 32, state: 34, object: 28, segment: 40, call: 28, listener: 28, queue: 28,
-  timer: 28, reset: 28, disagreement: 28, gap: 34, outcome: 64, end: 30,
-};
-
 /** Browsers lose precision in documents that are higher. */
 const HIGHEST = 4_000_000;
 
@@ -43,7 +39,7 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number): Ladder {
       loose.push(rec);
       continue;
     }
-    const row: EventRow = { kind: 'event', rec, attached: [], y: 0, h: HEIGHT[rec.record], index: events.length };
+    const row: EventRow = { kind: 'event', rec, attached: [], y: 0, h: kindOf(rec).height, index: events.length };
     events.push(row);
     rowOf.set(rec.n, row);
   }

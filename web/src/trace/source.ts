@@ -1,21 +1,16 @@
 // A file to the parser: gzip is undone and a capture file is recognised.
 
 import { Parser, Refused } from './parse';
+import { CAPTURE_MAGICS } from './words';
 
 const GZIP = [0x1f, 0x8b];
-/** pcap in both byte orders and both resolutions, pcapng, snoop. */
-const CAPTURES = [
-  [0xa1, 0xb2, 0xc3, 0xd4], [0xd4, 0xc3, 0xb2, 0xa1], [0xa1, 0xb2, 0x3c, 0x4d],
-  [0x4d, 0x3c, 0xb2, 0xa1], [0x0a, 0x0d, 0x0d, 0x0a], [0x73, 0x6e, 0x6f, 0x6f],
-];
-
 const PIECE = 1 << 18;
 
 export interface Progress { read: number; size: number }
 /** The reader waits for what `progress` returns. */
 export interface Telling { everyMs: number; progress(p: Progress): void | Promise<void> }
 
-const starts = (head: Uint8Array, magic: number[]) => magic.every((b, i) => head[i] === b);
+const starts = (head: Uint8Array, magic: readonly number[]) => magic.every((b, i) => head[i] === b);
 
 async function head(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.slice(0, 4).arrayBuffer());
@@ -30,7 +25,7 @@ export async function readFile(
 ): Promise<void> {
   const first = await head(file);
   if (file.size === 0) throw new Refused({ kind: 'empty' });
-  if (CAPTURES.some((m) => starts(first, m))) throw new Refused({ kind: 'capture', name: file.name });
+  if (CAPTURE_MAGICS.some((m) => starts(first, m))) throw new Refused({ kind: 'capture', name: file.name });
   let read = 0;
   const gzip = starts(first, GZIP);
   const bytes = gzip ? file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
@@ -48,7 +43,7 @@ export async function readFile(
       if (done || signal?.aborted) break;
       if (!seen) {
         seen = true;
-        if (CAPTURES.some((m) => starts(value, m))) {
+        if (CAPTURE_MAGICS.some((m) => starts(value, m))) {
           throw new Refused({ kind: 'capture', name: file.name });
         }
       }

@@ -1,0 +1,20 @@
+// The last line of a trace.
+
+import { known } from '../i18n';
+import type { EndRec } from '../trace/records';
+import { count, show } from '../text';
+import { fact, nameOf, tell, type KindOf } from './kind';
+
+export const end: KindOf<EndRec> = {
+  height: 30,
+  explain(d, _around, rec, e) {
+  const f = d.why.fields;
+  tell(e, d.why.end);
+  fact(e, f.reason, known(d.why.ends, rec.reason) ?? rec.reason);
+  fact(e, f.result, rec.status === undefined ? undefined : String(rec.status));
+  fact(e, f.lost, Object.entries(rec.lost ?? {}).map(([s, n]) => `${show(s, 16)} ${count(n)}`).join(' · '));
+  },
+  row({ d }, rec) {
+    return <div class="note-row">{nameOf(d, rec.record)}</div>;
+  },
+};

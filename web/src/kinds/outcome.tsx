@@ -1,0 +1,71 @@
+// What became of a connection.
+
+import { known, sentence, type Dictionary } from '../i18n';
+import type { End, OutcomeRec, Rec, ResetRec } from '../trace/records';
+import { count, show, span } from '../text';
+import { tell, type KindOf } from './kind';
+
+export const outcome: KindOf<OutcomeRec> = {
+  height: 64,
+  explain(d, around, rec, e) {
+    const f = d.why.fields;
+    e.title = known(d.verdict, rec.verdict) ?? show(rec.verdict);
+    tell(e, d.why.outcome);
+    e.what = headline(d, rec);
+    if (around.events) e.more.push(...evidence(d, around.events, rec));
+    for (const end of ['client', 'server'] as const) {
+      const times = Object.entries(rec.durations?.[end] ?? {}).filter(([, ns]) => typeof ns === 'number');
+      if (times.length > 0) {
+        e.facts.push({ label: `${d.ui.timeIn}, ${d.end[end].mid}`, value: times.map(([s, ns]) => `${show(s, 16)} ${span(ns)}`).join(' · ') });
+      }
+    }
+    if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
+    if (rec.conn_state !== undefined || rec.history !== undefined) {
+      e.facts.push({ label: f.history, value: `${show(rec.conn_state ?? '', 16)} ${show(rec.history ?? '', 48)}`.trim() });
+    }
+    e.governs = { rfc: ['3.6'] };
+  },
+  row({ d }, rec) {
+    return <div class={`result v-${tone(rec.verdict)}`}>{headline(d, rec)}</div>;
+  },
+};
+
+/** How a verdict looks: well, bad, or open. */
+export function tone(verdict: string): 'good' | 'bad' | 'open' {
+  if (verdict.startsWith('closed')) return 'good';
+  return /refused|reset|timed-out|no-answer|incomplete/.test(verdict) ? 'bad' : 'open';
+}
+
+/** The sentence at the top of a connection. A verdict of a later version speaks for itself. */
+export function headline(d: Dictionary, rec: OutcomeRec): string {
+  return show(sentence(d, rec) ?? rec.text ?? rec.verdict, 320);
+}
+
+/** What the records of a connection show besides its verdict; nothing that none of them says. */
+export function evidence(d: Dictionary, events: readonly Rec[], outcome: OutcomeRec | undefined): string[] {
+  const out: string[] = [];
+  // The outcome may have said as much already.
+  const cause = outcome?.cause;
+  let dropped = 0;
+  for (const e of events) {
+    if (e.record === 'queue' && e.why === 'overflow') dropped++;
+    const reason = cause === undefined && e.record === 'reset' && e.direction === 'sent' && e.reason !== 'NOT_SPECIFIED' ? known(d.why.reasons, e.reason) : undefined;
+    if (reason !== undefined) out.push(d.evidence.reason(d.end[(e as ResetRec).end].mid, reason));
+  }
+  if (dropped > 0 && cause === undefined) out.unshift(d.evidence.dropped(count(dropped)));
+  if (allAcked(events)) out.push(d.evidence.acked);
+  return [...new Set(out)];
+}
+
+/** Whether the packets show an ACK for the FIN of each end, which stands behind all of its bytes. */
+function allAcked(events: readonly Rec[]): boolean {
+  const fin: Record<End, number> = { client: Infinity, server: Infinity };
+  const acked: Record<End, number> = { client: -1, server: -1 };
+  for (const e of events) {
+    if (e.record !== 'segment' || e.notes?.includes('bad-checksum')) continue;
+    const other: End = e.from === 'client' ? 'server' : 'client';
+    if (e.flags.includes('FIN')) fin[e.from] = e.seq + e.len + 1;
+    if (e.ack !== undefined) acked[other] = Math.max(acked[other], e.ack);
+  }
+  return acked.client >= fin.client && acked.server >= fin.server;
+}

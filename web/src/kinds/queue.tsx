@@ -1,0 +1,39 @@
+// A queue of a listener changed.
+
+import { known, who } from '../i18n';
+import type { QueueRec } from '../trace/records';
+import { count } from '../text';
+import { fact, tell, type KindOf } from './kind';
+
+export const queue: KindOf<QueueRec> = {
+  height: 28,
+  problem: (rec) =>
+    (rec.why === 'overflow' ? 'overflow' : rec.why === 'expired' || rec.why === 'dropped' ? 'expired' : undefined),
+  explain(d, around, rec, e) {
+    const f = d.why.fields;
+    tell(e, known(d.why.queues, rec.why) ?? d.why.queueOther, who(d, 'server'));
+    const l = around.listener(rec.listener);
+    const limit = rec.limit ?? l?.rec.limit;
+    fact(e, f.queues, `${d.ui.synQueue} ${rec.syn} · ${d.ui.acceptQueue} ${rec.accept}${limit === undefined ? '' : ` / ${limit}`}`);
+    fact(e, f.drops, rec.drops === undefined ? undefined : count(rec.drops));
+    e.governs = {
+      calls: ['listen()', 'accept()'], rfc: ['3.10.7.2'],
+      sysctl: ['net.core.somaxconn', 'net.ipv4.tcp_max_syn_backlog', 'net.ipv4.tcp_syncookies', 'net.ipv4.tcp_abort_on_overflow'],
+    };
+  },
+  row({ d, around }, rec) {
+    const { ui } = d;
+    const limit = rec.limit ?? around.listener(rec.listener)?.rec.limit;
+    const bad = rec.why === 'overflow' || rec.why === 'expired' || rec.why === 'dropped';
+    return (
+      <div class={`chip soft server ${bad ? 'failed' : ''}`}>
+        {!bad && <><span class={rec.why === 'syn' ? 'lit' : ''}>{ui.synQueue} <b>{count(rec.syn)}</b></span><span>·</span></>}
+        <span class={rec.why === 'accept' || rec.why === 'established' ? 'lit' : ''}>
+          {ui.acceptQueue} <b>{count(rec.accept)}{limit !== undefined && ` / ${count(limit)}`}</b>
+        </span>
+        {bad && <em> {rec.why === 'overflow' ? ui.full : d.terms[rec.why as 'expired' | 'dropped']}</em>}
+        {bad && rec.drops !== undefined && rec.drops > 0 && <em> {ui.drops(count(rec.drops))}</em>}
+      </div>
+    );
+  },
+};

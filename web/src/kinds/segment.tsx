@@ -1,0 +1,66 @@
+// One segment on the wire.
+
+import { known, who } from '../i18n';
+import { flagsOf, segmentKind, seqText } from '../trace/describe';
+import { isTrouble, noteProblem } from '../trace/problems';
+import type { SegmentRec } from '../trace/records';
+import { bytes, count, show, span } from '../text';
+import { tell, type KindOf } from './kind';
+
+export const segment: KindOf<SegmentRec> = {
+  height: 40,
+  short: flagsOf,
+  problem: (rec) => (rec.flags.includes('RST') ? 'reset' : noteProblem(rec.notes?.find(isTrouble) ?? '')),
+  explain(d, around, rec, e) {
+    const f = d.why.fields;
+    const kind = segmentKind(rec, around.events);
+    e.title = `${d.label[rec.from]}: ${flagsOf(rec)}`;
+    tell(e, d.why.segments[kind], who(d, rec.from));
+    for (const note of rec.notes ?? []) {
+      const text = known(d.why.notes, note);
+      if (text && !(note === 'keep-alive' && kind === 'keep-alive')) e.more.push(text);
+    }
+    if (rec.win === 0 && !rec.flags.includes('RST') && !rec.notes?.includes('zero-window')) e.more.push(d.why.notes['zero-window']);
+    e.facts.push({
+      label: f.seq,
+      value: `${count(rec.seq)}${rec.seq_abs === undefined ? '' : ` = ${rec.seq_abs}`}` +
+        (rec.len > 0 ? ` · ${d.why.seqFacts(count(rec.seq), count(rec.seq + rec.len - 1))}` : ''),
+    });
+    if (rec.ack !== undefined) {
+      e.facts.push({ label: f.ack, value: d.why.ackFacts(count(rec.ack)) });
+    }
+    e.facts.push({ label: f.len, value: bytes(rec.len) });
+    if (rec.win !== undefined) e.facts.push({ label: f.window, value: bytes(rec.win) });
+    const options = Object.entries(rec.options ?? {}).map(([k, v]) => (v === true ? show(k, 16) : `${show(k, 16)} ${show(v, 60)}`));
+    if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
+    if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
+    if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
+    if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
+    const sections: Record<typeof kind, string[]> = {
+      'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],
+      'fin': ['3.6'], 'fin-data': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'keep-alive': ['3.8.4'], 'odd': ['3.1'],
+    };
+    e.governs = { rfc: sections[kind] };
+  },
+  row({ d }, rec) {
+    const words = d;
+    const kind = rec.flags.includes('RST') ? 'rst' : rec.flags.includes('SYN') ? 'syn' : rec.flags.includes('FIN') ? 'fin' : rec.len > 0 ? 'data' : 'ack';
+    const again = rec.notes?.includes('retransmission');
+    const right = rec.from === 'client';
+    return (
+      <div class={`seg ${rec.from} k-${kind} ${again ? 'again' : ''}`}>
+        <svg class="arrow" aria-hidden="true" width="100%" height="40">
+          <line x1={right ? '0' : '100%'} y1="23" x2={right ? '100%' : '0'} y2="31" />
+        </svg>
+        <i class="head" aria-hidden="true" />
+        <div class="seg-text">
+          <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}: </span>
+          <b>{flagsOf(rec)}</b>
+          {rec.win === 0 && !rec.flags.includes('RST') && <em> win 0</em>}
+          {rec.notes?.map((n) => <em key={n} class={isTrouble(n) ? '' : 'mild'} title={known(words.why.notes, n)}> {known(words.terms, n) ?? show(n, 24)}</em>)}
+          <span class="nums"> {seqText(rec)}</span>
+        </div>
+      </div>
+    );
+  },
+};

@@ -1,0 +1,56 @@
+// Which sentence an outcome is told by: the one place that decides it. A language has a template for each key; the trace
+// itself has the English ones (src/trace/sentence.c).
+
+import type { End, OutcomeRec } from './records';
+import type { State } from './words';
+
+export const SENTENCES = [
+  'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
+  'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
+  'handshake-incomplete', 'midstream', 'unknown',
+  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.listener-closed', 'cause.no-listener',
+] as const;
+export type SentenceKey = (typeof SENTENCES)[number];
+const KEYS = new Set<string>(SENTENCES);
+
+/** What the templates may name: ends by name, states, and figures. */
+export interface Spoken {
+  first: End | undefined; other: End | undefined; resetter: End | undefined;
+  client: State; server: State; otherState: State | undefined;
+  listener: string; what: 'SYN' | 'ACK'; drops: string;
+}
+export interface Sentence { keys: SentenceKey[]; spoken: Spoken }
+
+const opposite = (e: End): End => (e === 'client' ? 'server' : 'client');
+
+function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefined): string {
+  switch (o.verdict) {
+    case 'closed-normally': {
+      if (!by) return 'closed-normally';
+      if (o.final?.[by] === 'TIME-WAIT') return 'closed-normally.waits';
+      return (o.durations?.[by]?.['TIME-WAIT'] ?? 0) > 0 ? 'closed-normally.waited' : 'closed-normally.by';
+    }
+    case 'half-closed': return by ? 'half-closed.by' : 'half-closed';
+    case 'reset-by-client':
+    case 'reset-by-server': return !by ? 'reset' : by === resetter ? 'reset.own-fin' : 'reset.others-fin';
+    default: return o.verdict;
+  }
+}
+
+/** Undefined: a verdict of a later version, which speaks for itself. */
+export function sentenceOf(o: OutcomeRec): Sentence | undefined {
+  const first = o.closed_by;
+  const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
+  const verdict = verdictKey(o, first, resetter);
+  const cause = `cause.${o.cause}`;
+  if (!KEYS.has(verdict)) return undefined;
+  const other = first && opposite(first);
+  return {
+    keys: [verdict, cause].filter((k) => KEYS.has(k)) as SentenceKey[],
+    spoken: {
+      first, other, resetter, client: o.final?.client ?? 'UNKNOWN', server: o.final?.server ?? 'UNKNOWN',
+      otherState: other && (o.final?.[other] ?? 'UNKNOWN'), listener: `L${o.listener ?? '?'}`,
+      what: o.verdict === 'no-answer' ? 'SYN' : 'ACK', drops: String(o.drops ?? 0),
+    },
+  };
+}
