@@ -183,6 +183,7 @@ struct sk_buff {
 /* What TCP keeps in cb. */
 struct tcp_skb_cb {
     __u32 seq, end_seq;
+    __u8 tcp_flags; /* wider in newer kernels */
 };
 
 #if defined(__TARGET_ARCH_x86)

@@ -33,6 +33,19 @@ static __always_inline bool carries_tcp(const struct sk_buff *skb)
            (begin[6] == IPPROTO_TCP || skb->transport_header > skb->network_header + IPV6_HEADER_LEN);
 }
 
+/* Whether a segment asks for a connection. */
+static __always_inline bool is_first_syn(__u8 flags)
+{
+    return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_FIN)) == TCP_FLAG_SYN;
+}
+
+/* The flags of a segment that TCP is about to free, and of anything else that is freed, any value: cheaper than to ask
+ * whether it is one. */
+static __always_inline __u8 flags_noted(const struct sk_buff *skb)
+{
+    return skb->cb[bpf_core_field_offset(struct tcp_skb_cb, tcp_flags)];
+}
+
 /* Whether a packet that is freed or answered is a segment that TCP received: not one that leaves or passes through, nor
  * the copy of one that a packet or raw socket read. All these have headers too, and those that never were parsed have
  * offsets of them that mean nothing. It came in from a device, for this host; IP has handed it on, and left its data at
@@ -52,7 +65,7 @@ static __always_inline bool segment_received(const struct sk_buff *skb, struct t
     seq = bpf_ntohl(ret_tcp->seq);
     length = skb->len - (ret_tcp->data_offset >> 4) * 4 + !!(ret_tcp->flags & TCP_FLAG_SYN) +
              !!(ret_tcp->flags & TCP_FLAG_FIN);
-    return BPF_CORE_READ(cb, seq) == seq && BPF_CORE_READ(cb, end_seq) == seq + length && carries_tcp(skb);
+    return READ(cb, seq) == seq && READ(cb, end_seq) == seq + length && carries_tcp(skb);
 }
 
 /* The namespace a received packet is in. TCP takes the device away from a packet that it gives to a socket; the route
@@ -64,9 +77,9 @@ static __always_inline const struct net *packet_net(struct sk_buff *skb)
     if (!dev) {
         const struct dst_entry *dst = (const struct dst_entry *)(skb->_skb_refdst & ~7ul);
 
-        dev = dst ? BPF_CORE_READ(dst, dev) : NULL;
+        dev = dst ? READ(dst, dev) : NULL;
     }
-    return dev ? BPF_CORE_READ(dev, nd_net.net) : NULL;
+    return dev ? READ(dev, nd_net.net) : NULL;
 }
 
 /* The connection of a segment, as its receiver sees it. False: filtered out. */

@@ -12,9 +12,9 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/wire.h"
 #include "bpf_decode.h"
 #include "bpf_snapshot.h"
-#include "tcplens.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/log.h"
 
@@ -51,6 +51,8 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
     [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
     [TCPLENS_HOOK_OWNER] = "owner",
+    [TCPLENS_HOOK_LISTENERS] = "listeners",
+    [TCPLENS_HOOK_FIN_WAIT_2] = "fin_wait_2",
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
@@ -93,7 +95,8 @@ static int on_event(void *arg, void *data, size_t size)
     const struct tcplens_event *e = data;
     struct tcplens_event *w;
 
-    if (size < sizeof(*e) || e->kind >= TCPLENS_KIND_N)
+    if (size < offsetof(struct tcplens_event, queue) || size < tcplens_event_size(e->kind, e->has_queue, e->in_task) ||
+        e->kind >= TCPLENS_KIND_N)
         return 0;
     switch (e->kind) {
     case TCPLENS_TIMEWAIT_KILLED:
@@ -334,6 +337,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         if (r < 0)
             goto fail;
     }
+    s->skeleton->rodata->can_cast = btf__find_by_name_kind(s->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
     s->skeleton->rodata->has_calls = config->calls;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     /* by looking, not by the kernel's version */

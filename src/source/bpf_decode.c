@@ -218,7 +218,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out.sock.to = bpf_state(e->to);
         out.sock.task_context = e->in_task;
         out.sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
-        if (out.sock.to == TCP_STATE_LISTEN || (out.sock.from == TCP_STATE_LISTEN && out.sock.to == TCP_STATE_CLOSED))
+        if (e->has_queue)
             out.sock.depth = depth_of(e);
         task_of(e, &out.sock.task);
         break;

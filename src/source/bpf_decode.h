@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tcplens.h"
+#include "bpf/wire.h"
 #include "tcplens/base/clock.h"
 #include "tcplens/event/event.h"
 
