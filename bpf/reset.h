@@ -21,14 +21,14 @@ static __always_inline int reset_event(enum tcplens_hook hook, enum tcplens_kind
 static __always_inline int reset_sent(const struct sock *sk, struct sk_buff *skb, int reason)
 {
     struct name name = {};
-    struct tcp_header tcp;
+    struct segment segment;
     struct listener *l;
 
     if (sk && READ(sk, __sk_common.skc_state) != TCP_LISTEN) {
         if (!object_wanted(&sk->__sk_common, &name))
             return 0;
     } else {
-        if (!skb || !segment_received(skb, &tcp) || !segment_flow(skb, &tcp, &name.flow))
+        if (!skb || !segment_received(skb, &segment, &name.flow))
             return 0;
         if (pid_count) {
             l = listener_of(&name.flow);

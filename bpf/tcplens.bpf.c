@@ -167,17 +167,15 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 {
     struct tcplens_flow flow;
     struct moment *moment;
-    struct tcp_header tcp;
+    struct segment segment;
 
-    if (!is_first_syn(flags_noted(skb)) || !segment_received(skb, &tcp) || !is_first_syn(tcp.flags))
-        return 0;
-    if (!segment_flow(skb, &tcp, &flow))
+    if (!is_first_syn(flags_noted(skb)) || !segment_received(skb, &segment, &flow) || !is_first_syn(segment.tcp.flags))
         return 0;
     moment = moment_now();
     if (!moment)
         return 0;
     if (!flow_equal(&moment->request, &flow))
-        listener_refused(TCPLENS_HOOK_CONSUME_SKB, &flow, tcp.flags);
+        listener_refused(TCPLENS_HOOK_CONSUME_SKB, &flow, segment.tcp.flags);
     moment->request.lport = 0; /* it answers for one SYN only */
     return 0;
 }
@@ -186,20 +184,20 @@ SEC("tp_btf/kfree_skb")
 int BPF_PROG(kfree_skb, struct sk_buff *skb)
 {
     struct tcplens_flow flow;
-    struct tcp_header tcp;
+    struct segment segment;
+    __u8 flags;
 
-    if ((flags_noted(skb) & TCP_FLAG_RST) || !segment_received(skb, &tcp))
+    if ((flags_noted(skb) & TCP_FLAG_RST) || !segment_received(skb, &segment, &flow))
         return 0;
-    if (!(tcp.flags & (TCP_FLAG_FIN | TCP_FLAG_ACK | TCP_FLAG_SYN)) || (tcp.flags & TCP_FLAG_RST))
+    flags = segment.tcp.flags;
+    if (!(flags & (TCP_FLAG_FIN | TCP_FLAG_ACK | TCP_FLAG_SYN)) || (flags & TCP_FLAG_RST))
         return 0;
-    if (!segment_flow(skb, &tcp, &flow))
-        return 0;
-    if (tcp.flags & TCP_FLAG_SYN) {
+    if (flags & TCP_FLAG_SYN) {
         syn_repeated(&flow);
         return 0;
     }
-    if (!(tcp.flags & TCP_FLAG_FIN)) {
-        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, tcp.flags);
+    if (!(flags & TCP_FLAG_FIN)) {
+        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags);
         return 0;
     }
     fin_dropped(&flow);

@@ -1,6 +1,6 @@
-/* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, and mends
- * one thing that a single hook cannot know: re-arming a TIME-WAIT timer looks like a cancellation followed by a start.
- * A cancellation waits for one batch; if the start of the same socket's timer follows, it was none. */
+/* Theory of operation. The kernel side writes events into a ring; this file loads it, and reads the ring in batches. Each
+ * event goes through bpf_mend, which needs to see them all, and bpf_decode, which needs only the one. What the kernel side
+ * counts as lost is told after each batch. */
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
@@ -14,16 +14,10 @@
 
 #include "bpf/wire.h"
 #include "bpf_decode.h"
+#include "bpf_mend.h"
 #include "bpf_snapshot.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/log.h"
-
-#define WAITING_MAX 1024
-
-struct waiting {
-    struct tcplens_event items[WAITING_MAX];
-    unsigned count;
-};
 
 struct source_bpf {
     struct tcplens *skeleton;
@@ -33,9 +27,9 @@ struct source_bpf {
     uint64_t lost[TCPLENS_HOOK_N];
     uint64_t drained_ns;
     struct bpf_decoder decoder; /* its names are owned by btf */
-    struct waiting cancels;
-    unsigned cancels_old; /* how many of them waited a batch already */
-    event_fn emit;        /* during a drain */
+    struct bpf_mend mend;
+    uint64_t unsure; /* of bpf_mend, as last told */
+    event_fn emit;   /* during a drain */
     void *arg;
 };
 
@@ -56,88 +50,48 @@ static const char *const hook_names[] = {
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
-static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
+static void decode_and_emit(void *arg, const struct tcplens_event *e)
 {
+    struct source_bpf *s = arg;
     struct event out;
 
     if (bpf_decode(&s->decoder, e, &out))
         s->emit(s->arg, &out);
 }
 
-static bool wait_put(struct waiting *w, const struct tcplens_event *e)
-{
-    if (w->count == WAITING_MAX)
-        return false;
-    w->items[w->count++] = *e;
-    return true;
-}
-
-/* The newest first: what is waited for has usually just been put. */
-static struct tcplens_event *wait_find(struct waiting *w, uint64_t cookie)
-{
-    for (unsigned i = w->count; i-- > 0;)
-        if (w->items[i].cookie == cookie)
-            return &w->items[i];
-    return NULL;
-}
-
-static void wait_remove(struct waiting *w, struct tcplens_event *e)
-{
-    unsigned i = (unsigned)(e - w->items);
-
-    memmove(e, e + 1, (w->count - i - 1) * sizeof(*e));
-    w->count--;
-}
-
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
     const struct tcplens_event *e = data;
-    struct tcplens_event *w;
 
-    if (size < offsetof(struct tcplens_event, queue) || size < tcplens_event_size(e->kind, e->has_queue, e->in_task) ||
-        e->kind >= TCPLENS_KIND_N)
-        return 0;
-    switch (e->kind) {
-    case TCPLENS_TIMEWAIT_KILLED:
-        if (!wait_put(&s->cancels, e))
-            pass_on(s, e); /* so many at once are being killed */
-        break;
-    case TCPLENS_TIMEWAIT_START:
-    case TCPLENS_TIMEWAIT_EXPIRED:
-        w = wait_find(&s->cancels, e->cookie);
-        if (w && w->flow.lport == e->flow.lport && w->flow.rport == e->flow.rport) {
-            if (w - s->cancels.items < s->cancels_old)
-                s->cancels_old--;
-            wait_remove(&s->cancels, w);
-        }
-        pass_on(s, e);
-        break;
-    default: pass_on(s, e);
-    }
+    if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
+        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task))
+        bpf_mend_put(&s->mend, e, decode_and_emit, s);
     return 0;
 }
 
-static void report_loss(struct source_bpf *s, uint64_t now)
+static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uint64_t sum, uint64_t *told)
 {
     struct event gap = {
         .ts_ns = now,
         .kind = EVENT_GAP,
         .source = WITNESS_KERNEL,
-        .gap = { .from_ns = s->drained_ns, .to_ns = now },
+        .gap = { .lost = sum - *told, .from_ns = s->drained_ns, .to_ns = now },
     };
 
-    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++) {
-        uint64_t lost = __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED);
+    if (sum == *told)
+        return;
+    *told = sum;
+    strncpy(gap.gap.hook, hook, sizeof(gap.gap.hook) - 1);
+    s->emit(s->arg, &gap);
+}
 
-        if (lost == s->lost[hook])
-            continue;
-        gap.gap.lost = lost - s->lost[hook];
-        strncpy(gap.gap.hook, hook_names[hook], sizeof(gap.gap.hook) - 1);
-        s->lost[hook] = lost;
-        s->emit(s->arg, &gap);
-        memset(gap.gap.hook, 0, sizeof(gap.gap.hook));
-    }
+static void report_loss(struct source_bpf *s, uint64_t now)
+{
+    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
+        report_gap(s, now, hook_names[hook], __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED),
+                   &s->lost[hook]);
+    report_gap(s, now, "cancellations", s->mend.unsure, &s->unsure);
     s->drained_ns = now;
 }
 
@@ -148,18 +102,8 @@ void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     ring_buffer__consume(s->ring);
-    /* cancellations that already waited for this whole batch are real */
-    for (unsigned i = 0; i < s->cancels_old; i++)
-        pass_on(s, &s->cancels.items[i]);
-    s->cancels.count -= s->cancels_old;
-    memmove(s->cancels.items, s->cancels.items + s->cancels_old, s->cancels.count * sizeof(*s->cancels.items));
-    s->cancels_old = s->cancels.count;
+    bpf_mend_end_batch(&s->mend, decode_and_emit, s);
     report_loss(s, now);
-}
-
-static void on_listed(void *arg, const struct tcplens_event *e)
-{
-    pass_on(arg, e);
 }
 
 int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
@@ -167,12 +111,12 @@ int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     return bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
-                        !s->skeleton->rodata->only_netns, on_listed, s);
+                        !s->skeleton->rodata->only_netns, decode_and_emit, s);
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
 {
-    uint64_t sum = 0;
+    uint64_t sum = s->unsure;
 
     for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
         sum += s->lost[hook];

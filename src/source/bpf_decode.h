@@ -17,7 +17,8 @@ struct bpf_decoder {
     unsigned hz;                                      /* 0: not known yet */
 };
 
-/* False where the event is not worth passing on; *ret_event is untouched then. */
+/* False where the event is not worth passing on; *ret_event is of no use then. Reads no more of the event than its
+ * tcplens_event_size(). */
 bool bpf_decode(struct bpf_decoder *decoder, const struct tcplens_event *e, struct event *ret_event);
 
 /* The RFC's name for a state of include/net/tcp_states.h. */
