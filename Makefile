@@ -372,7 +372,8 @@ $(TRACE_BENCH): %: %.o
 
 -include $(TRACE_BENCH:%=%.d)
 
-## bench-trace: what tracing costs who is traced, next to other tracers (BENCH="--rounds 9 --variants kernel,both")
+## bench-trace: what tracing costs who is traced, next to other tracers (BENCH="--rounds 9 --variants kernel,both";
+##   BENCH=--hooks: what each hook costs)
 .PHONY: bench-trace
 bench-trace: all $(TRACE_BENCH)
 	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
