@@ -69,23 +69,26 @@ static uint64_t time_of_reset(struct bpf_mend *m, const struct tcplens_event *se
     return sent->ts_ns;
 }
 
+static void put_reset_sent(struct bpf_mend *m, const struct tcplens_event *e, bpf_mend_fn pass_on, void *arg)
+{
+    struct tcplens_event sent;
+
+    memcpy(&sent, e, size_of(e));
+    sent.ts_ns = time_of_reset(m, e);
+    pass_on(arg, &sent);
+}
+
 void bpf_mend_put(struct bpf_mend *m, const struct tcplens_event *e, bpf_mend_fn pass_on, void *arg)
 {
-    struct tcplens_event sent = {};
-
     switch (e->kind) {
     case TCPLENS_TIMEWAIT_KILLED:
-        if (wait_with_cancel(m, e))
-            return;
-        break;
+        if (!wait_with_cancel(m, e))
+            pass_on(arg, e);
+        return;
+    case TCPLENS_RESET_SENT: put_reset_sent(m, e, pass_on, arg); return;
     case TCPLENS_TIMEWAIT_START:
     case TCPLENS_TIMEWAIT_EXPIRED: drop_cancel_of(m, e); break;
     case TCPLENS_RESET_RECEIVED: remember_reset(m, e); break;
-    case TCPLENS_RESET_SENT:
-        memcpy(&sent, e, size_of(e));
-        sent.ts_ns = time_of_reset(m, e);
-        e = &sent;
-        break;
     default: break;
     }
     pass_on(arg, e);
