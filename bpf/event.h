@@ -27,7 +27,7 @@ static __always_inline void count_lost(enum tcplens_hook hook)
 }
 
 /* Reserves an event about a connection, or counts its loss and returns NULL. The filters have been asked already. in_task:
- * the running task caused it. has_queue is for STATE. All but flow and cookie must be known to the compiler. */
+ * the running task caused it. has_queue is for STATE. The compiler must know all but the name, and so the size. */
 static __always_inline struct tcplens_event *event_reserve(enum tcplens_hook hook, enum tcplens_kind kind,
                                                            const struct name *name, bool has_queue, bool in_task)
 {
