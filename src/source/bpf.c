@@ -250,6 +250,14 @@ static void set_filter(struct tcplens *skeleton, const struct filter *filter)
     }
 }
 
+/* A function that this kernel does not have is looked for in its modules too, which takes CAP_SYS_ADMIN, and for want of it
+ * libbpf before 1.3 gives up the whole program. But it looks there once only: so it is made to by something that may fail,
+ * a tracepoint of no name for a program that is not loaded yet. */
+static void look_into_modules(struct tcplens *skeleton)
+{
+    (void)bpf_program__set_attach_target(skeleton->progs.send_reset, 0, "");
+}
+
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source)
 {
@@ -282,6 +290,8 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
             goto fail;
     }
     s->skeleton->rodata->can_cast = btf__find_by_name_kind(s->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+    if (!s->skeleton->rodata->can_cast)
+        look_into_modules(s->skeleton);
     s->skeleton->rodata->has_calls = config->calls;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     /* by looking, not by the kernel's version */
