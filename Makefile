@@ -256,7 +256,8 @@ test: all
 ## check-headers: every header compiles alone
 check-headers:
 	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -I. -D_GNU_SOURCE= \
-	    $(WARNINGS) -Werror')
+	    $(WARNINGS) -Werror') \
+	    $(foreach h,$(wildcard bpf/*.h),'$(filter-out -MMD -MP,$(BPF_COMPILE)) -Werror -Wno-unused -fsyntax-only -x c $h')
 
 ## check-layers: no file includes what stands above it
 check-layers:

@@ -4,6 +4,7 @@
 #ifndef TCPLENS_KERNEL_TYPES_H
 #define TCPLENS_KERNEL_TYPES_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
