@@ -167,9 +167,10 @@ $(O)/include/tcplens.skel.h: $(O)/bpf/tcplens.bpf.o
 
 -include $(O)/bpf/tcplens.tmp.d
 
-$(B)/src/source/bpf.o: $(O)/include/tcplens.skel.h
-# -isystem: the generated header is not ours to warn about.
-$(B)/src/source/bpf.o $(B)/src/source/bpf_decode.o $(B)/src/source/bpf_snapshot.o: private EXTRA = -Ibpf -isystem $(O)/include
+$(B)/src/source/bpf.o $(B)/tests/bench/hook.o: $(O)/include/tcplens.skel.h
+# -I.: for bpf/wire.h. -isystem: the generated header is not ours to warn about.
+$(patsubst %.c,$(B)/%.o,$(wildcard src/source/bpf*.c tests/unit/test_bpf_*.c) tests/bench/hook.c): private EXTRA = \
+    -I. -isystem $(O)/include
 
 # ---- the vocabulary of the trace -------------------------------------------------------------------------------------
 
@@ -284,8 +285,9 @@ test: all
 
 ## check-headers: every header compiles alone
 check-headers:
-	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -Ibpf -D_GNU_SOURCE= \
-	    $(WARNINGS) -Werror')
+	@$(RUN) headers $(foreach h,$(HEADERS),'$(CC) -fsyntax-only -x c $h -std=gnu17 -Iinclude -I. -D_GNU_SOURCE= \
+	    $(WARNINGS) -Werror') \
+	    $(foreach h,$(wildcard bpf/*.h),'$(filter-out -MMD -MP,$(BPF_COMPILE)) -Werror -Wno-unused -fsyntax-only -x c $h')
 
 ## check-layers: no file includes or calls what stands above it, and none form a circle
 check-layers: all $(O)/vocabulary
@@ -384,7 +386,7 @@ format:
 lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 	@sh tests/deps.sh -n build lint
 	@$(RUN) lint 'clang-format --dry-run -Werror $(C_FILES)' \
-	    $(foreach s,$(SOURCES),'clang-tidy --quiet $s -- -std=gnu17 -Iinclude -Ibpf -isystem $(O)/include \
+	    $(foreach s,$(SOURCES),'clang-tidy --quiet $s -- -std=gnu17 -Iinclude -I. -isystem $(O)/include \
 	        $(PACKAGE_CFLAGS) -D_GNU_SOURCE= -DTCPLENS_VERSION=\"$(VERSION)\"') \
 	    $(if $(shell command -v cppcheck),'cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
 	        --enable=warning$(comma)performance$(comma)portability --suppress=missingInclude -Iinclude \
@@ -394,23 +396,24 @@ lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 
 comma := ,
 
-# The load of tests/bench/trace.py.
-CHURN := $(B)/tests/bench/churn
-$(CHURN): $(CHURN).o
+# The load of tests/bench/trace.py, and what attaches single hooks for it.
+TRACE_BENCH := $(B)/tests/bench/churn $(B)/tests/bench/hook
+$(TRACE_BENCH): %: %.o
 	$(say) LINK $@
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
--include $(CHURN).d
+-include $(TRACE_BENCH:%=%.d)
 
-## bench-trace: what tracing costs who is traced, next to other tracers (BENCH="--rounds 9 --variants kernel,both")
+## bench-trace: what tracing costs who is traced, next to other tracers (BENCH="--rounds 9 --variants kernel,both";
+##   BENCH=--hooks: what each hook costs)
 .PHONY: bench-trace
-bench-trace: all $(CHURN)
+bench-trace: all $(TRACE_BENCH)
 	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
 	@$(TEST_ENV) python3 tests/bench/trace.py $(BENCH)
 
 ## bench: what tests/bench measures
 .PHONY: bench
-bench: all $(CHURN)
+bench: all $(TRACE_BENCH)
 	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')

@@ -6,7 +6,7 @@
 #ifndef TCPLENS_BPF_CALLS_H
 #define TCPLENS_BPF_CALLS_H
 
-#include "object.h"
+#include "listener.h"
 
 /* What a thread is doing. */
 struct doing {
@@ -57,44 +57,12 @@ static __always_inline bool call_socket(struct doing *d, const struct sock *sk)
         return false;
     if (!object_named(&sk->__sk_common, &d->name)) {
         /* before connect() or bind() there is nothing that a filter could ask for */
-        if (d->name.flow.lport || d->name.flow.rport || !netns_wanted(BPF_CORE_READ(sk, __sk_common.skc_net.net)))
+        if (d->name.flow.lport || d->name.flow.rport || !netns_wanted(READ(sk, __sk_common.skc_net.net)))
             return false;
     }
-    d->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    d->state = READ(sk, __sk_common.skc_state);
     d->socket = (__u64)sk;
     return true;
-}
-
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(call_enter, struct pt_regs *regs, long nr)
-{
-    __u8 call = call_of(nr);
-    struct doing *d;
-
-    if (call == TCPLENS_CALL_NONE)
-        return 0;
-    d = doing_now(BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (!d)
-        return 0;
-    d->call = TCPLENS_CALL_NONE;
-    if (pid_count && !process_wanted(bpf_get_current_task_btf()))
-        return 0;
-    if (call == TCPLENS_CALL_SOCKET) {
-        d->fd = -1;
-        d->socket = 0;
-        d->args[0] = REGS_ARG1(regs);
-        d->args[1] = REGS_ARG2(regs);
-    } else {
-        d->fd = REGS_ARG1(regs);
-        d->args[0] = REGS_ARG2(regs);
-        d->args[1] = REGS_ARG3(regs);
-        if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, d->fd)))
-            return 0;
-    }
-    d->call = call;
-    d->returned = false;
-    d->since_ns = bpf_ktime_get_ns();
-    return 0;
 }
 
 /* Tells of a call that has returned, but of accept() only where it failed: what it brought is told by the caller, who
@@ -131,10 +99,9 @@ static __always_inline __u64 call_returns(struct pt_regs *regs, __u8 call, long 
         if (!call_socket(d, sock_of_fd(files, d->fd)))
             return 0;
     }
-    e = event_new(TCPLENS_HOOK_SYS_EXIT, TCPLENS_CALL, &d->name.flow, d->name.cookie);
+    e = event_of_task(TCPLENS_HOOK_SYS_EXIT, TCPLENS_CALL, &d->name);
     if (e) {
         e->to = d->state;
-        set_task(e);
         e->call.socket = d->socket;
         e->call.ret = ret;
         e->call.duration_ns = d->since_ns ? e->ts_ns - d->since_ns : 0;
@@ -160,6 +127,49 @@ static __always_inline __u8 call_on(const struct sock *sk, int from, int to)
         (d->call != TCPLENS_CALL_CLOSE || (to != TCP_FIN_WAIT1 && to != TCP_LAST_ACK && from != TCP_LISTEN)))
         return TCPLENS_CALL_NONE;
     return d->call;
+}
+
+/* A second listen() changes the backlog and no state. */
+static __always_inline int listened(const struct sock *sk)
+{
+    struct tcplens_event *e;
+    struct name name;
+
+    if (!sk || !is_tcp(sk) || !object_wanted(&sk->__sk_common, &name))
+        return 0;
+    e = event_of_task(TCPLENS_HOOK_SYS_EXIT, TCPLENS_LISTENED, &name);
+    if (!e)
+        return 0;
+    read_queues(e, sk, 0);
+    event_submit(e);
+    return 0;
+}
+
+/* Of what accept() brought, most may be filtered out: its listener is looked up for the others only. */
+static __always_inline int accepted(struct files_struct *files, int fd, long ret, bool accept4, __u64 since_ns)
+{
+    const struct sock *listener, *sk = sock_of_fd(files, ret);
+    struct tcplens_event *e;
+    struct name name;
+
+    if (!sk || !is_tcp(sk) || !object_named(&sk->__sk_common, &name))
+        return 0;
+    own_by_process(name.cookie);
+    if (!cookie_wanted(name.cookie))
+        return 0;
+    listener = sock_of_fd(files, fd);
+    if (!listener || !is_tcp(listener))
+        return 0;
+    e = event_of_task(TCPLENS_HOOK_SYS_EXIT, TCPLENS_ACCEPT, &name);
+    if (!e)
+        return 0;
+    read_queues(e, listener, 0);
+    e->queue.fd = fd;
+    e->queue.ret = ret;
+    e->queue.accept4 = accept4;
+    e->queue.duration_ns = since_ns ? e->ts_ns - since_ns : 0;
+    event_submit(e);
+    return 0;
 }
 
 #endif

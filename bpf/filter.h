@@ -3,7 +3,17 @@
 #ifndef TCPLENS_BPF_FILTER_H
 #define TCPLENS_BPF_FILTER_H
 
-#include "common.h"
+#include "event.h"
+
+/* Set before load: what is not asked for is no code at all on its way through the verifier. */
+const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
+const volatile __u32 only_inode = 0; /* that namespace's inode number */
+const volatile __u32 port_count = 0; /* 0: all; and so for the others */
+const volatile __u16 ports[TCPLENS_PORTS_MAX];
+const volatile __u32 host_count = 0;
+const volatile struct tcplens_prefix hosts[TCPLENS_HOSTS_MAX];
+const volatile __u32 pid_count = 0;
+const volatile __u32 pids[TCPLENS_PIDS_MAX];
 
 static __always_inline bool port_wanted(__u16 lport, __u16 rport)
 {
@@ -26,7 +36,7 @@ static __always_inline bool netns_wanted(const struct net *net)
 {
     if (!only_netns || (__u64)net == net_address)
         return true;
-    if (BPF_CORE_READ(net, net_cookie) != only_netns)
+    if (READ(net, net_cookie) != only_netns)
         return false;
     net_address = (__u64)net;
     return true;
@@ -34,7 +44,7 @@ static __always_inline bool netns_wanted(const struct net *net)
 
 static __always_inline __u32 netns_inode(const struct net *net)
 {
-    return only_netns ? only_inode : BPF_CORE_READ(net, ns.inum);
+    return only_netns ? only_inode : READ(net, ns.inum);
 }
 
 static __always_inline bool prefix_has(__u32 i, const __u64 addr[2], bool ipv4)
@@ -67,7 +77,7 @@ static __always_inline bool host_wanted(const struct tcplens_flow *flow)
 /* Sockets of the processes that are wanted, by cookie, which a minisock has from its socket. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 65536);
+    __uint(max_entries, TCPLENS_OWNED_MAX);
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, __u64);
     __type(value, __u8); /* enum owned */
@@ -83,7 +93,7 @@ static __always_inline bool cookie_wanted(__u64 cookie)
 static __always_inline void own(__u64 cookie, __u8 as)
 {
     if (cookie && bpf_map_update_elem(&owned, &cookie, &as, BPF_ANY))
-        __sync_fetch_and_add(&lost[TCPLENS_HOOK_OWNER], 1);
+        count_lost(TCPLENS_HOOK_OWNER);
 }
 
 static __always_inline void disown(__u64 cookie)
@@ -95,14 +105,14 @@ static __always_inline void disown(__u64 cookie)
 static __always_inline bool process_wanted(const struct task_struct *task)
 {
     for (int generation = 0; generation < 16; generation++) {
-        __u32 tgid = BPF_CORE_READ(task, tgid);
+        __u32 tgid = READ(task, tgid);
 
         for (__u32 i = 0; i < TCPLENS_PIDS_MAX && i < pid_count; i++)
             if (pids[i] == tgid)
                 return true;
         if (tgid <= 1)
             return false;
-        task = BPF_CORE_READ(task, real_parent);
+        task = READ(task, real_parent);
     }
     return false;
 }

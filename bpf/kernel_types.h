@@ -4,6 +4,7 @@
 #ifndef TCPLENS_KERNEL_TYPES_H
 #define TCPLENS_KERNEL_TYPES_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -183,6 +184,7 @@ struct sk_buff {
 /* What TCP keeps in cb. */
 struct tcp_skb_cb {
     __u32 seq, end_seq;
+    __u8 tcp_flags; /* wider in newer kernels */
 };
 
 #if defined(__TARGET_ARCH_x86)

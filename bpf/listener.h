@@ -5,7 +5,8 @@
 #include "object.h"
 
 /* By the flow they would have with nobody. Of several on one address (SO_REUSEPORT) the last is kept: drops of the
- * others are told when another event reads their figures. */
+ * others are told when another event reads their figures. One that finds no room is counted: what it refuses is not
+ * told. */
 struct listener {
     __u64 address; /* of the listening sock */
     __u64 cookie;
@@ -14,8 +15,9 @@ struct listener {
 };
 
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 16384);
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, TCPLENS_LISTENERS_MAX);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, struct tcplens_flow);
     __type(value, struct listener);
 } listeners SEC(".maps");
@@ -29,10 +31,11 @@ static __always_inline void listener_changed(const struct sock *sk, const struct
         struct listener l = {
             .address = (__u64)sk,
             .cookie = name->cookie,
-            .drops = BPF_CORE_READ(sk, sk_drops.counter),
+            .drops = READ(sk, sk_drops.counter),
         };
 
-        bpf_map_update_elem(&listeners, &key, &l, BPF_ANY);
+        if (bpf_map_update_elem(&listeners, &key, &l, BPF_ANY))
+            count_lost(TCPLENS_HOOK_LISTENERS);
     } else {
         struct listener *l = bpf_map_lookup_elem(&listeners, &key);
 
@@ -62,23 +65,36 @@ static __always_inline struct listener *listener_of(const struct tcplens_flow *f
     return bpf_map_lookup_elem(&listeners, &key);
 }
 
+/* A listener's address and figures. */
+static __always_inline void queues_of(struct tcplens_event *e, const struct sock *listener,
+                                      const struct sock_common *sc)
+{
+    __u8 nobody[16];
+
+    e->queue.listener = sc->skc_cookie.counter;
+    e->queue.port = sc->skc_num;
+    common_addrs(sc, e->queue.addr, nobody);
+    e->queue.accept = READ(listener, sk_ack_backlog);
+    e->queue.backlog = READ(listener, sk_max_ack_backlog);
+    e->queue.drops = READ(listener, sk_drops.counter);
+    e->queue.syn = READ((const struct inet_connection_sock *)listener, icsk_accept_queue.qlen.counter);
+}
+
 /* The listener's own figures; syn_delta corrects what the running hook has not done yet. */
 static __always_inline void read_queues(struct tcplens_event *e, const struct sock *listener, int syn_delta)
 {
-    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)listener;
-    struct common c = {};
-    __u8 unused[16];
+    struct common_copy copy = {};
 
-    bpf_probe_read_kernel(&c, sizeof(c), listener);
-    e->queue.listener = COMMON(&c, __u64, skc_cookie);
-    e->queue.port = COMMON(&c, __u16, skc_num);
-    common_addrs(&c, e->queue.addr, unused);
-    e->queue.syn = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) + syn_delta;
-    e->queue.accept = BPF_CORE_READ(listener, sk_ack_backlog);
-    e->queue.backlog = BPF_CORE_READ(listener, sk_max_ack_backlog);
-    e->queue.drops = BPF_CORE_READ(listener, sk_drops.counter);
+    if (can_cast) {
+        queues_of(e, listener, &TYPED(listener)->__sk_common);
+    } else {
+        bpf_probe_read_kernel(&copy, sizeof(copy), listener);
+        queues_of(e, listener, (const struct sock_common *)&copy);
+    }
+    e->queue.syn += syn_delta;
     e->queue.fd = -1;
     e->queue.ret = -1;
+    e->queue.accept4 = 0;
     e->queue.duration_ns = 0;
 }
 

@@ -18,82 +18,94 @@ struct tcp_header {
     __u16 unused[3];
 };
 
+/* What TCP received: an IP header as far as both versions need it, which with IPv4 reaches into the TCP header, and a
+ * TCP header. */
+struct segment {
+    __u8 ip[IPV6_HEADER_LEN] __attribute__((aligned(8)));
+    struct tcp_header tcp;
+};
+
 /* Whether the header of the network layer says TCP. Between an IPv6 header and TCP there may be others: then that IP and
  * TCP took it for a segment must do. */
-static __always_inline bool carries_tcp(const struct sk_buff *skb)
+static __always_inline bool carries_tcp(const struct sk_buff *skb, const __u8 *ip)
 {
-    const unsigned char *ip = skb->head + skb->network_header;
-    __u8 begin[10]; /* up to what both versions need */
-
-    if (skb->transport_header <= skb->network_header || bpf_probe_read_kernel(begin, sizeof(begin), ip))
-        return false;
     if (skb->protocol == bpf_htons(ETH_P_IP))
-        return begin[0] >> 4 == 4 && begin[9] == IPPROTO_TCP;
-    return skb->protocol == bpf_htons(ETH_P_IPV6) && begin[0] >> 4 == 6 &&
-           (begin[6] == IPPROTO_TCP || skb->transport_header > skb->network_header + IPV6_HEADER_LEN);
+        return ip[0] >> 4 == 4 && ip[9] == IPPROTO_TCP;
+    return skb->protocol == bpf_htons(ETH_P_IPV6) && ip[0] >> 4 == 6 &&
+           (ip[6] == IPPROTO_TCP || skb->transport_header > skb->network_header + IPV6_HEADER_LEN);
 }
 
-/* Whether a packet that is freed or answered is a segment that TCP received: not one that leaves or passes through, nor
- * the copy of one that a packet or raw socket read. All these have headers too, and those that never were parsed have
- * offsets of them that mean nothing. It came in from a device, for this host; IP has handed it on, and left its data at
- * the TCP header (ip_local_deliver_finish(), ip6_protocol_deliver_rcu()); and TCP has noted in its control block the
- * sequence space that it takes (tcp_v4_fill_cb(), tcp_v6_fill_cb()), where all others keep something else. */
-static __always_inline bool segment_received(const struct sk_buff *skb, struct tcp_header *ret_tcp)
+/* Whether a segment asks for a connection. */
+static __always_inline bool is_first_syn(__u8 flags)
 {
-    const struct tcp_skb_cb *cb = (const struct tcp_skb_cb *)skb->cb;
-    __u32 seq, length;
+    return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_FIN)) == TCP_FLAG_SYN;
+}
 
-    if (!skb->skb_iif || BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_HOST)
-        return false;
-    if (skb->data != skb->head + skb->transport_header || skb->transport_header + sizeof(*ret_tcp) > skb->end)
-        return false;
-    if (bpf_probe_read_kernel(ret_tcp, sizeof(*ret_tcp), skb->data))
-        return false;
-    seq = bpf_ntohl(ret_tcp->seq);
-    length = skb->len - (ret_tcp->data_offset >> 4) * 4 + !!(ret_tcp->flags & TCP_FLAG_SYN) +
-             !!(ret_tcp->flags & TCP_FLAG_FIN);
-    return BPF_CORE_READ(cb, seq) == seq && BPF_CORE_READ(cb, end_seq) == seq + length && carries_tcp(skb);
+/* The flags of a segment that TCP is about to free, and of anything else that is freed, any value: cheaper than to ask
+ * whether it is one. */
+static __always_inline __u8 flags_noted(const struct sk_buff *skb)
+{
+    return skb->cb[bpf_core_field_offset(struct tcp_skb_cb, tcp_flags)];
 }
 
 /* The namespace a received packet is in. TCP takes the device away from a packet that it gives to a socket; the route
  * still knows. */
-static __always_inline const struct net *packet_net(struct sk_buff *skb)
+static __always_inline const struct net *packet_net(const struct sk_buff *skb)
 {
     const struct net_device *dev = skb->dev;
 
     if (!dev) {
         const struct dst_entry *dst = (const struct dst_entry *)(skb->_skb_refdst & ~7ul);
 
-        dev = dst ? BPF_CORE_READ(dst, dev) : NULL;
+        dev = dst ? READ(dst, dev) : NULL;
     }
-    return dev ? BPF_CORE_READ(dev, nd_net.net) : NULL;
+    return dev ? READ(dev, nd_net.net) : NULL;
 }
 
-/* The connection of a segment, as its receiver sees it. False: filtered out. */
-static __always_inline bool segment_flow(struct sk_buff *skb, const struct tcp_header *tcp, struct tcplens_flow *flow)
+/* The connection of a segment that TCP received and now frees or answers, as its receiver sees it. False: filtered out, or
+ * no such segment, but one that leaves or passes through, or the copy of one that a packet or raw socket read. All these
+ * have headers too, and those that never were parsed have offsets of them that mean nothing. It came in from a device,
+ * for this host; IP has handed it on, and left its data at the TCP header (ip_local_deliver_finish(),
+ * ip6_protocol_deliver_rcu()); and TCP has noted in its control block the sequence space that it takes
+ * (tcp_v4_fill_cb(), tcp_v6_fill_cb()), where all others keep something else. */
+static __always_inline bool segment_received(const struct sk_buff *skb, struct segment *ret_segment,
+                                             struct tcplens_flow *ret_flow)
 {
-    const unsigned char *ip = skb->head + skb->network_header;
+    const struct tcp_skb_cb *cb = (const struct tcp_skb_cb *)skb->cb;
+    const struct tcp_header *tcp = &ret_segment->tcp;
     const struct net *net;
+    __u32 seq, length;
 
-    flow->rport = bpf_ntohs(tcp->sport);
-    flow->lport = bpf_ntohs(tcp->dport);
-    if (!port_wanted(flow->lport, flow->rport))
+    if (!skb->skb_iif || BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_HOST)
         return false;
-    if (skb->protocol == bpf_htons(ETH_P_IP)) {
-        __u32 addrs[2] = {}; /* RFC 791, 3.1 */
-
-        bpf_probe_read_kernel(addrs, sizeof(addrs), ip + 12);
-        map_ipv4(flow->raddr, addrs[0]);
-        map_ipv4(flow->laddr, addrs[1]);
+    if (skb->data != skb->head + skb->transport_header || skb->transport_header <= skb->network_header ||
+        skb->transport_header + sizeof(*tcp) > skb->end)
+        return false;
+    if (bpf_probe_read_kernel(&ret_segment->tcp, sizeof(*tcp), skb->data))
+        return false;
+    ret_flow->rport = bpf_ntohs(tcp->sport);
+    ret_flow->lport = bpf_ntohs(tcp->dport);
+    if (!port_wanted(ret_flow->lport, ret_flow->rport))
+        return false;
+    seq = bpf_ntohl(tcp->seq);
+    length = skb->len - (tcp->data_offset >> 4) * 4 + !!(tcp->flags & TCP_FLAG_SYN) + !!(tcp->flags & TCP_FLAG_FIN);
+    if (READ(cb, seq) != seq || READ(cb, end_seq) != seq + length)
+        return false;
+    if (bpf_probe_read_kernel(ret_segment->ip, sizeof(ret_segment->ip), skb->head + skb->network_header) ||
+        !carries_tcp(skb, ret_segment->ip))
+        return false;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) { /* RFC 791, 3.1; RFC 8200, 3 */
+        map_ipv4(ret_flow->raddr, *(__u32 *)(ret_segment->ip + 12));
+        map_ipv4(ret_flow->laddr, *(__u32 *)(ret_segment->ip + 16));
     } else {
-        bpf_probe_read_kernel(flow->raddr, 16, ip + 8); /* RFC 8200, 3 */
-        bpf_probe_read_kernel(flow->laddr, 16, ip + 24);
+        __builtin_memcpy(ret_flow->raddr, ret_segment->ip + 8, sizeof(ret_flow->raddr));
+        __builtin_memcpy(ret_flow->laddr, ret_segment->ip + 24, sizeof(ret_flow->laddr));
     }
     net = packet_net(skb);
     if (!net || !netns_wanted(net))
         return false;
-    flow->netns = netns_inode(net);
-    return host_wanted(flow);
+    ret_flow->netns = netns_inode(net);
+    return host_wanted(ret_flow);
 }
 
 #endif

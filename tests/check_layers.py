@@ -38,7 +38,7 @@ PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())
 # Headers that only these modules (and their parts, source/bpf_x of source/bpf) may include.
 HOMES = [
-    (re.compile(r"bpf/|tcplens(\.skel)?\.h$"), ["source/bpf"]),
+    (re.compile(r"bpf/|tcplens\.skel\.h$"), ["source/bpf"]),
     (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
     (re.compile(r"(cjson/)?cJSON"), ["trace", "command/lab"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),

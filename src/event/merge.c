@@ -1,9 +1,6 @@
 /* A queue per witness, kept sorted by inserting from the back: a source is nearly sorted, so that the place is found in
  * a step or two. Letting go takes the earliest of the heads. Equal times keep the order of the witnesses in the enum
- * (kernel first) and, inside one, the order of arrival.
- *
- * One time is put right: tcp_send_active_reset() tells of its RST after it is sent, and over loopback the peer has got
- * it, and told so, by then. It is given the place before that. */
+ * (kernel first) and, inside one, the order of arrival. */
 #include "tcplens/event/merge.h"
 
 #include <errno.h>
@@ -11,7 +8,6 @@
 #include <string.h>
 
 #define QUEUE_START 1024
-#define RESET_LOOK_BACK 64 /* events between the two, at the most: other processors go on meanwhile */
 
 struct queue {
     struct event *items; /* ring of size entries, a power of two */
@@ -86,31 +82,10 @@ static struct queue *earliest(struct merge *m)
     return best;
 }
 
-static bool got_reset_of(const struct event *received, const struct event *sent)
-{
-    return received->kind == EVENT_RESET && !received->reset.sent && received->netns == sent->netns &&
-           endpoint_equal(&received->local, &sent->remote) && endpoint_equal(&received->remote, &sent->local);
-}
-
-/* Not later than its effect, where that is held. */
-static uint64_t time_of_reset(struct queue *q, const struct event *sent)
-{
-    const size_t stop = q->count > RESET_LOOK_BACK ? q->count - RESET_LOOK_BACK : 0;
-
-    for (size_t i = q->count; i > stop; i--)
-        if (got_reset_of(at(q, i - 1), sent) && at(q, i - 1)->ts_ns <= sent->ts_ns)
-            return at(q, i - 1)->ts_ns - 1;
-    return sent->ts_ns;
-}
-
 void merge_put(struct merge *m, const struct event *event)
 {
     struct queue *q = &m->queues[event->source];
-    uint64_t ts_ns = event->ts_ns;
     size_t i;
-
-    if (event->kind == EVENT_RESET && event->reset.sent)
-        ts_ns = time_of_reset(q, event);
 
     if (q->count == q->size && grow(q) < 0) {
         /* no memory to wait with: out of order is better than lost */
@@ -124,10 +99,9 @@ void merge_put(struct merge *m, const struct event *event)
         release_one(m, q);
     }
     // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of q->count are set
-    for (i = q->count; i > 0 && at(q, i - 1)->ts_ns > ts_ns; i--)
+    for (i = q->count; i > 0 && at(q, i - 1)->ts_ns > event->ts_ns; i--)
         *at(q, i) = *at(q, i - 1);
     *at(q, i) = *event;
-    at(q, i)->ts_ns = ts_ns;
     q->count++;
     m->count++;
     if (m->count > m->max)

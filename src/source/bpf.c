@@ -1,6 +1,6 @@
-/* Theory of operation. The kernel side writes fixed-size events into a ring; this file reads them in batches, and mends
- * one thing that a single hook cannot know: re-arming a TIME-WAIT timer looks like a cancellation followed by a start.
- * A cancellation waits for one batch; if the start of the same socket's timer follows, it was none. */
+/* Theory of operation. The kernel side writes events into a ring; this file loads it, and reads the ring in batches. Each
+ * event goes through bpf_mend, which needs to see them all, and bpf_decode, which needs only the one. What the kernel side
+ * counts as lost is told after each batch. */
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
@@ -13,20 +13,14 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/wire.h"
 #include "bpf_decode.h"
+#include "bpf_mend.h"
 #include "bpf_snapshot.h"
-#include "tcplens.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/source/source.h"
-
-#define WAITING_MAX 1024
-
-struct waiting {
-    struct tcplens_event items[WAITING_MAX];
-    unsigned count;
-};
 
 struct source_bpf {
     struct tcplens *skeleton;
@@ -36,9 +30,9 @@ struct source_bpf {
     uint64_t lost[TCPLENS_HOOK_N];
     uint64_t drained_ns;
     struct bpf_decoder decoder; /* its names are owned by btf */
-    struct waiting cancels;
-    unsigned cancels_old; /* how many of them waited a batch already */
-    event_fn emit;        /* during a drain */
+    struct bpf_mend mend;
+    uint64_t unsure; /* of bpf_mend, as last told */
+    event_fn emit;   /* during a drain */
     void *arg;
 };
 
@@ -54,90 +48,53 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
     [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
     [TCPLENS_HOOK_OWNER] = "owner",
+    [TCPLENS_HOOK_LISTENERS] = "listeners",
+    [TCPLENS_HOOK_FIN_WAIT_2] = "fin_wait_2",
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
-static void pass_on(struct source_bpf *s, const struct tcplens_event *e)
+static void decode_and_emit(void *arg, const struct tcplens_event *e)
 {
+    struct source_bpf *s = arg;
     struct event out;
 
     if (bpf_decode(&s->decoder, e, &out))
         s->emit(s->arg, &out);
 }
 
-static bool wait_put(struct waiting *w, const struct tcplens_event *e)
-{
-    if (w->count == WAITING_MAX)
-        return false;
-    w->items[w->count++] = *e;
-    return true;
-}
-
-/* The newest first: what is waited for has usually just been put. */
-static struct tcplens_event *wait_find(struct waiting *w, uint64_t cookie)
-{
-    for (unsigned i = w->count; i-- > 0;)
-        if (w->items[i].cookie == cookie)
-            return &w->items[i];
-    return NULL;
-}
-
-static void wait_remove(struct waiting *w, struct tcplens_event *e)
-{
-    unsigned i = (unsigned)(e - w->items);
-
-    memmove(e, e + 1, (w->count - i - 1) * sizeof(*e));
-    w->count--;
-}
-
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
     const struct tcplens_event *e = data;
-    struct tcplens_event *w;
 
-    if (size < sizeof(*e) || e->kind >= TCPLENS_KIND_N)
-        return 0;
-    switch (e->kind) {
-    case TCPLENS_TIMEWAIT_KILLED:
-        if (!wait_put(&s->cancels, e))
-            pass_on(s, e); /* so many at once are being killed */
-        break;
-    case TCPLENS_TIMEWAIT_START:
-    case TCPLENS_TIMEWAIT_EXPIRED:
-        w = wait_find(&s->cancels, e->cookie);
-        if (w && w->flow.lport == e->flow.lport && w->flow.rport == e->flow.rport) {
-            if (w - s->cancels.items < s->cancels_old)
-                s->cancels_old--;
-            wait_remove(&s->cancels, w);
-        }
-        pass_on(s, e);
-        break;
-    default: pass_on(s, e);
-    }
+    if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
+        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task))
+        bpf_mend_put(&s->mend, e, decode_and_emit, s);
     return 0;
 }
 
-static void report_loss(struct source_bpf *s, uint64_t now)
+static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uint64_t sum, uint64_t *told)
 {
     struct event gap = {
         .ts_ns = now,
         .kind = EVENT_GAP,
         .source = WITNESS_KERNEL,
-        .gap = { .from_ns = s->drained_ns, .to_ns = now },
+        .gap = { .lost = sum - *told, .from_ns = s->drained_ns, .to_ns = now },
     };
 
-    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++) {
-        uint64_t lost = __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED);
+    if (sum == *told)
+        return;
+    *told = sum;
+    strncpy(gap.gap.hook, hook, sizeof(gap.gap.hook) - 1);
+    s->emit(s->arg, &gap);
+}
 
-        if (lost == s->lost[hook])
-            continue;
-        gap.gap.lost = lost - s->lost[hook];
-        strncpy(gap.gap.hook, hook_names[hook], sizeof(gap.gap.hook) - 1);
-        s->lost[hook] = lost;
-        s->emit(s->arg, &gap);
-        memset(gap.gap.hook, 0, sizeof(gap.gap.hook));
-    }
+static void report_loss(struct source_bpf *s, uint64_t now)
+{
+    for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
+        report_gap(s, now, hook_names[hook], __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED),
+                   &s->lost[hook]);
+    report_gap(s, now, "cancellations", s->mend.unsure, &s->unsure);
     s->drained_ns = now;
 }
 
@@ -148,18 +105,8 @@ void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     ring_buffer__consume(s->ring);
-    /* cancellations that already waited for this whole batch are real */
-    for (unsigned i = 0; i < s->cancels_old; i++)
-        pass_on(s, &s->cancels.items[i]);
-    s->cancels.count -= s->cancels_old;
-    memmove(s->cancels.items, s->cancels.items + s->cancels_old, s->cancels.count * sizeof(*s->cancels.items));
-    s->cancels_old = s->cancels.count;
+    bpf_mend_end_batch(&s->mend, decode_and_emit, s);
     report_loss(s, now);
-}
-
-static void on_listed(void *arg, const struct tcplens_event *e)
-{
-    pass_on(arg, e);
 }
 
 int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
@@ -167,12 +114,12 @@ int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     return bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
-                        !s->skeleton->rodata->only_netns, on_listed, s);
+                        !s->skeleton->rodata->only_netns, decode_and_emit, s);
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
 {
-    uint64_t sum = 0;
+    uint64_t sum = s->unsure;
 
     for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
         sum += s->lost[hook];
@@ -306,6 +253,14 @@ static void set_filter(struct tcplens *skeleton, const struct filter *filter)
     }
 }
 
+/* A function that this kernel does not have is looked for in its modules too, which takes CAP_SYS_ADMIN, and for want of it
+ * libbpf before 1.3 gives up the whole program. But it looks there once only: so it is made to by something that may fail,
+ * a tracepoint of no name for a program that is not loaded yet. */
+static void look_into_modules(struct tcplens *skeleton)
+{
+    (void)bpf_program__set_attach_target(skeleton->progs.send_reset, 0, "");
+}
+
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source)
 {
@@ -337,6 +292,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         if (r < 0)
             goto fail;
     }
+    s->skeleton->rodata->can_cast = btf__find_by_name_kind(s->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+    if (!s->skeleton->rodata->can_cast)
+        look_into_modules(s->skeleton);
     s->skeleton->rodata->has_calls = config->calls;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     /* by looking, not by the kernel's version */

@@ -179,7 +179,7 @@ static bool call_of(const struct tcplens_event *e, struct event *out)
 
 bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct event *ret_event)
 {
-    static const uint8_t kinds[] = {
+    static const uint8_t kinds[TCPLENS_KIND_N] = {
         [TCPLENS_STATE] = EVENT_SOCK_STATE,
         [TCPLENS_REQUEST_START] = EVENT_REQUEST_START,
         [TCPLENS_REQUEST_RETRY] = EVENT_REQUEST_RETRY,
@@ -202,7 +202,9 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_SNAPSHOT] = EVENT_SNAPSHOT,
         [TCPLENS_CALL] = EVENT_CALL,
     };
-    struct event out = {
+    struct event *out = ret_event;
+
+    *out = (struct event){
         .ts_ns = trace_clock_from_monotonic(d->clock, e->ts_ns),
         .kind = kinds[e->kind],
         .source = WITNESS_KERNEL,
@@ -212,15 +214,15 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         .remote = endpoint_of(e->flow.raddr, e->flow.rport),
     };
 
-    switch (out.kind) {
+    switch (out->kind) {
     case EVENT_SOCK_STATE:
-        out.sock.from = bpf_state(e->from);
-        out.sock.to = bpf_state(e->to);
-        out.sock.task_context = e->in_task;
-        out.sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
-        if (out.sock.to == TCP_STATE_LISTEN || (out.sock.from == TCP_STATE_LISTEN && out.sock.to == TCP_STATE_CLOSED))
-            out.sock.depth = depth_of(e);
-        task_of(e, &out.sock.task);
+        out->sock.from = bpf_state(e->from);
+        out->sock.to = bpf_state(e->to);
+        out->sock.task_context = e->in_task;
+        out->sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
+        if (e->has_queue)
+            out->sock.depth = depth_of(e);
+        task_of(e, &out->sock.task);
         break;
     case EVENT_REQUEST_START:
     case EVENT_REQUEST_RETRY:
@@ -231,51 +233,50 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     case EVENT_ACCEPT_QUEUED:
     case EVENT_LISTENED:
     case EVENT_ACCEPT:
-        out.queue.depth = depth_of(e);
-        out.queue.call = (struct call){
+        out->queue.depth = depth_of(e);
+        out->queue.call = (struct call){
             .name = e->queue.accept4 ? "accept4" : "accept",
             .fd = e->queue.fd,
             .ret = e->queue.ret,
             .duration_ns = e->queue.duration_ns,
         };
-        task_of(e, &out.queue.call.task);
+        task_of(e, &out->queue.call.task);
         break;
     case EVENT_TIMEWAIT_START:
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
     case EVENT_TIMEWAIT_KILLED:
-        out.timewait.substate = bpf_state(e->to);
-        out.timewait.expires_ns = deadline(d, e);
+        out->timewait.substate = bpf_state(e->to);
+        out->timewait.expires_ns = deadline(d, e);
         break;
     case EVENT_SNAPSHOT:
-        out.snapshot.state = bpf_state(e->to);
-        out.snapshot.minisock = e->from == KERNEL_TIME_WAIT;
-        out.snapshot.request = e->to == KERNEL_NEW_SYN_RECV;
-        if (out.snapshot.minisock)
-            out.snapshot.expires_ns = deadline(d, e);
-        if (out.snapshot.state == TCP_STATE_LISTEN)
-            out.snapshot.depth = depth_of(e);
-        task_of(e, &out.snapshot.owner);
+        out->snapshot.state = bpf_state(e->to);
+        out->snapshot.minisock = e->from == KERNEL_TIME_WAIT;
+        out->snapshot.request = e->to == KERNEL_NEW_SYN_RECV;
+        if (out->snapshot.minisock)
+            out->snapshot.expires_ns = deadline(d, e);
+        if (out->snapshot.state == TCP_STATE_LISTEN)
+            out->snapshot.depth = depth_of(e);
+        task_of(e, &out->snapshot.owner);
         break;
     case EVENT_RETRANSMIT:
-        out.retransmit.state = bpf_state(e->to);
-        out.retransmit.count = e->retransmit.count;
-        out.retransmit.rto_ns =
+        out->retransmit.state = bpf_state(e->to);
+        out->retransmit.count = e->retransmit.count;
+        out->retransmit.rto_ns =
             (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
     case EVENT_KEEPALIVE:
     case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
-        if (!call_of(e, &out))
+        if (!call_of(e, out))
             return false;
         break;
     case EVENT_RESET:
-        out.reset.sent = e->kind == TCPLENS_RESET_SENT;
+        out->reset.sent = e->kind == TCPLENS_RESET_SENT;
         if (e->reset.reason >= 0 && e->reset.reason < BPF_RESET_REASONS_MAX && d->reset_reasons[e->reset.reason])
-            strncpy(out.reset.reason, d->reset_reasons[e->reset.reason], sizeof(out.reset.reason) - 1);
+            strncpy(out->reset.reason, d->reset_reasons[e->reset.reason], sizeof(out->reset.reason) - 1);
         break;
     default: return false;
     }
-    *ret_event = out;
     return true;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tcplens.h"
+#include "bpf/wire.h"
 #include "tcplens/base/clock.h"
 #include "tcplens/event/event.h"
 
@@ -17,7 +17,8 @@ struct bpf_decoder {
     unsigned hz;                                      /* 0: not known yet */
 };
 
-/* False where the event is not worth passing on; *ret_event is untouched then. */
+/* False where the event is not worth passing on; *ret_event is of no use then. Reads no more of the event than its
+ * tcplens_event_size(). */
 bool bpf_decode(struct bpf_decoder *decoder, const struct tcplens_event *e, struct event *ret_event);
 
 /* The RFC's name for a state of include/net/tcp_states.h. */

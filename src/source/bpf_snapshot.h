@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "tcplens.h"
+#include "bpf/wire.h"
 
 /* owners, objects: links of the two iterators. all_netns: the objects of all network namespaces that can be entered,
  * else of this one. each() gets TCPLENS_SNAPSHOT events, with the task that holds the socket where one does. 0 or -errno. */

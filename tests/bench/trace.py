@@ -1,6 +1,7 @@
 """What tracing costs who is traced: connection churn on loopback, untraced and under tcplens and others.
 
     python3 tests/bench/trace.py [--rounds N] [--connections N] [--variants NAME,...] [--skip-paced] [--skip-long]
+    python3 tests/bench/trace.py --hooks [...]      what each hook of the kernel witness costs: hooks.py
 
 Each run has a network namespace of its own, so that nobody's TIME-WAITs expire in another's run. The variants take
 turns, and each run of one has an untraced run before and after it, which it is compared with: so what else the machine
@@ -65,13 +66,13 @@ def tcplens(*options):
 def variants():
     kernel = ["--source", "kernel", "--segments", "none"]
     found = [
-        Variant("kernel", tcplens(*kernel), "tcplens: states, queues, TIME-WAIT", 0.75),
-        Variant("both", tcplens("--segments", "control"), "tcplens: kernel and wire, SYN FIN RST written", 0.60),
-        Variant("filtered", tcplens(*kernel, "--port", "9"), "tcplens: kernel, a port that nobody uses", 0.95),
+        Variant("kernel", tcplens(*kernel), "tcplens: states, queues, TIME-WAIT", 0.85),
+        Variant("both", tcplens("--segments", "control"), "tcplens: kernel and wire, SYN FIN RST written", 0.72),
+        Variant("filtered", tcplens(*kernel, "--port", "9"), "tcplens: kernel, a port that nobody uses", 0.93),
     ]
     usage = subprocess.run([TCPLENS, "trace", "--help"], capture_output=True, text=True, check=True).stdout
     if "--calls" in usage:
-        found.append(Variant("calls", tcplens(*kernel, "--calls"), "tcplens: kernel, system calls too", 0.60))
+        found.append(Variant("calls", tcplens(*kernel, "--calls"), "tcplens: kernel, system calls too", 0.72))
     lost_events = r"[Ll]ost (\d+) events"
     return found + [
         Variant("tcpstates", ["tcpstates"], "libbpf-tools: states", lost=lost_events),
@@ -329,6 +330,10 @@ def print_targets(chosen, report):
 
 
 def main():
+    if "--hooks" in sys.argv:
+        import hooks  # which needs this module
+
+        return hooks.main([word for word in sys.argv[1:] if word != "--hooks"])
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--connections", type=int, default=20_000)

@@ -475,6 +475,24 @@ for _ in range(int(sys.argv[1])):
 
 
 @case
+def listeners_without_room_are_counted():
+    """What more listeners than the kernel side remembers refuse is not told: that is."""
+    if lib.SLOWDOWN > 1:
+        return  # an emulated machine takes a minute for them, and counts no differently
+    trace = kernel_trace("""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+held = [listen(f"127.0.0.{host}", port) for port in range(10000, 10256) for host in range(1, 65)]
+held += [listen("127.0.1.1", port) for port in range(10000, 10003)]
+while held: held.pop().close()
+one = listen()
+""", "--source", "kernel", status=4)
+    gaps = [r for r in trace.all("gap") if r["hook"] == "listeners"]
+    check_equal(sum(r["lost"] for r in gaps), 3)
+    check_equal(trace.end["lost"]["kernel"], 3)
+
+
+@case
 def nothing_is_lost_by_default():
     text = """
 server = listen(backlog=64)

@@ -80,36 +80,6 @@ static void orders_across_witnesses(void **state)
     merge_free(m);
 }
 
-static void put_reset(struct merge *m, uint64_t ts_ns, uint64_t number, bool sent, uint16_t local, uint16_t remote)
-{
-    struct event e = { .ts_ns = ts_ns, .kind = EVENT_RESET, .source = WITNESS_KERNEL, .cookie = number };
-
-    e.local.port = local;
-    e.remote.port = remote;
-    e.reset.sent = sent;
-    merge_put(m, &e);
-}
-
-/* Told of when it has arrived already, it stands before that; not before the RST of somebody else, nor of its peer. */
-static void reset_is_sent_before_it_is_received(void **state)
-{
-    struct merge *m = new_merge(100);
-
-    (void)state;
-    put(m, WITNESS_KERNEL, 10, 1);
-    put_reset(m, 20, 3, false, 1000, 80);
-    put(m, WITNESS_KERNEL, 22, 4);
-    put_reset(m, 25, 2, true, 80, 1000);
-    put_reset(m, 30, 5, false, 1001, 80);
-    put_reset(m, 31, 6, true, 80, 1002);
-    put_reset(m, 32, 7, true, 1001, 80);
-    merge_release(m, UINT64_MAX);
-    assert_order(1, 2, 3, 4, 5, 6, 7);
-    assert_int_equal(out.events[1].ts_ns, 19);
-    assert_int_equal(out.events[5].ts_ns, 31);
-    merge_free(m);
-}
-
 /* Kernel first, then diag, then wire; inside one, as they came. */
 static void equal_times(void **state)
 {
@@ -336,7 +306,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_across_witnesses),
-        cmocka_unit_test(reset_is_sent_before_it_is_received),
         cmocka_unit_test(equal_times),
         cmocka_unit_test(nearly_sorted_source),
         cmocka_unit_test(release_horizon),

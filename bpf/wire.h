@@ -1,13 +1,20 @@
-/* What the kernel side writes into the ring buffer and user space reads: fixed sizes, no padding that matters. */
-#ifndef TCPLENS_BPF_H
-#define TCPLENS_BPF_H
+/* What crosses to user space: events, in the ring buffer and from the iterators, and the settings' limits. */
+#ifndef TCPLENS_BPF_WIRE_H
+#define TCPLENS_BPF_WIRE_H
 
 #include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #define TCPLENS_PORTS_MAX 16
 #define TCPLENS_HOSTS_MAX 16
 #define TCPLENS_PIDS_MAX 16
 #define TCPLENS_COMM_LEN 16
+
+/* Entries of the maps. */
+#define TCPLENS_OWNED_MAX 65536
+#define TCPLENS_LISTENERS_MAX 16384
+#define TCPLENS_FIN_WAIT_2_MAX 65536
 
 /* Addresses that begin alike, as words of the address: mask and value in network byte order. */
 struct tcplens_prefix {
@@ -76,30 +83,33 @@ enum tcplens_hook {
     TCPLENS_HOOK_RETRANSMIT,
     TCPLENS_HOOK_SEND_RESET,
     TCPLENS_HOOK_RECEIVE_RESET,
-    TCPLENS_HOOK_OWNER, /* a socket of --pid found no room to be remembered */
+    /* not hooks: what found no room to be remembered */
+    TCPLENS_HOOK_OWNER,      /* a socket of --pid */
+    TCPLENS_HOOK_LISTENERS,  /* a listener: what it refuses is not told */
+    TCPLENS_HOOK_FIN_WAIT_2, /* a minisock: its TIME-WAIT is told by its timer, if at all */
     TCPLENS_HOOK_N
 };
 
-/* States are the kernel's. */
+/* States are the kernel's. Of each event only the beginning is written that it has a use for (tcplens_event_size()): the
+ * ring is larger than a cache, and each of its lines is written and read once. */
 struct tcplens_event {
     __u64 ts_ns; /* CLOCK_MONOTONIC */
     __u64 cookie;
     struct tcplens_flow flow;
     __u8 kind; /* enum tcplens_kind */
     __u8 from, to;
-    __u8 in_task; /* pid, tid and comm are those of the process that caused it */
-    __u8 during;  /* enum tcplens_call: the call in which a state changed */
-    __u8 unused[3];
-    __u32 pid, tid;
-    char comm[TCPLENS_COMM_LEN];
+    __u8 in_task;   /* pid, tid and comm are those of the process that caused it */
+    __u8 during;    /* enum tcplens_call: the call in which a state changed */
+    __u8 has_queue; /* of a STATE: it is a listener's, with its queues */
+    __u8 unused[2];
     union {
         struct {
             __u64 listener; /* cookie */
             __u8 addr[16];
-            __u16 port;
             __u32 syn, accept, backlog, drops; /* true after the event */
+            __u16 port;
+            __u8 accept4; /* the call was accept4(), not accept() */
             __s32 fd, ret;
-            __u8 accept4;      /* the call was accept4(), not accept() */
             __u64 duration_ns; /* of the call; 0: not known */
         } queue;
         struct {
@@ -121,6 +131,31 @@ struct tcplens_event {
             __s32 reason; /* enum sk_rst_reason; -1: this kernel does not say */
         } reset;
     };
+    __u32 pid, tid; /* these three only where in_task */
+    char comm[TCPLENS_COMM_LEN];
 };
+
+#define TCPLENS_EVENT_WITH(member)                                                                                     \
+    (offsetof(struct tcplens_event, member) + sizeof(((struct tcplens_event *)NULL)->member))
+
+/* How much of an event is written. */
+static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind, bool has_queue, bool in_task)
+{
+    if (in_task)
+        return sizeof(struct tcplens_event);
+    switch (kind) {
+    case TCPLENS_STATE: return has_queue ? TCPLENS_EVENT_WITH(queue) : offsetof(struct tcplens_event, queue);
+    case TCPLENS_KEEPALIVE:
+    case TCPLENS_FIN_WAIT_2: return offsetof(struct tcplens_event, queue);
+    case TCPLENS_TIMEWAIT_START:
+    case TCPLENS_TIMEWAIT_CHANGE:
+    case TCPLENS_TIMEWAIT_EXPIRED:
+    case TCPLENS_TIMEWAIT_KILLED: return TCPLENS_EVENT_WITH(timewait);
+    case TCPLENS_RETRANSMIT: return TCPLENS_EVENT_WITH(retransmit);
+    case TCPLENS_RESET_SENT:
+    case TCPLENS_RESET_RECEIVED: return TCPLENS_EVENT_WITH(reset);
+    default: return TCPLENS_EVENT_WITH(queue);
+    }
+}
 
 #endif

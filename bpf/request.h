@@ -1,0 +1,153 @@
+/* Request socks in the SYN queue, and what a listener refuses instead of making one. */
+#ifndef TCPLENS_BPF_REQUEST_H
+#define TCPLENS_BPF_REQUEST_H
+
+#include "packet.h"
+#include "sock.h"
+
+static __always_inline struct request_sock *request_of(struct timer_list *timer)
+{
+    return (void *)timer - bpf_core_field_offset(struct request_sock, rsk_timer);
+}
+
+/* A request belongs to who owns its listener. */
+static __always_inline bool request_wanted(const struct request_sock *req, const struct sock *listener,
+                                           struct name *ret_name)
+{
+    return object_named(&req->__req_common, ret_name) &&
+           (!pid_count || cookie_wanted(READ(listener, __sk_common.skc_cookie.counter)));
+}
+
+static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_kind kind, struct timer_list *timer)
+{
+    struct request_sock *req = request_of(timer);
+    struct sock *listener = READ(req, __req_common.skc_listener);
+    struct moment *moment = moment_now();
+    bool starts = kind == TCPLENS_REQUEST_START;
+    struct tcplens_event *e;
+    struct name name;
+
+    if (!moment)
+        return 0;
+    if (!request_wanted(req, listener, &name)) {
+        moment->completed.lport = 0;
+        moment->child_ns = 0;
+        return 0;
+    }
+    if (starts) {
+        moment->request = name.flow;
+    } else {
+        moment->completed = name.flow;
+        moment->completed_listener = (__u64)listener;
+        child_named(moment, &name);
+    }
+    e = event_new(hook, kind, &name);
+    if (!e)
+        return 0;
+    read_queues(e, listener, starts ? 1 : -1);
+    event_submit(e);
+    return 0;
+}
+
+/* A request that ends leaves the table of sockets before its timer is cancelled (reqsk_queue_unlink()). If it is there yet,
+ * the timer only expires, or is put off because the SYN came again (tcp_check_req()). */
+static __always_inline int request_timer_cancelled(struct timer_list *timer)
+{
+    struct moment *moment;
+
+    if (!READ(request_of(timer), __req_common.skc_node.pprev))
+        return request_event(TCPLENS_HOOK_TIMER_CANCEL, TCPLENS_REQUEST_END, timer);
+    moment = moment_now();
+    if (moment)
+        moment->moving = (__u64)timer;
+    return 0;
+}
+
+static __always_inline int request_timer_starts(struct timer_list *timer)
+{
+    struct moment *moment = moment_now();
+
+    if (!moment)
+        return 0;
+    if (moment->timer == (__u64)timer)
+        moment->rearmed = 1;
+    else if (moment->moving != (__u64)timer)
+        return request_event(TCPLENS_HOOK_TIMER_START, TCPLENS_REQUEST_START, timer);
+    moment->moving = 0;
+    return 0;
+}
+
+/* A request's timer sends the SYN-ACK again, or gives the request up and frees it: which, shows only afterwards. */
+static __always_inline int request_timer_runs(struct timer_list *timer)
+{
+    struct request_sock *req = request_of(timer);
+    struct sock *listener = READ(req, __req_common.skc_listener);
+    struct moment *moment = moment_now();
+    struct name name;
+
+    if (!moment)
+        return 0;
+    moment->timer = 0;
+    moment->rearmed = 0;
+    moment->moving = 0;
+    if (!request_wanted(req, listener, &name))
+        return 0;
+    moment->retry = name.flow;
+    moment->listener = (__u64)listener;
+    moment->timer = (__u64)timer;
+    return 0;
+}
+
+/* Whether a listener would answer a SYN with a cookie that it makes no request for (tcp_conn_request()). */
+static __always_inline bool answers_with_cookies(const struct sock *listener)
+{
+    const struct net *net = READ(listener, __sk_common.skc_net.net);
+
+    return READ(net, ipv4.sysctl_tcp_syncookies) &&
+           READ(listener, sk_ack_backlog) <= READ(listener, sk_max_ack_backlog);
+}
+
+/* A segment for a listener was freed without a request or a child coming of it. */
+static __always_inline void listener_refused(enum tcplens_hook hook, const struct tcplens_flow *flow, __u8 flags)
+{
+    struct listener *l = listener_of(flow);
+    struct name name = { .flow = *flow };
+    const struct sock *sk;
+    struct tcplens_event *e;
+    bool dropped, cookie;
+    __u32 drops;
+
+    if (!l || !cookie_wanted(l->cookie))
+        return;
+    sk = (const struct sock *)l->address;
+    drops = READ(sk, sk_drops.counter);
+    dropped = drops != l->drops;
+    if (!dropped && !(flags & TCP_FLAG_SYN))
+        return;
+    /* Where two CPUs drop SYNs at once the first to come here finds both counted: a figure that stands still is no proof
+     * of a cookie. */
+    cookie = !dropped && answers_with_cookies(sk);
+    e = event_new(hook, TCPLENS_OVERFLOW, &name);
+    l->drops = drops;
+    if (!e)
+        return;
+    if (cookie)
+        e->kind = TCPLENS_COOKIE;
+    e->to = flags & TCP_FLAG_SYN ? TCP_LISTEN : TCP_SYN_RECV;
+    read_queues(e, sk, 0);
+    event_submit(e);
+}
+
+/* A SYN that came again for a request counts as dropped, but it is the request that has it. */
+static __always_inline void syn_repeated(const struct tcplens_flow *flow)
+{
+    struct listener *l = listener_of(flow);
+    const struct sock *sk;
+
+    if (!l)
+        return;
+    sk = (const struct sock *)l->address;
+    l->drops = READ(sk, sk_drops.counter);
+}
+
+#endif

@@ -1,0 +1,214 @@
+/* Full sockets: their states, their children, their timers. */
+#ifndef TCPLENS_BPF_SOCK_H
+#define TCPLENS_BPF_SOCK_H
+
+#include "calls.h"
+#include "listener.h"
+#include "moment.h"
+
+/* Tells of the child that was made a moment ago, now that its connection is known by what follows it. */
+static __always_inline void child_named(struct moment *moment, const struct name *name)
+{
+    struct tcplens_event *e;
+
+    if (!moment->child_ns)
+        return;
+    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, name);
+    if (e) {
+        e->ts_ns = moment->child_ns;
+        e->from = TCP_LISTEN;
+        e->to = TCP_SYN_RECV;
+        event_submit(e);
+    }
+    moment->child_ns = 0;
+}
+
+/* Address of the listener whose child this is; 0: not known. A child that answered a SYN cookie had no request. */
+static __always_inline __u64 parent_of(const struct moment *moment, const struct tcplens_flow *flow)
+{
+    struct listener *l;
+
+    if (flow_equal(&moment->completed, flow))
+        return moment->completed_listener;
+    l = listener_of(flow);
+    return l ? l->address : 0;
+}
+
+/* A child joins the accept queue just before it becomes ESTABLISHED, in the same breath as its request was completed:
+ * this is exact for each connection, which the listener's wake-up (sk_data_ready) is not, when two handshakes complete
+ * at once. accept_delta: what the running hook has not done yet. */
+static __always_inline void accept_queued(struct moment *moment, const struct name *name, __u64 ts_ns, int accept_delta)
+{
+    const struct sock *listener = (const struct sock *)parent_of(moment, &name->flow);
+    struct tcplens_event *e;
+
+    moment->child = 0;
+    moment->completed.lport = 0;
+    if (!listener)
+        return;
+    e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_ACCEPT_QUEUED, name);
+    if (!e)
+        return;
+    e->ts_ns = ts_ns;
+    read_queues(e, listener, 0);
+    e->queue.accept += accept_delta;
+    event_submit(e);
+}
+
+static __always_inline void connect_begins(const struct sock *sk)
+{
+    __u64 cookie;
+    struct doing *d;
+
+    if (!netns_wanted(sk->__sk_common.skc_net.net))
+        return;
+    cookie = bpf_get_socket_cookie((void *)sk);
+    if (pid_count) {
+        own_by_process(cookie);
+        if (!cookie_wanted(cookie))
+            return;
+    }
+    d = doing_now(BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!d) {
+        count_lost(TCPLENS_HOOK_SET_STATE);
+        return;
+    }
+    d->connecting = (__u64)sk;
+    d->connecting_ns = bpf_ktime_get_ns();
+    d->connecting_during = has_calls ? call_on(sk, TCP_CLOSE, TCP_SYN_SENT) : TCPLENS_CALL_NONE;
+}
+
+static __always_inline int connect_has_port(const struct sock *sk)
+{
+    struct doing *d = doing_now(0);
+    struct tcplens_event *e;
+    struct name name;
+
+    if (!d || d->connecting != (__u64)sk)
+        return 0; /* the port was bound before, or this is a retry */
+    d->connecting = 0;
+    if (!object_wanted(&sk->__sk_common, &name))
+        return 0;
+    e = event_of_task(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &name);
+    if (!e)
+        return 0;
+    e->ts_ns = d->connecting_ns;
+    e->from = TCP_CLOSE;
+    e->to = TCP_SYN_SENT;
+    e->during = d->connecting_during;
+    event_submit(e);
+    return 0;
+}
+
+/* Whether a socket is of a process that is wanted, and if it is, that it is remembered as long as it lives: who
+ * connects or listens owns it, and a child belongs to who owns its listener. */
+static __always_inline bool socket_owned(const struct moment *moment, const struct name *name, int from, int to)
+{
+    __u8 *as;
+
+    if (to == TCP_SYN_SENT || to == TCP_LISTEN) {
+        own_by_process(name->cookie);
+    } else if (from == TCP_SYN_RECV) {
+        const struct sock *listener = (const struct sock *)parent_of(moment, &name->flow);
+
+        if (listener && cookie_wanted(READ(listener, __sk_common.skc_cookie.counter)))
+            own(name->cookie, OWNED_SOCK);
+    }
+    as = bpf_map_lookup_elem(&owned, &name->cookie);
+    if (!as)
+        return false;
+    /* a minisock goes on under the same cookie, and requests are cancelled after their listener is closed */
+    if (to == TCP_CLOSE && from != TCP_LISTEN && *as == OWNED_SOCK)
+        disown(name->cookie);
+    return true;
+}
+
+/* Both timers of a full socket have moved between its structs. */
+static __always_inline struct sock *sock_of_write_timer(struct timer_list *timer)
+{
+    if (bpf_core_field_exists(struct inet_connection_sock, icsk_retransmit_timer))
+        return (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
+    return (void *)timer - bpf_core_field_offset(struct sock, tcp_retransmit_timer);
+}
+
+static __always_inline struct sock *sock_of_keepalive_timer(struct timer_list *timer)
+{
+    if (bpf_core_field_exists(struct inet_connection_sock, icsk_keepalive_timer))
+        return (void *)timer - bpf_core_field_offset(struct inet_connection_sock, icsk_keepalive_timer);
+    return (void *)timer - bpf_core_field_offset(struct sock, sk_timer);
+}
+
+static __always_inline int write_timer_starts(const struct sock *sk)
+{
+    __u8 state = READ(sk, __sk_common.skc_state);
+    struct moment *moment;
+    struct name name;
+
+    if (state == TCP_SYN_SENT)
+        return connect_has_port(sk);
+    if (state != TCP_SYN_RECV)
+        return 0;
+    /* The SYN,ACK of a child that was made a moment ago for a SYN with data (Fast Open): it had no request that would
+     * name it, and joins the accept queue at once. */
+    moment = moment_now();
+    if (!moment || moment->child != (__u64)sk || !object_named(&sk->__sk_common, &name))
+        return 0;
+    if (pid_count) {
+        struct listener *l = listener_of(&name.flow);
+
+        if (!l || !cookie_wanted(l->cookie)) {
+            moment->child_ns = 0;
+            return 0;
+        }
+        own(name.cookie, OWNED_SOCK);
+    }
+    child_named(moment, &name);
+    accept_queued(moment, &name, bpf_ktime_get_ns(), 1);
+    moment->request = name.flow; /* that SYN was answered */
+    return 0;
+}
+
+/* After close() the timer is that of FIN-WAIT-2: the full socket waits out a tcp_fin_timeout beyond TIME-WAIT's length, or
+ * all of it if the ACK of its FIN came just as close() let go of it (tcp_rcv_state_process(), tcp_keepalive_timer()). */
+static __always_inline int keepalive_fired(const struct sock *sk)
+{
+    __u8 state = READ(sk, __sk_common.skc_state);
+    bool fin_wait_2 = state == TCP_FIN_WAIT2 && !READ(sk, sk_socket);
+    struct tcplens_event *e;
+    struct name name;
+
+    if (state == TCP_LISTEN || state == TCP_CLOSE || !object_wanted(&sk->__sk_common, &name))
+        return 0;
+    e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_KEEPALIVE, &name);
+    if (!e)
+        return 0;
+    if (fin_wait_2)
+        e->kind = TCPLENS_FIN_WAIT_2;
+    e->to = state;
+    event_submit(e);
+    return 0;
+}
+
+/* A listener begins, inside a call of its task, or ends. */
+static __always_inline int listener_event(const struct sock *sk, const struct name *name, int from, int to)
+{
+    struct tcplens_event *e;
+
+    listener_changed(sk, name, to);
+    if (to == TCP_LISTEN)
+        e = event_of_task(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, name);
+    else
+        e = event_reserve(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, name, true, false);
+    if (!e)
+        return 0;
+    e->from = from;
+    e->to = to;
+    e->has_queue = true;
+    if (has_calls)
+        e->during = call_on(sk, from, to);
+    read_queues(e, sk, 0);
+    event_submit(e);
+    return 0;
+}
+
+#endif
