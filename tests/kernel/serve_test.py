@@ -6,6 +6,7 @@ Usage: serve_test.py [CASE]...     with the programs' paths in the environment, 
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import threading
 import urllib.parse
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal, one_line
 
