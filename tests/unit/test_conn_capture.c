@@ -448,19 +448,24 @@ static void segments_control(void **state)
     send(&s, C, "FA", 11, 1, 0);
     send(&s, S, "A", 1, 12, 0);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "segment client SYN seq 0 ack 0 len 0\n"
-                                      "wire client CLOSED>SYN-SENT <- 2\n"
-                                      "segment server SYN ACK seq 0 ack 1 len 0\n"
-                                      "wire server LISTEN>SYN-RECEIVED <- 4\n"
-                                      "wire client SYN-SENT>ESTABLISHED <- 4\n"
-                                      "wire server SYN-RECEIVED>ESTABLISHED\n"
-                                      "segment client ACK seq 1 ack 1 len 10\n" /* the retransmission */
-                                      "segment client FIN ACK seq 11 ack 1 len 0\n"
-                                      "wire client ESTABLISHED>FIN-WAIT-1 <- 9\n"
-                                      "wire server ESTABLISHED>CLOSE-WAIT <- 9\n"
-                                      "wire client FIN-WAIT-1>FIN-WAIT-2\n"
-                                      "outcome half-closed FIN-WAIT-2 CLOSE-WAIT\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "connection 1 40000 > 80\n"
+        "  1 client SYN seq 0 len 0 win 1000 []\n"
+        "    1 client CLOSED > SYN-SENT inferred\n"
+        "  1 server SYN,ACK seq 0 ack 1 len 0 win 1000 [] rtt_ns=1000000\n"
+        "    1 server LISTEN > SYN-RECEIVED inferred\n"
+        "    1 client SYN-SENT > ESTABLISHED inferred\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED inferred\n"
+        "  1 client PSH,ACK seq 1 ack 1 len 10 win 1000 [retransmission]\n"
+        "  1 client FIN,ACK seq 11 ack 1 len 0 win 1000 []\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 inferred\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT inferred\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 inferred\n"
+        "outcome 1 {\"conn_state\": \"S2\", \"history\": \"ShADTaF\", \"verdict\": \"half-closed\", "
+        "\"final\": {\"client\": \"FIN-WAIT-2\", \"server\": \"CLOSE-WAIT\"}, \"bytes\": {\"client\": 10, "
+        "\"server\": 0}, \"segments\": {\"client\": 5, \"server\": 3}, \"rtt_ns\": 2000000, "
+        "\"closed_by\": \"client\"}\n");
     assert_int_equal(outcome_of(&s, 1)->outcome.segments[C], 5);
     assert_int_equal(outcome_of(&s, 1)->outcome.bytes[C], 10);
 }

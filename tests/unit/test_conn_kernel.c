@@ -11,30 +11,33 @@ static void normal_word_for_word(void **state)
     wait_ns(&s, 60 * SECOND);
     timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1), "listener 1 192.0.2.2:80 backlog 16 pid 300\n"
-                                      "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "kernel client CLOSED>SYN-SENT sock\n"
-                                      "kernel server LISTEN>SYN-RECEIVED request\n"
-                                      "queue 1 conn 1 syn syn 1 accept 0 limit 17 drops 0\n"
-                                      "kernel client SYN-SENT>ESTABLISHED sock\n"
-                                      "object server request>sock in SYN-RECEIVED SYN_RECV\n"
-                                      "queue 1 conn 1 established syn 0 accept 0 limit 17 drops 0\n"
-                                      "kernel server SYN-RECEIVED>ESTABLISHED sock\n"
-                                      "queue 1 conn 0 established syn 0 accept 1 limit 17 drops 0\n"
-                                      "call server accept4 fd 3 ret 5 pid 300\n"
-                                      "queue 1 conn 1 accept syn 0 accept 0 limit 17 drops 0\n"
-                                      "kernel client ESTABLISHED>FIN-WAIT-1 sock\n"
-                                      "kernel server ESTABLISHED>CLOSE-WAIT sock\n"
-                                      "kernel client FIN-WAIT-1>FIN-WAIT-2 sock\n"
-                                      "object client sock>timewait in FIN-WAIT-2 FIN_WAIT2\n"
-                                      "timer client fin-wait-2 set\n"
-                                      "kernel server CLOSE-WAIT>LAST-ACK sock\n"
-                                      "kernel client FIN-WAIT-2>TIME-WAIT timewait\n"
-                                      "timer client time-wait set\n"
-                                      "kernel server LAST-ACK>CLOSED none\n"
-                                      "timer client time-wait fired\n"
-                                      "kernel client TIME-WAIT>CLOSED none <- 22\n"
-                                      "outcome closed-normally CLOSED CLOSED\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "listener 1 80 backlog 16 pid 300\n"
+        "connection 1 40000 > 80\n"
+        "    1 client CLOSED > SYN-SENT observed kernel sock\n"
+        "    1 server LISTEN > SYN-RECEIVED observed kernel request\n"
+        "    queue 1 syn conn 1 syn 1 accept 0 limit 17 drops 0\n"
+        "    1 client SYN-SENT > ESTABLISHED observed kernel sock\n"
+        "    1 server request > sock in SYN-RECEIVED SYN_RECV\n"
+        "    queue 1 established conn 1 syn 0 accept 0 limit 17 drops 0\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED observed kernel sock\n"
+        "    queue 1 established syn 0 accept 1 limit 17 drops 0\n"
+        "  1 server accept4 fd 3 ret 5 pid 300\n"
+        "    queue 1 accept conn 1 syn 0 accept 0 limit 17 drops 0\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 observed kernel sock\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT observed kernel sock\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 observed kernel sock\n"
+        "    1 client sock > timewait in FIN-WAIT-2 FIN_WAIT2\n"
+        "  1 client timer fin-wait-2 set\n"
+        "    1 server CLOSE-WAIT > LAST-ACK observed kernel sock\n"
+        "    1 client FIN-WAIT-2 > TIME-WAIT observed kernel timewait\n"
+        "  1 client timer time-wait set\n"
+        "    1 server LAST-ACK > CLOSED observed kernel none\n"
+        "  1 client timer time-wait fired\n"
+        "    1 client TIME-WAIT > CLOSED observed kernel none <- 22\n"
+        "outcome 1 {\"verdict\": \"closed-normally\", \"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, "
+        "\"closed_by\": \"client\"}\n");
 }
 
 static void what_a_state_tells(void **state)
@@ -137,42 +140,46 @@ static void causes(void **state)
     wait_ns(&s, 60 * SECOND);
     timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
     script_finish(&s);
-    assert_string_equal(lines(&s, 2), "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "kernel client CLOSED>SYN-SENT sock\n"
-                                      "segment client SYN seq 0 ack 0 len 0\n" /* 4 */
-                                      "wire client CLOSED>SYN-SENT <- 4\n"
-                                      "kernel server LISTEN>SYN-RECEIVED request <- 4\n"
-                                      "queue 1 conn 1 syn syn 1 accept 0 limit 17 drops 0\n"
-                                      "segment server SYN ACK seq 0 ack 1 len 0\n" /* 8 */
-                                      "wire server LISTEN>SYN-RECEIVED <- 8\n"
-                                      "wire client SYN-SENT>ESTABLISHED <- 8\n"
-                                      "kernel client SYN-SENT>ESTABLISHED sock <- 8\n"
-                                      "segment client ACK seq 1 ack 1 len 0\n" /* 12 */
-                                      "wire server SYN-RECEIVED>ESTABLISHED <- 12\n"
-                                      "object server request>sock in SYN-RECEIVED SYN_RECV\n"
-                                      "queue 1 conn 1 established syn 0 accept 0 limit 17 drops 0\n"
-                                      "kernel server SYN-RECEIVED>ESTABLISHED sock <- 12\n"
-                                      "queue 1 conn 0 established syn 0 accept 1 limit 17 drops 0\n"
-                                      "kernel client ESTABLISHED>FIN-WAIT-1 sock\n"
-                                      "segment client FIN ACK seq 1 ack 1 len 0\n" /* 19 */
-                                      "wire client ESTABLISHED>FIN-WAIT-1 <- 19\n"
-                                      "wire server ESTABLISHED>CLOSE-WAIT <- 19\n"
-                                      "kernel server ESTABLISHED>CLOSE-WAIT sock <- 19\n"
-                                      "segment server ACK seq 1 ack 2 len 0\n" /* 23 */
-                                      "wire client FIN-WAIT-1>FIN-WAIT-2 <- 23\n"
-                                      "kernel client FIN-WAIT-1>FIN-WAIT-2 sock <- 23\n"
-                                      "kernel server CLOSE-WAIT>LAST-ACK sock\n"
-                                      "segment server FIN ACK seq 1 ack 2 len 0\n" /* 27 */
-                                      "wire server CLOSE-WAIT>LAST-ACK <- 27\n"
-                                      "wire client FIN-WAIT-2>TIME-WAIT <- 27\n"
-                                      "kernel client FIN-WAIT-2>TIME-WAIT timewait <- 27\n"
-                                      "timer client time-wait set\n"
-                                      "segment client ACK seq 2 ack 2 len 0\n" /* 32 */
-                                      "wire server LAST-ACK>CLOSED <- 32\n"
-                                      "kernel server LAST-ACK>CLOSED none <- 32\n"
-                                      "timer client time-wait fired\n" /* 35 */
-                                      "kernel client TIME-WAIT>CLOSED none <- 35\n"
-                                      "outcome closed-normally CLOSED CLOSED\n");
+    assert_string_equal(
+        lines(&s, 2),
+        "connection 1 40000 > 80\n"
+        "    1 client CLOSED > SYN-SENT observed kernel sock\n"
+        "  1 client SYN seq 0 len 0 win 1000 []\n"
+        "    1 client CLOSED > SYN-SENT inferred\n"
+        "    1 server LISTEN > SYN-RECEIVED observed kernel request <- 4\n"
+        "    queue 1 syn conn 1 syn 1 accept 0 limit 17 drops 0\n"
+        "  1 server SYN,ACK seq 0 ack 1 len 0 win 1000 [] rtt_ns=2000000\n"
+        "    1 server LISTEN > SYN-RECEIVED inferred\n"
+        "    1 client SYN-SENT > ESTABLISHED inferred\n"
+        "    1 client SYN-SENT > ESTABLISHED observed kernel sock <- 8\n"
+        "  1 client ACK seq 1 ack 1 len 0 win 1000 [] rtt_ns=2000000\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED inferred\n"
+        "    1 server request > sock in SYN-RECEIVED SYN_RECV\n"
+        "    queue 1 established conn 1 syn 0 accept 0 limit 17 drops 0\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED observed kernel sock <- 12\n"
+        "    queue 1 established syn 0 accept 1 limit 17 drops 0\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 observed kernel sock\n"
+        "  1 client FIN,ACK seq 1 ack 1 len 0 win 1000 []\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 inferred\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT inferred\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT observed kernel sock <- 19\n"
+        "  1 server ACK seq 1 ack 2 len 0 win 1000 [] rtt_ns=2000000\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 inferred\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 observed kernel sock <- 23\n"
+        "    1 server CLOSE-WAIT > LAST-ACK observed kernel sock\n"
+        "  1 server FIN,ACK seq 1 ack 2 len 0 win 1000 []\n"
+        "    1 server CLOSE-WAIT > LAST-ACK inferred\n"
+        "    1 client FIN-WAIT-2 > TIME-WAIT inferred\n"
+        "    1 client FIN-WAIT-2 > TIME-WAIT observed kernel timewait <- 27\n"
+        "  1 client timer time-wait set\n"
+        "  1 client ACK seq 2 ack 2 len 0 win 1000 [] rtt_ns=3000000\n"
+        "    1 server LAST-ACK > CLOSED inferred\n"
+        "    1 server LAST-ACK > CLOSED observed kernel none <- 32\n"
+        "  1 client timer time-wait fired\n"
+        "    1 client TIME-WAIT > CLOSED observed kernel none <- 35\n"
+        "outcome 1 {\"conn_state\": \"SF\", \"history\": \"ShAFaf\", \"verdict\": \"closed-normally\", "
+        "\"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, \"bytes\": {\"client\": 0, \"server\": 0}, "
+        "\"segments\": {\"client\": 4, \"server\": 3}, \"rtt_ns\": 4000000, \"closed_by\": \"client\"}\n");
 }
 
 /* Only what the trace holds can be a cause: not the SYN,ACK in place of an ACK that was left out. */
@@ -233,8 +240,8 @@ static void time_wait_is_killed(void **state)
     client_closes_into_a_minisock();
     server_closes();
     timewait(&s, EVENT_TIMEWAIT_KILLED, C, CLIENT, TIME_WAIT, 0);
-    assert_string_equal(lines(&s, s.count - 1), "timer client time-wait cancelled\n"
-                                                "kernel client TIME-WAIT>CLOSED none <- 22\n");
+    assert_string_equal(lines(&s, s.count - 1), "  1 client timer time-wait cancelled\n"
+                                                "    1 client TIME-WAIT > CLOSED observed kernel none <- 22\n");
     timewait(&s, EVENT_TIMEWAIT_KILLED, C, CLIENT, TIME_WAIT, 0); /* nothing is left to kill */
     assert_int_equal(s.changes[s.count - 1].kind, CHANGE_STATE);
     script_finish(&s);
@@ -406,10 +413,13 @@ static void refused(void **state)
     reset(&s, C, false, "");
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
     script_finish(&s);
-    assert_string_equal(lines(&s, 3), "reset server sent NO_SOCKET\n"
-                                      "reset client received \n"
-                                      "kernel client SYN-SENT>CLOSED none\n"
-                                      "outcome refused CLOSED UNKNOWN\n");
+    assert_string_equal(
+        lines(&s, 3),
+        "  1 server reset sent NO_SOCKET\n"
+        "  1 client reset received\n"
+        "    1 client SYN-SENT > CLOSED observed kernel none\n"
+        "outcome 1 {\"verdict\": \"refused\", \"final\": {\"client\": \"CLOSED\", \"server\": \"UNKNOWN\"}, "
+        "\"reset_by\": \"server\"}\n");
     c = find(&s, CHANGE_STATE, 1, 1);
     assert_null(c->state.rfc); /* it was no CLOSE call that led there */
     assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, S);

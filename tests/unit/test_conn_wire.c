@@ -14,28 +14,32 @@ static void normal_word_for_word(void **state)
     send(&s, C, "A", 12, 2, 0);
     wait_ns(&s, 100 * SECOND);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "segment client SYN seq 0 ack 0 len 0\n"
-                                      "wire client CLOSED>SYN-SENT <- 2\n"
-                                      "segment server SYN ACK seq 0 ack 1 len 0\n"
-                                      "wire server LISTEN>SYN-RECEIVED <- 4\n"
-                                      "wire client SYN-SENT>ESTABLISHED <- 4\n"
-                                      "segment client ACK seq 1 ack 1 len 0\n"
-                                      "wire server SYN-RECEIVED>ESTABLISHED <- 7\n"
-                                      "segment client ACK seq 1 ack 1 len 10\n"
-                                      "segment server ACK seq 1 ack 11 len 0\n"
-                                      "segment client FIN ACK seq 11 ack 1 len 0\n"
-                                      "wire client ESTABLISHED>FIN-WAIT-1 <- 11\n"
-                                      "wire server ESTABLISHED>CLOSE-WAIT <- 11\n"
-                                      "segment server ACK seq 1 ack 12 len 0\n"
-                                      "wire client FIN-WAIT-1>FIN-WAIT-2 <- 14\n"
-                                      "segment server FIN ACK seq 1 ack 12 len 0\n"
-                                      "wire server CLOSE-WAIT>LAST-ACK <- 16\n"
-                                      "wire client FIN-WAIT-2>TIME-WAIT <- 16\n"
-                                      "segment client ACK seq 12 ack 2 len 0\n"
-                                      "wire server LAST-ACK>CLOSED <- 19\n"
-                                      "wire client TIME-WAIT>CLOSED\n"
-                                      "outcome closed-normally CLOSED CLOSED\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "connection 1 40000 > 80\n"
+        "  1 client SYN seq 0 len 0 win 1000 []\n"
+        "    1 client CLOSED > SYN-SENT inferred\n"
+        "  1 server SYN,ACK seq 0 ack 1 len 0 win 1000 [] rtt_ns=1000000\n"
+        "    1 server LISTEN > SYN-RECEIVED inferred\n"
+        "    1 client SYN-SENT > ESTABLISHED inferred\n"
+        "  1 client ACK seq 1 ack 1 len 0 win 1000 [] rtt_ns=1000000\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED inferred\n"
+        "  1 client PSH,ACK seq 1 ack 1 len 10 win 1000 []\n"
+        "  1 server ACK seq 1 ack 11 len 0 win 1000 [] rtt_ns=1000000\n"
+        "  1 client FIN,ACK seq 11 ack 1 len 0 win 1000 []\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 inferred\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT inferred\n"
+        "  1 server ACK seq 1 ack 12 len 0 win 1000 [] rtt_ns=1000000\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 inferred\n"
+        "  1 server FIN,ACK seq 1 ack 12 len 0 win 1000 []\n"
+        "    1 server CLOSE-WAIT > LAST-ACK inferred\n"
+        "    1 client FIN-WAIT-2 > TIME-WAIT inferred\n"
+        "  1 client ACK seq 12 ack 2 len 0 win 1000 [] rtt_ns=1000000\n"
+        "    1 server LAST-ACK > CLOSED inferred\n"
+        "    1 client TIME-WAIT > CLOSED predicted\n"
+        "outcome 1 {\"conn_state\": \"SF\", \"history\": \"ShADaFf\", \"verdict\": \"closed-normally\", "
+        "\"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, \"bytes\": {\"client\": 10, \"server\": 0}, "
+        "\"segments\": {\"client\": 5, \"server\": 4}, \"rtt_ns\": 2000000, \"closed_by\": \"client\"}\n");
 }
 
 static void labels_and_knowledge(void **state)
