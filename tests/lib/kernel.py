@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 
+from . import scenario
 from .cases import cannot_run, check_equal, run_cases
 from .programs import ECHO, TCPLENS, run
 from .traces import parse, validate
@@ -14,11 +15,10 @@ KERNEL_BTF = "/sys/kernel/btf/vmlinux"
 PID_NAMESPACE_INIT = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 NOBODY = 65534
 
-# The states that an end enters, to be joined.
-ACTIVE = "SYN-SENT ESTABLISHED"
-PASSIVE = "SYN-RECEIVED ESTABLISHED"
-CLOSES_FIRST = " FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT"
-CLOSES_SECOND = " CLOSE-WAIT LAST-ACK CLOSED"
+# The states that an end enters, to be joined: what the engine makes of a kernel's events is what a real kernel does.
+_CLIENT, _SERVER = (scenario.paths("kernel-and-wire-normal")[end, "kernel"].split() for end in ("client", "server"))
+ACTIVE, CLOSES_FIRST = " ".join(_CLIENT[:2]), " " + " ".join(_CLIENT[2:5])
+PASSIVE, CLOSES_SECOND = " ".join(_SERVER[:2]), " " + " ".join(_SERVER[2:])
 
 
 @functools.cache

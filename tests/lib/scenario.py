@@ -1,6 +1,7 @@
-"""The scenarios (tests/scenarios/NAME.txt, their format is in README.md there) as captures."""
+"""The scenarios (tests/scenarios/NAME.txt, their format is in README.md there): their captures, and what they expect."""
 import collections
 import pathlib
+import re
 import struct
 
 from .packets import checksum
@@ -13,20 +14,24 @@ PORT = {"client": 40000, "server": 80}
 PEER = {"client": "server", "server": "client"}
 SEPARATOR = "---\n"
 
-Scenario = collections.namedtuple("Scenario", "name isn segments expected")
+# of_kernel: some of its events are the kernel's, which no capture holds.
+Scenario = collections.namedtuple("Scenario", "name isn segments of_kernel expected")
 
 
 def read(path):
     events, separator, expected = path.read_text(encoding="utf-8").partition(SEPARATOR)
     if not separator:
         raise ValueError(f"{path}: no line ---")
-    isn, segments = {"client": 1000, "server": 5000000}, []
+    isn, segments, of_kernel = {"client": 1000, "server": 5000000}, [], False
     for line in events.splitlines():
         words = line.partition("#")[0].split()
         if not words:
             continue
         if words[0] == "isn":
             isn = {"client": int(words[1]), "server": int(words[2])}
+            continue
+        if words[1].islower():  # no flags: test_scenarios reads these
+            of_kernel = True
             continue
         more = iter(words[2:])
         values = {word: True if word in ("fast-open", "bad-checksum") else next(more) for word in more}
@@ -35,11 +40,21 @@ def read(path):
         if unknown or words[0] not in PEER:
             raise ValueError(f"{path}: {line}")
         segments.append((words[0], [FLAGS[flag] for flag in words[1].split(",")], values))
-    return Scenario(path.stem, isn, segments, expected)
+    return Scenario(path.stem, isn, segments, of_kernel, expected)
 
 
 def all_of_them():
     return [read(path) for path in sorted(FOLDER.glob("*.txt"))]
+
+
+def paths(name):
+    """What each end enters, joined by blanks, by (end, source)."""
+    found = collections.defaultdict(list)
+    for line in read(FOLDER / f"{name}.txt").expected.splitlines():
+        step = re.fullmatch(r"    \d+ (client|server) \S+ > (\S+) \w+(?: (kernel|diag) \w+)?(?: <- \d+)?", line)
+        if step:
+            found[step[1], step[3] or "wire"].append(step[2])
+    return {key: " ".join(states) for key, states in found.items()}
 
 
 def write_expected(name, expected):

@@ -1,7 +1,8 @@
-/* A scenario: what happens on the wire, and what must be told of it (tests/scenarios/README.md has the format). */
+/* A scenario: what happens on the wire and in the kernel, and what must be told of it (tests/scenarios/README.md has the format). */
 #ifndef TCPLENS_TESTS_SCENARIO_H
 #define TCPLENS_TESTS_SCENARIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "tcplens/event/event.h"
@@ -12,6 +13,7 @@ struct scenario {
     char *name;
     struct event events[SCENARIO_EVENT_MAX]; /* ts_ns: as START_NS has it */
     size_t count;
+    bool of_kernel; /* some are the kernel's */
     char *expected;
 };
 

@@ -1,45 +1,6 @@
 /* The kernel's events in, records out: what a kernel was seen to say, in the order in which it says it. */
 #include "conn_story.h"
 
-/* Everything about a connection inside one host, word for word. */
-static void normal_word_for_word(void **state)
-{
-    (void)state;
-    open_both();
-    client_closes_into_a_minisock();
-    server_closes();
-    wait_ns(&s, 60 * SECOND);
-    timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
-    script_finish(&s);
-    assert_string_equal(
-        lines(&s, 1),
-        "listener 1 80 backlog 16 pid 300\n"
-        "connection 1 40000 > 80\n"
-        "    1 client CLOSED > SYN-SENT observed kernel sock\n"
-        "    1 server LISTEN > SYN-RECEIVED observed kernel request\n"
-        "    queue 1 syn conn 1 syn 1 accept 0 limit 17 drops 0\n"
-        "    1 client SYN-SENT > ESTABLISHED observed kernel sock\n"
-        "    1 server request > sock in SYN-RECEIVED SYN_RECV\n"
-        "    queue 1 established conn 1 syn 0 accept 0 limit 17 drops 0\n"
-        "    1 server SYN-RECEIVED > ESTABLISHED observed kernel sock\n"
-        "    queue 1 established syn 0 accept 1 limit 17 drops 0\n"
-        "  1 server accept4 fd 3 ret 5 pid 300\n"
-        "    queue 1 accept conn 1 syn 0 accept 0 limit 17 drops 0\n"
-        "    1 client ESTABLISHED > FIN-WAIT-1 observed kernel sock\n"
-        "    1 server ESTABLISHED > CLOSE-WAIT observed kernel sock\n"
-        "    1 client FIN-WAIT-1 > FIN-WAIT-2 observed kernel sock\n"
-        "    1 client sock > timewait in FIN-WAIT-2 FIN_WAIT2\n"
-        "  1 client timer fin-wait-2 set\n"
-        "    1 server CLOSE-WAIT > LAST-ACK observed kernel sock\n"
-        "    1 client FIN-WAIT-2 > TIME-WAIT observed kernel timewait\n"
-        "  1 client timer time-wait set\n"
-        "    1 server LAST-ACK > CLOSED observed kernel none\n"
-        "  1 client timer time-wait fired\n"
-        "    1 client TIME-WAIT > CLOSED observed kernel none <- 22\n"
-        "outcome 1 {\"verdict\": \"closed-normally\", \"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, "
-        "\"closed_by\": \"client\"}\n");
-}
-
 static void what_a_state_tells(void **state)
 {
     static const struct {
@@ -113,75 +74,6 @@ static void identity(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_STILL_OPEN);
 }
 
-/* With both witnesses each step names the segment, or the timer, that made it. */
-static void causes(void **state)
-{
-    (void)state;
-    s.netns = 0; /* where the capture's packets are */
-    listen_with(16);
-    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
-    send(&s, C, "S", 0, 0, 0);
-    request_starts();
-    send(&s, S, "SA", 0, 1, 0);
-    sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
-    send(&s, C, "A", 1, 1, 0);
-    child_is_made();
-    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
-    send(&s, C, "FA", 1, 1, 0);
-    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
-    send(&s, S, "A", 1, 2, 0);
-    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
-    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
-    send(&s, S, "FA", 1, 2, 0);
-    timewait(&s, EVENT_TIMEWAIT_START, C, CLIENT, TIME_WAIT, 60 * SECOND);
-    sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
-    send(&s, C, "A", 2, 2, 0);
-    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
-    wait_ns(&s, 60 * SECOND);
-    timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
-    script_finish(&s);
-    assert_string_equal(
-        lines(&s, 2),
-        "connection 1 40000 > 80\n"
-        "    1 client CLOSED > SYN-SENT observed kernel sock\n"
-        "  1 client SYN seq 0 len 0 win 1000 []\n"
-        "    1 client CLOSED > SYN-SENT inferred\n"
-        "    1 server LISTEN > SYN-RECEIVED observed kernel request <- 4\n"
-        "    queue 1 syn conn 1 syn 1 accept 0 limit 17 drops 0\n"
-        "  1 server SYN,ACK seq 0 ack 1 len 0 win 1000 [] rtt_ns=2000000\n"
-        "    1 server LISTEN > SYN-RECEIVED inferred\n"
-        "    1 client SYN-SENT > ESTABLISHED inferred\n"
-        "    1 client SYN-SENT > ESTABLISHED observed kernel sock <- 8\n"
-        "  1 client ACK seq 1 ack 1 len 0 win 1000 [] rtt_ns=2000000\n"
-        "    1 server SYN-RECEIVED > ESTABLISHED inferred\n"
-        "    1 server request > sock in SYN-RECEIVED SYN_RECV\n"
-        "    queue 1 established conn 1 syn 0 accept 0 limit 17 drops 0\n"
-        "    1 server SYN-RECEIVED > ESTABLISHED observed kernel sock <- 12\n"
-        "    queue 1 established syn 0 accept 1 limit 17 drops 0\n"
-        "    1 client ESTABLISHED > FIN-WAIT-1 observed kernel sock\n"
-        "  1 client FIN,ACK seq 1 ack 1 len 0 win 1000 []\n"
-        "    1 client ESTABLISHED > FIN-WAIT-1 inferred\n"
-        "    1 server ESTABLISHED > CLOSE-WAIT inferred\n"
-        "    1 server ESTABLISHED > CLOSE-WAIT observed kernel sock <- 19\n"
-        "  1 server ACK seq 1 ack 2 len 0 win 1000 [] rtt_ns=2000000\n"
-        "    1 client FIN-WAIT-1 > FIN-WAIT-2 inferred\n"
-        "    1 client FIN-WAIT-1 > FIN-WAIT-2 observed kernel sock <- 23\n"
-        "    1 server CLOSE-WAIT > LAST-ACK observed kernel sock\n"
-        "  1 server FIN,ACK seq 1 ack 2 len 0 win 1000 []\n"
-        "    1 server CLOSE-WAIT > LAST-ACK inferred\n"
-        "    1 client FIN-WAIT-2 > TIME-WAIT inferred\n"
-        "    1 client FIN-WAIT-2 > TIME-WAIT observed kernel timewait <- 27\n"
-        "  1 client timer time-wait set\n"
-        "  1 client ACK seq 2 ack 2 len 0 win 1000 [] rtt_ns=3000000\n"
-        "    1 server LAST-ACK > CLOSED inferred\n"
-        "    1 server LAST-ACK > CLOSED observed kernel none <- 32\n"
-        "  1 client timer time-wait fired\n"
-        "    1 client TIME-WAIT > CLOSED observed kernel none <- 35\n"
-        "outcome 1 {\"conn_state\": \"SF\", \"history\": \"ShAFaf\", \"verdict\": \"closed-normally\", "
-        "\"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, \"bytes\": {\"client\": 0, \"server\": 0}, "
-        "\"segments\": {\"client\": 4, \"server\": 3}, \"rtt_ns\": 4000000, \"closed_by\": \"client\"}\n");
-}
-
 /* Only what the trace holds can be a cause: not the SYN,ACK in place of an ACK that was left out. */
 static void causes_are_in_the_trace(void **state)
 {
@@ -197,19 +89,6 @@ static void causes_are_in_the_trace(void **state)
     sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
     assert_int_equal(s.changes[s.count - 1].state.to, FIN_WAIT_2);
     assert_int_equal(s.changes[s.count - 1].because, 0);
-    script_finish(&s);
-}
-
-/* FIN_WAIT2 > CLOSE of the socket that left a minisock behind is no end of the connection. */
-static void minisock_outlives_its_socket(void **state)
-{
-    (void)state;
-    open_both();
-    client_closes_into_a_minisock();
-    assert_string_equal(kernel(1, C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2");
-    wait_ns(&s, 10 * SECOND);
-    server_closes();
-    assert_string_equal(kernel(1, C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
     script_finish(&s);
 }
 
@@ -425,17 +304,6 @@ static void refused(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, S);
 }
 
-/* The same of a host elsewhere: its RST is only received. */
-static void refused_by_another_host(void **state)
-{
-    (void)state;
-    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
-    reset(&s, C, false, "");
-    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
-    script_finish(&s);
-    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_REFUSED);
-}
-
 static void connect_times_out(void **state)
 {
     struct event e;
@@ -454,20 +322,6 @@ static void connect_times_out(void **state)
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
     script_finish(&s);
     assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_NO_ANSWER);
-}
-
-static void reset_by_the_server(void **state)
-{
-    (void)state;
-    open_both();
-    sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID); /* close() with data unread */
-    reset(&s, C, false, "");
-    sock(&s, C, CLIENT, ESTABLISHED, CLOSED, 0);
-    script_finish(&s);
-    assert_string_equal(kernel(1, C), "CLOSED SYN-SENT ESTABLISHED CLOSED");
-    assert_string_equal(kernel(1, S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSED");
-    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_RESET_BY_SERVER);
-    assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, S);
 }
 
 /* The segment that carried the RST is the cause at both ends. */
@@ -541,13 +395,10 @@ static void sampled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(normal_word_for_word),
         TEST(what_a_state_tells),
         TEST(outcome_without_packets),
         TEST(identity),
-        TEST(causes),
         TEST(causes_are_in_the_trace),
-        TEST(minisock_outlives_its_socket),
         TEST(fin_wait_2_expires),
         TEST(time_wait_is_killed),
         TEST(time_wait_is_reset),
@@ -558,9 +409,7 @@ int main(void)
         TEST(simultaneous_close),
         TEST(simultaneous_open),
         TEST(refused),
-        TEST(refused_by_another_host),
         TEST(connect_times_out),
-        TEST(reset_by_the_server),
         TEST(reset_has_a_cause),
         TEST(reset_about_nothing),
         TEST(gap),

@@ -1,41 +1,6 @@
 /* Listeners, their two queues, and who waits in them. */
 #include "conn_story.h"
 
-static void request_is_retried_and_dropped(void **state)
-{
-    (void)state;
-    listen_with(16);
-    request_starts();
-    queue(&s, EVENT_REQUEST_RETRY, (struct depth){ LISTENER, .syn = 1, .backlog = 16 });
-    queue(&s, EVENT_REQUEST_END, (struct depth){ LISTENER, .backlog = 16, .drops = 2 });
-    script_finish(&s);
-    assert_string_equal(lines(&s, 2),
-                        "connection 1 40000 > 80\n"
-                        "    1 server LISTEN > SYN-RECEIVED observed kernel request\n"
-                        "    queue 1 syn conn 1 syn 1 accept 0 limit 17 drops 0\n"
-                        "  1 server timer syn-ack fired\n"
-                        "    1 server SYN-RECEIVED > CLOSED observed kernel none\n"
-                        "    queue 1 dropped conn 1 syn 0 accept 0 limit 17 drops 2\n"
-                        "outcome 1 {\"verdict\": \"handshake-incomplete\", \"final\": {\"client\": \"UNKNOWN\", "
-                        "\"server\": \"CLOSED\"}}\n");
-}
-
-/* It gives up after its last retry: that timer is the cause. */
-static void request_expires(void **state)
-{
-    (void)state;
-    listen_with(16);
-    request_starts();
-    queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .backlog = 16 });
-    script_finish(&s);
-    assert_string_equal(lines(&s, 5),
-                        "  1 server timer syn-ack fired\n"
-                        "    1 server SYN-RECEIVED > CLOSED observed kernel none <- 5\n"
-                        "    queue 1 expired conn 1 syn 0 accept 0 limit 17 drops 0\n"
-                        "outcome 1 {\"verdict\": \"handshake-incomplete\", \"final\": {\"client\": \"UNKNOWN\", "
-                        "\"server\": \"CLOSED\"}}\n");
-}
-
 /* The SYN,ACK makes the client ESTABLISHED as far as packets tell; the server's kernel knows that no ACK came. */
 static void request_expires_beside_its_packets(void **state)
 {
@@ -366,8 +331,6 @@ static void two_listeners_on_an_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(request_is_retried_and_dropped),
-        TEST(request_expires),
         TEST(request_expires_beside_its_packets),
         TEST(overflow_and_cookie),
         TEST(syn_is_dropped),

@@ -1,6 +1,6 @@
 /* Every scenario of tests/scenarios, straight into the engine: each is a test of its name.
  *
- * test_scenarios --tell TRACE prints a trace in the words of the scenarios. */
+ * test_scenarios --tell TRACE prints a trace in the words of the scenarios, --run FILE what is told of one. */
 #include "conn_script.h"
 #include "scenario.h"
 #include "tell.h"
@@ -14,7 +14,7 @@ static const char *tell_first(const struct scenario *scenario, size_t count, boo
     struct telling telling = { 0 };
     size_t len = 0;
 
-    script_configure(&s, (struct conn_config){ .wire_only = true });
+    script_configure(&s, (struct conn_config){ .wire_only = !scenario->of_kernel });
     for (size_t i = 0; i < count; i++) {
         s.now_ns = scenario->events[i].ts_ns;
         conn_engine_event(s.table, &scenario->events[i]);
@@ -107,6 +107,16 @@ static int tell_trace(const char *path)
     return 0;
 }
 
+static int run_scenario(const char *path)
+{
+    struct scenario scenario;
+
+    scenario_read(path, &scenario);
+    fputs(tell_first(&scenario, scenario.count, true), stdout);
+    scenario_free(&scenario);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static void (*const checks[])(void **) = { as_expected, cut_off_anywhere, a_wrong_expectation_is_noticed };
@@ -119,6 +129,8 @@ int main(int argc, char **argv)
 
     if (argc == 3 && strcmp(argv[1], "--tell") == 0)
         return tell_trace(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--run") == 0)
+        return run_scenario(argv[2]);
     if (glob("tests/scenarios/*.txt", 0, NULL, &found) != 0) {
         fprintf(stderr, "no tests/scenarios/*.txt here\n");
         return 1;
