@@ -427,7 +427,7 @@ bench-web: all
 
 ## golden: what `tcplens read` says of each of tests/scenarios becomes what is expected; read the difference
 .PHONY: golden
-golden: all $(B)/tests/unit/test_scenarios
+golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 	@$(TEST_ENV) python3 tests/golden/golden_test.py --refresh
 
 # ---- install ---------------------------------------------------------------------------------------------------------

@@ -304,6 +304,15 @@ static inline void send_handshake(struct script *s)
     send(s, END_CLIENT, "A", 1, 1, 0);
 }
 
+/* A whole connection of six segments: the server's FIN acknowledges the client's. */
+static inline void send_open_and_close(struct script *s)
+{
+    send_handshake(s);
+    send(s, END_CLIENT, "FA", 1, 1, 0);
+    send(s, END_SERVER, "FA", 1, 2, 0);
+    send(s, END_CLIENT, "A", 2, 2, 0);
+}
+
 /* ---- what goes in: the kernel's events */
 
 static inline struct event kernel_event(const struct script *s, enum event_kind kind, enum end end, uint64_t cookie)

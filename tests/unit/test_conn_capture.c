@@ -55,14 +55,6 @@ static void midstream_without_a_well_known_port(void **state)
     script_finish(&s);
 }
 
-static void close_normally(void)
-{
-    send_handshake(&s);
-    send(&s, C, "FA", 1, 1, 0);
-    send(&s, S, "FA", 1, 2, 0);
-    send(&s, C, "A", 2, 2, 0);
-}
-
 /* More holes than are kept: what is forgotten only delays the FIN until it is sent again or acknowledged. */
 static void many_holes(void **state)
 {
@@ -183,7 +175,7 @@ static void ends_are_told_in_order(void **state)
     (void)state;
     for (uint16_t port = 1; port <= 5; port++) {
         s.at[C].port = port;
-        close_normally();
+        send_open_and_close(&s);
         wait_ns(&s, 3500 * MS);
         s.at[C].port = 100 + port; /* refused: gone sooner than the others */
         send(&s, C, "S", 0, 0, 0);
@@ -193,7 +185,7 @@ static void ends_are_told_in_order(void **state)
     assert_int_equal(count_of(&s, CHANGE_OUTCOME), 3); /* each five seconds after */
     wait_ns(&s, 300 * SECOND);
     s.at[C].port = 1000;
-    close_normally();
+    send_open_and_close(&s);
     wait_ns(&s, 59 * SECOND); /* this one was closed later, and its lingering ends later */
     s.at[C].port = 1001;
     send(&s, C, "S", 0, 0, 0);
@@ -253,7 +245,7 @@ static void ipv6(void **state)
     (void)state;
     s.at[C] = endpoint("2001:db8::1", 40000);
     s.at[S] = endpoint("2001:db8::2", 80);
-    close_normally();
+    send_open_and_close(&s);
     script_finish(&s);
     assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
 }
@@ -313,7 +305,7 @@ static void segments_none(void **state)
     (void)state;
     script_free(&s);
     script_configure(&s, (struct conn_config){ .segments = CONN_SEGMENTS_NONE });
-    close_normally();
+    send_open_and_close(&s);
     script_finish(&s);
     assert_int_equal(count_of(&s, CHANGE_SEGMENT), 0);
     assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");

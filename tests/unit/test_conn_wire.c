@@ -202,14 +202,6 @@ static void reset_out_of_sequence_is_ignored(void **state)
     }
 }
 
-static void close_normally(void)
-{
-    send_handshake(&s);
-    send(&s, C, "FA", 1, 1, 0);
-    send(&s, S, "FA", 1, 2, 0);
-    send(&s, C, "A", 2, 2, 0);
-}
-
 /* One socket at both ends: a simultaneous open and close, with each segment captured once. */
 static void self_connect(void **state)
 {
@@ -250,7 +242,7 @@ static void time_wait_is_predicted(void **state)
     uint64_t last;
 
     (void)state;
-    close_normally();
+    send_open_and_close(&s);
     wait_ns(&s, 30 * SECOND);
     last = s.now_ns;
     send(&s, S, "FA", 1, 2, 0);
