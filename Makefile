@@ -314,7 +314,7 @@ check-replay: $(REPLAYS) $(B)/tcplens
 	    $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)') \
 	    'python3 tests/fuzz/damage.py --variants 200 tests/corpora'
 
-check-golden: all $(ROUNDTRIP)
+check-golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
 
 check-command: all $(ROUNDTRIP)
@@ -428,9 +428,9 @@ bench-read: all
 bench-web: all
 	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
-## golden: what `tcplens read` says of each case of tests/golden becomes what is expected; read the difference
+## golden: what `tcplens read` says of each of tests/scenarios becomes what is expected; read the difference
 .PHONY: golden
-golden: all
+golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 	@$(TEST_ENV) python3 tests/golden/golden_test.py --refresh
 
 # ---- install ---------------------------------------------------------------------------------------------------------

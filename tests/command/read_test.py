@@ -9,15 +9,10 @@ import re
 import struct
 import sys
 
-from harness import case, main, read, tcplens, write
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib import case, one_line, own_directory, read, run_cases, tcplens, write
 
 CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpora", "zeek-wikipedia.pcap")
-
-
-def one_line(stderr, *words):
-    assert stderr.startswith("tcplens: ") and stderr.count("\n") == 1, stderr
-    for word in words:
-        assert word in stderr, (word, stderr)
 
 
 @case
@@ -109,4 +104,4 @@ def diagram_in_every_format():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(sys.argv[1:], around=own_directory))

@@ -9,7 +9,8 @@ import os
 import re
 import sys
 
-from harness import case, main, read, tcplens, write
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib import case, own_directory, read, run_cases, tcplens, write
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SAMPLE = os.path.join(ROOT, "web", "src", "sample.ndjson")
@@ -167,4 +168,4 @@ def usage():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(sys.argv[1:], around=own_directory))

@@ -10,7 +10,6 @@ capture that was cut, that trace tells what the whole one tells of the packets b
 """
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -18,7 +17,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-TCPLENS = os.environ["TCPLENS"]
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from lib import tcplens
+
 STEP = 97
 VARIANTS = 10000
 SECONDS = 60
@@ -26,9 +27,7 @@ SHOWN = 10
 
 
 def read(path):
-    done = subprocess.run([TCPLENS, "read", "--output", "-", path], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=SECONDS, check=False)
-    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+    return tcplens("read", "--output", "-", path, timeout=SECONDS)
 
 
 def segments(records):

@@ -4,6 +4,10 @@ frame can be put together, so that the fuzzer need not find the magic numbers it
 
 import pathlib
 import struct
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+from lib import checksum
 
 # The order of link_types in fuzz_segment.c.
 ORDER = [1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147]
@@ -17,14 +21,6 @@ DATA_OPTIONS = bytes.fromhex("0101080a0102030405060708 01010512 0000000100000009
 FAST_OPEN = bytes.fromhex("220a0102030405060708 0101")
 FAST_OPEN_EXPERIMENT = bytes.fromhex("fe08f98901020304")
 MPTCP = bytes.fromhex("1e0c0181 0102030405060708")
-
-
-def checksum(data):
-    data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def tcp(addresses, tcp_options=b"", payload=b"", flags=0x10):

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import NOBODY, Skip, case, check, check_equal
 

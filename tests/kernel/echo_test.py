@@ -24,8 +24,9 @@ import threading
 import time
 import traceback
 
-SLOWDOWN = float(os.environ.get("TEST_SLOWDOWN", 1))  # of an emulated machine
-DEADLINE = 30.0 * SLOWDOWN  # seconds for one event
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib import DEADLINE, SLOWDOWN, cannot_run, check, check_equal, wait_for
+
 CASE_DEADLINE = 180.0 * SLOWDOWN
 MODES = {"level": [], "edge": ["--edge"]}
 ESTABLISHED, FIN_WAIT2, TIME_WAIT, CLOSE_WAIT = 0x01, 0x05, 0x06, 0x08  # include/net/tcp_states.h
@@ -47,24 +48,6 @@ def case_both_modes(function):
     for mode, options in MODES.items():
         CASES[f"{function.__name__}[{mode}]"] = (function, (options,))
     return function
-
-
-def check(condition, *what):
-    if not condition:
-        raise AssertionError(" ".join(str(w) for w in what) or "condition does not hold")
-
-
-def check_equal(got, expected, what=""):
-    if got != expected:
-        raise AssertionError(f"{what} got {got!r:.300}, expected {expected!r:.300}".strip())
-
-
-def wait_for(condition, what):
-    """Waits until condition() is true; the sleep only spares the processor."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        check(time.monotonic() < end, "waited in vain for", what)
-        time.sleep(0.005)
 
 
 # --- the program under test ---------------------------------------------------------------------
@@ -900,11 +883,7 @@ def main(arguments):
     except FileNotFoundError:
         problem = "the program unshare (util-linux) is missing"
     if problem:
-        print(f"echo_test.py: cannot create a network namespace: {problem}")
-        if os.environ.get("CI") == "true":
-            return 1
-        print("skipped: every case needs one")
-        return 77
+        return cannot_run(f"cannot create a network namespace, which every case needs: {problem}")
 
     passed = failed = 0
     for name in arguments or CASES:

@@ -3,8 +3,10 @@
 
 Usage: failure_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
+import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, PASSIVE, case, check, check_equal
 from scenes import LATE_ACK, RAW, STATES, SYSCTL, kernel_trace, why

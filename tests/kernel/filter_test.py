@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check_equal, script, trace_of
 

@@ -6,8 +6,10 @@ Usage: received_test.py [CASE]...     with the programs' paths in the environmen
 Each traced program listens on all addresses of its namespace, on the port that its other packets have too: packets
 that leave, that pass through, copies that others read, and datagrams whose bytes look like a SYN.
 """
+import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal
 from scenes import LATE_ACK, SYSCTL, kernel_trace, why

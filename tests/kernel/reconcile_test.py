@@ -4,8 +4,10 @@
 Usage: reconcile_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
+import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal, script, trace_of
 

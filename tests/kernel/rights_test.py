@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, NOBODY, PASSIVE, Done, case, check, check_equal, one_line
 

@@ -6,6 +6,7 @@ Usage: serve_test.py [CASE]...     with the programs' paths in the environment, 
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import threading
 import urllib.parse
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal, one_line
 
@@ -124,7 +126,7 @@ def live_records():
         events = Events(run.site)
         inside = run.tracer.wait_line(r"^ready (\S+)")[1]
         with open("/proc/self/ns/net", "rb") as here:
-            check(str(lib.os.fstat(here.fileno()).st_ino) not in inside, "the command is not in another namespace")
+            check(str(os.fstat(here.fileno()).st_ino) not in inside, "the command is not in another namespace")
         lib.wait_for(lambda: any('"to":"TIME-WAIT"' in line for line in events.lines), "TIME-WAIT while it runs")
         check(not any('"record":"end"' in line for line in events.lines), "already ended")
         check_equal(events.names, [])
@@ -209,7 +211,7 @@ def page_and_access():
         page = site.open("/")
         body = page.read()
         check_equal((page.status, page.getheader("Content-Type")), (200, "text/html; charset=utf-8"))
-        with open(lib.os.environ["VIEWER"], "rb") as file:
+        with open(os.environ["VIEWER"], "rb") as file:
             check_equal(body, file.read(), "the page is not the viewer:")
         for header, value in (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
                               ("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", None)):
@@ -233,7 +235,7 @@ def page_and_access():
 
 @case
 def ipv6_address():
-    if not lib.os.path.exists("/proc/sys/net/ipv6"):
+    if not os.path.exists("/proc/sys/net/ipv6"):
         raise lib.Skip("this kernel has no IPv6")
     with served([lib.ECHO, "demo", "--fast"], address="[::1]:0") as run:
         check_equal(run.site.host, "::1")

@@ -6,8 +6,10 @@ Usage: trace_causality_test.py [CASE]...     with the programs' paths in the env
 Each trace is made in a network namespace of its own, and is checked against the schema.
 """
 import collections
+import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, flags, script, trace_of)
 

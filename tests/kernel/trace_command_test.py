@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, NOBODY, PASSIVE, Skip, case, check,
                  check_demo_segments, check_equal, flags, one_line, script, trace_of)

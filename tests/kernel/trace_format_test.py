@@ -8,6 +8,7 @@ import os
 import re
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ECHO, case, check, check_equal, script, trace_of
 

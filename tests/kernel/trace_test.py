@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, PASSIVE, Skip, case, check, check_demo_segments,
                  check_equal, flags, script, trace_of)

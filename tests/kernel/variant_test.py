@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal
 from scenes import SYSCTL, kernel_trace, why

@@ -5,8 +5,10 @@ what existed before, and what was lost.
 Usage: witness_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
+import os
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of)
 from scenes import RAW, STATES, SYSCTL, kernel_trace, why

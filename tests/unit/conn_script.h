@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "tcplens/conn/engine.h"
+#include "tell.h"
 
 #define MS 1000000ull
 #define SECOND 1000000000ull
@@ -228,81 +229,26 @@ static inline const char *path(struct script *s, uint32_t conn, enum end end, en
     return s->text;
 }
 
-static inline size_t put_text(char *to, size_t room, const struct change *c)
+/* All changes from record `first` on that are of this kind (CHANGE_KIND_N: of any), in the words of tell.h. */
+static inline const char *lines_of(struct script *s, size_t first, enum change_kind kind)
 {
-    char a[ENDPOINT_TEXT_MAX], b[ENDPOINT_TEXT_MAX];
-
-    switch (c->kind) {
-    case CHANGE_CONNECTION:
-        return (size_t)snprintf(to, room, "connection %s %s%s%s", endpoint_format(&c->connection.client, a),
-                                endpoint_format(&c->connection.server, b),
-                                c->connection.before_trace ? " before-trace" : "",
-                                c->connection.roles_assumed ? " roles-assumed" : "");
-    case CHANGE_STATE:
-        return (size_t)snprintf(to, room, "%s %s %s>%s%s%s", witness_name(c->state.source), end_name(c->end),
-                                tcp_state_name(c->state.from), tcp_state_name(c->state.to),
-                                c->state.kernel_state ? " " : "",
-                                c->state.kernel_state ? object_name(c->state.object) : "");
-    case CHANGE_OBJECT:
-        return (size_t)snprintf(to, room, "object %s %s>%s in %s %s", end_name(c->end), object_name(c->object.from),
-                                object_name(c->object.to), tcp_state_name(c->object.state), c->object.kernel_state);
-    case CHANGE_SEGMENT:
-        return (size_t)snprintf(
-            to, room, "segment %s %s%s%s%sseq %llu ack %llu len %u", end_name(c->end),
-            c->segment.segment.flags & SEGMENT_SYN ? "SYN " : "", c->segment.segment.flags & SEGMENT_FIN ? "FIN " : "",
-            c->segment.segment.flags & SEGMENT_RST ? "RST " : "", c->segment.segment.flags & SEGMENT_ACK ? "ACK " : "",
-            (unsigned long long)c->segment.seq, (unsigned long long)c->segment.ack, c->segment.segment.payload_len);
-    case CHANGE_CALL:
-        return (size_t)snprintf(to, room, "call %s %s fd %d ret %d pid %u", end_name(c->end), c->call.call.name,
-                                c->call.call.fd, (int)c->call.call.ret, c->call.call.task.pid);
-    case CHANGE_LISTENER:
-        return (size_t)snprintf(to, room, "listener %u %s backlog %u pid %u%s%s", c->listener,
-                                endpoint_format(&c->listening.addr, a), c->listening.backlog, c->listening.owner.pid,
-                                c->listening.before_trace ? " before-trace" : "", c->listening.closed ? " closed" : "");
-    case CHANGE_QUEUE:
-        return (size_t)snprintf(to, room, "queue %u conn %u %s syn %u accept %u limit %u drops %u", c->listener,
-                                c->conn, queue_why_name(c->queue.why), c->queue.syn, c->queue.accept, c->queue.limit,
-                                c->queue.drops);
-    case CHANGE_TIMER:
-        return (size_t)snprintf(to, room, "timer %s %s %s", end_name(c->end), timer_name(c->timer.name),
-                                c->timer.phase == TIMER_SET     ? "set"
-                                : c->timer.phase == TIMER_FIRED ? "fired"
-                                                                : "cancelled");
-    case CHANGE_RESET:
-        return (size_t)snprintf(to, room, "reset %s %s %s", end_name(c->end), c->reset.sent ? "sent" : "received",
-                                c->reset.reason);
-    case CHANGE_DISAGREEMENT:
-        return (size_t)snprintf(to, room, "disagreement %s kernel %s wire %s%s%s", end_name(c->end),
-                                tcp_state_name(c->disagreement.kernel), tcp_state_name(c->disagreement.wire),
-                                c->disagreement.known ? " " : "",
-                                c->disagreement.known ? known_name(c->disagreement.known) : "");
-    case CHANGE_GAP:
-        return (size_t)snprintf(to, room, "gap %s %s %llu", witness_name(c->gap.source), c->gap.hook,
-                                (unsigned long long)c->gap.lost);
-    case CHANGE_OUTCOME:
-        return (size_t)snprintf(to, room, "outcome %s %s %s", verdict_name(c->outcome.verdict),
-                                tcp_state_name(c->outcome.final[END_CLIENT]),
-                                tcp_state_name(c->outcome.final[END_SERVER]));
-    default: fail_msg("a change of kind %d", c->kind); return 0;
-    }
-}
-
-/* All changes from record `first` on, a line each, " <- n" where it names a cause. */
-static inline const char *lines(struct script *s, size_t first)
-{
+    struct telling telling = { 0 };
     size_t len = 0;
 
     s->text[0] = '\0';
-    for (size_t i = first - 1; i < s->count; i++) {
-        const struct change *c = &s->changes[i];
+    for (size_t i = 0; i < s->count; i++) {
+        size_t told = tell_change(&telling, &s->changes[i], s->text, len, sizeof(s->text));
 
-        len += put_text(s->text + len, sizeof(s->text) - len, c);
-        if (c->because)
-            len += (size_t)snprintf(s->text + len, sizeof(s->text) - len, " <- %llu", (unsigned long long)c->because);
-        len += (size_t)snprintf(s->text + len, sizeof(s->text) - len, "\n");
-        assert_true(len < sizeof(s->text));
+        if (i + 1 >= first && (kind == CHANGE_KIND_N || kind == s->changes[i].kind))
+            len = told;
+        s->text[len] = '\0';
     }
     return s->text;
+}
+
+static inline const char *lines(struct script *s, size_t first)
+{
+    return lines_of(s, first, CHANGE_KIND_N);
 }
 
 /* ---- what goes in: segments */
@@ -356,6 +302,15 @@ static inline void send_handshake(struct script *s)
     send(s, END_CLIENT, "S", 0, 0, 0);
     send(s, END_SERVER, "SA", 0, 1, 0);
     send(s, END_CLIENT, "A", 1, 1, 0);
+}
+
+/* A whole connection of six segments: the server's FIN acknowledges the client's. */
+static inline void send_open_and_close(struct script *s)
+{
+    send_handshake(s);
+    send(s, END_CLIENT, "FA", 1, 1, 0);
+    send(s, END_SERVER, "FA", 1, 2, 0);
+    send(s, END_CLIENT, "A", 2, 2, 0);
 }
 
 /* ---- what goes in: the kernel's events */

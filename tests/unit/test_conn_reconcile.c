@@ -5,16 +5,7 @@
 /* All that was told of differences, a line each. */
 static const char *told(void)
 {
-    size_t len = 0;
-
-    s.text[0] = '\0';
-    for (size_t i = 0; i < s.count; i++) {
-        if (s.changes[i].kind != CHANGE_DISAGREEMENT)
-            continue;
-        len += put_text(s.text + len, sizeof(s.text) - len, &s.changes[i]);
-        len += (size_t)snprintf(s.text + len, sizeof(s.text) - len, "\n");
-    }
-    return s.text;
+    return lines_of(&s, 1, CHANGE_DISAGREEMENT);
 }
 
 static const char *told_at_the_end(void)
@@ -85,7 +76,8 @@ static void fin_wait_2_times_out(void **state)
     client_closes_seen_by_both();
     wait_ns(&s, 60 * SECOND);
     timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, FIN_WAIT_2, 0);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire FIN-WAIT-2 fin-wait-2-timeout\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 client kernel CLOSED wire FIN-WAIT-2 fin-wait-2-timeout <- 31\n");
     c = find(&s, CHANGE_DISAGREEMENT, 1, 0);
     c = &s.changes[c->because - 1]; /* the step by which they parted */
     assert_int_equal(c->kind, CHANGE_STATE);
@@ -108,7 +100,7 @@ static void a_difference_settles(void **state)
     assert_string_equal(told(), "");
     wait_ns(&s, 5 * SECOND);
     listener(&s, 78, CLOSED, LISTEN, 5, SERVER_PID); /* any event: time is in the events */
-    assert_string_equal(told(), "disagreement client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent\n");
+    assert_string_equal(told(), "disagreement 1 client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent <- 20\n");
     c = find(&s, CHANGE_DISAGREEMENT, 1, 0);
     assert_int_equal(c->ts_ns, parted_ns + SECOND);
     assert_false(c->late);
@@ -119,9 +111,9 @@ static void a_difference_settles(void **state)
     assert_int_equal(count_of(&s, CHANGE_DISAGREEMENT), 1);
     send(&s, C, "FA", 1, 101, 0); /* there it is */
     sock(&s, C, CLIENT, FIN_WAIT_1, CLOSED, 0);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent\n"
-                                           "disagreement client kernel CLOSED wire FIN-WAIT-1\n"
-                                           "disagreement server kernel ESTABLISHED wire CLOSE-WAIT\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent <- 20\n"
+                                           "disagreement 1 client kernel CLOSED wire FIN-WAIT-1 <- 29\n"
+                                           "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT <- 28\n");
 }
 
 /* A RST with the right numbers that its supposed sender did not send: it goes on. */
@@ -151,11 +143,12 @@ static void the_accept_queue_is_full(void **state)
     feed(&s, &e);
     wait_ns(&s, 2 * SECOND);
     queue(&s, EVENT_REQUEST_RETRY, (struct depth){ LISTENER, .syn = 1, .accept = 1, .drops = 1 });
-    assert_string_equal(told(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED queue-full\n");
+    assert_string_equal(told(), "disagreement 1 server kernel SYN-RECEIVED wire ESTABLISHED queue-full <- 12\n");
     wait_ns(&s, 60 * SECOND);
     queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .accept = 1, .drops = 1 });
-    assert_string_equal(told_at_the_end(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED queue-full\n"
-                                           "disagreement server kernel CLOSED wire ESTABLISHED queue-full\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 server kernel SYN-RECEIVED wire ESTABLISHED queue-full <- 12\n"
+                        "disagreement 1 server kernel CLOSED wire ESTABLISHED queue-full <- 18\n");
 }
 
 /* TCP_DEFER_ACCEPT: the ACK without data is dropped beside empty queues. */
@@ -171,7 +164,7 @@ static void the_ack_is_dropped_with_room_in_the_queues(void **state)
     send(&s, C, "A", 1, 1, 0);
     e = queue_event(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .backlog = 16, .drops = 1 });
     feed(&s, &e);
-    assert_string_equal(told_at_the_end(), "disagreement server kernel SYN-RECEIVED wire ESTABLISHED\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel SYN-RECEIVED wire ESTABLISHED <- 11\n");
 }
 
 static void a_request_expires(void **state)
@@ -183,7 +176,8 @@ static void a_request_expires(void **state)
     send(&s, S, "SA", 0, 1, 0);
     wait_ns(&s, 60 * SECOND);
     queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .backlog = 16 });
-    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire SYN-RECEIVED request-expired\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 server kernel CLOSED wire SYN-RECEIVED request-expired <- 11\n");
 }
 
 static void connect_gives_up(void **state)
@@ -192,7 +186,7 @@ static void connect_gives_up(void **state)
     sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
     send(&s, C, "S", 0, 0, 0);
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, CLIENT_PID);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire SYN-SENT connect-given-up\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel CLOSED wire SYN-SENT connect-given-up <- 5\n");
 }
 
 static void retransmits(enum end end)
@@ -212,7 +206,8 @@ static void retries_are_used_up(void **state)
     retransmits(C);
     send(&s, C, "PA", 1, 1, 100);
     sock(&s, C, CLIENT, ESTABLISHED, CLOSED, 0);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire ESTABLISHED retries-used-up\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 client kernel CLOSED wire ESTABLISHED retries-used-up <- 23\n");
 }
 
 /* The client's kernel gives up; what the server does then, nobody hears: no FIN of either was seen. */
@@ -279,7 +274,7 @@ static void an_old_retry_is_no_reason(void **state)
     retransmits(C);
     client_closes_seen_by_both();
     sock(&s, S, CHILD, CLOSE_WAIT, CLOSED, 0);
-    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire CLOSE-WAIT\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel CLOSED wire CLOSE-WAIT <- 31\n");
 }
 
 static void a_reset_is_not_among_the_packets(void **state)
@@ -288,7 +283,7 @@ static void a_reset_is_not_among_the_packets(void **state)
     open_seen_by_both();
     reset(&s, C, true, "TCP_ABORT_ON_CLOSE");
     sock(&s, C, CLIENT, ESTABLISHED, CLOSED, CLIENT_PID);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire ESTABLISHED reset-unseen\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel CLOSED wire ESTABLISHED reset-unseen <- 21\n");
 }
 
 static void a_reset_on_the_wire_agrees(void **state)
@@ -317,7 +312,7 @@ static void there_is_no_minisock_to_spare(void **state)
     sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
     send(&s, C, "A", 2, 2, 0);
     sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSED wire TIME-WAIT no-time-wait\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel CLOSED wire TIME-WAIT no-time-wait <- 32\n");
 }
 
 static void nothing_explains_it(void **state)
@@ -325,7 +320,7 @@ static void nothing_explains_it(void **state)
     (void)state;
     open_seen_by_both();
     sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
-    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire ESTABLISHED\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel CLOSED wire ESTABLISHED <- 20\n");
 }
 
 static void older_than_the_trace(void **state)
@@ -336,7 +331,8 @@ static void older_than_the_trace(void **state)
     e.snapshot.state = CLOSE_WAIT;
     feed(&s, &e);
     send(&s, C, "PA", 1, 1, 100);
-    assert_string_equal(told_at_the_end(), "disagreement client kernel CLOSE-WAIT wire ESTABLISHED before-trace\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 client kernel CLOSE-WAIT wire ESTABLISHED before-trace <- 4\n");
 }
 
 static void not_all_was_seen(void **state)
@@ -347,7 +343,7 @@ static void not_all_was_seen(void **state)
     open_seen_by_both();
     feed(&s, &e);
     sock(&s, S, CHILD, ESTABLISHED, CLOSED, SERVER_PID);
-    assert_string_equal(told_at_the_end(), "disagreement server kernel CLOSED wire ESTABLISHED events-lost\n");
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel CLOSED wire ESTABLISHED events-lost <- 21\n");
 }
 
 /* Packets alone, or the kernel alone, have nobody to differ from. */

@@ -90,25 +90,28 @@ static void word_for_word(void **state)
         assert_non_null(c->state.rfc);
         assert_int_equal(c->state.owner.pid, 0);
     }
-    assert_string_equal(lines(&s, 1), "listener 1 192.0.2.2:80 backlog 16 pid 0\n"
-                                      "connection 192.0.2.1:40000 192.0.2.2:80\n"
-                                      "diag client CLOSED>SYN-SENT sock\n"
-                                      "queue 1 conn 0 sample syn 1 accept 0 limit 17 drops 0\n"
-                                      "diag server LISTEN>SYN-RECEIVED request\n"
-                                      "object server request>sock in SYN-RECEIVED SYN_RECV\n"
-                                      "diag client SYN-SENT>ESTABLISHED sock\n"
-                                      "diag server SYN-RECEIVED>ESTABLISHED sock\n"
-                                      "diag client ESTABLISHED>FIN-WAIT-1 sock\n"
-                                      "diag server ESTABLISHED>CLOSE-WAIT sock\n"
-                                      "diag client FIN-WAIT-1>FIN-WAIT-2 sock\n"
-                                      "object client sock>timewait in FIN-WAIT-2 FIN_WAIT2\n"
-                                      "timer client fin-wait-2 set\n"
-                                      "diag server CLOSE-WAIT>LAST-ACK sock\n"
-                                      "diag client FIN-WAIT-2>TIME-WAIT timewait\n"
-                                      "timer client time-wait set\n"
-                                      "diag server LAST-ACK>CLOSED none\n"
-                                      "diag client TIME-WAIT>CLOSED none\n"
-                                      "outcome closed-normally CLOSED CLOSED\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "listener 1 80 backlog 16\n"
+        "connection 1 40000 > 80\n"
+        "    1 client CLOSED > SYN-SENT sampled diag sock\n"
+        "    queue 1 sample syn 1 accept 0 limit 17 drops 0\n"
+        "    1 server LISTEN > SYN-RECEIVED sampled diag request\n"
+        "    1 server request > sock in SYN-RECEIVED SYN_RECV\n"
+        "    1 client SYN-SENT > ESTABLISHED sampled diag sock\n"
+        "    1 server SYN-RECEIVED > ESTABLISHED sampled diag sock\n"
+        "    1 client ESTABLISHED > FIN-WAIT-1 sampled diag sock\n"
+        "    1 server ESTABLISHED > CLOSE-WAIT sampled diag sock\n"
+        "    1 client FIN-WAIT-1 > FIN-WAIT-2 sampled diag sock\n"
+        "    1 client sock > timewait in FIN-WAIT-2 FIN_WAIT2\n"
+        "  1 client timer fin-wait-2 set\n"
+        "    1 server CLOSE-WAIT > LAST-ACK sampled diag sock\n"
+        "    1 client FIN-WAIT-2 > TIME-WAIT sampled diag timewait\n"
+        "  1 client timer time-wait set\n"
+        "    1 server LAST-ACK > CLOSED sampled diag none\n"
+        "    1 client TIME-WAIT > CLOSED sampled diag none\n"
+        "outcome 1 {\"verdict\": \"closed-normally\", \"final\": {\"client\": \"CLOSED\", \"server\": \"CLOSED\"}, "
+        "\"closed_by\": \"client\"}\n");
 }
 
 /* Where samples jump the path jumps, and no edge is drawn for it. */
@@ -161,15 +164,17 @@ static void before_the_trace(void **state)
     e.sock.to = CLOSED;
     feed(&s, &e);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1), "listener 1 192.0.2.2:80 backlog 16 pid 0 before-trace\n"
-                                      "queue 1 conn 0 sample syn 0 accept 2 limit 17 drops 0\n"
-                                      "connection 192.0.2.1:40000 192.0.2.2:80 before-trace\n"
-                                      "diag server UNKNOWN>ESTABLISHED sock\n"
-                                      "queue 1 conn 0 sample syn 0 accept 1 limit 17 drops 2\n"
-                                      "listener 1 192.0.2.2:80 backlog 8 pid 0\n"
-                                      "queue 1 conn 0 sample syn 0 accept 1 limit 9 drops 2\n"
-                                      "listener 1 192.0.2.2:80 backlog 8 pid 0 closed\n"
-                                      "outcome midstream UNKNOWN ESTABLISHED\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "listener 1 80 backlog 16 before-trace\n"
+        "    queue 1 sample syn 0 accept 2 limit 17 drops 0\n"
+        "connection 1 40000 > 80 before-trace\n"
+        "    1 server UNKNOWN > ESTABLISHED sampled diag sock\n"
+        "    queue 1 sample syn 0 accept 1 limit 17 drops 2\n"
+        "listener 1 80 backlog 8\n"
+        "    queue 1 sample syn 0 accept 1 limit 9 drops 2\n"
+        "listener 1 80 backlog 8 closed\n"
+        "outcome 1 {\"verdict\": \"midstream\", \"final\": {\"client\": \"UNKNOWN\", \"server\": \"ESTABLISHED\"}}\n");
 }
 
 /* A listener that began during the trace: all it dropped counts. */
@@ -178,8 +183,8 @@ static void fresh_listener_with_drops(void **state)
     (void)state;
     sampled_listener((struct depth){ LISTENER, .backlog = 16, .drops = 5 }, true);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1), "listener 1 192.0.2.2:80 backlog 16 pid 0\n"
-                                      "queue 1 conn 0 sample syn 0 accept 0 limit 17 drops 5\n");
+    assert_string_equal(lines(&s, 1), "listener 1 80 backlog 16\n"
+                                      "    queue 1 sample syn 0 accept 0 limit 17 drops 5\n");
 }
 
 /* Who is the client: it asked, or the other one listens, or the request is there, or it is a guess. */

@@ -153,12 +153,12 @@ static void snapshot(void **state)
     s.at[C].port++;
     e.snapshot.state = CLOSED;
     feed(&s, &e);
-    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80 before-trace roles-assumed\n"
-                                      "kernel client UNKNOWN>ESTABLISHED sock\n"
-                                      "kernel client ESTABLISHED>FIN-WAIT-1 sock\n"
-                                      "connection 192.0.2.1:40001 192.0.2.2:80 before-trace roles-assumed\n"
-                                      "kernel client UNKNOWN>TIME-WAIT timewait\n"
-                                      "timer client time-wait set\n");
+    assert_string_equal(lines(&s, 1), "connection 1 40000 > 80 before-trace assumed\n"
+                                      "    1 client UNKNOWN > ESTABLISHED observed kernel sock\n"
+                                      "    1 client ESTABLISHED > FIN-WAIT-1 observed kernel sock\n"
+                                      "connection 2 40001 > 80 before-trace assumed\n"
+                                      "    2 client UNKNOWN > TIME-WAIT observed kernel timewait\n"
+                                      "  2 client timer time-wait set\n");
     assert_int_equal(find(&s, CHANGE_STATE, 1, 0)->state.owner.pid, CLIENT_PID);
     assert_int_equal(find(&s, CHANGE_TIMER, 2, 0)->timer.expires_ns, START_NS + 3 * MS + 7 * SECOND);
     script_finish(&s);
@@ -179,9 +179,9 @@ static void last_breath_of_a_stranger(void **state)
     assert_int_equal(s.count, 0);
     /* but a minisock that is made is one */
     timewait(&s, EVENT_TIMEWAIT_START, C, CLIENT, TIME_WAIT, 60 * SECOND);
-    assert_string_equal(lines(&s, 1), "connection 192.0.2.1:40000 192.0.2.2:80 before-trace roles-assumed\n"
-                                      "kernel client UNKNOWN>TIME-WAIT timewait\n"
-                                      "timer client time-wait set\n");
+    assert_string_equal(lines(&s, 1), "connection 1 40000 > 80 before-trace assumed\n"
+                                      "    1 client UNKNOWN > TIME-WAIT observed kernel timewait\n"
+                                      "  1 client timer time-wait set\n");
     script_finish(&s);
 }
 

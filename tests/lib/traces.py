@@ -1,0 +1,117 @@
+"""Reading traces, and what is asked of them."""
+import collections
+import contextlib
+import functools
+import io
+import json
+import sys
+
+from .cases import SLOWDOWN, check, check_equal, wait_for
+from .programs import REPOSITORY
+
+
+class Trace:
+    """The records of a trace, in order of lines."""
+
+    def __init__(self, lines):
+        self.records = [json.loads(line) for line in lines]
+        self.header, self.end = self.records[0], self.records[-1]
+        self.by_n = {r["n"]: r for r in self.records}
+        self.by_conn = collections.defaultdict(list)
+        for r in self.records:
+            self.by_conn[r.get("conn")].append(r)
+
+    def all(self, kind, **fields):
+        return [r for r in (self.by_conn[fields["conn"]] if "conn" in fields else self.records)
+                if r["record"] == kind and all(r.get(k) == v for k, v in fields.items())]
+
+    def one(self, kind, **fields):
+        found = self.all(kind, **fields)
+        check(len(found) == 1, f"{len(found)} records {kind} {fields}, expected 1")
+        return found[0]
+
+    def path(self, conn, end, source="kernel"):
+        """The states an end entered, in order."""
+        return " ".join(r["to"] for r in self.all("state", conn=conn, end=end, source=source))
+
+    def check_paths(self, conn, client, server, sources=("kernel", "wire")):
+        for source in sources:
+            check_equal(self.path(conn, "client", source), client, f"{source}, client:")
+            check_equal(self.path(conn, "server", source), server, f"{source}, server:")
+
+    def check_outcome(self, conn, verdict, client, server):
+        outcome = self.one("outcome", conn=conn)
+        check_equal(outcome["verdict"], verdict)
+        check_equal(outcome["final"], {"client": client, "server": server})
+        return outcome
+
+    def check_whole(self, reason="command", status=0):
+        """Both witnesses, begin and end, and nothing lost between."""
+        check_equal(self.header["record"], "header")
+        check_equal(self.header["sources"], ["kernel", "wire"])
+        check("missing" not in self.header, self.header)
+        check_equal(self.end["record"], "end")
+        check_equal(self.end["reason"], reason)
+        check_equal(self.end.get("status"), status, "status in the end record:")
+        check_equal(set(self.end["lost"].values()), {0}, "lost:")
+        if SLOWDOWN == 1:  # an emulated processor can stand still between a packet's time stamp and the ring
+            check_equal(self.end["late"], 0, "late:")
+        check_equal(self.all("gap"), [])
+
+
+def flags(segment):
+    return ",".join(segment["flags"])
+
+
+def check_demo_segments(trace):
+    """What `tcplens-echo demo` puts on the wire: a handshake, three times five bytes each way, four-way close."""
+    segments = trace.all("segment")
+    found = [(r["from"], flags(r)) for r in segments]
+    check_equal(found[:3], [("client", "SYN"), ("server", "SYN,ACK"), ("client", "ACK")])
+    check_equal(found[-4:], [("client", "FIN,ACK"), ("server", "ACK"), ("server", "FIN,ACK"), ("client", "ACK")])
+    check_equal([(r["seq"], r.get("ack")) for r in segments[:3]], [(0, None), (0, 1), (1, 1)])
+    check_equal([(r["seq"], r["ack"]) for r in segments[-4:]], [(16, 16), (16, 17), (16, 17), (17, 17)])
+    for end in ("client", "server"):
+        check_equal(sum(r["len"] for r in segments if r["from"] == end), 15, f"bytes of the {end}:")
+        check_equal([r["seq"] for r in segments if r["from"] == end and r["len"]], [1, 6, 11])
+    check_equal({word for r in segments for word in r.get("notes", [])}, set(), "notes:")
+
+
+def parse(text):
+    check(text.endswith("\n"), "the last line is cut:", repr(text[-200:]))
+    return Trace(text.splitlines())
+
+
+@functools.cache
+def validator():
+    """tests/validate_trace.py, and the schema: not every test has what they need."""
+    sys.path.append(f"{REPOSITORY}/tests")
+    import validate_trace
+
+    return validate_trace, validate_trace.Schema(f"{REPOSITORY}/docs/trace.schema.json")
+
+
+def validate(path):
+    """Against the schema and the rules that it cannot say; that program is tested by itself."""
+    program, schema = validator()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        valid = program.validate(schema, path)
+    check(valid, f"not a valid trace: {said.getvalue().strip()}")
+
+
+def wait_trace(path, part):
+    """Waits until a trace being written holds a text."""
+    def found():
+        try:
+            with open(path, encoding="utf-8") as file:
+                return part in file.read()
+        except FileNotFoundError:
+            return False
+
+    wait_for(found, f"{part!r} in the trace")
+
+
+def read_trace(path):
+    validate(path)
+    with open(path, encoding="utf-8") as file:
+        return parse(file.read())
