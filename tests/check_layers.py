@@ -22,17 +22,17 @@ LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source"
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
 PEERS = {"source", "sink"}
-# Inside the engine, a row a file: ground, lanes, judges, roof. Lanes do not know each other.
+# Inside the engine, a row a file (finding_x is a finding): ground, lanes, judges, roof. Lanes do not know each other.
 CONN = [
     {"config", "emit", "ends", "stream", "hash", "table", "registry"},
     {"wire", "notes", "zeek", "kernel", "kernel_events", "kernel_samples", "listener", "socket"},
-    {"life", "outcome", "cause", "reconcile"},
+    {"life", "outcome", "cause", "reconcile", "finding", "findings"},
     {"lives", "roof", "engine", "engine_segment", "engine_kernel"},
 ]
 CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}
 LANES = 1
 # Tables of rows: they name every row, as data, and call none; the rows may know what all rows have in common.
-TABLES = {"source/source", "sink/sink", "command/command"}
+TABLES = {"source/source", "sink/sink", "command/command", "conn/finding"}
 # These are pure: no I/O, no clock, no library.
 PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())
@@ -66,12 +66,13 @@ def family(module: str) -> str:
 
 def breach_in_conn(module: str, other: str) -> str:
     here, there = module.split("/")[1], other.split("/")[1]
-    for name in (here, there):
-        if name not in CONN_RANK:
+    ranks = [CONN_RANK.get(name, CONN_RANK.get(name.split("_")[0])) for name in (here, there)]
+    for name, rank in zip((here, there), ranks):
+        if rank is None:
             return f"conn/{name} has no place in the engine: give it one in tests/check_layers.py"
-    if CONN_RANK[there] > CONN_RANK[here]:
+    if ranks[1] > ranks[0]:
         return f"{there} stands above {here}"
-    if CONN_RANK[here] == CONN_RANK[there] == LANES and family(here) != family(there):
+    if ranks[0] == ranks[1] == LANES and family(here) != family(there):
         return f"{here} and {there} are lanes: they do not know each other"
     return ""
 

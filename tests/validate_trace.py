@@ -410,7 +410,8 @@ def field_mutations(record):
     other = {bool: [False, 1, "true", None], int: ["1", None, True, -7, 2**65, [1]], str: [1, None, "", "\u0000?"],
              list: [{}, None, ["?"], [{"?": 1}]], dict: [[], None, 1]}
     # Where any text is right, and where any name is.
-    free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces"}
+    free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
+            "remedy", "text"}
     for path, node in branches(record):
         open_keys = path in (("sysctl",), ("args",))
         if not open_keys:
@@ -420,7 +421,7 @@ def field_mutations(record):
                 any_text = isinstance(wrong, str) and isinstance(value, str) and key in free
                 any_setting = path == ("sysctl",) and isinstance(wrong, (int, str)) and not isinstance(wrong, bool)
                 any_number = wrong == -7 and key == "fd"
-                in_free_list = key in ("command", "interfaces") and wrong == ["?"]
+                in_free_list = key in ("command", "interfaces", "remedy") and wrong == ["?"]
                 if wrong != value or type(wrong) is not type(value):
                     if not (any_text or any_setting or any_number or in_free_list):
                         yield f"{'.'.join(map(str, (*path, key)))} is {wrong!r}", path, key, wrong

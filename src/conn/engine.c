@@ -22,6 +22,15 @@
 /* A difference between the witnesses that stands this long, with no further event, is none of their speed. */
 #define SETTLE_NS 1000000000ull
 
+/* All that is told passes here: what is wrong over many connections shows in it. */
+static void on_change(void *arg, const struct change *change)
+{
+    struct conn_engine *g = arg;
+
+    g->config.emit(g->config.arg, change);
+    findings_take(&g->findings, change);
+}
+
 int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_engine)
 {
     struct conn_engine *g = calloc(1, sizeof(*g));
@@ -32,7 +41,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
     g->config = *config;
     if (!g->config.conn_max)
         g->config.conn_max = CONN_MAX_DEFAULT;
-    g->out = (struct emitter){ .fn = config->emit, .arg = config->arg };
+    g->out = (struct emitter){ .fn = on_change, .arg = g };
     if (table_init(&g->conns, life_size, config->hash_seed) < 0) {
         free(g);
         return -ENOMEM;
@@ -152,6 +161,7 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         l = engine_kernel(g, e);
     if (l)
         note_activity(g, l, e->ts_ns);
+    findings_tell(&g->findings, &g->out, e->ts_ns, false);
 }
 
 void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
@@ -164,6 +174,7 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
         lives_judge(g, life_of(c), ts_ns);
         table_take_out(&g->conns, c);
     }
+    findings_tell(&g->findings, &g->out, ts_ns, true);
 }
 
 uint64_t conn_engine_next_n(const struct conn_engine *g)

@@ -2,6 +2,7 @@
 #ifndef TCPLENS_CONN_LIVES_H
 #define TCPLENS_CONN_LIVES_H
 
+#include "finding.h"
 #include "life.h"
 #include "listener.h"
 #include "socket.h"
@@ -16,6 +17,7 @@ struct conn_engine {
     struct table conns; /* of struct life */
     struct registry listeners;
     struct sockets sockets;
+    struct findings findings;
     uint64_t evicted;
     bool events_lost; /* so far, by any witness */
 };

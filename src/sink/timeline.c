@@ -6,8 +6,8 @@
  * arrow across. What one end does is written on that end's side, so that the eye can follow either. A line is made
  * from one change alone and nothing is remembered between lines: any of them can be cut out and still be read.
  * A lane that is too short for its text grows, and the detail moves to the right. */
-#include "tcplens/trace/sentence.h"
 #include "tcplens/sink/timeline.h"
+#include "tcplens/trace/sentence.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -461,6 +461,16 @@ static void format_outcome(struct line *l, const struct change *c)
     line_reset_style(l);
 }
 
+static void format_finding(struct line *l, const struct change *c)
+{
+    line_style(l, c->finding.severity == SEVERITY_ERROR ? STYLE_ALARM : STYLE_YELLOW, false);
+    line_addf(l, "‼ %s: ", severity_name(c->finding.severity));
+    line_add_untrusted(l, c->finding.text, sizeof(c->finding.text));
+    line_reset_style(l);
+    if (c->finding.remedy[0])
+        line_addf(l, "  What helps: %.128s.", c->finding.remedy[0]);
+}
+
 /* "#7" a connection, "L2" a listener. */
 static void add_subject(struct line *l, const struct change *c)
 {
@@ -497,7 +507,8 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_DISAGREEMENT: format_disagreement(&l, c); break;
     case CHANGE_GAP: format_gap(&l, c, start_ns); break;
     case CHANGE_OUTCOME: format_outcome(&l, c); break;
-    case CHANGE_KIND_N: return 0;
+    case CHANGE_FINDING: format_finding(&l, c); break;
+    default: line_add(&l, change_kind_name(c->kind)); break; /* one that has no line of its own yet */
     }
     if (c->late) {
         line_go_to(&l, 0, 2);

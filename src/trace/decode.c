@@ -160,6 +160,7 @@ TAKE_WORD(verdict)
 TAKE_WORD(cause)
 TAKE_WORD(known)
 TAKE_WORD(end_reason)
+TAKE_WORD(severity)
 
 static bool take_tcp_state(const struct trace_decoder *d, const cJSON *item, enum tcp_state *ret_state)
 {
@@ -245,6 +246,7 @@ static bool take_text(const struct trace_decoder *d, const cJSON *item, const ch
 }
 #define take_name take_text
 #define take_label take_text
+#define take_key take_text
 
 static bool copy_text(const cJSON *item, char *to, size_t size)
 {
@@ -262,6 +264,7 @@ static bool copy_text(const cJSON *item, char *to, size_t size)
 #define take_comm take_chars
 #define take_reason take_chars
 #define take_hook take_chars
+#define take_line take_chars
 #define take_zeek_state take_chars
 #define take_zeek_history take_chars
 
@@ -500,6 +503,35 @@ static bool take_state_times(const struct trace_decoder *d, const cJSON *item, u
 {
     return take_times_of_end(d, member(item, "client"), (*ret_ns)[END_CLIENT]) &&
            take_times_of_end(d, member(item, "server"), (*ret_ns)[END_SERVER]);
+}
+
+static bool take_conns(const struct trace_decoder *d, const cJSON *item, struct change *c)
+{
+    const cJSON *conn;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    /* clang-format off */
+    cJSON_ArrayForEach(conn, item)
+        if (c->finding.conn_count == FINDING_CONNS_MAX || !take_id(d, conn, &c->finding.conns[c->finding.conn_count++]))
+            return false;
+    /* clang-format on */
+    return true;
+}
+
+static bool take_remedies(const struct trace_decoder *d, const cJSON *item, struct change *c)
+{
+    const cJSON *remedy;
+    unsigned count = 0;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    /* clang-format off */
+    cJSON_ArrayForEach(remedy, item)
+        if (count == FINDING_REMEDIES_MAX || !take_text(d, remedy, &c->finding.remedy[count++]))
+            return false;
+    /* clang-format on */
+    return true;
 }
 
 /* ---- a record of each kind ---- */

@@ -49,6 +49,7 @@ PUT_WORD(queue_why, enum queue_why, queue_why_name)
 PUT_WORD(verdict, enum verdict, verdict_name)
 PUT_WORD(cause, enum cause, cause_name)
 PUT_WORD(known, enum known, known_name)
+PUT_WORD(severity, enum severity, severity_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
 
 /* The condition of the field says that it is so. */
@@ -72,12 +73,14 @@ PUT_CONSTANT(assumed, "\"assumed\"")
     }
 PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
+PUT_TEXT(key, CALL_NAME_MAX)
 
 /* An array of char. */
 #define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
 #define put_comm put_chars
 #define put_reason put_chars
 #define put_hook put_chars
+#define put_line put_chars
 #define put_zeek_state put_chars
 #define put_zeek_history put_chars
 
@@ -329,6 +332,38 @@ static char *put_state_times(char *p, uint64_t start_ns, const uint64_t (*state_
     p = put_times_of_end(PUT(p, "{\"client\":"), (*state_ns)[END_CLIENT]);
     p = put_times_of_end(PUT_KEY(p, "server"), (*state_ns)[END_SERVER]);
     return PUT(p, "}");
+}
+
+static char *put_conns(char *p, uint64_t start_ns, const struct change *c)
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < c->finding.conn_count && i < FINDING_CONNS_MAX; i++) {
+        *p++ = ',';
+        p = json_put_u64(p, c->finding.conns[i]);
+    }
+    if (p == open)
+        return PUT(p, "[]");
+    *open = '[';
+    return PUT(p, "]");
+}
+
+#define REMEDY_MAX 128
+
+static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < FINDING_REMEDIES_MAX && c->finding.remedy[i]; i++) {
+        *p++ = ',';
+        p = json_put_text(p, c->finding.remedy[i], REMEDY_MAX);
+    }
+    if (p == open)
+        return PUT(p, "[]");
+    *open = '[';
+    return PUT(p, "]");
 }
 
 /* ---- a record of each kind ---- */

@@ -38,6 +38,7 @@ NAME(segment_flag_name, unsigned, segment_flag, FLAG_N)
 NAME(verdict_name, enum verdict, verdict, VERDICT_N)
 NAME(known_name, enum known, known, KNOWN_N)
 NAME(cause_name, enum cause, cause, CAUSE_N)
+NAME(severity_name, enum severity, severity, SEVERITY_N)
 NAME(end_reason_name, enum end_reason, end_reason, END_REASON_N)
 NAME(sysctl_name, enum sysctl, sysctl, SYSCTL_N)
 

@@ -154,7 +154,7 @@ const LISTS = [
   ['TIMERS', 'TimerName', of('timer_name')], ['TIMER_WHYS', 'TimerWhy', of('timer_why')],
   ['QUEUE_WHYS', 'QueueWhy', of('queue_why')], ['NOTES', 'Note', of('segment_note')],
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
-  ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')],
+  ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
 ];

@@ -148,7 +148,7 @@ static void the_accept_queue_is_full(void **state)
     queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .accept = 1, .drops = 1 });
     assert_string_equal(told_at_the_end(),
                         "disagreement 1 server kernel SYN-RECEIVED wire ESTABLISHED queue-full <- 12\n"
-                        "disagreement 1 server kernel CLOSED wire ESTABLISHED queue-full <- 18\n");
+                        "disagreement 1 server kernel CLOSED wire ESTABLISHED queue-full <- 19\n");
 }
 
 /* TCP_DEFER_ACCEPT: the ACK without data is dropped beside empty queues. */

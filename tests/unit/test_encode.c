@@ -577,10 +577,15 @@ static void check_any_content(enum change_kind kind, int how)
         c.outcome.has_wire = true;
         c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
         break;
+    case CHANGE_FINDING:
+        c.finding.kind = long_word;
+        for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
+            c.finding.remedy[i] = long_word;
+        break;
     default: break;
     }
     len = strlen(format(&c)) + 1;
-    assert_in_range(len, 1, TRACE_LINE_MAX / 2);
+    assert_in_range(len, 1, TRACE_LINE_MAX);
     cJSON_Delete(parse(format(&c)));
 }
 

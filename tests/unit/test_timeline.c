@@ -434,6 +434,10 @@ static void test_any_content(void **state)
                 c.outcome.has_wire = true;
                 c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
                 break;
+            case CHANGE_FINDING:
+                for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
+                    c.finding.remedy[i] = long_word;
+                break;
             default: break;
             }
             assert_string_equal(uncoloured(format(&c, true)), format(&c, false));

@@ -70,7 +70,7 @@ test('language, theme, keys and focus', async () => {
   const { page, complaints } = await open(browser);
   await give(page, name, demo);
   await page.waitForSelector('.ladder-body .row');
-  await page.click('.switch button[lang=zh]');
+  await page.click('.switch button[lang=zh-CN]');
   assert.equal(await page.textContent('#why-title'), '为什么？');
   assert.equal(await page.getAttribute('html', 'lang'), 'zh-CN');
   assert.match((await page.textContent('.headline'))!, /正常关闭/);

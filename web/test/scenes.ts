@@ -95,6 +95,10 @@ function wireOnly(w: Writer, id: number, us: number): void {
   talk.segment(100, 'client', ['PSH', 'ACK'], 300);
   talk.segment(20_000, 'server', ['ACK']);
   w.put('gap', 4_000, { source: 'wire', lost: 12, from: w.t - 2_000_000, to: w.t });
+  w.put('finding', 4_000, {
+    kind: 'accept-queue-overflow', severity: 'error', count: 2, listener: 1, conns: [1], first: w.t - 2_000_000, last: w.t,
+    text: 'The accept queue of L1 was full.', remedy: ['call accept() sooner'],
+  });
   talk.segment(3_000_000, 'server', ['PSH', 'ACK'], 1448, { cut: true });
   talk.outcome(10, 'still-open', 'Still open.', { conn_state: 'S1', history: 'ShADd' });
 }

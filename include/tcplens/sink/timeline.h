@@ -8,7 +8,7 @@
 
 #include "tcplens/trace/change.h"
 
-#define TIMELINE_LINE_MAX 1024
+#define TIMELINE_LINE_MAX 2048
 
 /* Writes one line, newline included, without NUL. colour: ANSI sequences may be used. Control characters of untrusted
  * strings are written as escapes. Returns the length; 0 where the change is not worth a line. */

@@ -16,6 +16,10 @@ enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 #define HISTORY_MAX 32       /* bytes of Zeek's history */
 #define VERDICT_TEXT_MAX 384 /* enough for verdict_format() */
 
+#define FINDING_TEXT_MAX 256
+#define FINDING_CONNS_MAX 8
+#define FINDING_REMEDIES_MAX 4
+
 /* Bits that have a word. */
 #define NOTES_KNOWN ((1u << NOTE_N) - 1)
 #define OPTIONS_KNOWN                                                                                                  \

@@ -9,7 +9,7 @@
 #include "tcplens/trace/change.h"
 
 /* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
-#define TRACE_LINE_MAX 4096
+#define TRACE_LINE_MAX 8192
 
 /* Where a trace writes UNIX time, it is nanoseconds since its start: 0 for what came before. The cap (104 days) is what
  * a reader that has only doubles holds exactly. */

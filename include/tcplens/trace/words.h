@@ -115,6 +115,12 @@
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
 
+/* How bad a finding is. */
+#define WORDS_severity(X)                                                                                              \
+    X(SEVERITY, ERROR, "error", "connections fail")                                                                    \
+    X(SEVERITY, WARNING, "warning", "connections are slowed down, or will fail")                                       \
+    X(SEVERITY, NOTE, "note", "worth knowing")
+
 /* Why a trace ended. */
 #define WORDS_end_reason(X)                                                                                            \
     X(END_REASON, COMMAND, "command", "it ended")                                                                      \
@@ -179,6 +185,7 @@ enum queue_why { WORDS_queue_why(WORD_ENUM) QUEUE_WHY_N };
 enum verdict { WORDS_verdict(WORD_ENUM) VERDICT_N };
 enum cause { WORDS_cause(WORD_ENUM) CAUSE_N };
 enum known { WORDS_known(WORD_ENUM) KNOWN_N };
+enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
 enum segment_note_bit { WORDS_segment_note(WORD_ENUM) NOTE_N };
 enum segment_flag_bit { WORDS_segment_flag(WORD_ENUM) FLAG_N };
@@ -204,6 +211,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(verdict, VERDICT_N)                                                                                              \
     L(cause, CAUSE_N)                                                                                                  \
     L(known, KNOWN_N)                                                                                                  \
+    L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
     L(sysctl, SYSCTL_N)                                                                                                \
     L(capture_magic, MAGIC_N)
@@ -221,6 +229,7 @@ const char *segment_flag_name(unsigned bit);
 const char *verdict_name(enum verdict verdict);
 const char *known_name(enum known known);
 const char *cause_name(enum cause cause);
+const char *severity_name(enum severity severity);
 const char *end_reason_name(enum end_reason reason);
 const char *sysctl_name(enum sysctl sysctl);
 

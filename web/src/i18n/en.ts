@@ -178,6 +178,7 @@ const why: Dictionary['why'] = {
   end: ['The trace ends here.', 'What was still open then has no end of its own in it.'],
   ends: { command: 'the command ended', interrupt: 'interrupted', duration: 'the time was over', input: 'the capture file ended', error: 'an error' },
   listenerClosed: ['The socket listens no more.', 'Connections that nobody had accepted are reset.'],
+  severities: { error: 'Connections fail because of it.', warning: 'Connections are slowed down by it, or will fail.', note: 'Nothing fails; it is worth knowing.' },
   gap: ['Events were lost here while recording.', 'They came faster than they could be stored. What follows may miss its cause.'],
   connection: ['The connection is seen for the first time.', 'It is known by four numbers: both addresses and both ports.'],
   connectionBefore: ['The connection was there before the trace began.', 'How it was opened is not known; sequence numbers count from the first packet seen.'],
@@ -312,7 +313,7 @@ export const en: Dictionary = {
   source: { kernel: 'kernel (eBPF)', diag: 'kernel (socket table)', wire: 'packets' },
   kinds: {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
-    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', reset: 'reset', disagreement: 'disagreement', gap: 'lost events',
+    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
     outcome: 'outcome', end: 'end',
   },
   why,

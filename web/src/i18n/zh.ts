@@ -177,6 +177,7 @@ const why: Dictionary['why'] = {
   end: ['跟踪到此结束。', '此时仍然打开的连接，结局不在这份跟踪里。'],
   ends: { command: '命令已结束', interrupt: '被中断', duration: '时间到', input: '抓包文件读完', error: '出错' },
   listenerClosed: ['套接字不再监听。', '还没有被 accept() 取走的连接会被重置。'],
+  severities: { error: '已有连接因此失败。', warning: '连接因此变慢，或将会失败。', note: '没有连接失败，但值得了解。' },
   gap: ['录制时，这里丢失了一些事件。', '事件来得太快，来不及保存。之后的事件可能找不到起因。'],
   connection: ['第一次看到这条连接。', '一条连接由四个值确定：两端的地址和端口。'],
   connectionBefore: ['这条连接在跟踪开始之前就已存在。', '不知道它是怎样建立的；序列号从看到的第一个报文算起。'],
@@ -335,7 +336,7 @@ export const zh: Dictionary = {
   source: { kernel: '内核（eBPF）', diag: '内核（套接字表）', wire: '报文' },
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
-    listener: '监听', queue: '队列', timer: '定时器', reset: '重置', disagreement: '说法不一', gap: '丢失的事件', outcome: '结局', end: '结束',
+    listener: '监听', queue: '队列', timer: '定时器', reset: '重置', disagreement: '说法不一', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
   },
   why,
 };

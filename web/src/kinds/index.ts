@@ -19,12 +19,13 @@ import { disagreement } from './disagreement';
 import { gap } from './gap';
 import { outcome } from './outcome';
 import { end } from './end';
+import { finding } from './finding';
 import { generic } from './generic';
 import { fact, nameOf, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  reset, disagreement, gap, outcome, end,
+  reset, disagreement, gap, outcome, finding, end,
 };
 
 /** The row of the registry, or what stands in for one. */

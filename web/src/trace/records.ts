@@ -68,13 +68,17 @@ export interface OutcomeRec extends Base {
   duration_ns?: number; rtt_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
   cause?: string; listener?: number; drops?: number;
 }
+export interface FindingRec extends Base {
+  record: 'finding'; kind: string; severity: string; count?: number; listener?: number; conns?: number[]; first?: number; last?: number;
+  text?: string; remedy?: string[];
+}
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
 }
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | EndRec;
+  | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
 
 type Check = (v: unknown) => boolean;
 const obj: Check = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);

@@ -70,6 +70,11 @@ export const END_REASONS = [
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
+export const SEVERITIES = [
+  'error', 'warning', 'note',
+] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
 export const DIRECTIONS = [
   'sent', 'received',
 ] as const;
@@ -86,7 +91,7 @@ export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
   'header', 'connection', 'state', 'object', 'segment', 'call', 'listener', 'queue', 'timer', 'reset',
-  'disagreement', 'gap', 'outcome', 'end',
+  'disagreement', 'gap', 'outcome', 'finding', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
 
@@ -116,6 +121,7 @@ export const SAYS: Record<Kind, string> = {
   disagreement: 'The kernel and the packets tell different states of one end',
   gap: 'Events were lost',
   outcome: 'A connection ended, or the trace did',
+  finding: 'Something is wrong, or worth knowing, over many connections',
   end: 'The last line. Where it is missing the trace was cut',
 };
 
@@ -229,6 +235,15 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn_state: 'str', history: 'str', text: 'str', cause: 'str', listener: 'int', drops: 'int', final: 'object',
       bytes: 'ints', segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end',
       reset_by: 'end', because: 'int',
+    },
+  },
+  finding: {
+    need: {
+      kind: 'str', severity: 'str',
+    },
+    may: {
+      count: 'int', listener: 'int', conns: 'array', first: 'int', last: 'int', text: 'str', remedy: 'strings',
+      because: 'int',
     },
   },
   end: {

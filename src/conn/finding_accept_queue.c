@@ -1,0 +1,31 @@
+/* An application that does not call accept() as often as clients come: the kernel drops what it has no room for. */
+#include <stdio.h>
+
+#include "finding.h"
+
+#include "tcplens/trace/sentence.h"
+
+static bool is_shown(const struct change *c)
+{
+    return c->queue.why == QUEUE_OVERFLOW &&
+           queue_drop_cause(c->queue.syn, c->queue.accept, c->queue.limit) == CAUSE_ACCEPT_QUEUE_FULL;
+}
+
+static void say(const struct finding *f, char text[static FINDING_TEXT_MAX])
+{
+    snprintf(text, FINDING_TEXT_MAX,
+             "The accept queue of L%u was full: it holds %u connections that accept() has not taken, and %llu %s been "
+             "dropped that would have joined it.",
+             f->latest.listener, f->latest.queue.limit, (unsigned long long)f->count,
+             f->count == 1 ? "segment has" : "segments have");
+}
+
+const struct finding_ops finding_accept_queue_ops = {
+    .kind = "accept-queue-overflow",
+    .severity = SEVERITY_ERROR,
+    .of = CHANGE_QUEUE,
+    .is_shown = is_shown,
+    .say = say,
+    .remedy = { "call accept() sooner, or from more threads",
+                "give listen() a larger backlog, up to net.core.somaxconn" },
+};
