@@ -183,7 +183,7 @@ $(O)/vocabulary.json: $(O)/vocabulary
 
 GENERATE := src/vocabulary/generate.mjs
 
-## vocabulary: the schema, the tables of docs/trace-format.md and the viewer's words, made from include/tcplens/trace/
+## vocabulary: the schema, the tables of docs/trace-format.md and docs/limits.md, and the viewer's words, made from C headers
 .PHONY: vocabulary
 vocabulary: $(O)/vocabulary.made
 

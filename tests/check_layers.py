@@ -227,7 +227,7 @@ def check(root: Path, objects: Path) -> tuple:
 # ---- self-test --------------------------------------------------------------------------------------------------------
 
 
-def errors_of(files: dict, built: bool = True) -> list:
+def errors_of(files: dict, built: bool = True, stale: bool = False) -> list:
     """What is found in a tree of these files, compiled."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -242,6 +242,8 @@ def errors_of(files: dict, built: bool = True) -> list:
                 code = re.sub(r"^#.*$", "", files[name], flags=re.M)
                 subprocess.run([os.environ.get("CC", "cc"), "-w", "-xc", "-c", "-", "-o", str(obj)], input=code, text=True,
                                check=True)
+                if stale:
+                    os.utime(obj, (0, 0))
         return check(root, root / "build")[1]
 
 
@@ -305,7 +307,9 @@ def self_test() -> None:
     assert len(found) == 1 and found[0].startswith("a circle of files") and found[0].count("\n") == 3, found
     found = errors_of({"src/base/a.c": "int a;"}, built=False)
     assert len(found) == 1 and "missing" in found[0], found
-    print(f"layers, self-test: {len(includes) + len(calls) + 2} planted breaches found")
+    found = errors_of({"src/base/a.c": "int a;"}, stale=True)
+    assert len(found) == 1 and "older" in found[0], found
+    print(f"layers, self-test: {len(includes) + len(calls) + 3} planted breaches found")
 
 
 def main() -> int:
