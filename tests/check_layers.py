@@ -136,7 +136,7 @@ class Tree:
 
     def read_symbols(self) -> None:
         """Whose object defines a symbol, and who has it undefined."""
-        defined, wanted = {}, defaultdict(set)
+        defined, wanted = {}, defaultdict(set)  # symbol: {module: kind}; module: {symbol}
         for path in self.files:
             if path.suffix != ".c":
                 continue
@@ -150,19 +150,21 @@ class Tree:
                 if kind == "U":
                     wanted[module_of(path)].add(name)
                 elif kind.isupper():
-                    defined.setdefault(name, set()).add(module_of(path))
+                    defined.setdefault(name, {})[module_of(path)] = kind
         for module, names in sorted(wanted.items()):
             for name in sorted(names):
-                for other in defined.get(name, set()) - {module}:
-                    self.read_use(module, other, name)
+                homes = defined.get(name, {})
+                for other, kind in homes.items():
+                    # where two programs have a function of one name, each means its own
+                    if len(homes) == 1 or program_of(other) == program_of(module):
+                        self.read_use(module, other, name, kind)
 
-    def read_use(self, module: str, other: str, name: str) -> None:
-        if module in TABLES and other.split("/")[0] == module.split("/")[0]:
-            if re.search(r"_ops$|^command_[a-z]+$", name):
-                return  # a row
-        if main_of(module) != main_of(other):
-            return  # two programs have a function of one name
+    def read_use(self, module: str, other: str, name: str, kind: str) -> None:
         where = f"src/{module}.c: uses {name} of {other}"
+        if module in TABLES and other.split("/")[0] == module.split("/")[0]:
+            if kind == "T":
+                self.errors.append(f"{where}: a table of rows names them, and calls none")
+            return  # a row is data
         self.add_edge(module, other, where)
         why = breach(module, other)
         if why:
@@ -209,10 +211,10 @@ class Tree:
         return []
 
 
-def main_of(module: str) -> str:
-    """Which program's it is, where that is not the tracer."""
+def program_of(module: str) -> str:
+    """Empty: the tracer."""
     folder = module.split("/")[0]
-    return folder if folder == "vocabulary" else "echo" if folder == "echo" or module == "base/options" else ""
+    return folder if folder in ("vocabulary", "echo") else ""
 
 
 def check(root: Path, objects: Path) -> tuple:
@@ -289,7 +291,11 @@ def self_test() -> None:
         "a judge calls the roof": ("src/conn/outcome.c", "src/conn/lives.c", "lives stands above outcome"),
         "a lane calls a lane": ("src/conn/wire.c", "src/conn/notes.c", "they do not know each other"),
         "a source calls a sink": ("src/source/pcap.c", "src/sink/file.c", "do not know each other"),
-        "the table of sinks calls a sink": ("src/sink/sink.c", "src/source/pcap.c", "do not know each other"),
+        "the table of sinks calls a sink": ("src/sink/sink.c", "src/sink/file.c", "names them, and calls none"),
+        "the table of commands calls a command": ("src/command/command.c", "src/command/read.c", "and calls none"),
+        "a sink calls another's": ("src/sink/file.c", "src/sink/timeline.c", "do not know each other"),
+        "the engine's file has no row": ("src/conn/engine.c", "src/conn/novelty.c", "has no place in the engine"),
+        "the echo program calls the tracer": ("src/echo/server.c", "src/base/addr.c", "echo/ stands apart")
     }
     found = errors_of(clean)
     assert found == [], found
