@@ -29,6 +29,10 @@ prefix = /usr/local
 bindir = $(prefix)/bin
 mandir = $(prefix)/share/man
 docdir = $(prefix)/share/doc/tcplens
+# Where each shell looks for what completes a command line.
+bashcompdir = $(prefix)/share/bash-completion/completions
+zshcompdir = $(prefix)/share/zsh/site-functions
+fishcompdir = $(prefix)/share/fish/vendor_completions.d
 INSTALL ?= install
 
 ifneq ($(filter $(patsubst %/,%,$(abspath $(O)))/%,$(CURDIR)/),)
@@ -183,7 +187,7 @@ $(O)/vocabulary.json: $(O)/vocabulary
 
 GENERATE := src/vocabulary/generate.mjs
 
-## vocabulary: the schema, the tables of docs/trace-format.md and the viewer's words, made from include/tcplens/trace/
+## vocabulary: the schema, the tables of docs/trace-format.md and docs/limits.md, and the viewer's words, made from C headers
 .PHONY: vocabulary
 vocabulary: $(O)/vocabulary.made
 
@@ -438,15 +442,27 @@ golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 PROGRAMS = $(B)/tcplens $(B)/tcplens-echo
 DOCUMENTS := $(wildcard *.md LICENSE) $(shell find docs -path docs/man -prune -o -type f -print 2>/dev/null)
 
-## install: programs, man pages and documents under $(DESTDIR)$(prefix)
+COMPLETIONS := $(B)/completion/tcplens $(B)/completion/_tcplens $(B)/completion/tcplens.fish
+$(B)/completion/tcplens: private SHELL_NAME = bash
+$(B)/completion/_tcplens: private SHELL_NAME = zsh
+$(B)/completion/tcplens.fish: private SHELL_NAME = fish
+$(COMPLETIONS): $(B)/tcplens
+	@mkdir -p $(@D)
+	$(say) MAKE $@
+	$(Q)$< completion $(SHELL_NAME) >$@
+
+## install: programs, man pages, documents and completion for shells under $(DESTDIR)$(prefix)
 .PHONY: install
-install: all
+install: all $(COMPLETIONS)
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(docdir)
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
 	$(INSTALL) -m 644 $(O)/viewer.html $(DESTDIR)$(docdir)
+	$(INSTALL) -D -m 644 $(B)/completion/tcplens $(DESTDIR)$(bashcompdir)/tcplens
+	$(INSTALL) -D -m 644 $(B)/completion/_tcplens $(DESTDIR)$(zshcompdir)/_tcplens
+	$(INSTALL) -D -m 644 $(B)/completion/tcplens.fish $(DESTDIR)$(fishcompdir)/tcplens.fish
 
 ## uninstall: removes what install put there
 .PHONY: uninstall
@@ -454,6 +470,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
 	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html)
+	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 
 ## clean: removes $(O); web/node_modules stays

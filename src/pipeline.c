@@ -12,13 +12,13 @@
 #include <sys/utsname.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
 
 /* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
-#define HELD_MAX 1000000
 #define ADDRESSES_AGE_NS 1000000000ull
 
 struct taking_part {
@@ -269,7 +269,7 @@ static int prepare(struct pipeline *p)
     int r = new_engine(p);
 
     if (r == 0 && p->live)
-        r = merge_new(HELD_MAX, on_ordered, p, &p->merge);
+        r = merge_new(LIMIT_HELD_EVENTS, on_ordered, p, &p->merge);
     if (r == 0 && p->live)
         r = read_addresses(p);
     p->start_ns = p->last_ns = p->live ? trace_clock_now(&p->clock) : 0;

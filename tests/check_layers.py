@@ -64,11 +64,17 @@ def family(module: str) -> str:
     return f"{folder}/{folder}" if name == folder + "s" else module.split("_")[0]
 
 
+def conn_rank(module: str) -> int:
+    """Within the engine; elsewhere, and without a place, -1."""
+    name = module.removeprefix("conn/")
+    return CONN_RANK.get(name, CONN_RANK.get(name.split("_")[0], -1)) if name != module else -1
+
+
 def breach_in_conn(module: str, other: str) -> str:
     here, there = module.split("/")[1], other.split("/")[1]
-    ranks = [CONN_RANK.get(name, CONN_RANK.get(name.split("_")[0])) for name in (here, there)]
+    ranks = [conn_rank(module), conn_rank(other)]
     for name, rank in zip((here, there), ranks):
-        if rank is None:
+        if rank < 0:
             return f"conn/{name} has no place in the engine: give it one in tests/check_layers.py"
     if ranks[1] > ranks[0]:
         return f"{there} stands above {here}"
@@ -137,7 +143,7 @@ class Tree:
 
     def read_symbols(self) -> None:
         """Whose object defines a symbol, and who has it undefined."""
-        defined, wanted = {}, defaultdict(set)
+        defined, wanted = {}, defaultdict(set)  # symbol: {module: kind}; module: {symbol}
         for path in self.files:
             if path.suffix != ".c":
                 continue
@@ -151,19 +157,23 @@ class Tree:
                 if kind == "U":
                     wanted[module_of(path)].add(name)
                 elif kind.isupper():
-                    defined.setdefault(name, set()).add(module_of(path))
+                    defined.setdefault(name, {})[module_of(path)] = kind
         for module, names in sorted(wanted.items()):
             for name in sorted(names):
-                for other in defined.get(name, set()) - {module}:
-                    self.read_use(module, other, name)
+                homes = defined.get(name, {})
+                for other, kind in homes.items():
+                    # where two programs have a function of one name, each means its own
+                    if len(homes) == 1 or program_of(other) == program_of(module):
+                        self.read_use(module, other, name, kind)
 
-    def read_use(self, module: str, other: str, name: str) -> None:
-        if module in TABLES and other.split("/")[0] == module.split("/")[0]:
-            if re.search(r"_ops$|^command_[a-z]+$", name):
-                return  # a row
-        if main_of(module) != main_of(other):
-            return  # two programs have a function of one name
+    def read_use(self, module: str, other: str, name: str, kind: str) -> None:
         where = f"src/{module}.c: uses {name} of {other}"
+        if module in TABLES and other.split("/")[0] == module.split("/")[0]:
+            if kind != "T":
+                return  # a row is data
+            if conn_rank(other) >= conn_rank(module):
+                self.errors.append(f"{where}: a table of rows names them, and calls none")
+                return
         self.add_edge(module, other, where)
         why = breach(module, other)
         if why:
@@ -210,10 +220,10 @@ class Tree:
         return []
 
 
-def main_of(module: str) -> str:
-    """Which program's it is, where that is not the tracer."""
+def program_of(module: str) -> str:
+    """Empty: the tracer."""
     folder = module.split("/")[0]
-    return folder if folder == "vocabulary" else "echo" if folder == "echo" or module == "base/options" else ""
+    return folder if folder in ("vocabulary", "echo") else ""
 
 
 def check(root: Path, objects: Path) -> tuple:
@@ -228,7 +238,7 @@ def check(root: Path, objects: Path) -> tuple:
 # ---- self-test --------------------------------------------------------------------------------------------------------
 
 
-def errors_of(files: dict, built: bool = True) -> list:
+def errors_of(files: dict, built: bool = True, stale: bool = False) -> list:
     """What is found in a tree of these files, compiled."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -243,6 +253,8 @@ def errors_of(files: dict, built: bool = True) -> list:
                 code = re.sub(r"^#.*$", "", files[name], flags=re.M)
                 subprocess.run([os.environ.get("CC", "cc"), "-w", "-xc", "-c", "-", "-o", str(obj)], input=code, text=True,
                                check=True)
+                if stale:
+                    os.utime(obj, (0, 0))
         return check(root, root / "build")[1]
 
 
@@ -288,7 +300,11 @@ def self_test() -> None:
         "a judge calls the roof": ("src/conn/outcome.c", "src/conn/lives.c", "lives stands above outcome"),
         "a lane calls a lane": ("src/conn/wire.c", "src/conn/notes.c", "they do not know each other"),
         "a source calls a sink": ("src/source/pcap.c", "src/sink/file.c", "do not know each other"),
-        "the table of sinks calls a sink": ("src/sink/sink.c", "src/source/pcap.c", "do not know each other"),
+        "the table of sinks calls a sink": ("src/sink/sink.c", "src/sink/file.c", "names them, and calls none"),
+        "the table of commands calls a command": ("src/command/command.c", "src/command/read.c", "and calls none"),
+        "a sink calls another's": ("src/sink/file.c", "src/sink/timeline.c", "do not know each other"),
+        "the engine's file has no row": ("src/conn/engine.c", "src/conn/novelty.c", "has no place in the engine"),
+        "the echo program calls the tracer": ("src/echo/server.c", "src/base/addr.c", "echo/ stands apart")
     }
     found = errors_of(clean)
     assert found == [], found
@@ -306,7 +322,9 @@ def self_test() -> None:
     assert len(found) == 1 and found[0].startswith("a circle of files") and found[0].count("\n") == 3, found
     found = errors_of({"src/base/a.c": "int a;"}, built=False)
     assert len(found) == 1 and "missing" in found[0], found
-    print(f"layers, self-test: {len(includes) + len(calls) + 2} planted breaches found")
+    found = errors_of({"src/base/a.c": "int a;"}, stale=True)
+    assert len(found) == 1 and "older" in found[0], found
+    print(f"layers, self-test: {len(includes) + len(calls) + 3} planted breaches found")
 
 
 def main() -> int:

@@ -203,7 +203,7 @@ enum options_outcome options_parse(const struct option_set *sets, size_t count, 
     for (size_t i = 0; i < parser.count; i++)
         set_default(&parser.places[i]);
     opterr = 0; /* the message is ours */
-    optind = 1;
+    optind = 0; /* not 1: what an earlier call has left (a cluster half read, its style) is forgotten too */
     while ((code = getopt_long(argc, argv, parser.shorts, parser.longs, NULL)) != -1) {
         const struct place *p;
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 
 /* PROC_PID_INIT_INO of include/linux/proc_ns.h */
@@ -19,8 +20,8 @@ int command_take_port(const char *value, void *member, char why[static OPTIONS_E
     char *rest;
     unsigned long port = strtoul(value, &rest, 10);
 
-    if (f->port_count == FILTER_PORTS_MAX) {
-        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d ports", FILTER_PORTS_MAX);
+    if (f->port_count == LIMIT_FILTER_PORTS) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d ports", LIMIT_FILTER_PORTS);
         return -EINVAL;
     }
     if (!isdigit((unsigned char)*value) || *rest || !port || port > UINT16_MAX) {
@@ -35,8 +36,8 @@ int command_take_host(const char *value, void *member, char why[static OPTIONS_E
 {
     struct filter *f = member;
 
-    if (f->host_count == FILTER_HOSTS_MAX) {
-        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d hosts", FILTER_HOSTS_MAX);
+    if (f->host_count == LIMIT_FILTER_HOSTS) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d hosts", LIMIT_FILTER_HOSTS);
         return -EINVAL;
     }
     if (prefix_parse(value, &f->hosts[f->host_count]) < 0) {
@@ -53,8 +54,8 @@ int command_take_pid(const char *value, void *member, char why[static OPTIONS_ER
     char *rest;
     unsigned long pid = strtoul(value, &rest, 10);
 
-    if (f->pid_count == FILTER_PIDS_MAX) {
-        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d processes", FILTER_PIDS_MAX);
+    if (f->pid_count == LIMIT_FILTER_PIDS) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d processes", LIMIT_FILTER_PIDS);
         return -EINVAL;
     }
     if (!isdigit((unsigned char)*value) || *rest || !pid || pid > INT32_MAX) {

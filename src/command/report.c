@@ -14,13 +14,13 @@
 #define ZLIB_CONST /* what is compressed is only read */
 #include <zlib.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/trace/check.h"
 #include "tcplens/viewer.h"
 
 #define CHUNK (1u << 18)
-#define REPORT_TRACE_MAX (1ull << 30) /* uncompressed: a page with more would not open in a browser */
 /* The element of the page that takes the trace. Base64 has no character that HTML could take for the element's end,
  * whatever the trace holds. */
 #define PLACE "<script type=\"text/plain\" id=\"trace\">"
@@ -176,10 +176,10 @@ static int read_piece(struct report *r, char *buffer, size_t *ret_len)
         got = got < 0 ? 0 : got;
     }
     r->bytes += (unsigned)got;
-    if (r->bytes > REPORT_TRACE_MAX) {
-        log_error("%s is too large: a page with more than 1 GiB of trace would not open; record less (--port, "
+    if (r->bytes > LIMIT_REPORT_TRACE) {
+        log_error("%s is too large: a page with more than %d GiB of trace would not open; record less (--port, "
                   "--segments control)",
-                  in_name(r));
+                  in_name(r), LIMIT_REPORT_TRACE >> 30);
         return -1;
     }
     result = trace_check_feed(r->check, buffer, (size_t)got);

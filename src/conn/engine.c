@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "reconcile.h"
+#include "tcplens/base/limits.h"
 
 /* How long stragglers are still taken for the closed connection's own: as Zeek's tcp_close_delay. */
 #define CLOSED_LINGER_NS 5000000000ull
@@ -40,7 +41,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
         return -ENOMEM;
     g->config = *config;
     if (!g->config.conn_max)
-        g->config.conn_max = CONN_MAX_DEFAULT;
+        g->config.conn_max = LIMIT_CONNECTIONS;
     g->out = (struct emitter){ .fn = on_change, .arg = g };
     if (table_init(&g->conns, life_size, config->hash_seed) < 0) {
         free(g);

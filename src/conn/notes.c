@@ -1,9 +1,11 @@
 /* Wireshark judges a segment by what it has seen of both directions before, in the order of the capture, and asks neither
  * for states nor for checksums: so does this, apart from the lanes that follow the RFC.
  *
- * Bounded where Wireshark is not: of the segments that wait for their acknowledgment only NOTES_TIMED_MAX are timed, per
+ * Bounded where Wireshark is not: of the segments that wait for their acknowledgment only LIMIT_TIMED_SEGMENTS are timed, per
  * direction, the oldest ones. RFC 6298 section 3 takes no sample from what was sent twice; neither does this. */
 #include "notes.h"
+
+#include "tcplens/base/limits.h"
 
 #define OUT_OF_ORDER_NS 3000000ull     /* as long as no handshake has told the round-trip time */
 #define COPY_NS 200000000ull           /* the least RTO of Linux: later it can have been sent again */
@@ -137,7 +139,7 @@ static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_
             if (!seq_after(fwd->timed[i].end, s->seq) || seq_after(fwd->timed[i].end, end))
                 fwd->timed[kept++] = fwd->timed[i];
         fwd->timed_count = kept;
-    } else if (fwd->timed_count < NOTES_TIMED_MAX) {
+    } else if (fwd->timed_count < LIMIT_TIMED_SEGMENTS) {
         fwd->timed[fwd->timed_count].end = end;
         fwd->timed[fwd->timed_count++].ts_ns = ts_ns;
     }

@@ -5,8 +5,7 @@
 
 #include "stream.h"
 
-/* Segments of one direction that wait for their acknowledgment and are timed. */
-#define NOTES_TIMED_MAX 2
+#include "tcplens/base/limits.h"
 
 /* The low 48 bits of a time in ns, in 6 bytes: enough for differences of three days. */
 struct short_time {
@@ -28,7 +27,7 @@ struct notes_end {
     struct {
         uint64_t ts_ns;
         uint32_t end;
-    } __attribute__((packed, aligned(4))) timed[NOTES_TIMED_MAX];
+    } __attribute__((packed, aligned(4))) timed[LIMIT_TIMED_SEGMENTS];
 };
 
 struct notes_lane {

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "tcplens/base/limits.h"
+
 static unsigned bucket_of(uint64_t cookie)
 {
     return (unsigned)((cookie * 0x9e3779b97f4a7c15ull) >> 54);
@@ -28,7 +30,7 @@ const struct listener *registry_at(const struct registry *r, const struct endpoi
 struct listener *registry_add(struct registry *r, uint64_t cookie)
 {
     struct listener **bucket = &r->buckets[bucket_of(cookie)];
-    struct listener *l = r->count < REGISTRY_MAX ? calloc(1, sizeof(*l)) : NULL;
+    struct listener *l = r->count < LIMIT_LISTENERS ? calloc(1, sizeof(*l)) : NULL;
 
     if (!l) {
         r->refused++;

@@ -5,7 +5,6 @@
 
 #include "tcplens/event/event.h"
 
-#define REGISTRY_MAX 65536 /* further listeners are not followed */
 #define REGISTRY_BUCKETS 1024
 
 struct listener {

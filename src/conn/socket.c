@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tcplens/base/limits.h"
+
 /* The number of a socket within the trace. An address is used again: socket() makes a new one. */
 static uint32_t number_of(struct sockets *s, uint64_t key, const char *call)
 {
@@ -27,12 +29,12 @@ static uint32_t number_of(struct sockets *s, uint64_t key, const char *call)
 void socket_closed(struct sockets *s, const struct socket_role *role)
 {
     if (role->cookie)
-        s->closed[role->cookie % SOCKET_CLOSED_MAX] = *role;
+        s->closed[role->cookie % LIMIT_CLOSED_SOCKETS] = *role;
 }
 
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role)
 {
-    const struct socket_role *closed = &s->closed[e->cookie % SOCKET_CLOSED_MAX];
+    const struct socket_role *closed = &s->closed[e->cookie % LIMIT_CLOSED_SOCKETS];
     struct change change;
 
     if (!role.conn && !role.listener && e->cookie && closed->cookie == e->cookie)

@@ -5,6 +5,7 @@
 
 #include "emit.h"
 
+#include "tcplens/base/limits.h"
 #include "tcplens/event/event.h"
 
 /* A set-associative table by what the kernel side tells sockets apart with: a socket that is pushed out gets another
@@ -24,13 +25,11 @@ struct socket_role {
     enum end end;            /* of the connection */
 };
 
-#define SOCKET_CLOSED_MAX 256
-
 /* All zeros: empty. */
 struct sockets {
     struct socket_slot slots[SOCKET_SETS][SOCKET_WAYS];
     uint32_t count;
-    struct socket_role closed[SOCKET_CLOSED_MAX]; /* by cookie; the newest of those that share a place */
+    struct socket_role closed[LIMIT_CLOSED_SOCKETS]; /* by cookie; the newest of those that share a place */
 };
 
 /* EVENT_CALL. role: what the socket is now; all zeros where it is nothing. */

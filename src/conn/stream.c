@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tcplens/base/limits.h"
+
 uint64_t stream_unwrap(const struct stream *sender, uint32_t seq)
 {
     const int64_t rel = (int64_t)sender->snd_max + (int32_t)(seq - (uint32_t)(sender->base + sender->snd_max));
@@ -108,7 +110,7 @@ static void keep_range(struct stream_room room, enum end receiver, uint64_t rcv_
     if (!*room.place)
         return;
     h = holes_of(room, receiver);
-    if (h->count < STREAM_RANGES_MAX && end > start && end - rcv_nxt < INT32_MAX) {
+    if (h->count < LIMIT_HELD_RANGES && end > start && end - rcv_nxt < INT32_MAX) {
         h->range[h->count][0] = (uint32_t)start;
         h->range[h->count++][1] = (uint32_t)end;
     }

@@ -7,16 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/base/slab.h"
 #include "tcplens/tcp/segment.h"
 #include "tcplens/trace/change.h"
 
-/* Ranges received beyond a hole, per direction; more are forgotten, which only delays a FIN's effect. */
-#define STREAM_RANGES_MAX 4
-
-/* What an end received beyond a hole: the low halves of the peer's relative numbers. */
+/* What an end received beyond a hole: the low halves of the peer's relative numbers. More than there is room for is
+ * forgotten, which only delays a FIN's effect. */
 struct stream_holes {
-    uint32_t range[STREAM_RANGES_MAX][2];
+    uint32_t range[LIMIT_HELD_RANGES][2];
     unsigned count;
 };
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "options.h"
+
 struct command {
     const char *name;
     const char *summary;
@@ -42,6 +44,17 @@ static int usage_error(const char *problem, const char *word)
     return STATUS_USAGE;
 }
 
+static int unknown_word(const char *word)
+{
+    const char *names[COMMAND_N];
+    char hint[96], shown[256];
+
+    for (size_t i = 0; i < COMMAND_N; i++)
+        names[i] = commands[i].name;
+    snprintf(shown, sizeof(shown), "%.100s%s", word, options_hint(word, names, COMMAND_N, hint));
+    return usage_error(word[0] == '-' ? "unknown option" : "unknown command", shown);
+}
+
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2)
@@ -57,7 +70,7 @@ static int dispatch(int argc, char **argv)
     for (size_t i = 0; i < COMMAND_N; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    return usage_error(argv[1][0] == '-' ? "unknown option" : "unknown command", argv[1]);
+    return unknown_word(argv[1]);
 }
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/sink/http_history.h"
 #include "tcplens/sink/http_site.h"
 #include "tcplens/sink/http_stream.h"
@@ -178,7 +179,7 @@ static uint64_t last_event_id(struct MHD_Connection *connection)
 
 static enum MHD_Result answer_trace(struct http *http, struct MHD_Connection *connection, bool events)
 {
-    if (http->client_count >= HTTP_CLIENT_MAX)
+    if (http->client_count >= LIMIT_BROWSERS)
         return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                            "Too many browsers read this trace. Close one and try again.\n");
     struct client *c = client_new(http, connection);
@@ -383,7 +384,7 @@ int http_start(struct http *http)
     errno = 0;
     http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
                                     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned)HTTP_CLIENT_MAX + CONNECTION_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
+                                    (unsigned)LIMIT_BROWSERS + CONNECTION_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
                                     IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                                     MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_END);
     if (!http->daemon)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/sink/http.h"
 #include "tcplens/sink/sink.h"
 #include "tcplens/viewer.h"
@@ -76,7 +77,7 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
     if (!*o->address)
         return 0;
     s = calloc(1, sizeof(*s));
-    r = s ? http_open(o->address, o->port, viewer_html(), viewer_html_len(), HTTP_HISTORY_DEFAULT, &s->http) : -ENOMEM;
+    r = s ? http_open(o->address, o->port, viewer_html(), viewer_html_len(), LIMIT_BROWSER_HISTORY, &s->http) : -ENOMEM;
     if (r < 0) {
         explain(r, o, error);
         free(s);

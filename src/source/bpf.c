@@ -18,6 +18,7 @@
 #include "bpf_mend.h"
 #include "bpf_snapshot.h"
 #include "tcplens.skel.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/source/source.h"
@@ -229,9 +230,13 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
     return 0;
 }
 
-_Static_assert(FILTER_PORTS_MAX <= TCPLENS_PORTS_MAX && FILTER_HOSTS_MAX <= TCPLENS_HOSTS_MAX &&
-                   FILTER_PIDS_MAX <= TCPLENS_PIDS_MAX,
+_Static_assert(LIMIT_FILTER_PORTS <= TCPLENS_PORTS_MAX && LIMIT_FILTER_HOSTS <= TCPLENS_HOSTS_MAX &&
+                   LIMIT_FILTER_PIDS <= TCPLENS_PIDS_MAX,
                "the kernel side takes all");
+
+_Static_assert(LIMIT_KERNEL_OWNED == TCPLENS_OWNED_MAX && LIMIT_KERNEL_LISTENERS == TCPLENS_LISTENERS_MAX &&
+                   LIMIT_KERNEL_FIN_WAIT_2 == TCPLENS_FIN_WAIT_2_MAX,
+               "the maps have the size that is told");
 
 static void set_filter(struct tcplens *skeleton, const struct filter *filter)
 {
@@ -287,11 +292,10 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     s->skeleton->rodata->only_netns = config->netns;
     s->skeleton->rodata->only_inode = config->netns_inode;
     set_filter(s->skeleton, &config->filter);
-    if (config->ring_bytes) {
-        r = bpf_map__set_max_entries(s->skeleton->maps.events, (__u32)config->ring_bytes);
-        if (r < 0)
-            goto fail;
-    }
+    r = bpf_map__set_max_entries(s->skeleton->maps.events,
+                                 (__u32)(config->ring_bytes ? config->ring_bytes : LIMIT_KERNEL_RING));
+    if (r < 0)
+        goto fail;
     s->skeleton->rodata->can_cast = btf__find_by_name_kind(s->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
     if (!s->skeleton->rodata->can_cast)
         look_into_modules(s->skeleton);

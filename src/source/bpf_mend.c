@@ -12,7 +12,7 @@ static size_t size_of(const struct tcplens_event *e)
 
 static bool wait_with_cancel(struct bpf_mend *m, const struct tcplens_event *e)
 {
-    if (m->count == BPF_MEND_CANCELS_MAX) {
+    if (m->count == LIMIT_KERNEL_CANCELLATIONS) {
         m->unsure++;
         return false;
     }

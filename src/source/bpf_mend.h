@@ -11,17 +11,17 @@
 #include <stdint.h>
 
 #include "bpf/wire.h"
+#include "tcplens/base/limits.h"
 
-#define BPF_MEND_CANCELS_MAX 1024
 #define BPF_MEND_RESETS_MAX 64
 
 typedef void (*bpf_mend_fn)(void *arg, const struct tcplens_event *event);
 
 /* Begins as zeroes. */
 struct bpf_mend {
-    struct tcplens_event cancels[BPF_MEND_CANCELS_MAX]; /* as they came */
-    unsigned count, old;                                /* how many wait, and of these how many did for a whole batch */
-    uint64_t unsure;                                    /* found no room to wait, and were passed on at once */
+    struct tcplens_event cancels[LIMIT_KERNEL_CANCELLATIONS]; /* as they came */
+    unsigned count, old; /* how many wait, and of these how many did for a whole batch */
+    uint64_t unsure;     /* found no room to wait, and were passed on at once */
     struct {
         uint64_t ts_ns; /* 0: none */
         struct tcplens_flow flow;

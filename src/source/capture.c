@@ -20,13 +20,11 @@
 #include <zlib.h>
 
 #include "capture_block.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
-#define BUFFER_BYTES (1u << 20)
 #define PACKETS_AT_ONCE 4096  /* between two chances to write, or to be stopped */
 #define READ_BYTES (1u << 17) /* at once: what the processor keeps near */
-#define PACKET_MAX 262144     /* libpcap's MAXIMUM_SNAPLEN */
-#define FILTERS_MAX 16        /* link types in one file, with a filter */
 
 struct link_filter {
     int dlt;
@@ -40,11 +38,11 @@ struct source_capture {
     int unsupported_dlt, supported_dlt; /* the last ones */
     bool supported, ended;
     const char *filter_text;
-    struct link_filter filters[FILTERS_MAX];
+    struct link_filter filters[LIMIT_FILTERED_LINK_TYPES];
     unsigned filter_count;
     struct capture_format format;
     size_t at, have; /* in buffer */
-    uint8_t buffer[BUFFER_BYTES];
+    uint8_t buffer[LIMIT_CAPTURE_BLOCK];
 };
 
 static int fail(const struct source_capture *s, char *error, const char *what)
@@ -54,7 +52,7 @@ static int fail(const struct source_capture *s, char *error, const char *what)
     return -EIO;
 }
 
-/* Makes n bytes (at most BUFFER_BYTES) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
+/* Makes n bytes (at most LIMIT_CAPTURE_BLOCK) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
 static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     while (s->have - s->at < n) {
@@ -67,7 +65,7 @@ static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAP
             s->have -= s->at;
             s->at = 0;
         }
-        room = BUFFER_BYTES - s->have;
+        room = LIMIT_CAPTURE_BLOCK - s->have;
         got = gzread(s->file, s->buffer + s->have, (unsigned)(room < READ_BYTES ? room : READ_BYTES));
         if (got < 0 || (got == 0 && (gzerror(s->file, &code), code == Z_BUF_ERROR))) {
             const char *text = gzerror(s->file, &code);
@@ -87,7 +85,7 @@ static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAP
 static int skip(struct source_capture *s, uint64_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     while (n) {
-        size_t step = n < BUFFER_BYTES ? (size_t)n : BUFFER_BYTES;
+        size_t step = n < LIMIT_CAPTURE_BLOCK ? (size_t)n : LIMIT_CAPTURE_BLOCK;
         int r = need(s, step, error);
 
         if (r <= 0)
@@ -109,11 +107,12 @@ static const struct bpf_program *filter_for(struct source_capture *s, int dlt,
     for (; f < s->filters + s->filter_count; f++)
         if (f->dlt == dlt)
             return &f->program;
-    if (s->filter_count == FILTERS_MAX) {
-        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "a filter works with at most %d link types in a file", FILTERS_MAX);
+    if (s->filter_count == LIMIT_FILTERED_LINK_TYPES) {
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "a filter works with at most %d link types in a file",
+                 LIMIT_FILTERED_LINK_TYPES);
         return NULL;
     }
-    dead = pcap_open_dead(dlt == 101 ? DLT_RAW : dlt, PACKET_MAX); /* 101: DLT_RAW's number in files */
+    dead = pcap_open_dead(dlt == 101 ? DLT_RAW : dlt, LIMIT_CAPTURE_PACKET); /* 101: DLT_RAW's number in files */
     if (!dead) {
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         return NULL;
@@ -204,7 +203,7 @@ int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, 
                 return r;
             continue;
         }
-        if (len > BUFFER_BYTES)
+        if (len > LIMIT_CAPTURE_BLOCK)
             return fail(s, error, "the file is damaged (a packet of more than 262144 bytes)");
         r = need(s, (size_t)len, error);
         if (r <= 0)

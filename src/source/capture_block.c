@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKET_MAX 262144    /* libpcap's MAXIMUM_SNAPLEN: more is damage */
-#define BLOCK_MAX (1u << 20) /* of a block that is looked at */
+#include "tcplens/base/limits.h"
+
 #define NS_PER_S 1000000000ull
 
 enum {
@@ -66,7 +66,7 @@ int capture_block_header(const struct capture_format *f, const uint8_t *header, 
     if (!f->ng) {
         uint32_t caplen = u32(f, header + 8);
 
-        if (caplen > PACKET_MAX)
+        if (caplen > LIMIT_CAPTURE_PACKET)
             return -EINVAL;
         *ret_len = f->header_len + caplen;
         return CAPTURE_OTHER;
@@ -89,7 +89,7 @@ int capture_block_header(const struct capture_format *f, const uint8_t *header, 
     case BLOCK_OLD_PACKET:
     case BLOCK_SIMPLE_PACKET:
     case BLOCK_PACKET:
-    case BLOCK_SECTION: return len > BLOCK_MAX ? -EINVAL : CAPTURE_OTHER;
+    case BLOCK_SECTION: return len > LIMIT_CAPTURE_BLOCK ? -EINVAL : CAPTURE_OTHER;
     default: return CAPTURE_SKIP;
     }
 }
@@ -126,7 +126,7 @@ static int interface_block(struct capture_format *f, const uint8_t *block, size_
     i.dlt = u16(f, block + 8);
     i.snaplen = u32(f, block + 12);
     interface_options(f, block + 16, block + len - 4, &i);
-    if (f->interface_count == CAPTURE_INTERFACES_MAX)
+    if (f->interface_count == LIMIT_CAPTURE_INTERFACES)
         return -EINVAL;
     if (f->interface_count == f->interface_room) {
         uint32_t room = f->interface_room ? f->interface_room * 2 : 4;

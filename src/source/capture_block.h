@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CAPTURE_FILE_HEADER 24      /* bytes that tell which format it is */
-#define CAPTURE_INTERFACES_MAX 4096 /* of a section of a pcapng file */
+#define CAPTURE_FILE_HEADER 24 /* bytes that tell which format it is */
 
 struct capture_interface {
     int dlt;

@@ -19,12 +19,11 @@
 #include <unistd.h>
 
 #include "diag_table.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
 /* The kernel fills at most 32 KiB at a time (netlink_recvmsg). */
 #define RECEIVE_BYTES 65536
-/* For announcements that arrive between two samples; SO_RCVBUF allows an ordinary user less. */
-#define ANNOUNCED_BYTES (4 << 20)
 /* An answer comes at once, or never. */
 #define ANSWER_SECONDS 2
 /* A sample that takes 1 ms is followed by none for 25 ms: 4 % of a processor. */
@@ -198,7 +197,7 @@ static int open_announced(void)
         .nl_family = AF_NETLINK,
         .nl_groups = 1u << (SKNLGRP_INET_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET6_TCP_DESTROY - 1),
     };
-    const int room = ANNOUNCED_BYTES;
+    const int room = LIMIT_ANNOUNCEMENTS; /* SO_RCVBUF allows an ordinary user less */
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
 
     if (fd < 0)

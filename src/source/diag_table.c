@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/limits.h"
+
 #define BUCKETS (1u << 14)
 #define PORT_BUCKETS 256
 /* The kernel rounds deadlines to its ticks, and the way to here takes time: they differ a little in each sample. */
@@ -45,7 +47,7 @@ struct diag_table {
     unsigned samples;
     size_t left_out, left_out_most; /* sockets without room: in this sample, in any */
     size_t destroyed_count, destroyed_lost;
-    struct diag_socket destroyed[DIAG_TABLE_DESTROYED_MAX];
+    struct diag_socket destroyed[LIMIT_SAMPLED_DESTRUCTIONS];
     uint64_t ts_ns; /* while the news are handed over */
     event_fn emit;
     void *arg;
@@ -59,7 +61,7 @@ int diag_table_new(const struct diag_table_config *config, uint64_t hash_seed, s
         return -ENOMEM;
     t->config = *config;
     if (!t->config.socket_max)
-        t->config.socket_max = DIAG_TABLE_SOCKETS_DEFAULT;
+        t->config.socket_max = LIMIT_SAMPLED_SOCKETS;
     t->hash_seed = hash_seed;
     *ret_table = t;
     return 0;
@@ -146,7 +148,7 @@ void diag_table_destroyed(struct diag_table *t, const struct diag_socket *d)
     /* without a peer there was no connection; what listened is told by the samples */
     if (!d->local.port || !d->remote.port || !wanted(t, d))
         return;
-    if (t->destroyed_count == DIAG_TABLE_DESTROYED_MAX)
+    if (t->destroyed_count == LIMIT_SAMPLED_DESTRUCTIONS)
         t->destroyed_lost++;
     else
         t->destroyed[t->destroyed_count++] = *d;

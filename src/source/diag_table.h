@@ -9,18 +9,13 @@
 #include "tcplens/base/filter.h"
 #include "tcplens/event/event.h"
 
-/* Announced destructions taken between two samples. */
-#define DIAG_TABLE_DESTROYED_MAX 4096
-
 struct diag_table;
 
 struct diag_table_config {
     struct filter filter; /* by ports and hosts */
     uint32_t netns;       /* goes into the events */
-    size_t socket_max;    /* sockets followed at once; 0: DIAG_TABLE_SOCKETS_DEFAULT. Others count as lost */
+    size_t socket_max;    /* sockets followed at once; 0: LIMIT_SAMPLED_SOCKETS. Others count as lost */
 };
-
-#define DIAG_TABLE_SOCKETS_DEFAULT 65536
 
 /* 0 or -ENOMEM. */
 int diag_table_new(const struct diag_table_config *config, uint64_t hash_seed, struct diag_table **ret_table)

@@ -16,11 +16,11 @@
 
 #include <pcap/pcap.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
 #define SNAPLEN 256
-#define BUFFER_BYTES (32u << 20)
 
 struct handle {
     pcap_t *pcap;
@@ -30,7 +30,7 @@ struct handle {
 };
 
 struct source_pcap {
-    struct handle handles[SOURCE_PCAP_INTERFACES_MAX];
+    struct handle handles[LIMIT_INTERFACES];
     unsigned count;
     uint32_t netns;
     const struct trace_clock *clock;
@@ -105,7 +105,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     h->source = s;
     pcap_set_snaplen(h->pcap, SNAPLEN);
     pcap_set_immediate_mode(h->pcap, 1);
-    pcap_set_buffer_size(h->pcap, (int)(config->buffer_bytes ? config->buffer_bytes : BUFFER_BYTES));
+    pcap_set_buffer_size(h->pcap, (int)(config->buffer_bytes ? config->buffer_bytes : LIMIT_PACKET_RING));
     if (pcap_set_tstamp_precision(h->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0) {
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: no nanosecond time stamps", name);
         return -EIO;
@@ -153,7 +153,7 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
     s->netns = config->netns;
     s->clock = clock;
     s->drained_ns = trace_clock_now(clock);
-    for (unsigned i = 0; i < count && i < SOURCE_PCAP_INTERFACES_MAX && r == 0; i++)
+    for (unsigned i = 0; i < count && i < LIMIT_INTERFACES && r == 0; i++)
         r = open_interface(s, names[i], config, error);
     if (r < 0) {
         source_pcap_close(s);
@@ -212,7 +212,7 @@ struct source_pcap *source_pcap_close(struct source_pcap *s)
 {
     if (!s)
         return NULL;
-    for (unsigned i = 0; i < SOURCE_PCAP_INTERFACES_MAX; i++)
+    for (unsigned i = 0; i < LIMIT_INTERFACES; i++)
         if (s->handles[i].pcap)
             pcap_close(s->handles[i].pcap);
     free(s);
@@ -222,7 +222,7 @@ struct source_pcap *source_pcap_close(struct source_pcap *s)
 /* ---- as the pipeline knows it ---- */
 
 struct options {
-    const char *interfaces[SOURCE_PCAP_INTERFACES_MAX];
+    const char *interfaces[LIMIT_INTERFACES];
     unsigned interface_count;
 };
 
@@ -230,8 +230,8 @@ static int take_interface(const char *value, void *member, char why[static OPTIO
 {
     struct options *o = member;
 
-    if (o->interface_count == SOURCE_PCAP_INTERFACES_MAX) {
-        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d interfaces", SOURCE_PCAP_INTERFACES_MAX);
+    if (o->interface_count == LIMIT_INTERFACES) {
+        snprintf(why, OPTIONS_ERROR_MAX, ": more than %d interfaces", LIMIT_INTERFACES);
         return -EINVAL;
     }
     o->interfaces[o->interface_count++] = value;
@@ -291,7 +291,7 @@ static void ops_describe(const void *config, struct trace_header *header)
 
     if (!o->interface_count)
         header->interfaces[header->interface_count++] = "any";
-    for (unsigned i = 0; i < o->interface_count && header->interface_count < TRACE_INTERFACE_MAX; i++)
+    for (unsigned i = 0; i < o->interface_count && header->interface_count < LIMIT_INTERFACES; i++)
         header->interfaces[header->interface_count++] = o->interfaces[i];
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/trace/words.h"
 
 #define TRACE_VERSION 1
@@ -16,7 +17,7 @@ struct trace_check {
     char magic[CAPTURE_MAGIC_LEN];
     size_t magic_len;
     size_t len;
-    char rest[TRACE_CHECK_LINE_MAX]; /* of a line whose newline has not come */
+    char rest[LIMIT_TRACE_LINE]; /* of a line whose newline has not come */
 };
 
 int trace_check_new(struct trace_check **ret_check)

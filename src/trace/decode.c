@@ -561,6 +561,7 @@ static int wrong(char error[static TRACE_DECODE_ERROR_MAX], const char *record, 
 #define KIND_END(kind_member)                                                                                          \
     return 0;                                                                                                          \
     }
+#include "tcplens/base/limits.h"
 #include "tcplens/trace/kinds.def"
 
 static int take_change(const struct trace_decoder *d, struct change *c, char error[static TRACE_DECODE_ERROR_MAX])
@@ -629,7 +630,7 @@ static bool take_interfaces(const struct trace_decoder *d, struct trace_header *
 
     cJSON_ArrayForEach(item, member(d->tree, "interfaces"))
     {
-        if (h->interface_count == TRACE_INTERFACE_MAX || !take_text(d, item, &h->interfaces[h->interface_count]))
+        if (h->interface_count == LIMIT_INTERFACES || !take_text(d, item, &h->interfaces[h->interface_count]))
             return false;
         h->interface_count++;
     }
@@ -640,12 +641,13 @@ static bool take_filter(const struct trace_decoder *d, struct filter *f)
 {
     const cJSON *filter = member(d->tree, "filter"), *item;
 
-    cJSON_ArrayForEach(item, member(filter, "ports")) if (f->port_count == FILTER_PORTS_MAX ||
+    cJSON_ArrayForEach(item, member(filter, "ports")) if (f->port_count == LIMIT_FILTER_PORTS ||
                                                           !take_u16(d, item, &f->ports[f->port_count++])) return false;
-    cJSON_ArrayForEach(item, member(filter, "hosts")) if (f->host_count == FILTER_HOSTS_MAX || !cJSON_IsString(item) ||
+    cJSON_ArrayForEach(item, member(filter, "hosts")) if (f->host_count == LIMIT_FILTER_HOSTS ||
+                                                          !cJSON_IsString(item) ||
                                                           prefix_parse(item->valuestring, &f->hosts[f->host_count++]) <
                                                               0) return false;
-    cJSON_ArrayForEach(item, member(filter, "pids")) if (f->pid_count == FILTER_PIDS_MAX ||
+    cJSON_ArrayForEach(item, member(filter, "pids")) if (f->pid_count == LIMIT_FILTER_PIDS ||
                                                          !take_id(d, item, &f->pids[f->pid_count++])) return false;
     return true;
 }
@@ -835,7 +837,7 @@ static int parse(struct trace_decoder *d, const char *line, size_t len)
     free(d->marked);
     d->tree = NULL;
     d->marked = NULL;
-    if (len > TRACE_DECODE_LINE_MAX)
+    if (len > LIMIT_TRACE_LINE)
         return -EINVAL;
     d->marked = mark_large_numbers(line, len, &marked_len);
     if (!d->marked)

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "tcplens/base/json.h"
+#include "tcplens/base/limits.h"
 
 #define NS_PER_S 1000000000ULL
 #define TEXT_MAX 512 /* bytes of one text, at first */
@@ -121,7 +122,7 @@ static bool add_interfaces(cJSON *root, const struct trace_header *h, size_t max
     if (!h->interface_count)
         return true;
     array = cJSON_AddArrayToObject(root, "interfaces");
-    for (unsigned i = 0; array && i < h->interface_count && i < TRACE_INTERFACE_MAX; i++)
+    for (unsigned i = 0; array && i < h->interface_count && i < LIMIT_INTERFACES; i++)
         if (!push_item(array, text_new(h->interfaces[i], max)))
             return false;
     return array != NULL;

@@ -1,5 +1,5 @@
 // Makes from the vocabulary (JSON on standard input, as src/vocabulary/main.c prints it) what else must know it:
-//   docs/trace.schema.json, the tables in docs/trace-format.md, web/src/trace/words.ts, web/src/trace/edges.ts
+//   docs/trace.schema.json, the tables in docs/trace-format.md, docs/limits.md, web/src/trace/words.ts, web/src/trace/edges.ts
 // generate.mjs ROOT           writes them where they differ
 // generate.mjs ROOT --check   fails where one differs
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 const [root, mode] = process.argv.slice(2);
 const vocabulary = JSON.parse(readFileSync(0, 'utf8'));
-const { kinds, types, words, states, edges } = vocabulary;
+const { kinds, types, words, states, edges, limits } = vocabulary;
 const of = (list) => words[list].map((w) => w.word);
 
 // ---- the schema -------------------------------------------------------------------------------------------------------
@@ -132,6 +132,21 @@ function documentation(text) {
     : out + missing.map((word) => `\n## ${word}\n${kindOf(word).says}.\n<!-- fields of ${word} -->\n${table(word)}\n<!-- end of fields -->\n`).join('');
 }
 
+// ---- the limits -------------------------------------------------------------------------------------------------------
+
+/** 67108864 bytes: 64 MiB. */
+function amount({ value, unit }) {
+  if (unit === 'COUNT') return value.toLocaleString('en');
+  const power = [30, 20, 10].find((p) => value % 2 ** p === 0);
+  return power ? `${value / 2 ** power} ${{ 30: 'GiB', 20: 'MiB', 10: 'KiB' }[power]}` : `${value} bytes`;
+}
+
+function limitsMd() {
+  return ['# Limits', '', 'Made from `include/tcplens/base/limits.h` by `make vocabulary`: do not edit.', '',
+    '| what | limit | beyond it | where that is said |', '|---|---|---|---|',
+    ...limits.map((l) => `| ${l.what} | ${amount(l)} | ${l.beyond} | ${l.told} |`), ''].join('\n');
+}
+
 // ---- the viewer's words -----------------------------------------------------------------------------------------------
 
 const quote = (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
@@ -207,6 +222,7 @@ const read = (name) => {
 const made = {
   'docs/trace.schema.json': schema(),
   'docs/trace-format.md': documentation(read('docs/trace-format.md')),
+  'docs/limits.md': limitsMd(),
   'web/src/trace/words.ts': wordsTs(),
   'web/src/trace/edges.ts': edgesTs(),
 };

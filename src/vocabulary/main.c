@@ -1,8 +1,9 @@
-/* Prints the whole vocabulary of a trace as JSON: what the viewer's types, the schema and the tables of the documentation are
- * made from. A program of the build, not of the package. */
+/* Prints the whole vocabulary of a trace, and the limits, as JSON: what the viewer's types, the schema and the tables of the
+ * documentation are made from. A program of the build, not of the package. */
 #include <stdio.h>
 #include <string.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/tcp/fsm.h"
 #include "tcplens/trace/words.h"
 
@@ -181,12 +182,37 @@ static void put_fsm(void)
     puts("]");
 }
 
+static void put_limit(long value, const char *unit, const char *what, const char *beyond, const char *told)
+{
+    next();
+    printf("{\"value\":%ld,", value);
+    put_member("unit", unit);
+    putchar(',');
+    put_member("what", what);
+    putchar(',');
+    put_member("beyond", beyond);
+    putchar(',');
+    put_member("told", told);
+    putchar('}');
+}
+
+static void put_limits(void)
+{
+    fputs("\"limits\":[", stdout);
+    separator = "";
+#define PUT_LIMIT(name, value, unit, what, beyond, told) put_limit(LIMIT_##name, #unit, what, beyond, told);
+    LIMITS(PUT_LIMIT)
+#undef PUT_LIMIT
+    puts("],");
+}
+
 int main(void)
 {
     puts("{");
     put_kinds();
     put_types();
     put_lists();
+    put_limits();
     put_fsm();
     puts("}");
     return fflush(stdout) == 0 ? 0 : 1;

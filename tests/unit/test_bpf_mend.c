@@ -10,7 +10,7 @@
 
 #include "../../src/source/bpf_mend.h"
 
-#define OUT_MAX (2 * BPF_MEND_CANCELS_MAX)
+#define OUT_MAX (2 * LIMIT_KERNEL_CANCELLATIONS)
 
 /* What was passed on. An event is known by its number, which travels in the cookie. */
 static struct {
@@ -122,17 +122,17 @@ static void cancellations_without_room_are_counted(void **state)
     struct bpf_mend *m = new_mend();
 
     (void)state;
-    for (unsigned i = 0; i < BPF_MEND_CANCELS_MAX; i++)
+    for (unsigned i = 0; i < LIMIT_KERNEL_CANCELLATIONS; i++)
         put(m, TCPLENS_TIMEWAIT_KILLED, i + 1);
     assert_int_equal(out_count, 0);
     assert_int_equal(m->unsure, 0);
-    put(m, TCPLENS_TIMEWAIT_KILLED, BPF_MEND_CANCELS_MAX + 1);
+    put(m, TCPLENS_TIMEWAIT_KILLED, LIMIT_KERNEL_CANCELLATIONS + 1);
     assert_int_equal(m->unsure, 1);
     assert_int_equal(out_count, 1);
-    assert_int_equal(out[0].number, BPF_MEND_CANCELS_MAX + 1);
+    assert_int_equal(out[0].number, LIMIT_KERNEL_CANCELLATIONS + 1);
     end_batch(m);
     end_batch(m);
-    assert_int_equal(out_count, BPF_MEND_CANCELS_MAX + 1);
+    assert_int_equal(out_count, LIMIT_KERNEL_CANCELLATIONS + 1);
     free(m);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/trace/check.h"
 
 #define HEADER "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1}\n"
@@ -85,7 +86,7 @@ static void damage(void **state)
 
 static void long_lines(void **state)
 {
-    const size_t room = TRACE_CHECK_LINE_MAX + 100000;
+    const size_t room = LIMIT_TRACE_LINE + 100000;
     char *text = malloc(room + 1000);
     const struct trace_check_result late = { .ended = true, .records = 2, .broken = 1, .first_broken = 2 };
     const struct trace_check_result first = { .refusal = TRACE_IS_FOREIGN };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../src/source/diag_table.h"
+#include "tcplens/base/limits.h"
 
 #define MS 1000000ull
 #define SECOND 1000000000ull
@@ -375,11 +376,11 @@ static void many_destroyed(void **state)
     unsigned told = 0;
 
     (void)state;
-    for (unsigned i = 1; i <= DIAG_TABLE_DESTROYED_MAX + 7; i++)
+    for (unsigned i = 1; i <= LIMIT_SAMPLED_DESTRUCTIONS + 7; i++)
         destroyed((uint16_t)i, i);
     diag_table_begin(run.table);
     assert_int_equal(diag_table_end(run.table, 1, START_NS, count_only, &told), 7);
-    assert_int_equal(told, DIAG_TABLE_DESTROYED_MAX);
+    assert_int_equal(told, LIMIT_SAMPLED_DESTRUCTIONS);
     assert_string_equal(SAMPLE_OF_NOTHING(), "");
     assert_int_equal(run.lost, LOST_NONE);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tcplens/base/filter.h"
+#include "tcplens/base/limits.h"
 
 static struct prefix parsed(const char *text)
 {
@@ -135,10 +136,10 @@ static void packets(void **state)
     assert_string_equal(filter_packets(&f, buf), "tcp and (port 80 or port 443)");
     f.host_count = 2;
     assert_string_equal(filter_packets(&f, buf), "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
-    f.port_count = FILTER_PORTS_MAX;
-    f.host_count = FILTER_HOSTS_MAX;
+    f.port_count = LIMIT_FILTER_PORTS;
+    f.host_count = LIMIT_FILTER_HOSTS;
     memset(f.ports, 0xff, sizeof(f.ports));
-    for (int i = 0; i < FILTER_HOSTS_MAX; i++)
+    for (int i = 0; i < LIMIT_FILTER_HOSTS; i++)
         f.hosts[i] = parsed("1111:2222:3333:4444:5555:6666:7777:8880/127");
     filter_packets(&f, buf);
     assert_int_equal(buf[strlen(buf) - 1], ')'); /* the longest fits */

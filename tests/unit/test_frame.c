@@ -13,6 +13,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "tcplens/base/limits.h"
 #include "tcplens/trace/encode.h"
 
 #define START 1800000000123456789ULL
@@ -46,27 +47,27 @@ static void test_header(void **state)
 {
     char *command[] = { "tcplens-echo", "demo", NULL };
     struct trace_header h = { .start_ns = 1795230000123456789,
-                               .kernel = "Linux 6.18.44 x86_64",
-                               .sources = { [WITNESS_KERNEL] = true, [WITNESS_WIRE] = true },
-                               .missing = { [WITNESS_DIAG] = "no right" },
-                               .netns = "new",
-                               .interfaces = { "lo", "eth0" },
-                               .interface_count = 2,
-                               .filter = { .ports = { 7007, 65535 },
-                                           .port_count = 2,
-                                           .hosts = { { addr_from_ipv4((const uint8_t[]){ 10, 0, 0, 0 }), 104 },
-                                                      { addr_from_ipv6((const uint8_t[16]){ [15] = 1 }), 128 } },
-                                           .host_count = 2,
-                                           .pids = { 4711 },
-                                           .pid_count = 1 },
-                               .command = command,
-                               .sysctl_count = 6,
-                               .sysctl = { { "net.core.somaxconn", "4096\n" },
-                                           { "net.ipv4.tcp_fin_timeout", "-1" },
-                                           { "a", "4096\t131072" },
-                                           { "b", "cubic" },
-                                           { "c", "007" },
-                                           { "d", "99999999999999999999" } } };
+                              .kernel = "Linux 6.18.44 x86_64",
+                              .sources = { [WITNESS_KERNEL] = true, [WITNESS_WIRE] = true },
+                              .missing = { [WITNESS_DIAG] = "no right" },
+                              .netns = "new",
+                              .interfaces = { "lo", "eth0" },
+                              .interface_count = 2,
+                              .filter = { .ports = { 7007, 65535 },
+                                          .port_count = 2,
+                                          .hosts = { { addr_from_ipv4((const uint8_t[]){ 10, 0, 0, 0 }), 104 },
+                                                     { addr_from_ipv6((const uint8_t[16]){ [15] = 1 }), 128 } },
+                                          .host_count = 2,
+                                          .pids = { 4711 },
+                                          .pid_count = 1 },
+                              .command = command,
+                              .sysctl_count = 6,
+                              .sysctl = { { "net.core.somaxconn", "4096\n" },
+                                          { "net.ipv4.tcp_fin_timeout", "-1" },
+                                          { "a", "4096\t131072" },
+                                          { "b", "cubic" },
+                                          { "c", "007" },
+                                          { "d", "99999999999999999999" } } };
     char *line = header_line(&h);
 
     (void)state;
@@ -133,15 +134,15 @@ static void test_header_hostile(void **state)
     h.kernel = h.netns = h.input = huge;
     for (int i = 0; i < WITNESS_N; i++)
         h.missing[i] = huge;
-    h.interface_count = TRACE_INTERFACE_MAX;
-    for (int i = 0; i < TRACE_INTERFACE_MAX; i++)
+    h.interface_count = LIMIT_INTERFACES;
+    for (int i = 0; i < LIMIT_INTERFACES; i++)
         h.interfaces[i] = huge;
     memset(&h.filter, 0xff, sizeof(h.filter));
-    for (int i = 0; i < FILTER_HOSTS_MAX; i++)
+    for (int i = 0; i < LIMIT_FILTER_HOSTS; i++)
         h.filter.hosts[i].len = 127;
-    h.filter.port_count = FILTER_PORTS_MAX;
-    h.filter.host_count = FILTER_HOSTS_MAX;
-    h.filter.pid_count = FILTER_PIDS_MAX;
+    h.filter.port_count = LIMIT_FILTER_PORTS;
+    h.filter.host_count = LIMIT_FILTER_HOSTS;
+    h.filter.pid_count = LIMIT_FILTER_PIDS;
     h.sysctl_count = TRACE_SYSCTL_MAX;
     for (int i = 0; i < TRACE_SYSCTL_MAX; i++) {
         h.sysctl[i].name = "net.ipv4.a_sysctl_of_a_long_name";
@@ -163,11 +164,11 @@ static void test_header_hostile(void **state)
 static void test_end(void **state)
 {
     struct trace_end e = { .n = 45,
-                            .ts_ns = START + 5112003311,
-                            .reason = END_REASON_COMMAND,
-                            .late = 2,
-                            .counts = { [CHANGE_CONNECTION] = 1, [CHANGE_STATE] = 20, [CHANGE_SEGMENT] = 11 },
-                            .lost = { [WITNESS_DIAG] = 3 } };
+                           .ts_ns = START + 5112003311,
+                           .reason = END_REASON_COMMAND,
+                           .late = 2,
+                           .counts = { [CHANGE_CONNECTION] = 1, [CHANGE_STATE] = 20, [CHANGE_SEGMENT] = 11 },
+                           .lost = { [WITNESS_DIAG] = 3 } };
     char *line;
 
     (void)state;
@@ -215,21 +216,21 @@ static void test_out_of_memory(void **state)
 {
     char *command[] = { "a", NULL }, *line;
     const struct trace_header h = { .kernel = "k",
-                                     .sources = { true, true, true },
-                                     .missing = { "x", "y", "z" },
-                                     .netns = "n",
-                                     .input = "i",
-                                     .interfaces = { "lo" },
-                                     .interface_count = 1,
-                                     .filter = { .ports = { 1 },
-                                                 .port_count = 1,
-                                                 .hosts = { { .len = 128 } },
-                                                 .host_count = 1,
-                                                 .pids = { 1 },
-                                                 .pid_count = 1 },
-                                     .command = command,
-                                     .sysctl = { { "a", "1" }, { "b", "cubic" } },
-                                     .sysctl_count = 2 };
+                                    .sources = { true, true, true },
+                                    .missing = { "x", "y", "z" },
+                                    .netns = "n",
+                                    .input = "i",
+                                    .interfaces = { "lo" },
+                                    .interface_count = 1,
+                                    .filter = { .ports = { 1 },
+                                                .port_count = 1,
+                                                .hosts = { { .len = 128 } },
+                                                .host_count = 1,
+                                                .pids = { 1 },
+                                                .pid_count = 1 },
+                                    .command = command,
+                                    .sysctl = { { "a", "1" }, { "b", "cubic" } },
+                                    .sysctl_count = 2 };
     const struct trace_end e = { .counts = { 1, 2, 3 } };
     cJSON_Hooks hooks = { .malloc_fn = failing_malloc, .free_fn = counting_free };
 

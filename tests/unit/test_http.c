@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "http_browser.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/sink/http.h"
 
 #define TOKEN_LEN 32
@@ -285,11 +286,11 @@ static void test_client_limit(void **state)
 {
     (void)state;
     struct http *http = server_start(0);
-    struct browser b[HTTP_CLIENT_MAX], extra;
+    struct browser b[LIMIT_BROWSERS], extra;
 
     server_write(http, 0, 5);
     http_flush(http);
-    for (size_t i = 0; i < HTTP_CLIENT_MAX; i++) {
+    for (size_t i = 0; i < LIMIT_BROWSERS; i++) {
         browser_get(&b[i], http, "/events?token=", "");
         browser_receive_until(&b[i], "{\"n\":5,");
     }
@@ -316,7 +317,7 @@ static void test_client_limit(void **state)
         browser_close(&extra);
     }
     assert_int_equal(status, 200);
-    for (size_t i = 0; i < HTTP_CLIENT_MAX; i++)
+    for (size_t i = 0; i < LIMIT_BROWSERS; i++)
         if (i != 7)
             browser_close(&b[i]);
     http_close(http);
@@ -363,7 +364,7 @@ static void trickle_until_closed(struct browser *b)
 static void test_patience(void **state)
 {
     (void)state;
-    enum { SILENT = HTTP_CLIENT_MAX + 20 };
+    enum { SILENT = LIMIT_BROWSERS + 20 };
     static const char *const garbage[] = { "\r\n\r\n\r\n", "\x16\x03\x01\x02\x00\x01", "GET\r\n\r\n",
                                            "GET / HTTP/9.9\r\n\r\n", "GET /%00?token=%00 HTTP/1.1\r\n\r\n" };
     enum { GARBAGE = sizeof(garbage) / sizeof(*garbage) };

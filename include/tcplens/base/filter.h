@@ -8,10 +8,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
-
-#define FILTER_PORTS_MAX 16
-#define FILTER_HOSTS_MAX 16
-#define FILTER_PIDS_MAX 16
+#include "tcplens/base/limits.h"
 
 /* Addresses that begin alike. Bits beyond the length are 0. */
 struct prefix {
@@ -23,9 +20,9 @@ struct prefix {
 
 /* All zero: everything is wanted. */
 struct filter {
-    uint16_t ports[FILTER_PORTS_MAX]; /* of either end */
-    struct prefix hosts[FILTER_HOSTS_MAX];
-    uint32_t pids[FILTER_PIDS_MAX]; /* processes; only the kernel witness knows them */
+    uint16_t ports[LIMIT_FILTER_PORTS]; /* of either end */
+    struct prefix hosts[LIMIT_FILTER_HOSTS];
+    uint32_t pids[LIMIT_FILTER_PIDS]; /* processes; only the kernel witness knows them */
     unsigned port_count, host_count, pid_count;
 };
 

@@ -14,12 +14,11 @@ enum conn_segments {
     CONN_SEGMENTS_NONE,
 };
 
-#define CONN_MAX_DEFAULT 1000000
-
 struct conn_config {
     change_fn emit;
     void *arg;
-    size_t conn_max; /* connections followed at once; 0: CONN_MAX_DEFAULT. The one that was silent longest goes first */
+    size_t
+        conn_max; /* connections followed at once; 0: LIMIT_CONNECTIONS. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
     bool wire_only;        /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */

@@ -7,15 +7,11 @@
 
 struct http;
 
-/* Bytes of trace kept for browsers that come later or fall behind; older lines are dropped and said (`event: gap`).
- * The memory is used as lines come. The header of the trace (record 0, the first line) is never dropped. */
-#define HTTP_HISTORY_DEFAULT (64u << 20)
-/* Browsers that are sent the trace at once; the next one is refused (503). */
-#define HTTP_CLIENT_MAX 32
-
 /* Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
  * is read yet, so that this can be done before rights are dropped and in the network namespace of the browser.
- * viewer_html: the page, len bytes, borrowed for the life of the sink. history: bytes, 4096 at least are taken.
+ * viewer_html: the page, len bytes, borrowed for the life of the sink. history: bytes of trace kept for browsers that
+ * come later or fall behind, 4096 at least are taken; older lines are dropped and said (`event: gap`), the header
+ * (record 0) never is. The memory is used as lines come.
  * Errors: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL (address), -ENOMEM. */
 int http_open(const char *address, uint16_t port, const char *viewer_html, size_t len, size_t history,
               struct http **ret_http) __attribute__((warn_unused_result));

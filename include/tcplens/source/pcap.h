@@ -11,7 +11,6 @@
 
 struct source_pcap;
 
-#define SOURCE_PCAP_INTERFACES_MAX 16
 #define SOURCE_PCAP_ERROR_MAX 512
 
 struct source_pcap_config {

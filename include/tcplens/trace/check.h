@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACE_CHECK_LINE_MAX (1u << 20) /* a longer line counts as damaged */
-
 /* Why the input as a whole cannot be read. */
 enum trace_refusal { TRACE_IS_TRACE, TRACE_IS_EMPTY, TRACE_IS_CAPTURE, TRACE_IS_OTHER_VERSION, TRACE_IS_FOREIGN };
 

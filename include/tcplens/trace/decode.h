@@ -8,8 +8,6 @@
 #include "tcplens/trace/encode.h"
 
 #define TRACE_DECODE_ERROR_MAX 256
-/* Longer lines are no lines of a trace. */
-#define TRACE_DECODE_LINE_MAX (1u << 20)
 
 enum trace_line_kind {
     TRACE_LINE_HEADER,

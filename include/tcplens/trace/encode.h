@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/filter.h"
+#include "tcplens/base/limits.h"
 #include "tcplens/trace/change.h"
 
 /* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
@@ -23,7 +24,6 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 }
 
 #define TRACE_SYSCTL_MAX SYSCTL_N
-#define TRACE_INTERFACE_MAX 16
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
 struct trace_header {
@@ -32,7 +32,7 @@ struct trace_header {
     const char *missing[WITNESS_N]; /* why this witness could not take part; NULL: was not wanted, or takes part */
     bool sources[WITNESS_N];
     struct filter filter;
-    const char *interfaces[TRACE_INTERFACE_MAX];
+    const char *interfaces[LIMIT_INTERFACES];
     unsigned interface_count;
     char *const *command; /* NULL-terminated */
     struct {

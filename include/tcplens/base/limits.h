@@ -1,0 +1,58 @@
+/* What is bounded and can be met by users: one row a limit. The code takes the numbers from here, and docs/limits.md is made
+ * of the rows (`make vocabulary`). No row names a module: what it bounds is said in words. */
+#ifndef TCPLENS_BASE_LIMITS_H
+#define TCPLENS_BASE_LIMITS_H
+
+/* X(name, value, unit, what is bounded, what happens beyond, where that is counted or said). unit: COUNT or BYTES. */
+#define LIMITS(X)                                                                                                      \
+    X(KERNEL_RING, 64 << 20, BYTES, "events between kernel and tracer (`--buffer`)", "they are lost",                  \
+      "`gap` per hook, exit status 4")                                                                                 \
+    X(KERNEL_OWNED, 65536, COUNT, "sockets of `--pid` remembered", "the connection is not told",                       \
+      "`gap` with hook `owner`, exit status 4")                                                                        \
+    X(KERNEL_LISTENERS, 16384, COUNT, "listeners whose refusals the kernel side watches",                              \
+      "what a further one refuses is not told", "`gap` with hook `listeners`, exit status 4")                          \
+    X(KERNEL_FIN_WAIT_2, 65536, COUNT, "minisocks in FIN-WAIT-2 watched for their FIN",                                \
+      "TIME-WAIT is told by its timer if at all", "`gap` with hook `fin_wait_2`, exit status 4")                       \
+    X(KERNEL_CANCELLATIONS, 1024, COUNT, "cancelled timers of minisocks that wait to be seen armed again",             \
+      "told at once", "`gap` with hook `cancellations`, exit status 4")                                                \
+    X(PACKET_RING, 32 << 20, BYTES, "packets between kernel and tracer, per interface", "they are lost",               \
+      "`gap` of the wire, exit status 4")                                                                              \
+    X(SAMPLED_SOCKETS, 65536, COUNT, "sockets followed by samples",                                                    \
+      "not followed; what then finds room counts as older than the trace", "`gap` with hook `table`, exit status 4")   \
+    X(SAMPLED_DESTRUCTIONS, 4096, COUNT, "destructions announced between two samples", "they are lost",                \
+      "`gap` with hook `table`, exit status 4")                                                                        \
+    X(ANNOUNCEMENTS, 4 << 20, BYTES, "announcements of destructions that the kernel keeps", "they are lost",           \
+      "`gap` with hook `destroy`, exit status 4")                                                                      \
+    X(HELD_EVENTS, 1000000, COUNT, "events held for order", "the earliest goes early",                                 \
+      "what comes after it may be `late`")                                                                             \
+    X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten", "its `outcome`")     \
+    X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "nowhere")                       \
+    X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
+      "the `call` names no connection")                                                                                \
+    X(HELD_RANGES, 4, COUNT, "ranges kept beyond a hole, per direction", "a FIN behind them takes effect later",       \
+      "the time of its `state`")                                                                                       \
+    X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
+      "they have no `rtt`")                                                                                            \
+    X(CAPTURE_INTERFACES, 4096, COUNT, "interfaces of a section of a pcapng file", "reading ends there",               \
+      "the file counts as damaged, exit status 1")                                                                     \
+    X(CAPTURE_PACKET, 262144, BYTES, "a packet in a capture file", "reading ends there",                               \
+      "the file counts as damaged, exit status 1")                                                                     \
+    X(CAPTURE_BLOCK, 1 << 20, BYTES, "a block of a pcapng file that is looked at", "reading ends there",               \
+      "the file counts as damaged, exit status 1")                                                                     \
+    X(FILTERED_LINK_TYPES, 16, COUNT, "link types in one capture file with `--filter`", "refused",                     \
+      "an error, exit status 1")                                                                                       \
+    X(FILTER_PORTS, 16, COUNT, "ports of `--port`", "refused", "an error, exit status 2")                              \
+    X(FILTER_HOSTS, 16, COUNT, "addresses of `--host`", "refused", "an error, exit status 2")                          \
+    X(FILTER_PIDS, 16, COUNT, "processes of `--pid`", "refused", "an error, exit status 2")                            \
+    X(INTERFACES, 16, COUNT, "interfaces of `--iface`", "refused", "an error, exit status 2")                          \
+    X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
+    X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
+    X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
+    X(BROWSER_HISTORY, 64 << 20, BYTES, "a live trace kept for browsers", "the oldest lines are forgotten",            \
+      "`event: gap` in their stream")
+
+#define LIMIT_ENUM(name, value, unit, what, beyond, told) LIMIT_##name = (value),
+enum { LIMITS(LIMIT_ENUM) };
+#undef LIMIT_ENUM
+
+#endif
