@@ -396,6 +396,8 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
     int r;
 
     memcpy(end.counts, p->counts, sizeof(end.counts));
+    conn_engine_beyond(p->engine, end.beyond);
+    end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
     for (size_t i = 0; i < source_count; i++)
         if (p->sources[i].source && source_table[i]->lost)
             end.lost[source_table[i]->witness] += source_table[i]->lost(p->sources[i].source);

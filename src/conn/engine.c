@@ -183,9 +183,11 @@ uint64_t conn_engine_next_n(const struct conn_engine *g)
     return g->out.n + 1;
 }
 
-uint64_t conn_engine_evicted(const struct conn_engine *g)
+void conn_engine_beyond(const struct conn_engine *g, uint64_t beyond[static BEYOND_N])
 {
-    return g->evicted;
+    beyond[BEYOND_CONNECTIONS] = g->forgotten;
+    beyond[BEYOND_LISTENERS] = g->listeners.refused;
+    beyond[BEYOND_FINDINGS] = g->findings.refused;
 }
 
 struct conn_engine *conn_engine_free(struct conn_engine *g)

@@ -15,7 +15,7 @@ static struct finding *find(struct findings *f, const struct finding_ops *ops, u
     for (unsigned i = 0; i < f->count; i++)
         if (f->all[i].ops == ops && f->all[i].latest.listener == listener)
             return &f->all[i];
-    if (f->count == FINDINGS_MAX) {
+    if (f->count == LIMIT_FINDINGS) {
         f->refused++;
         return NULL;
     }

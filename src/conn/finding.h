@@ -5,6 +5,8 @@
 
 #include "emit.h"
 
+#include "tcplens/base/limits.h"
+
 /* Of one kind, about one listener. */
 struct finding {
     const struct finding_ops *ops;
@@ -26,11 +28,9 @@ struct finding_ops {
     const char *remedy[FINDING_REMEDIES_MAX]; /* the best first; NULL: no more */
 };
 
-#define FINDINGS_MAX 256 /* kinds and listeners; of further ones nothing is told but their number */
-
 /* All zeros: none yet. */
 struct findings {
-    struct finding all[FINDINGS_MAX];
+    struct finding all[LIMIT_FINDINGS];
     unsigned count;
     bool due;         /* one is to be told */
     uint64_t refused; /* for which there was no room */

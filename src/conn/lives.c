@@ -66,13 +66,15 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
     struct conn *c;
 
     if (table_count(&g->conns) >= g->config.conn_max) {
-        g->evicted++;
+        g->forgotten++;
         lives_retire(g, life_of(table_oldest(&g->conns)), e->ts_ns);
     }
     c = table_add(&g->conns, hash, how.local_is_client ? &e->local : &e->remote,
                   how.local_is_client ? &e->remote : &e->local, e->netns);
-    if (!c)
+    if (!c) {
+        g->forgotten++;
         return NULL;
+    }
     life_of(c)->has_kernel = !g->config.wire_only;
     ends_begin(&c->ends, e->ts_ns, how.midstream);
     introduce(g, c, e->ts_ns, how.roles_assumed);

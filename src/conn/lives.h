@@ -18,8 +18,8 @@ struct conn_engine {
     struct registry listeners;
     struct sockets sockets;
     struct findings findings;
-    uint64_t evicted;
-    bool events_lost; /* so far, by any witness */
+    uint64_t forgotten; /* for which there was no room */
+    bool events_lost;   /* so far, by any witness */
 };
 
 /* The life that an event belongs to, where endpoints were used more than once: that of its socket, else the one that goes

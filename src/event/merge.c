@@ -18,6 +18,7 @@ struct merge {
     struct queue queues[WITNESS_N];
     size_t count, max;
     uint64_t released_ns; /* the latest that was let go */
+    uint64_t early;       /* let go before their time */
     event_fn emit;
     void *arg;
 };
@@ -89,6 +90,7 @@ void merge_put(struct merge *m, const struct event *event)
 
     if (q->count == q->size && grow(q) < 0) {
         /* no memory to wait with: out of order is better than lost */
+        m->early++;
         if (!q->count) {
             struct event e = *event;
 
@@ -104,8 +106,15 @@ void merge_put(struct merge *m, const struct event *event)
     *at(q, i) = *event;
     q->count++;
     m->count++;
-    if (m->count > m->max)
+    if (m->count > m->max) {
+        m->early++;
         release_one(m, earliest(m));
+    }
+}
+
+uint64_t merge_early(const struct merge *m)
+{
+    return m->early;
 }
 
 void merge_release(struct merge *m, uint64_t ts_ns)

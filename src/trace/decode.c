@@ -738,7 +738,7 @@ static int take_header(struct trace_decoder *d, struct trace_header *h, char err
 static int take_last(const struct trace_decoder *d, struct trace_end *e, char error[static TRACE_DECODE_ERROR_MAX])
 {
     const cJSON *status = member(d->tree, "status"), *counts = member(d->tree, "counts");
-    const cJSON *lost = member(d->tree, "lost");
+    const cJSON *lost = member(d->tree, "lost"), *beyond = member(d->tree, "beyond");
 
     e->status = -1;
     if (!take_number(d, member(d->tree, "n"), &e->n) || !take_time(d, member(d->tree, "t"), &e->ts_ns))
@@ -762,6 +762,12 @@ static int take_last(const struct trace_decoder *d, struct trace_end *e, char er
 
         if (item && !take_count(d, item, &e->lost[i]))
             return wrong(error, "end", "lost", "source to integer");
+    }
+    for (unsigned i = 0; i < BEYOND_N; i++) {
+        const cJSON *item = member(beyond, beyond_name((enum beyond)i));
+
+        if (item && !take_count(d, item, &e->beyond[i]))
+            return wrong(error, "end", "beyond", "name to integer");
     }
     return take_count(d, member(d->tree, "late"), &e->late) ? 0 : wrong(error, "end", "late", "integer");
 }

@@ -278,7 +278,7 @@ int trace_encode_header(const struct trace_header *h, char **ret_line)
 
 static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
 {
-    cJSON *counts, *lost;
+    cJSON *counts, *lost, *beyond = NULL;
 
     if (!cJSON_AddStringToObject(root, "record", "end") || !add_u64(root, "n", e->n) ||
         !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) ||
@@ -293,7 +293,15 @@ static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
     for (unsigned i = 0; lost && i < WITNESS_N; i++)
         if (!add_u64(lost, witness_name((enum witness)i), e->lost[i]))
             return false;
-    return lost && add_u64(root, "late", e->late);
+    if (!lost || !add_u64(root, "late", e->late))
+        return false;
+    for (unsigned i = 0; i < BEYOND_N; i++) {
+        if (e->beyond[i] && !beyond && !(beyond = cJSON_AddObjectToObject(root, "beyond")))
+            return false;
+        if (e->beyond[i] && !add_u64(beyond, beyond_name((enum beyond)i), e->beyond[i]))
+            return false;
+    }
+    return true;
 }
 
 int trace_encode_end(const struct trace_end *e, uint64_t start_ns, char **ret_line)

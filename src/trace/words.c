@@ -40,6 +40,7 @@ NAME(known_name, enum known, known, KNOWN_N)
 NAME(cause_name, enum cause, cause, CAUSE_N)
 NAME(severity_name, enum severity, severity, SEVERITY_N)
 NAME(end_reason_name, enum end_reason, end_reason, END_REASON_N)
+NAME(beyond_name, enum beyond, beyond, BEYOND_N)
 NAME(sysctl_name, enum sysctl, sysctl, SYSCTL_N)
 
 enum capture_magic capture_magic_of(const void *bytes)

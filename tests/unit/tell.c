@@ -211,6 +211,16 @@ static void tell_gap(struct line *line, const cJSON *r)
     put_number(line, " ", r, "lost");
 }
 
+static void tell_finding(struct line *line, const cJSON *r)
+{
+    const cJSON *conn;
+
+    put(line, "finding %s %s", word(r, "kind"), word(r, "severity"));
+    put_number(line, " listener ", r, "listener");
+    put_number(line, " count ", r, "count");
+    cJSON_ArrayForEach(conn, cJSON_GetObjectItem(r, "conns")) put(line, " #%.0f", conn->valuedouble);
+}
+
 /* "<- n": the number of the record that is the cause. */
 static void tell_cause(struct line *line, const struct telling *telling, const cJSON *r)
 {
@@ -229,6 +239,7 @@ static const struct {
     { "outcome", tell_outcome },       { "object", tell_object },   { "call", tell_call },
     { "listener", tell_listener },     { "queue", tell_queue },     { "timer", tell_timer },
     { "reset", tell_reset },           { "gap", tell_gap },         { "disagreement", tell_disagreement },
+    { "finding", tell_finding },
 };
 
 size_t tell_record(struct telling *telling, const char *record, char *text, size_t len, size_t room)

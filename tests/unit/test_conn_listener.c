@@ -1,6 +1,8 @@
 /* Listeners, their two queues, and who waits in them. */
 #include "conn_story.h"
 
+#include "tcplens/base/limits.h"
+
 /* The SYN,ACK makes the client ESTABLISHED as far as packets tell; the server's kernel knows that no ACK came. */
 static void request_expires_beside_its_packets(void **state)
 {
@@ -23,6 +25,7 @@ static void overflow_and_cookie(void **state)
     queue(&s, EVENT_COOKIE, (struct depth){ LISTENER, .syn = 1, .backlog = 1, .drops = 1 });
     script_finish(&s);
     assert_string_equal(lines(&s, 2), "    queue 1 overflow syn 0 accept 2 limit 2 drops 1\n"
+                                      "finding accept-queue-overflow error listener 1 count 1\n"
                                       "    queue 1 cookie syn 1 accept 0 limit 2 drops 1\n");
 }
 
@@ -240,7 +243,8 @@ static void listener_of_a_snapshot(void **state)
     queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 9, .backlog = 8, .drops = 42 });
     script_finish(&s);
     assert_string_equal(lines(&s, 1), "listener 1 80 backlog 8 pid 300 before-trace\n"
-                                      "    queue 1 overflow syn 0 accept 9 limit 9 drops 2\n");
+                                      "    queue 1 overflow syn 0 accept 9 limit 9 drops 2\n"
+                                      "finding accept-queue-overflow error listener 1 count 1\n");
 }
 
 static void listens_again_with_another_backlog(void **state)
@@ -326,6 +330,44 @@ static void two_listeners_on_an_address(void **state)
     script_finish(&s);
 }
 
+/* Told when first seen, as often as it has doubled, and at last; a listener each. */
+static void findings(void **state)
+{
+    uint32_t drops = 0;
+
+    (void)state;
+    listen_with(1);
+    listener(&s, 99, CLOSED, LISTEN, 1, SERVER_PID);
+    for (unsigned i = 0; i < 5; i++)
+        queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = ++drops });
+    queue(&s, EVENT_OVERFLOW, (struct depth){ 99, .accept = 2, .backlog = 1, .drops = 1 });
+    script_finish(&s);
+    assert_string_equal(lines_of(&s, 1, CHANGE_FINDING), "finding accept-queue-overflow error listener 1 count 1\n"
+                                                         "finding accept-queue-overflow error listener 1 count 2\n"
+                                                         "finding accept-queue-overflow error listener 1 count 4\n"
+                                                         "finding accept-queue-overflow error listener 2 count 1\n"
+                                                         "finding accept-queue-overflow error listener 1 count 5\n");
+}
+
+/* More than are kept: counted, and nothing else of them is told. */
+static void more_than_are_kept(void **state)
+{
+    uint64_t beyond[BEYOND_N] = { 0 };
+
+    (void)state;
+    for (unsigned i = 1; i <= LIMIT_LISTENERS + 2; i++)
+        listener(&s, i, CLOSED, LISTEN, 1, SERVER_PID);
+    for (unsigned i = 1; i <= LIMIT_FINDINGS + 3; i++)
+        queue(&s, EVENT_OVERFLOW, (struct depth){ i, .accept = 2, .backlog = 1, .drops = 1 });
+    conn_engine_beyond(s.table, beyond);
+    assert_int_equal(beyond[BEYOND_LISTENERS], 2);
+    assert_int_equal(beyond[BEYOND_FINDINGS], 3);
+    assert_int_equal(beyond[BEYOND_CONNECTIONS], 0);
+    script_finish(&s);
+    assert_int_equal(count_of(&s, CHANGE_LISTENER), LIMIT_LISTENERS);
+    assert_int_equal(count_of(&s, CHANGE_FINDING), LIMIT_FINDINGS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -354,6 +396,8 @@ int main(void)
         TEST(unknown_listener),
         TEST(accept_of_an_older_connection),
         TEST(two_listeners_on_an_address),
+        TEST(findings),
+        TEST(more_than_are_kept),
     };
 
     return cmocka_run_group_tests_name("conn_listener", tests, NULL, NULL);

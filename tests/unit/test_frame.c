@@ -168,14 +168,15 @@ static void test_end(void **state)
                            .reason = END_REASON_COMMAND,
                            .late = 2,
                            .counts = { [CHANGE_CONNECTION] = 1, [CHANGE_STATE] = 20, [CHANGE_SEGMENT] = 11 },
-                           .lost = { [WITNESS_DIAG] = 3 } };
+                           .lost = { [WITNESS_DIAG] = 3 },
+                           .beyond = { [BEYOND_LISTENERS] = 7 } };
     char *line;
 
     (void)state;
     assert_int_equal(trace_encode_end(&e, START, &line), 0);
     assert_string_equal(line, "{\"record\":\"end\",\"n\":45,\"t\":5112003311,\"reason\":\"command\",\"status\":0,"
                               "\"counts\":{\"connection\":1,\"state\":20,\"segment\":11},"
-                              "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2}\n");
+                              "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2,\"beyond\":{\"listeners\":7}}\n");
     cJSON_Delete(cJSON_Parse(line));
     free(line);
     e = (struct trace_end){
@@ -231,7 +232,7 @@ static void test_out_of_memory(void **state)
                                     .command = command,
                                     .sysctl = { { "a", "1" }, { "b", "cubic" } },
                                     .sysctl_count = 2 };
-    const struct trace_end e = { .counts = { 1, 2, 3 } };
+    const struct trace_end e = { .counts = { 1, 2, 3 }, .beyond = { 1 } };
     cJSON_Hooks hooks = { .malloc_fn = failing_malloc, .free_fn = counting_free };
 
     (void)state;

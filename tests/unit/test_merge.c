@@ -173,8 +173,10 @@ static void full(void **state)
     put(m, WITNESS_WIRE, 20, 2);
     put(m, WITNESS_WIRE, 40, 4);
     assert_int_equal(out.count, 0);
+    assert_int_equal(merge_early(m), 0);
     put(m, WITNESS_KERNEL, 10, 1);
     assert_order(1);
+    assert_int_equal(merge_early(m), 1);
     put(m, WITNESS_WIRE, 50, 5);
     assert_order(1, 2);
     put(m, WITNESS_KERNEL, 15, 6); /* its time has passed: late, but not lost */

@@ -24,9 +24,11 @@
     X(ANNOUNCEMENTS, 4 << 20, BYTES, "announcements of destructions that the kernel keeps", "they are lost",           \
       "`gap` with hook `destroy`, exit status 4")                                                                      \
     X(HELD_EVENTS, 1000000, COUNT, "events held for order", "the earliest goes early",                                 \
-      "what comes after it may be `late`")                                                                             \
-    X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten", "its `outcome`")     \
-    X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "nowhere")                       \
+      "`beyond` of `end`; what comes after it may be `late`")                                                          \
+    X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten",                      \
+      "its `outcome`, `beyond` of `end`")                                                                              \
+    X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "`beyond` of `end`")             \
+    X(FINDINGS, 256, COUNT, "kinds of finding, per listener", "further ones are not told", "`beyond` of `end`")        \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
     X(HELD_RANGES, 4, COUNT, "ranges kept beyond a hole, per direction", "a FIN behind them takes effect later",       \

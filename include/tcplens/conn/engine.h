@@ -23,8 +23,8 @@ void conn_engine_event(struct conn_engine *engine, const struct event *event);
 void conn_engine_finish(struct conn_engine *engine, uint64_t ts_ns);
 /* The record number the next change would get. */
 uint64_t conn_engine_next_n(const struct conn_engine *engine);
-/* Connections given up before their end because conn_max was reached. */
-uint64_t conn_engine_evicted(const struct conn_engine *engine);
+/* How often there was more than is kept at once: sets those of the engine. */
+void conn_engine_beyond(const struct conn_engine *engine, uint64_t beyond[static BEYOND_N]);
 struct conn_engine *conn_engine_free(struct conn_engine *engine);
 
 #endif

@@ -16,6 +16,8 @@ int merge_new(size_t max, event_fn emit, void *arg, struct merge **ret_merge) __
 void merge_put(struct merge *merge, const struct event *event);
 /* Lets go of every event earlier than ts_ns; UINT64_MAX: of all. */
 void merge_release(struct merge *merge, uint64_t ts_ns);
+/* Events let go before their time, for want of room. */
+uint64_t merge_early(const struct merge *merge);
 struct merge *merge_free(struct merge *merge);
 
 #endif

@@ -47,7 +47,7 @@ struct trace_end {
     uint64_t n, ts_ns;
     enum end_reason reason;
     int status; /* of the command; < 0: there was none */
-    uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late;
+    uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late, beyond[BEYOND_N];
 };
 
 /* Writes one line, newline included, without NUL, straight into buf (TRACE_LINE_MAX bytes at least): this is the hot

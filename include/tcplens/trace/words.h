@@ -129,6 +129,13 @@
     X(END_REASON, INPUT, "input", "the capture file ended")                                                            \
     X(END_REASON, ERROR, "error", "something failed")
 
+/* What a trace had more of than is kept at once (base/limits.h). */
+#define WORDS_beyond(X)                                                                                                \
+    X(BEYOND, CONNECTIONS, "connections", "those silent longest were forgotten")                                       \
+    X(BEYOND, LISTENERS, "listeners", "not followed")                                                                  \
+    X(BEYOND, FINDINGS, "findings", "what shows one, not told")                                                        \
+    X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")
+
 /* In the order of their bits, which is that of the header. */
 #define WORDS_segment_flag(X)                                                                                          \
     X(FLAG_BIT, FIN, "FIN", "")                                                                                        \
@@ -187,6 +194,7 @@ enum cause { WORDS_cause(WORD_ENUM) CAUSE_N };
 enum known { WORDS_known(WORD_ENUM) KNOWN_N };
 enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
+enum beyond { WORDS_beyond(WORD_ENUM) BEYOND_N };
 enum segment_note_bit { WORDS_segment_note(WORD_ENUM) NOTE_N };
 enum segment_flag_bit { WORDS_segment_flag(WORD_ENUM) FLAG_N };
 enum sysctl { WORDS_sysctl(WORD_ENUM) SYSCTL_N };
@@ -213,6 +221,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(known, KNOWN_N)                                                                                                  \
     L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
+    L(beyond, BEYOND_N)                                                                                                \
     L(sysctl, SYSCTL_N)                                                                                                \
     L(capture_magic, MAGIC_N)
 
@@ -231,6 +240,7 @@ const char *known_name(enum known known);
 const char *cause_name(enum cause cause);
 const char *severity_name(enum severity severity);
 const char *end_reason_name(enum end_reason reason);
+const char *beyond_name(enum beyond beyond);
 const char *sysctl_name(enum sysctl sysctl);
 
 /* Four bytes begin a capture file as this magic says; MAGIC_N: no capture file does. */

@@ -249,7 +249,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
   end: {
     need: {},
     may: {
-      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int',
+      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int', beyond: 'ints',
     },
   },
 };
