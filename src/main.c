@@ -63,7 +63,7 @@ int main(int argc, char *argv[])
     if (getenv("TCPLENS_DEBUG"))
         log_set_level(LOG_LEVEL_DEBUG);
     status = run(argc, argv);
-    if (fflush(stdout) == 0 || errno == EPIPE)
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
         return status;
     log_error("cannot write standard output: %s", strerror(errno));
     return status == EXIT_DONE ? EXIT_FAILED : status;

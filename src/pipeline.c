@@ -370,9 +370,19 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
     return result;
 }
 
+/* Writes the header, but of a capture: that begins with its first packet. */
+static int start(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
+{
+    int r = p->started || !p->live ? 0 : write_header(p);
+
+    if (r < 0)
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
+    return r;
+}
+
 int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
-    int r = p->started || !p->live ? 0 : write_header(p), w;
+    int r = start(p, error), w;
 
     if (r == 0)
         r = read_sources(p, false, error);
@@ -411,27 +421,28 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
 
 int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char error[static PIPELINE_ERROR_MAX])
 {
-    int r = p->started ? 0 : write_header(p);
+    int r = p->started ? 0 : write_header(p), w = 0;
 
     if (r < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
     /* twice: what a batch keeps back for the next one is let go by it */
     for (unsigned i = 0; i < 2 && r == 0; i++)
         r = read_sources(p, true, error);
-    if (r == 0 && p->merge)
+    /* Whatever failed: what was seen is told, and how it ended. */
+    if (p->merge)
         merge_release(p->merge, UINT64_MAX);
     if (p->live && trace_clock_now(&p->clock) > p->last_ns)
         p->last_ns = trace_clock_now(&p->clock);
     conn_engine_finish(p->engine, p->last_ns);
-    if (r == 0) {
-        r = write_end(p, reason, status);
-        if (r < 0)
-            snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-r));
+    if (p->started) {
+        w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
+        if (w < 0 && r == 0)
+            snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-w));
+        r = r < 0 ? r : w;
     }
-    if (r == 0)
-        r = flush(p, true, error);
+    w = flush(p, true, r < 0 ? (char[PIPELINE_ERROR_MAX]){ 0 } : error);
     sinks_finish(p->config.sinks);
-    return r;
+    return r < 0 ? r : w;
 }
 
 uint64_t pipeline_lost(const struct pipeline *p)

@@ -40,7 +40,7 @@ PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdi
 HOMES = [
     (re.compile(r"bpf/|tcplens\.skel\.h$"), ["source/bpf"]),
     (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
-    (re.compile(r"(cjson/)?cJSON"), ["trace", "command/lab"]),
+    (re.compile(r"(cjson/)?cJSON"), ["trace"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
 ]

@@ -138,7 +138,11 @@ static int explain(const struct read_options *o, const char *path)
             log_note("%s: no TCP connection in it%s", path, input->filter ? " that the filter lets through" : "");
         pipeline_close(pipeline);
     }
-    sinks_close(&sinks);
+    r = sinks_close(&sinks);
+    if (r < 0 && r != -EPIPE && status == EXIT_DONE) {
+        log_error("cannot write what was read: %s", strerror(-r));
+        status = EXIT_FAILED;
+    }
     return status;
 }
 

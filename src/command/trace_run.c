@@ -158,7 +158,7 @@ static void tell_sources(const struct trace *t)
             log_note("%s", s.caveat);
         if (s.stands_in)
             log_note("%s (%s)", s.ops->instead, s.reason);
-        else if (s.missing && !s.replaced)
+        else if (s.missing && !s.replaced && s.ops->without)
             log_note("%s (%s)", s.ops->without, s.missing);
     }
 }
@@ -249,10 +249,10 @@ static int run(struct trace *t)
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILED;
     }
-    status = command_open_sinks("trace", &t->options->output, &t->options->io, &t->output, &t->sinks);
     t->config.sinks = &t->sinks;
+    status = command_filter_check(&t->config.filter);
     if (status == EXIT_DONE)
-        status = command_filter_check(&t->config.filter);
+        status = command_open_sinks("trace", &t->options->output, &t->options->io, &t->output, &t->sinks);
     if (status == EXIT_DONE)
         status = enter_namespace(t);
     if (status == EXIT_DONE && t->config.command)

@@ -58,10 +58,14 @@ static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enu
 /* Where the kernel comes from another state than this lane is in, events were lost: the step they told of. */
 static void make_up(struct kernel_step *s, enum tcp_state from)
 {
-    const struct kernel_claim lost = { .to = from, .object = s->lane->end[s->end].object, .edge_sure = true };
+    struct kernel_claim lost = { .to = from, .edge_sure = true };
 
-    if (from != TCP_STATE_UNKNOWN && kernel_state(s) != TCP_STATE_UNKNOWN && from != kernel_state(s))
-        move_to(s, &lost, HOW_ASSUMED);
+    if (from == TCP_STATE_UNKNOWN || kernel_state(s) == TCP_STATE_UNKNOWN || from == kernel_state(s))
+        return;
+    if (s->lane->end[s->end].object == OBJECT_REQUEST) /* which is never beyond SYN-RECEIVED */
+        kernel_hand_over(s, OBJECT_SOCK);
+    lost.object = s->lane->end[s->end].object;
+    move_to(s, &lost, HOW_ASSUMED);
 }
 
 void kernel_enter(struct kernel_step *s, const struct kernel_claim *claim)

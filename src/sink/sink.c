@@ -1,6 +1,7 @@
 #include "tcplens/sink/sink.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #define SINK(name) &sink_##name##_ops,
 const struct sink_ops *const sink_table[] = {
@@ -70,6 +71,11 @@ int sinks_flush(struct sinks *sinks, bool all)
     for (unsigned i = 0; i < sinks->count; i++) {
         int r = sinks->open[i].ops->flush(sinks->open[i].sink, all);
 
+        if (r == -EPIPE && sinks->count > 1) { /* nobody reads this one any more: the others go on */
+            sinks->open[i].ops->close(sinks->open[i].sink);
+            sinks->open[i--] = sinks->open[--sinks->count];
+            continue;
+        }
         if (first == 0)
             first = r;
     }

@@ -24,6 +24,7 @@
 
 struct handle {
     pcap_t *pcap;
+    char name[32]; /* of the interface, to tell what failed */
     struct source_pcap *source;
     int dlt;
     uint64_t lost;
@@ -96,6 +97,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     char reason[PCAP_ERRBUF_SIZE], wanted[FILTER_PACKETS_MAX], filter[FILTER_PACKETS_MAX + 64];
     int r;
 
+    snprintf(h->name, sizeof(h->name), "%s", name);
     h->pcap = pcap_create(name, reason);
     if (!h->pcap) {
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, reason);
@@ -190,7 +192,7 @@ int source_pcap_drain(struct source_pcap *s, event_fn emit, void *arg, char erro
         struct handle *h = &s->handles[i];
 
         if (pcap_dispatch(h->pcap, -1, on_packet, (u_char *)h) < 0) {
-            snprintf(error, SOURCE_PCAP_ERROR_MAX, "%.400s", pcap_geterr(h->pcap));
+            snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %s: %.400s", h->name, pcap_geterr(h->pcap));
             return -EIO;
         }
         report_loss(s, h, now);

@@ -233,6 +233,63 @@ def command_that_heeds_no_signal():
 
 
 @case
+def interface_goes_away():
+    """What was seen before is kept, and how it ended."""
+    with contextlib.ExitStack() as stack:
+        directory = lib.temporary(stack)
+        name = stack.enter_context(lib.named_namespace())
+        subprocess.run(["ip", "-n", name, "link", "add", "va", "type", "veth", "peer", "name", "vb"], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "va", "up"], check=True)
+        done = lib.run("trace", "-q", "--netns", name, "--iface", "va", "-o", f"{directory}/trace", "--", *script("""
+import subprocess
+server = listen(); client = connect(); peer, _ = server.accept()
+subprocess.run(["ip", "link", "delete", "va"], check=True)
+time.sleep(60)
+"""))
+        check_equal(done.status, 1, done.stderr)
+        one_line(done.stderr, "va")
+        trace = lib.read_trace(f"{directory}/trace")
+    check_equal(trace.end["reason"], "error")
+    check(trace.path(1, "client").startswith("SYN-SENT ESTABLISHED"), trace.path(1, "client"))
+
+
+@case
+def file_is_kept_where_nothing_can_be_traced():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace"
+        busy = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for option in (("--serve", f"127.0.0.1:{busy.getsockname()[1]}"), ("--serve", "999.1.1.1:80"),
+                       ("--pid", "4194304")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("keep")
+            done = lib.run("trace", "-o", path, *option)
+            check(done.status != 0, option, done.stderr)
+            with open(path, encoding="utf-8") as file:
+                check_equal(file.read(), "keep", option)
+
+
+@case
+def one_reader_of_two_goes_away():
+    """The file is written to its end, whoever looked at the timeline."""
+    with contextlib.ExitStack() as stack:
+        directory = lib.temporary(stack)
+        tracer = stack.enter_context(subprocess.Popen(
+            [lib.TCPLENS, "trace", "--netns", "new", "-o", f"{directory}/trace", "--", *script("""
+server = listen()
+for _ in range(50):
+    client = connect(); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
+    time.sleep(0.01)
+""")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        stack.callback(tracer.kill)
+        tracer.stdout.readline()
+        tracer.stdout.close()
+        check_equal(tracer.wait(lib.DEADLINE), 0, "exit status:")
+        trace = lib.read_trace(f"{directory}/trace")
+    check_equal(trace.end["reason"], "command")
+    check_equal(len(trace.all("connection")), 50)
+
+
+@case
 def reader_goes_away():
     """As `tcplens trace ... | head -1`."""
     with contextlib.ExitStack() as stack:

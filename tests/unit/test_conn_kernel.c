@@ -38,6 +38,19 @@ static void what_a_state_tells(void **state)
     assert_int_equal(n, sizeof(want) / sizeof(*want));
 }
 
+/* A child whose events were lost: a request sock is never beyond SYN-RECEIVED. */
+static void child_was_lost(void **state)
+{
+    (void)state;
+    listen_with(16);
+    request_starts();
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    script_finish(&s);
+    assert_string_equal(lines_of(&s, 5, CHANGE_STATE), "    1 server SYN-RECEIVED > ESTABLISHED assumed kernel sock\n"
+                                                       "    1 server ESTABLISHED > CLOSE-WAIT observed kernel sock\n");
+    assert_int_equal(count_of(&s, CHANGE_OBJECT), 1);
+}
+
 static void outcome_without_packets(void **state)
 {
     const struct change *o;
@@ -396,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_a_state_tells),
+        TEST(child_was_lost),
         TEST(outcome_without_packets),
         TEST(identity),
         TEST(causes_are_in_the_trace),

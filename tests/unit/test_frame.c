@@ -174,9 +174,10 @@ static void test_end(void **state)
 
     (void)state;
     assert_int_equal(trace_encode_end(&e, START, &line), 0);
-    assert_string_equal(line, "{\"record\":\"end\",\"n\":45,\"t\":5112003311,\"reason\":\"command\",\"status\":0,"
-                              "\"counts\":{\"connection\":1,\"state\":20,\"segment\":11},"
-                              "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2,\"beyond\":{\"listeners\":7}}\n");
+    assert_string_equal(line,
+                        "{\"record\":\"end\",\"n\":45,\"t\":5112003311,\"reason\":\"command\",\"status\":0,"
+                        "\"counts\":{\"connection\":1,\"state\":20,\"segment\":11},"
+                        "\"lost\":{\"kernel\":0,\"diag\":3,\"wire\":0},\"late\":2,\"beyond\":{\"listeners\":7}}\n");
     cJSON_Delete(cJSON_Parse(line));
     free(line);
     e = (struct trace_end){

@@ -32,7 +32,8 @@ struct source_ops {
     bool all_netns;  /* can watch every namespace */
     bool stands_in;  /* takes part where no source of the witness that follows can */
     enum witness stands_in_for;
-    const char *without; /* what is not seen where it cannot take part: one clause for a note */
+    const char *without; /* what is not seen where it cannot take part: one clause for a note;
+                          * NULL: nothing but what it stands in for */
     const char *instead; /* the same, where this one stands in for another; NULL: it never does */
 
     const struct option_table *options; /* its own, for the commands that use it; NULL: it has none */
