@@ -256,7 +256,7 @@ demo: deps
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
-CHECKS := check-headers check-layers check-schema check-unit check-san check-fuzz \
+CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
     $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
@@ -279,7 +279,7 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -301,6 +301,10 @@ check-layers: all $(O)/vocabulary
 check-schema: $(O)/vocabulary.json
 	@$(RUN) schema 'node $(GENERATE) . --check <$(O)/vocabulary.json' \
 	    'python3 tests/validate_trace.py --self-test docs/trace.schema.json'
+
+# What docs/adding.md says can be done, and is as little as it says.
+check-adding: $(O)/viewer.html
+	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/adding_test.py'
 
 check-unit: $(UNITS)
 	@$(TEST_ENV) $(RUN) unit$(if $(SAN),-$(SAN)) $(UNITS)

@@ -7,7 +7,10 @@ import type { End, OutcomeRec } from '../trace/records';
 import type { Dictionary, Who } from './types';
 
 export type { Dictionary, Told, Who } from './types';
-export const dictionaries = { en, zh } satisfies Record<string, Dictionary>;
+export const dictionaries = {
+  en,
+  zh,
+} satisfies Record<string, Dictionary>;
 export type Lang = keyof typeof dictionaries;
 export const LANGS = Object.keys(dictionaries) as Lang[];
 
