@@ -45,6 +45,59 @@ static void put_words(const struct option_row *row)
         printf("%s%s", word == row->words ? "" : " ", *word);
 }
 
+/* Of "new|NAME|PID|all" what is to be typed as it stands: capitals stand for something. */
+static void put_literals(const struct option_row *row)
+{
+    const char *between = "";
+
+    for (const char *at = row->argument; *at; at += strspn(at, "|")) {
+        const size_t len = strcspn(at, "|");
+
+        if (strcspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= len) {
+            printf("%s%.*s", between, (int)len, at);
+            between = " ";
+        }
+        at += len;
+    }
+}
+
+/* --source takes what the sources are called, and can be asked for what is live. */
+static bool takes_sources(const struct option_row *row)
+{
+    return strcmp(row->name, "source") == 0;
+}
+
+static void put_sources(void)
+{
+    const char *between = "";
+
+    for (size_t i = 0; i < source_count; i++) {
+        if (!source_table[i]->live)
+            continue;
+        printf("%s%s", between, source_table[i]->name);
+        between = " ";
+    }
+}
+
+static void put_commands(void)
+{
+    for (size_t i = 0; i < command_count; i++)
+        printf("%s%s", i == 0 ? "" : " ", command_table[i]->name);
+}
+
+static void put_shells(void);
+
+/* Whether the words of another command may follow; its usage says so. */
+static bool runs_command(const struct command *command)
+{
+    return strstr(command->usage, "-- COMMAND") != NULL;
+}
+
+static bool takes_shell(const struct command *command)
+{
+    return command == &command_completion;
+}
+
 /* ---- bash ---- */
 
 static void bash_name(const struct command *command, const struct option_row *row)
@@ -53,67 +106,183 @@ static void bash_name(const struct command *command, const struct option_row *ro
     printf(" --%s", row->name);
 }
 
-/* What follows an option that takes a value. */
-static void bash_value(const struct command *command, const struct option_row *row)
+static void bash_valued(const struct command *command, const struct option_row *row)
 {
     (void)command;
     if (!row->argument)
         return;
-    printf("        --%s", row->name);
+    printf("--%s ", row->name);
     if (row->letter)
-        printf("|-%c", row->letter);
+        printf("-%c ", row->letter);
+}
+
+/* What follows an option that takes a value. Between single quotes, as compgen expands the words itself: what a command
+ * prints is not to be expanded again. */
+static void bash_value(const struct command *command, const struct option_row *row)
+{
+    if (!row->argument)
+        return;
+    printf("    '%s --%s'", command->name, row->name);
+    if (row->letter)
+        printf(" | '%s -%c'", command->name, row->letter);
     fputs(") ", stdout);
     if (row->kind == OPTION_WORD) {
-        fputs("COMPREPLY=($(compgen -W '", stdout);
+        fputs("_tcplens_offer -W '", stdout);
         put_words(row);
-        fputs("' -- \"$cur\"))", stdout);
+        fputs("'; ", stdout);
+    } else if (takes_sources(row)) {
+        fputs("_tcplens_list '", stdout);
+        put_sources();
+        fputs("'; ", stdout);
     } else if (row->completion == COMPLETE_FILE) {
-        fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", stdout);
+        fputs("_tcplens_files; ", stdout);
     } else if (row->completion == COMPLETE_INTERFACE) {
-        fputs("COMPREPLY=($(compgen -W \"$(ls /sys/class/net 2>/dev/null)\" -- \"$cur\"))", stdout);
+        fputs("_tcplens_offer -W '$(ls /sys/class/net 2>/dev/null)'; ", stdout);
     } else if (row->completion == COMPLETE_PROCESS) {
-        fputs("COMPREPLY=($(compgen -W \"$(ps -eo pid= 2>/dev/null)\" -- \"$cur\"))", stdout);
+        fputs("_tcplens_offer -W '$(ps -eo pid= 2>/dev/null)'; ", stdout);
     } else if (row->completion == COMPLETE_NAMESPACE) {
-        fputs("COMPREPLY=($(compgen -W \"new all $(ls /run/netns 2>/dev/null)\" -- \"$cur\"))", stdout);
-    } else {
-        fputs("COMPREPLY=()", stdout);
+        fputs("_tcplens_offer -W '", stdout);
+        put_literals(row);
+        fputs(" $(ls /run/netns 2>/dev/null)'; ", stdout);
     }
-    puts("; return ;;");
+    puts("return ;;");
+}
+
+static void bash_values(const struct command *command)
+{
+    each_row(command, bash_value);
 }
 
 static void bash_command(const struct command *command)
 {
-    printf("    %s)\n        case $prev in\n", command->name);
-    each_row(command, bash_value);
-    fputs("        esac\n        names='", stdout);
+    printf("    %s)\n        names='", command->name);
     each_row(command, bash_name);
-    printf("'\n        files=%d ;;\n", command->takes_files);
+    fputs("' valued=' ", stdout);
+    each_row(command, bash_valued);
+    putchar('\'');
+    if (runs_command(command)) {
+        fputs(" rest=command", stdout);
+    } else if (command->takes_files) {
+        fputs(" rest=files", stdout);
+    } else if (takes_shell(command)) {
+        fputs(" rest=words words='", stdout);
+        put_shells();
+        putchar('\'');
+    }
+    puts(" ;;");
 }
+
+/* The functions share cur, which is local to _tcplens. */
+static const char bash_begin[] =
+    "# Completion for bash: source it, or put it where bash-completion looks.\n"
+    "_tcplens_offer() {\n"
+    "    mapfile -t COMPREPLY < <(compgen \"$@\" -- \"$cur\")\n"
+    "}\n"
+    "# compopt fails where no key was pressed\n"
+    "_tcplens_files() {\n"
+    "    compopt -o filenames 2>/dev/null\n"
+    "    _tcplens_offer -f\n"
+    "}\n"
+    "# Words with commas between them, each once.\n"
+    "_tcplens_list() {\n"
+    "    local head='' left='' word\n"
+    "    [[ $cur != *,* ]] || head=${cur%,*},\n"
+    "    for word in $1; do\n"
+    "        [[ ,$head == *,\"$word\",* ]] || left+=\" $word\"\n"
+    "    done\n"
+    "    cur=${cur##*,}\n"
+    "    _tcplens_offer -P \"$head\" -W \"$left\"\n"
+    "}\n"
+    "# The command line of another command, whose name is the word $1. bash-completion knows what that takes.\n"
+    "_tcplens_command() {\n"
+    "    local name\n"
+    "    for name in _comp_command_offset _command_offset; do\n"
+    "        declare -F \"$name\" >/dev/null || continue\n"
+    "        \"$name\" \"$1\"\n"
+    "        return\n"
+    "    done\n"
+    "    if ((COMP_CWORD > $1)); then\n"
+    "        _tcplens_files\n"
+    "    else\n"
+    "        [[ $cur != */* ]] || compopt -o filenames 2>/dev/null\n"
+    "        _tcplens_offer -c\n"
+    "    fi\n"
+    "}\n"
+    "_tcplens() {\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}\n"
+    "    local names='' valued='' rest='' words='' option='' given='' ended='' i\n"
+    "    COMPREPLY=()\n"
+    "    if ((COMP_CWORD == 1)); then";
+
+/* A value may look like anything, even like "--": it is passed over with its option. */
+static const char bash_scan[] = "    esac\n"
+                                "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+                                "        if [[ ${COMP_WORDS[i]} == -- ]]; then\n"
+                                "            ended=1\n"
+                                "            break\n"
+                                "        elif [[ $valued == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
+                                "            ((++i < COMP_CWORD)) || option=${COMP_WORDS[i-1]}\n"
+                                "        elif [[ ${COMP_WORDS[i]} != -* ]]; then\n"
+                                "            given=1\n"
+                                "        fi\n"
+                                "    done\n"
+                                "    case \"$command $option\" in";
+
+static const char bash_end[] = "    esac\n"
+                               "    if [[ $ended$rest == 1command ]]; then\n"
+                               "        _tcplens_command $((i + 1))\n"
+                               "    elif [[ ! $ended && $cur == -* ]]; then\n"
+                               "        _tcplens_offer -W \"$names\"\n"
+                               "    elif [[ $rest == files ]]; then\n"
+                               "        _tcplens_files\n"
+                               "    elif [[ $rest == words ]]; then\n"
+                               "        [[ $given ]] || _tcplens_offer -W \"$words\"\n"
+                               "    elif [[ ! $ended ]]; then\n"
+                               "        _tcplens_offer -W \"$names\"\n"
+                               "    fi\n"
+                               "}\n"
+                               "complete -F _tcplens tcplens";
 
 static void print_bash(void)
 {
-    puts("# Completion for bash: source it, or put it where bash-completion looks.\n"
-         "_tcplens() {\n"
-         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} names='' files=0\n"
-         "    if [ \"$COMP_CWORD\" = 1 ]; then");
-    fputs("        COMPREPLY=($(compgen -W '--help --version help", stdout);
-    for (size_t i = 0; i < command_count; i++)
-        printf(" %s", command_table[i]->name);
-    puts("' -- \"$cur\")); return\n    fi\n    case ${COMP_WORDS[1]} in");
+    puts(bash_begin);
+    fputs("        _tcplens_offer -W '--help --version help ", stdout);
+    put_commands();
+    fputs("'\n        return\n    fi\n    case $command in\n    help)\n        rest=words words='", stdout);
+    put_commands();
+    puts("' ;;");
     each_command(bash_command);
-    puts("    esac\n"
-         "    if [ \"$files\" = 1 ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
-         "        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-         "    else\n"
-         "        COMPREPLY=($(compgen -W \"$names\" -- \"$cur\"))\n"
-         "    fi\n"
-         "}\n"
-         "complete -o filenames -F _tcplens tcplens");
+    puts(bash_scan);
+    each_command(bash_values);
+    puts(bash_end);
 }
 
 /* ---- zsh ---- */
 
 #define ZSH_QUOTE "'\\''"
+
+/* What a shell does to complete a value; it stands between single quotes. */
+static void zsh_value(const struct option_row *row)
+{
+    if (row->kind == OPTION_WORD) {
+        putchar('(');
+        put_words(row);
+        putchar(')');
+    } else if (takes_sources(row)) {
+        fputs("_values -s , source ", stdout);
+        put_sources();
+    } else if (row->completion == COMPLETE_FILE) {
+        fputs("_files", stdout);
+    } else if (row->completion == COMPLETE_INTERFACE) {
+        fputs("_net_interfaces", stdout);
+    } else if (row->completion == COMPLETE_PROCESS) {
+        fputs("_pids", stdout);
+    } else if (row->completion == COMPLETE_NAMESPACE) {
+        fputs("{compadd \"$expl[@]\" - ", stdout);
+        put_literals(row);
+        fputs(" /run/netns/*(N\\:t)}", stdout);
+    }
+}
 
 static void zsh_spec(const struct option_row *row, const char *dashes, const char *name)
 {
@@ -124,17 +293,7 @@ static void zsh_spec(const struct option_row *row, const char *dashes, const cha
         putchar(':');
         put_quoted(row->argument, "[]:\\", ZSH_QUOTE);
         putchar(':');
-        if (row->kind == OPTION_WORD) {
-            putchar('(');
-            put_words(row);
-            putchar(')');
-        } else if (row->completion == COMPLETE_FILE) {
-            fputs("_files", stdout);
-        } else if (row->completion == COMPLETE_INTERFACE) {
-            fputs("_net_interfaces", stdout);
-        } else if (row->completion == COMPLETE_PROCESS) {
-            fputs("_pids", stdout);
-        }
+        zsh_value(row);
     }
     puts("' \\");
 }
@@ -151,32 +310,51 @@ static void zsh_row(const struct command *command, const struct option_row *row)
 
 static void zsh_command(const struct command *command)
 {
-    printf("    %s)\n        _arguments \\\n", command->name);
+    printf("    %s)\n", command->name);
+    if (runs_command(command))
+        puts("        local -i end=${words[(ie)--]}\n"
+             "        if (( end < CURRENT )); then\n"
+             "            shift $end words\n"
+             "            (( CURRENT -= end ))\n"
+             "            _normal\n"
+             "            return\n"
+             "        fi");
+    puts("        _arguments -S \\");
     each_row(command, zsh_row);
-    printf("            '*:%s' ;;\n", command->takes_files ? "file:_files" : "word: ");
+    if (takes_shell(command)) {
+        fputs("            '1:shell:(", stdout);
+        put_shells();
+        puts(")' ;;");
+    } else {
+        printf("            '*:%s' ;;\n", command->takes_files ? "file:_files" : "word: ");
+    }
 }
 
 static void zsh_name(const struct command *command)
 {
-    printf("            '%s:", command->name);
+    printf("    '%s:", command->name);
     put_quoted(command->summary, ":\\", ZSH_QUOTE);
     puts("'");
 }
 
 static void print_zsh(void)
 {
+    /* zsh has a parameter $commands, which _normal reads */
     puts("#compdef tcplens\n"
-         "if (( CURRENT == 2 )); then\n"
-         "    local -a commands=(");
+         "local -a subcommands=(");
     each_command(zsh_name);
-    puts("    )\n"
-         "    _describe command commands\n"
+    puts(")\n"
+         "if (( CURRENT == 2 )); then\n"
+         "    subcommands+=('help:tell more about a command')\n"
+         "    _describe command subcommands\n"
          "    return\n"
          "fi\n"
          "local command=$words[2]\n"
          "shift words\n"
          "(( CURRENT-- ))\n"
-         "case $command in");
+         "case $command in\n"
+         "    help)\n"
+         "        (( CURRENT == 2 )) && _describe command subcommands ;;");
     each_command(zsh_command);
     puts("esac");
 }
@@ -187,7 +365,7 @@ static void print_zsh(void)
 
 static void fish_row(const struct command *command, const struct option_row *row)
 {
-    printf("complete -c tcplens -n '__fish_seen_subcommand_from %s' -l %s", command->name, row->name);
+    printf("complete -c tcplens -n '__tcplens_options %s' -l %s", command->name, row->name);
     if (row->letter)
         printf(" -s %c", row->letter);
     if (row->argument && row->completion == COMPLETE_FILE)
@@ -198,29 +376,72 @@ static void fish_row(const struct command *command, const struct option_row *row
         fputs(" -a '", stdout);
         put_words(row);
         putchar('\'');
+    } else if (takes_sources(row)) {
+        fputs(" -a '(__fish_append , ", stdout);
+        put_sources();
+        fputs(")'", stdout);
     } else if (row->completion == COMPLETE_INTERFACE) {
         fputs(" -a '(__fish_print_interfaces)'", stdout);
     } else if (row->completion == COMPLETE_PROCESS) {
         fputs(" -a '(__fish_complete_pids)'", stdout);
+    } else if (row->completion == COMPLETE_NAMESPACE) {
+        fputs(" -a '", stdout);
+        put_literals(row);
+        fputs(" (command ls /run/netns 2>/dev/null)'", stdout);
     }
     fputs(" -d '", stdout);
     put_quoted(row->help, "\\", FISH_QUOTE);
     puts("'");
 }
 
-static void fish_command(const struct command *command)
+static void fish_name(const struct command *command, const char *condition)
 {
-    printf("complete -c tcplens -n __fish_use_subcommand -f -a %s -d '", command->name);
+    printf("complete -c tcplens -n '%s' -f -a %s -d '", condition, command->name);
     put_quoted(command->summary, "\\", FISH_QUOTE);
     puts("'");
+}
+
+static void fish_command(const struct command *command)
+{
+    fish_name(command, "__fish_use_subcommand");
+    fish_name(command, "__tcplens_first help");
     if (!command->takes_files)
-        printf("complete -c tcplens -n '__fish_seen_subcommand_from %s' -f\n", command->name);
+        printf("complete -c tcplens -n '__tcplens_in %s' -f\n", command->name);
+    if (runs_command(command))
+        printf("complete -c tcplens -n '__tcplens_in %s; and __tcplens_ended' -f -a '(__tcplens_rest)'\n",
+               command->name);
+    if (takes_shell(command)) {
+        printf("complete -c tcplens -n '__tcplens_first %s' -f -a '", command->name);
+        put_shells();
+        puts("'");
+    }
     each_row(command, fish_row);
 }
 
 static void print_fish(void)
 {
-    puts("# Completion for fish.");
+    puts("# Completion for fish.\n"
+         "function __tcplens_in\n"
+         "    set -l words (commandline -opc)\n"
+         "    test \"$words[2]\" = $argv[1]\n"
+         "end\n"
+         "function __tcplens_first\n"
+         "    __tcplens_in $argv[1]; and test (count (commandline -opc)) = 2\n"
+         "end\n"
+         "function __tcplens_ended\n"
+         "    contains -- -- (commandline -opc)\n"
+         "end\n"
+         "function __tcplens_options\n"
+         "    __tcplens_in $argv[1]; and not __tcplens_ended\n"
+         "end\n"
+         "# What the command after -- takes.\n"
+         "function __tcplens_rest\n"
+         "    set -l words (commandline -opc)\n"
+         "    set -e words[1..(contains -i -- -- $words)]\n"
+         "    complete -C (string join -- ' ' (string escape -- $words) (commandline -ct))\n"
+         "end\n"
+         "complete -c tcplens -n '__tcplens_in help' -f\n"
+         "complete -c tcplens -n __fish_use_subcommand -f -a help -d 'tell more about a command'");
     each_command(fish_command);
 }
 
@@ -229,6 +450,12 @@ static const struct {
     void (*print)(void);
 } shells[] = { { "bash", print_bash }, { "zsh", print_zsh }, { "fish", print_fish } };
 #define SHELL_COUNT (sizeof(shells) / sizeof(*shells))
+
+static void put_shells(void)
+{
+    for (size_t i = 0; i < SHELL_COUNT; i++)
+        printf("%s%s", i == 0 ? "" : " ", shells[i].name);
+}
 
 static int run(int argc, char *argv[])
 {

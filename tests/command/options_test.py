@@ -2,7 +2,8 @@
 """Tests of the command line as such: --help and the manual name the same options, with the same words for their values;
 completion offers them; and a slip of the finger is met with what was probably meant.
 
-TCPLENS and ECHO name the programs. Needs no right and no network. Completion for zsh and fish is parsed where they are.
+TCPLENS and ECHO name the programs. Needs no right and no network. Completion is tried in bash; where they are,
+zsh parses its script, and fish is tried too.
 """
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import case, own_directory, read, run_cases, tcplens, write
+from lib import Skip, case, check_equal, own_directory, read, run_cases, tcplens, write
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ECHO = os.environ["ECHO"]
@@ -90,12 +91,22 @@ def manual_of_echo():
     check_manual("tcplens-echo.1", ECHO)
 
 
-def completed(*words):
-    """What bash offers for the last word."""
-    script = f'source ./script; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _tcplens; printf "%s\\n" "${{COMPREPLY[@]}}"'
+def completed(*words, before=""):
+    """What bash offers for the last word. before: what the shell runs first."""
+    write("script", tcplens("completion", "bash")[1])
+    script = (f'source ./script; {before}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _tcplens; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
     done = subprocess.run(["bash", "--norc", "-c", script, "bash", "tcplens", *words], capture_output=True, text=True,
                           check=False)
+    assert not done.stderr, (words, done.stderr)
+    os.remove("script")
     return [word for word in done.stdout.split("\n") if word]
+
+
+def some_files():
+    for name in ("a b.pcap", "all.pcap", "$(touch evil)"):
+        write(name, "")
+    os.mkdir("a directory")
 
 
 @case
@@ -110,27 +121,109 @@ def completion_of_bash():
     for command in commands:
         wanted = {f"--{name}" for name in [*helped(program, command), "help"]}
         assert set(completed(command, "--")) == wanted, (command, completed(command, "--"))
-    assert completed("trace", "--segments", "") == ["all", "control", "none"]
-    assert completed("read", "--checksums", "i") == ["ignore"]
-    assert completed("trace", "--port", "") == []
-    assert completed("read", "scr") == ["script"]
+    check_equal(completed("trace", "--segments", ""), ["all", "control", "none"])
+    check_equal(completed("read", "--checksums", "i"), ["ignore"])
+    check_equal(completed("trace", "--port", ""), [])
+    check_equal(completed("trace", "-o", "--", "--seg"), ["--segments"], "after a value that looks like the end")
+
+
+@case
+def completion_of_file_names():
+    some_files()
+    for words in (("read",), ("report",), ("read", "--"), ("read", "-o"), ("trace", "--output"),
+                  ("trace", "--", "cat")):
+        check_equal(sorted(completed(*words, "a ")), ["a b.pcap", "a directory"], words)
+        check_equal(completed(*words, "$"), ["$(touch evil)"], words)
+    assert not os.path.exists("evil")
+
+
+@case
+def completion_of_words():
+    commands = commands_of(os.environ["TCPLENS"])
+    shells = completed("completion", "")
+    check_equal(sorted(shells), ["bash", "fish", "zsh"])
+    for shell in shells:
+        check_equal(tcplens("completion", shell)[0], 0, shell)
+    check_equal(completed("completion", "z"), ["zsh"])
+    check_equal(completed("completion", "zsh", ""), [])
+    check_equal(completed("help", ""), commands)
+    check_equal(completed("help", "trace", ""), [])
+    check_equal(completed("doctor", "--", ""), [])
+
+
+@case
+def completion_of_sources():
+    check_equal(set(completed("trace", "--source", "")), {"kernel", "diag", "wire"})
+    check_equal(completed("trace", "--source", "k"), ["kernel"])
+    check_equal(completed("trace", "--source", "kernel,w"), ["kernel,wire"])
+    assert "wire,wire" not in completed("trace", "--source", "wire,"), "a source is named twice"
+    assert {"new", "all"} <= set(completed("trace", "--netns", ""))
+
+
+@case
+def completion_of_a_command():
+    some_files()
+    check_equal(set(completed("trace", "--", "mkdi")), {"mkdir"})
+    assert "mkdir" in completed("trace", "--port", "80", "--", "")
+    check_equal(completed("trace", "--", "mkdir", "all"), ["all.pcap"])
+    for words in (("--",), ("mkdir", "--"), ("mkdir", "-o", "--seg")):
+        check_equal(completed("trace", "--", *words), [], words)
+    check_equal(completed("trace", "--", "mkdir", "--segments", "al"), ["all.pcap"], "an option of another program")
+    for name in ("_command_offset", "_comp_command_offset"):
+        asked = f'{name}() {{ COMPREPLY=("from $1"); }}'
+        check_equal(completed("trace", "-p", "80", "--", "mkdir", "-", before=asked), ["from 5"], name)
+    assert "--port" in completed("trace", "--"), "the end itself may be an option's beginning"
 
 
 @case
 def completion_of_other_shells():
     program = os.environ["TCPLENS"]
     for shell in ("zsh", "fish"):
-        write(shell, tcplens("completion", shell)[1])
-        text = read(shell).decode()
-        if shutil.which(shell):
-            assert subprocess.run([shell, "-n", shell], check=False).returncode == 0, shell
+        text = tcplens("completion", shell)[1].decode()
         for command in commands_of(program):
             part = (re.search(rf"^    {command}\)\n(.*?);;$", text, re.M | re.S)[1] if shell == "zsh" else
-                    "\n".join(line for line in text.splitlines() if f"from {command}'" in line))
+                    "\n".join(line for line in text.splitlines() if f"_options {command}'" in line))
             for name, (letter, _) in helped(program, command).items():
                 assert (f"--{name}[" if shell == "zsh" else f"-l {name}") in part, (shell, command, name)
                 assert not letter or (f"*-{letter}[" if shell == "zsh" else f"-s {letter}") in part, (shell, command, name)
-        assert "all control none" in text and "check ignore" in text, shell
+        sources = " ".join(completed("trace", "--source", ""))
+        for words in ("all control none", "check ignore", "new all ", "bash zsh fish", sources):
+            assert words in text, (shell, words)
+
+
+def parsed_by(shell):
+    if not shutil.which(shell):
+        raise Skip(f"{shell} is not installed")
+    write(shell, tcplens("completion", shell)[1])
+    assert subprocess.run([shell, "-n", shell], check=False).returncode == 0, f"{shell} cannot parse it"
+
+
+@case
+def completion_parsed_by_zsh():
+    parsed_by("zsh")
+
+
+@case
+def completion_of_fish():
+    parsed_by("fish")
+    some_files()
+
+    def offered(line):
+        done = subprocess.run(["fish", "--no-config", "-c", "source ./fish; complete -C $argv[1]", "--", line],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert not done.stderr, (line, done.stderr)
+        return {word.split("\t")[0] for word in done.stdout.splitlines()}
+
+    commands = set(commands_of(os.environ["TCPLENS"]))
+    check_equal(offered("tcplens "), commands | {"help"})
+    check_equal(offered("tcplens help "), commands)
+    check_equal(offered("tcplens help trace "), set())
+    check_equal(offered("tcplens completion "), {"bash", "zsh", "fish"})
+    check_equal(offered("tcplens trace --source "), {"kernel", "diag", "wire"})
+    assert {"new", "all"} <= offered("tcplens trace --netns ")
+    assert "mkdir" in offered("tcplens trace -- mkdi")
+    check_equal(offered("tcplens trace -- cat all"), {"all.pcap"})
+    assert "--segments" not in offered("tcplens trace -- cat --seg")
 
 
 @case
