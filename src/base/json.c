@@ -26,6 +26,10 @@ char *json_put_u64(char *p, uint64_t value)
     const uint64_t base = 100000000;
     uint64_t digits;
 
+    if (value < 10) { /* as most are: counts, numbers of ends */
+        *p = (char)('0' + value);
+        return p + 1;
+    }
     if (value >= base)
         return put_digits(json_put_u64(p, value / base), eight_digits((uint32_t)(value % base)), 0);
     digits = eight_digits((uint32_t)value);
