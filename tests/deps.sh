@@ -59,6 +59,10 @@ check  procps            has ps                     ps
 check  tcpdump           has tcpdump                tcpdump
 check  tshark            has tshark                 tshark
 check  jq                has jq                     jq
+check  groff-base        has groff                  groff
+check  bash              has bash                   bash
+check  zsh               has zsh                    zsh
+check  fish              has fish                   fish
 check  chromium          has_browser                Chromium or Chrome
 check  firefox-esr       has_firefox                Firefox ESR
 check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
