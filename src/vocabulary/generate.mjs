@@ -170,6 +170,7 @@ const LISTS = [
   ['QUEUE_WHYS', 'QueueWhy', of('queue_why')], ['NOTES', 'Note', of('segment_note')],
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
+  ['BEYONDS', 'Beyond', of('beyond')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
 ];

@@ -29,6 +29,7 @@ const TRANSLATED: Record<string, Words> = {
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
   'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
   'finding.severity': (d, id) => pick(d.why.severities, id),
+  'end.beyond': (d, id) => pick(d.why.beyond, id),
   'end.reason': (d, id) => pick(d.why.ends, id),
   'side': (d, id) => [...pick(d.label, id), d.end[id as 'client'].mid, d.end[id as 'client'].start],
   'witness': (d, id) => pick(d.source, id),

@@ -178,6 +178,10 @@ const why: Dictionary['why'] = {
   end: ['The trace ends here.', 'What was still open then has no end of its own in it.'],
   ends: { command: 'the command ended', interrupt: 'interrupted', duration: 'the time was over', input: 'the capture file ended', error: 'an error' },
   listenerClosed: ['The socket listens no more.', 'Connections that nobody had accepted are reset.'],
+  beyond: {
+    connections: 'More connections than are kept at once: those silent longest were forgotten', listeners: 'More listeners than are followed: the rest are not told',
+    findings: 'More findings than are kept: not all are told', 'held-events': 'More events than can wait for their order: some may be told late',
+  },
   severities: { error: 'Connections fail because of it.', warning: 'Connections are slowed down by it, or will fail.', note: 'Nothing fails; it is worth knowing.' },
   gap: ['Events were lost here while recording.', 'They came faster than they could be stored. What follows may miss its cause.'],
   connection: ['The connection is seen for the first time.', 'It is known by four numbers: both addresses and both ports.'],

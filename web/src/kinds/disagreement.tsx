@@ -9,14 +9,14 @@ export const disagreement: KindOf<DisagreementRec> = {
   height: 28,
   problem: (rec) => (rec.known === undefined ? 'disagreement' : undefined),
   explain(d, _around, rec, e) {
-  const f = d.why.fields;
-  e.title = `${d.label[rec.end]}: ${rec.kernel} ≠ ${rec.wire}`;
-  tell(e, d.why.disagreement, who(d, rec.end));
-  e.more.push(known(d.why.differences, rec.known) ?? (rec.known === undefined ? d.why.unexplained : ''));
-  fact(e, d.source.kernel, rec.kernel);
-  fact(e, d.source.wire, rec.wire);
-  fact(e, f.reason, rec.known === undefined ? undefined : show(rec.known, 48));
-  e.more = e.more.filter((s) => s !== '');
+    const f = d.why.fields;
+    e.title = `${d.label[rec.end]}: ${rec.kernel} ≠ ${rec.wire}`;
+    tell(e, d.why.disagreement, who(d, rec.end));
+    e.more.push(known(d.why.differences, rec.known) ?? (rec.known === undefined ? d.why.unexplained : ''));
+    fact(e, d.source.kernel, rec.kernel);
+    fact(e, d.source.wire, rec.wire);
+    fact(e, f.reason, rec.known === undefined ? undefined : show(rec.known, 48));
+    e.more = e.more.filter((s) => s !== '');
   },
   row({ d }, rec) {
     const words = d;

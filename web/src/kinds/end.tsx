@@ -8,11 +8,13 @@ import { fact, nameOf, tell, type KindOf } from './kind';
 export const end: KindOf<EndRec> = {
   height: 30,
   explain(d, _around, rec, e) {
-  const f = d.why.fields;
-  tell(e, d.why.end);
-  fact(e, f.reason, known(d.why.ends, rec.reason) ?? rec.reason);
-  fact(e, f.result, rec.status === undefined ? undefined : String(rec.status));
-  fact(e, f.lost, Object.entries(rec.lost ?? {}).map(([s, n]) => `${show(s, 16)} ${count(n)}`).join(' · '));
+    const f = d.why.fields;
+    tell(e, d.why.end);
+    fact(e, f.reason, known(d.why.ends, rec.reason) ?? rec.reason);
+    fact(e, f.result, rec.status === undefined ? undefined : String(rec.status));
+    fact(e, f.lost, Object.entries(rec.lost ?? {}).map(([s, n]) => `${show(s, 16)} ${count(n)}`).join(' · '));
+    for (const [what, n] of Object.entries(rec.beyond ?? {}))
+      e.more.push(`${known(d.why.beyond, what) ?? show(what, 32)} (${count(n)}).`);
   },
   row({ d }, rec) {
     return <div class="note-row">{nameOf(d, rec.record)}</div>;

@@ -8,11 +8,11 @@ import { fact, nameOf, tell, type KindOf } from './kind';
 export const object: KindOf<ObjectRec> = {
   height: 28,
   explain(d, _around, rec, e) {
-  const f = d.why.fields;
-  e.title = `${nameOf(d, 'object')}: ${show(rec.from, 16)} → ${show(rec.to, 16)}`;
-  tell(e, rec.to === 'sock' || rec.to === 'timewait' ? d.why.objects[rec.to] : d.why.objects.other, who(d, rec.end));
-  fact(e, d.ui.state, d.ui.stateStays(rec.state));
-  fact(e, f.kernel, rec.kernel?.state === undefined ? undefined : show(rec.kernel.state, 24));
+    const f = d.why.fields;
+    e.title = `${nameOf(d, 'object')}: ${show(rec.from, 16)} → ${show(rec.to, 16)}`;
+    tell(e, rec.to === 'sock' || rec.to === 'timewait' ? d.why.objects[rec.to] : d.why.objects.other, who(d, rec.end));
+    fact(e, d.ui.state, d.ui.stateStays(rec.state));
+    fact(e, f.kernel, rec.kernel?.state === undefined ? undefined : show(rec.kernel.state, 24));
   },
   row({ d }, rec) {
     return (

@@ -9,12 +9,12 @@ export const reset: KindOf<ResetRec> = {
   height: 28,
   problem: () => 'reset',
   explain(d, _around, rec, e) {
-  const f = d.why.fields;
-  e.title = `${d.label[rec.end]}: ${d.ui.rst[rec.direction]}`;
-  tell(e, d.why.reset[rec.direction], who(d, rec.end));
-  if (known(d.why.reasons, rec.reason)) e.more.push(d.evidence.reason(d.end[rec.end].mid, known(d.why.reasons, rec.reason)!));
-  fact(e, f.reason, rec.reason === undefined ? undefined : show(rec.reason));
-  e.governs = { rfc: ['3.5.2', '3.5.3'], calls: ['close()', 'setsockopt(SO_LINGER)'] };
+    const f = d.why.fields;
+    e.title = `${d.label[rec.end]}: ${d.ui.rst[rec.direction]}`;
+    tell(e, d.why.reset[rec.direction], who(d, rec.end));
+    if (known(d.why.reasons, rec.reason)) e.more.push(d.evidence.reason(d.end[rec.end].mid, known(d.why.reasons, rec.reason)!));
+    fact(e, f.reason, rec.reason === undefined ? undefined : show(rec.reason));
+    e.governs = { rfc: ['3.5.2', '3.5.3'], calls: ['close()', 'setsockopt(SO_LINGER)'] };
   },
   row({ d }, rec) {
     const words = d;

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import {
-  currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loaded, playing, revision, speed, theme,
+  currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loadedKind, loadedName, playing, revision, speed, theme,
   trace, type Theme,
 } from '../state/app';
 import { dictionaries, LANGS } from '../i18n';
@@ -35,9 +35,9 @@ export function FileInput() {
 export function TopBar() {
   const words = d.value;
   const t = trace.value;
-  const what = loaded.value;
+  const kind = loadedKind.value;
   void revision.value;
-  const name = what && (what.kind === 'sample' ? words.ui.sampleName : what.kind === 'live' ? words.ui.liveName : show(what.name, 60));
+  const name = kind && (kind === 'sample' ? words.ui.sampleName : kind === 'live' ? words.ui.liveName : show(loadedName.value, 60));
   return (
     <header class="bar top">
       <h1><Logo /> tcplens</h1>

@@ -61,6 +61,7 @@ function SortBy() {
 
 function Row({ conn: c, index, total }: { conn: Conn; index: number; total: number }) {
   const words = d.value;
+  void revision.value; // the connection grows in place
   const on = c.id === selected.value;
   const at = cursor.value;
   const verdict = c.verdict !== undefined ? (known(words.verdict, c.verdict) ?? show(c.verdict, 24)) : words.verdict['still-open'];

@@ -8,7 +8,6 @@ import { address, bytes, count, span } from '../text';
 import { evidence, headline, tone } from '../kinds/outcome';
 import { Glyph } from '../glyph';
 
-
 export function Summary() {
   void grown.value;
   const c = conn.value;

@@ -13,10 +13,10 @@ import { dictionaries, LANGS, type Dictionary, type Lang } from '../i18n';
 export type Theme = 'auto' | 'light' | 'dark';
 export type Tab = 'list' | 'ladder' | 'machine' | 'queues';
 
-/** What a trace turned out to be while it was read. */
-interface Readable { name: string; malformed: Malformed | undefined; tooLarge: boolean }
+/** What a trace turned out to be while it was read. failed: why the rest of it was not. */
+interface Readable { name: string; malformed: Malformed | undefined; tooLarge: boolean; failed?: Refusal }
 /** How far a file has been read; the user may not wait for the rest. */
-export type Reading = { is: 'reading'; read: number; size: number } | { is: 'complete' | 'cut' | 'stopped' };
+export type Reading = { is: 'reading'; read: number; size: number } | { is: 'complete' | 'cut' | 'stopped' | 'failed' };
 /** Where the trace on the page is from, and how that stands: one thing at a time. */
 export type Source =
   | { kind: 'nothing' }
@@ -37,15 +37,17 @@ export const revision = signal(0);
 
 export const source = signal<Source>({ kind: 'nothing' });
 const of = <T>(pick: (s: Source) => T) => computed(() => pick(source.value));
-/** The source of the trace that is shown. */
-export const loaded = computed(() => {
-  const s = source.value;
-  return trace.value && s.kind !== 'nothing' && s.kind !== 'refused' ? s : undefined;
+/** What the trace that is shown is from. Both stay the same while it grows. */
+export const loadedKind = computed(() => {
+  const { kind } = source.value;
+  return trace.value && kind !== 'nothing' && kind !== 'refused' ? kind : undefined;
 });
+export const loadedName = computed(() => (loadedKind.value && 'name' in source.value ? source.value.name : undefined));
 export const loading = of((s) => ((s.kind === 'file' || s.kind === 'sample') && s.state.is === 'reading'
   ? { name: s.name, read: s.state.read, size: s.state.size } : undefined));
 export const refused = of((s) => (s.kind === 'refused' ? s : undefined));
 export const malformed = of((s) => ('malformed' in s ? s.malformed : undefined));
+export const failed = of((s) => ('failed' in s ? s.failed : undefined));
 export const tooLarge = of((s) => 'tooLarge' in s && s.tooLarge);
 export const truncated = of((s) => (s.kind === 'live' ? s.cut : (s.kind === 'file' || s.kind === 'sample') && s.state.is === 'cut'));
 export const stopped = of((s) => (s.kind === 'file' || s.kind === 'sample') && s.state.is === 'stopped');

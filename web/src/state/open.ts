@@ -3,7 +3,7 @@
 import { batch } from '@preact/signals';
 import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
-import { Parser, Refused } from '../trace/parse';
+import { Parser, Refused, type Refusal } from '../trace/parse';
 import { read, type Status } from '../trace/worker';
 import { follow, reset, revision, selected, source, trace, type Reading, type Source } from './app';
 import { toNewest, select } from './cursor';
@@ -48,6 +48,8 @@ function publish(t: Trace, from: Source): void {
 }
 
 const found = ({ malformed, tooLarge }: Status) => ({ malformed: malformed && { ...malformed }, tooLarge });
+const whyOf = (e: unknown): Refusal =>
+  (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 const NOTHING_FOUND = { malformed: undefined, tooLarge: false };
 
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
@@ -75,9 +77,10 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
     }, control.signal);
   } catch (e) {
     if (control !== abort) return;
-    const why = e instanceof Refused ? e.why
-      : { kind: 'unreadable' as const, message: e instanceof Error ? e.message : String(e) };
-    source.value = { kind: 'refused', name, why };
+    const why = whyOf(e);
+    // What was read before stays, and says that it is not all.
+    if (trace.value === t) publish(t, { kind, name, ...seen, state: { is: 'failed' }, failed: why });
+    else source.value = { kind: 'refused', name, why };
     return;
   }
   if (control !== abort) return;
@@ -130,7 +133,8 @@ export function openLive(): boolean {
         if (size <= ORIGINAL_MAX) parts.push(`${text}\n`);
       } catch (e) {
         hangUp?.();
-        source.value = e instanceof Refused ? { kind: 'refused', name: location.host, why: e.why } : { kind: 'nothing' };
+        if (trace.value === t) tell({ failed: whyOf(e) });
+        else source.value = { kind: 'refused', name: location.host, why: whyOf(e) };
         return;
       }
       // Many messages come within the time of one picture.

@@ -2,7 +2,7 @@
 // such a page of what it shows.
 
 import { signal } from '@preact/signals';
-import { loaded } from './app';
+import { loadedName } from './app';
 import { marks, packMarks, savedMarks, unpackMarks } from './marks';
 
 /** Bytes of the trace that is open, as they came. Undefined: there is none, or it is too long to be kept. */
@@ -32,7 +32,7 @@ export function openEmbedded(open: (file: File) => Promise<void>): void {
   const name = decodeURIComponent(location.pathname.replace(/^.*\//, '')) || 'report.html';
   // One that is damaged is told as a file that is damaged.
   void open(new File([fromBase64(trace)], name)).then(() => {
-    if (loaded.value?.name === name) unpackMarks(fromBase64(notes));
+    if (loadedName.value === name) unpackMarks(fromBase64(notes));
   });
 }
 
@@ -95,7 +95,7 @@ export async function saveReport(): Promise<void> {
     const url = URL.createObjectURL(await makeReport(trace));
     const a = document.createElement('a');
     a.href = url;
-    a.download = `${(loaded.value?.name ?? 'trace').replace(/[^\w.-]+/g, '-').replace(/\.(gz|ndjson|jsonl|json|html)(?=\.|$)/g, '')}.html`;
+    a.download = `${(loadedName.value ?? 'trace').replace(/[^\w.-]+/g, '-').replace(/\.(gz|ndjson|jsonl|json|html)(?=\.|$)/g, '')}.html`;
     a.click();
     savedMarks.value = of;
     // The download reads it after this turn.

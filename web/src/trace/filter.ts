@@ -117,7 +117,7 @@ function hasText(value: string): Test['holds'] {
 }
 
 export interface Completion { text: string; key?: FilterKey }
-const MOST = 10;
+const MOST = 13;
 /** Connections looked at for ports, addresses and names: enough to find those that matter. */
 const LOOKED_AT = 2000;
 
@@ -135,10 +135,16 @@ export function complete(text: string, trace: Trace | undefined): Completion[] {
     .slice(0, MOST).map((v) => ({ text: `${not}${key}:${v}` }));
 }
 
+/** Nobody looks for what is not known first. */
+const knownFirst = (words: readonly string[]) => {
+  const isUnknown = (word: string) => word.toLowerCase() === 'unknown';
+  return [...words.filter((w) => !isUnknown(w)), ...words.filter(isUnknown)];
+};
+
 function valuesOf(key: FilterKey, trace: Trace | undefined): readonly string[] {
   switch (key) {
-    case 'state': case 'ever': return STATES;
-    case 'outcome': return VERDICTS;
+    case 'state': case 'ever': return knownFirst(STATES);
+    case 'outcome': return knownFirst(VERDICTS);
     case 'problem': return ['any', ...PROBLEMS];
     case 'listener': return (trace?.listeners ?? []).map((l) => String(l.id));
   }

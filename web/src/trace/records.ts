@@ -74,6 +74,7 @@ export interface FindingRec extends Base {
 }
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
+  beyond?: Record<string, number>;
 }
 
 export type Rec =

@@ -2,7 +2,7 @@
 // itself has the English ones (src/trace/sentence.c).
 
 import type { End, OutcomeRec } from './records';
-import type { State } from './words';
+import { VERDICTS, type State } from './words';
 
 export const SENTENCES = [
   'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
@@ -23,7 +23,7 @@ export interface Sentence { keys: SentenceKey[]; spoken: Spoken }
 
 const opposite = (e: End): End => (e === 'client' ? 'server' : 'client');
 
-function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefined): string {
+function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefined): string | undefined {
   switch (o.verdict) {
     case 'closed-normally': {
       if (!by) return 'closed-normally';
@@ -33,7 +33,7 @@ function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefine
     case 'half-closed': return by ? 'half-closed.by' : 'half-closed';
     case 'reset-by-client':
     case 'reset-by-server': return !by ? 'reset' : by === resetter ? 'reset.own-fin' : 'reset.others-fin';
-    default: return o.verdict;
+    default: return (VERDICTS as readonly string[]).includes(o.verdict) ? o.verdict : undefined;
   }
 }
 
@@ -43,7 +43,7 @@ export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
   const verdict = verdictKey(o, first, resetter);
   const cause = `cause.${o.cause}`;
-  if (!KEYS.has(verdict)) return undefined;
+  if (verdict === undefined || !KEYS.has(verdict)) return undefined;
   const other = first && opposite(first);
   return {
     keys: [verdict, cause].filter((k) => KEYS.has(k)) as SentenceKey[],

@@ -75,6 +75,11 @@ export const SEVERITIES = [
 ] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
+export const BEYONDS = [
+  'connections', 'listeners', 'findings', 'held-events',
+] as const;
+export type Beyond = (typeof BEYONDS)[number];
+
 export const DIRECTIONS = [
   'sent', 'received',
 ] as const;
