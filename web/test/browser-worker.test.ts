@@ -38,3 +38,30 @@ test('where workers are refused the page reads by itself', async () => {
   assert.deepEqual(complaints, []);
   await page.close();
 });
+
+test('a read that fails keeps what was read, its name, and says so', async () => {
+  const { page, complaints } = await open(browser, undefined, undefined, `
+    globalThis.Worker = class { constructor() { throw new DOMException('no', 'SecurityError'); } };
+    const stream = Blob.prototype.stream;
+    Blob.prototype.stream = function () {
+      const reader = stream.call(this).getReader();
+      let calls = 0;
+      return new ReadableStream({
+        async pull(out) {
+          if (calls++) {
+            await new Promise((r) => setTimeout(r, 300));
+            return out.error(new Error('the disk is gone'));
+          }
+          const { value } = await reader.read();
+          out.enqueue(value.subarray(0, value.length / 2));
+        },
+      }, { highWaterMark: 0 });
+    };`);
+  await give(page, 'x.ndjson', trace);
+  await page.waitForSelector('.notice.bad');
+  assert.match(await page.innerText('.notice.bad'), /x\.ndjson.*the disk is gone.*more than is shown/s);
+  assert.equal(await page.innerText('.file'), 'x.ndjson');
+  assert.ok(await page.locator('.conn').count() > 0);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
