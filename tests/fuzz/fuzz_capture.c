@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "tcplens/conn/engine.h"
-#include "tcplens/trace/encode.h"
 #include "tcplens/source/capture.h"
+#include "tcplens/trace/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -78,9 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     for (size_t i = 0; i < size; i++)
         lines += data[i] == '\n';
-    if ((r == 0) != (whole.refusal == TRACE_IS_TRACE) || (r == 0) != whole.header ||
-        (whole.header && !whole.records) || whole.records + whole.broken > lines ||
-        !whole.broken != !whole.first_broken || whole.first_broken > lines)
+    if ((r == 0) != (whole.refusal == TRACE_IS_TRACE) || (r == 0) != whole.header || (whole.header && !whole.records) ||
+        whole.records + whole.broken > lines || !whole.broken != !whole.first_broken || whole.first_broken > lines)
         abort();
     decode_lines(data, size);
     return 0;

@@ -17,8 +17,8 @@
 #include <zlib.h>
 
 #include "tcplens/conn/engine.h"
-#include "tcplens/trace/encode.h"
 #include "tcplens/source/capture.h"
+#include "tcplens/trace/encode.h"
 
 #define CORPORA "tests/corpora"
 #define FILE_MAX (1u << 20)

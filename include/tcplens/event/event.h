@@ -7,8 +7,8 @@
 
 #include "tcplens/base/addr.h"
 #include "tcplens/base/words.h"
-#include "tcplens/tcp/segment.h"
 #include "tcplens/tcp/fsm.h"
+#include "tcplens/tcp/segment.h"
 
 #define WORDS_witness(X)                                                                                               \
     X(WITNESS, KERNEL, "kernel", "eBPF")                                                                               \
