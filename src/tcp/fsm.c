@@ -147,14 +147,6 @@ const struct tcp_edge *tcp_fsm_edge(enum tcp_state from, enum tcp_state to)
     return found;
 }
 
-const struct tcp_edge *tcp_fsm_follow(enum tcp_state *state, enum tcp_state to)
-{
-    const struct tcp_edge *edge = tcp_fsm_edge(*state, to);
-
-    *state = to;
-    return edge;
-}
-
 const char *tcp_state_name(enum tcp_state state)
 {
     return state_names[state];

@@ -39,8 +39,6 @@ struct command {
 extern const struct command *const command_table[];
 extern const size_t command_count;
 
-/* ---- options.c */
-
 /* What the options of sources and sinks were set to, one a row of their tables. */
 struct command_io {
     void *sources[PIPELINE_SOURCES_MAX];

@@ -51,10 +51,6 @@ struct tcp_edge {
  * leaves *state alone. An edge may lead back to the same state. */
 const struct tcp_edge *tcp_fsm_step(enum tcp_state *state, enum tcp_input input);
 
-/* Follows a transition that somebody else reports: *state becomes to, whatever it was. Returns the edge of the table
- * that leads there, or NULL where the table has none. */
-const struct tcp_edge *tcp_fsm_follow(enum tcp_state *state, enum tcp_state to);
-
 /* The edge that leads from one state directly to another, or NULL; one that has a label is preferred. */
 const struct tcp_edge *tcp_fsm_edge(enum tcp_state from, enum tcp_state to);
 
