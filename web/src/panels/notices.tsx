@@ -16,6 +16,9 @@ function Note({ tone, children }: { tone: 'info' | 'warn' | 'bad'; children: Com
   return <div class={`notice ${tone}`}>{children}</div>;
 }
 
+/** Drawn at once; more would leave no room for the picture. */
+const FINDINGS = 3;
+
 export function Notices() {
   const p = d.value.problems;
   void revision.value;
@@ -34,6 +37,11 @@ export function Notices() {
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
       {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {text(failed.value)} · {p.stopped}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
+      {[...t?.findings.values() ?? []].slice(0, FINDINGS).map((f) => (
+        <Note key={`${f.listener} ${f.kind}`} tone={f.severity === 'error' ? 'bad' : f.severity === 'warning' ? 'warn' : 'info'}>
+          ‼ {show(f.text ?? f.kind, 300)}{f.remedy?.[0] !== undefined && <> {p.helps(show(f.remedy[0], 160))}</>}
+        </Note>
+      ))}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
       {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}

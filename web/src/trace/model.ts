@@ -9,7 +9,7 @@ import type { Around } from '../kinds/kind';
 import { PROBLEMS } from './problems';
 import {
   before, ENDS, LAST, STATES,
-  type CallRec, type ConnectionRec, type End, type EndRec, type GapRec, type HeaderRec,
+  type CallRec, type ConnectionRec, type End, type EndRec, type FindingRec, GapRec, type HeaderRec,
   type ListenerRec, type OutcomeRec, type Point, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
@@ -103,6 +103,8 @@ export class Trace {
   conns: Conn[] = [];
   readonly listeners: Listener[] = [];
   gaps: GapRec[] = [];
+  /** The last record of each kind and listener, which is the one that counts. */
+  readonly findings = new Map<string, FindingRec>();
   /** Times of all problems, as they came. */
   troubles: number[] = [];
   /** Time of the last event, ns. */
@@ -149,6 +151,7 @@ export class Trace {
       case 'header': this.header = records.get(i) as HeaderRec; return;
       case 'end': this.end = records.get(i) as EndRec; return;
       case 'gap': this.gaps.push(records.get(i) as GapRec); return;
+      case 'finding': this.#addFinding(records.get(i) as FindingRec); return;
       case 'connection': this.#addConn(records.get(i) as ConnectionRec, i); return;
       case 'listener': this.#addListener(records.get(i) as ListenerRec); return;
       case 'queue': this.#listeners.get(records.integer(i, 'listener')!)?.queue.add(this.#queued(i, t, like.why)); break;
@@ -275,6 +278,10 @@ export class Trace {
     const conn = new Conn(rec, this, index, index);
     this.#conns.set(rec.conn, conn);
     this.conns.push(conn);
+  }
+
+  #addFinding(rec: FindingRec): void {
+    this.findings.set(`${rec.listener} ${rec.kind}`, rec);
   }
 
   #addListener(rec: ListenerRec): void {
