@@ -86,7 +86,9 @@ LTO := $(if $(SAN),,$(shell $(CC) -flto=auto -ffat-lto-objects -x c -c -o /dev/n
 
 COMPILE = $(CC) -std=gnu17 -pthread -Iinclude $(PACKAGE_CFLAGS) $(DEFINES) $(WARNINGS) $(HARDENING_CFLAGS) -MMD -MP \
     $(CPPFLAGS) $(CFLAGS)
-LINK = $(CC) -pthread $(HARDENING_LDFLAGS) -Wl,--as-needed -fno-lto $(CFLAGS) $(LDFLAGS)
+# $(call LINK_WITH,OPTIONS). An -flto behind -fno-lto would do nothing for archives.
+LINK_WITH = $(CC) -pthread $(HARDENING_LDFLAGS) -Wl,--as-needed $(1) $(CFLAGS) $(LDFLAGS)
+LINK = $(call LINK_WITH,-fno-lto)
 
 # ---- sources ---------------------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ $(B)/libtcplens.a: $(LIB_OBJECTS) $(B)/objects
 
 $(B)/tcplens: $(B)/src/main.o $(B)/libtcplens.a
 	$(say) LINK $@
-	$(Q)$(LINK) $(LTO) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+	$(Q)$(call LINK_WITH,$(LTO)) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 $(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
 	$(say) LINK $@
