@@ -1,7 +1,7 @@
 /* Theory of operation. A record is written straight into the caller's buffer, field after field, each put_ function
  * returning where the next one begins. Nothing is allocated and nothing is checked against the end of the buffer:
  * every number has at most 20 digits, every word comes from a table, every text is cut to the cap given with it. So
- * the longest line of each kind is known beforehand (the tests write it: below 2 KiB) and lies far under
+ * the longest line of each kind is known beforehand, and the tests write it: none is longer than
  * TRACE_LINE_MAX. */
 #include "tcplens/trace/encode.h"
 

@@ -51,7 +51,8 @@ static void put_words(struct line *line, const cJSON *words, char between)
 {
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, words) put(line, "%.*s%s", item != words->child, &between, item->valuestring);
+    cJSON_ArrayForEach (item, words)
+        put(line, "%.*s%s", item != words->child, &between, item->valuestring);
 }
 
 static void put_number(struct line *line, const char *before, const cJSON *record, const char *name)
@@ -87,8 +88,7 @@ static void put_json(struct line *line, const cJSON *value)
         put(line, "%.0f", value->valuedouble);
     } else {
         put(line, "{");
-        cJSON_ArrayForEach(item, value)
-        {
+        cJSON_ArrayForEach (item, value) {
             put(line, "%s\"%s\": ", item == value->child ? "" : ", ", item->string);
             put_json(line, item);
         }
@@ -218,7 +218,8 @@ static void tell_finding(struct line *line, const cJSON *r)
     put(line, "finding %s %s", word(r, "kind"), word(r, "severity"));
     put_number(line, " listener ", r, "listener");
     put_number(line, " count ", r, "count");
-    cJSON_ArrayForEach(conn, cJSON_GetObjectItem(r, "conns")) put(line, " #%.0f", conn->valuedouble);
+    cJSON_ArrayForEach (conn, cJSON_GetObjectItem(r, "conns"))
+        put(line, " #%.0f", conn->valuedouble);
 }
 
 /* "<- n": the number of the record that is the cause. */

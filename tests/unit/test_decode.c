@@ -119,8 +119,7 @@ static void every_field(void **state)
         cJSON *line = cJSON_Parse(examples[i]), *field;
 
         assert_non_null(line);
-        cJSON_ArrayForEach(field, line)
-        {
+        cJSON_ArrayForEach (field, line) {
             cJSON *wrong;
             char *text;
 

@@ -160,7 +160,9 @@ static bool has_word(const cJSON *array, const char *word)
 {
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, array) if (strcmp(cJSON_GetStringValue(item), word) == 0) return true;
+    cJSON_ArrayForEach (item, array)
+        if (strcmp(cJSON_GetStringValue(item), word) == 0)
+            return true;
     return false;
 }
 
@@ -202,8 +204,7 @@ static void test_schema_has_the_words(void **state)
         for (unsigned word = 0; word < lists[i].count; word++)
             if (!has_word(node, lists[i].word(word)))
                 fail_msg("%s: the schema lacks %s", lists[i].path, lists[i].word(word));
-        cJSON_ArrayForEach(item, node)
-        {
+        cJSON_ArrayForEach (item, node) {
             unsigned word = 0;
 
             while (word < lists[i].count && strcmp(cJSON_GetStringValue(item), lists[i].word(word)) != 0)

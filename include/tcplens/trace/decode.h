@@ -34,8 +34,8 @@ int trace_decoder_new(struct trace_decoder **ret_decoder) __attribute__((warn_un
 struct trace_decoder *trace_decoder_free(struct trace_decoder *decoder);
 
 /* Decodes one line; len: without or with its newline. The first one must be a header of this version; what another one says
- * of time counts from there. Fields that are not known are passed over. 0; -ENOMEM; or -EINVAL with what is wrong in error:
- * the field, and what it should be. */
+ * of time counts from there. Fields that are not known are passed over. 0, or -EINVAL with what is wrong in error: the
+ * field, and what it should be. */
 int trace_decode(struct trace_decoder *decoder, const char *line, size_t len, struct trace_line *ret_line,
                  char error[static TRACE_DECODE_ERROR_MAX]) __attribute__((warn_unused_result));
 

@@ -1,0 +1,214 @@
+#include "decode_frame.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "exact_json.h"
+#include "tcplens/base/limits.h"
+
+#define NS_PER_S 1000000000ULL
+
+/* "2026-11-21T10:35:12.868538113Z" */
+static bool take_start(const cJSON *item, uint64_t *ret_ns)
+{
+    struct tm tm = { 0 };
+    unsigned long nanoseconds;
+    const char *rest;
+    char *end;
+
+    if (!cJSON_IsString(item))
+        return false;
+    rest = strptime(item->valuestring, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (!rest || *rest != '.' || strspn(rest + 1, "0123456789") != 9)
+        return false;
+    nanoseconds = strtoul(rest + 1, &end, 10);
+    if (strcmp(end, "Z") != 0 || timegm(&tm) < 0)
+        return false;
+    *ret_ns = (uint64_t)timegm(&tm) * NS_PER_S + nanoseconds;
+    return true;
+}
+
+static bool take_sources(const cJSON *tree, struct trace_header *h)
+{
+    const cJSON *sources = json_member(tree, "sources"), *missing = json_member(tree, "missing"), *item;
+    enum witness witness;
+
+    if (!cJSON_IsArray(sources))
+        return false;
+    cJSON_ArrayForEach (item, sources) {
+        if (!take_witness(0, item, &witness))
+            return false;
+        h->sources[witness] = true;
+    }
+    cJSON_ArrayForEach (item, missing) {
+        if (!take_witness(0, json_member(item, "source"), &witness) ||
+            !take_text(0, json_member(item, "why"), &h->missing[witness]))
+            return false;
+    }
+    return true;
+}
+
+static bool take_interfaces(const cJSON *tree, struct trace_header *h)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach (item, json_member(tree, "interfaces")) {
+        if (h->interface_count == LIMIT_INTERFACES || !take_text(0, item, &h->interfaces[h->interface_count]))
+            return false;
+        h->interface_count++;
+    }
+    return true;
+}
+
+static bool take_filter(const cJSON *tree, struct filter *f)
+{
+    const cJSON *filter = json_member(tree, "filter"), *item;
+
+    cJSON_ArrayForEach (item, json_member(filter, "ports")) {
+        if (f->port_count == LIMIT_FILTER_PORTS || !take_u16(0, item, &f->ports[f->port_count++]))
+            return false;
+    }
+    cJSON_ArrayForEach (item, json_member(filter, "hosts")) {
+        if (f->host_count == LIMIT_FILTER_HOSTS || !cJSON_IsString(item) ||
+            prefix_parse(item->valuestring, &f->hosts[f->host_count++]) < 0)
+            return false;
+    }
+    cJSON_ArrayForEach (item, json_member(filter, "pids")) {
+        if (f->pid_count == LIMIT_FILTER_PIDS || !take_id(0, item, &f->pids[f->pid_count++]))
+            return false;
+    }
+    return true;
+}
+
+static bool take_command(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX + 1], struct trace_header *h)
+{
+    const cJSON *command = json_member(tree, "command"), *item;
+    unsigned count = 0;
+
+    if (!command)
+        return true;
+    cJSON_ArrayForEach (item, command) {
+        if (count == DECODE_COMMAND_MAX || !cJSON_IsString(item))
+            return false;
+        arguments[count++] = item->valuestring;
+    }
+    arguments[count] = NULL;
+    h->command = arguments;
+    return true;
+}
+
+/* Settings that this version does not know are passed over. */
+static bool take_sysctls(const cJSON *tree, struct trace_header *h)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach (item, json_member(tree, "sysctl")) {
+        const unsigned i = h->sysctl_count;
+        int64_t number;
+
+        if (i == TRACE_SYSCTL_MAX)
+            break;
+        h->sysctl[i].name = item->string;
+        if (cJSON_IsString(item))
+            snprintf(h->sysctl[i].value, sizeof(h->sysctl[i].value), "%s", item->valuestring);
+        else if (exact_signed(item, -EXACT_JSON_MAX, EXACT_JSON_MAX, &number))
+            snprintf(h->sysctl[i].value, sizeof(h->sysctl[i].value), "%" PRId64, number);
+        else
+            return false;
+        h->sysctl_count++;
+    }
+    return true;
+}
+
+static bool is_zero(const cJSON *item)
+{
+    return cJSON_IsNumber(item) && item->valuedouble == 0;
+}
+
+/* A member that may be absent, and else is of that type (a cJSON_Is…()). */
+static bool may_be(const cJSON *tree, const char *key, cJSON_bool (*is)(const cJSON *item))
+{
+    return !json_member(tree, key) || is(json_member(tree, key));
+}
+
+int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX + 1], struct trace_header *h,
+                  struct decode_error *error)
+{
+    const cJSON *version = json_member(tree, "version"), *kernel = json_member(tree, "kernel");
+    const cJSON *input = json_member(tree, "input"), *netns = json_member(tree, "netns");
+
+    if (!json_is_word(json_member(tree, "format"), "tcplens-trace"))
+        return decode_wrong(error, "header", "format", "tcplens-trace");
+    if (!cJSON_IsNumber(version) || version->valuedouble != 1)
+        return decode_wrong(error, "header", "version", "1");
+    if (!is_zero(json_member(tree, "n")) || !is_zero(json_member(tree, "t")))
+        return decode_wrong(error, "header", "n, t", "0");
+    if (!take_start(json_member(tree, "start"), &h->start_ns))
+        return decode_wrong(error, "header", "start", "RFC 3339 with nanoseconds, UTC");
+    if (!may_be(tree, "missing", cJSON_IsArray) || !take_sources(tree, h))
+        return decode_wrong(error, "header", "sources", "array of kernel, diag, wire; missing: array of {source, why}");
+    if ((kernel && !take_text(0, kernel, &h->kernel)) || (input && !take_text(0, input, &h->input)) ||
+        (netns && !take_text(0, netns, &h->netns)))
+        return decode_wrong(error, "header", "kernel, input, netns", "text");
+    if (!may_be(tree, "interfaces", cJSON_IsArray) || !take_interfaces(tree, h) ||
+        !may_be(tree, "command", cJSON_IsArray) || !take_command(tree, arguments, h))
+        return decode_wrong(error, "header", "interfaces, command", "array of texts");
+    if (!may_be(tree, "filter", cJSON_IsObject) || !take_filter(tree, &h->filter))
+        return decode_wrong(error, "header", "filter", "ports, hosts, pids");
+    if (!may_be(tree, "sysctl", cJSON_IsObject) || !take_sysctls(tree, h))
+        return decode_wrong(error, "header", "sysctl", "name to integer or text");
+    return 0;
+}
+
+static const char *change_kind_word(unsigned i)
+{
+    return change_kind_name((enum change_kind)i);
+}
+
+static const char *witness_word(unsigned i)
+{
+    return witness_name((enum witness)i);
+}
+
+static const char *beyond_word(unsigned i)
+{
+    return beyond_name((enum beyond)i);
+}
+
+/* An object of numbers, by those names that this version has. */
+static bool take_counts(const cJSON *object, const char *(*word)(unsigned), unsigned count, uint64_t *ret_counts)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const cJSON *item = json_member(object, word(i));
+
+        if (item && !take_count(0, item, &ret_counts[i]))
+            return false;
+    }
+    return cJSON_IsObject(object);
+}
+
+int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct decode_error *error)
+{
+    const cJSON *status = json_member(tree, "status"), *counts = json_member(tree, "counts");
+    const cJSON *lost = json_member(tree, "lost"), *beyond = json_member(tree, "beyond");
+
+    e->status = -1;
+    if (!take_number(start_ns, json_member(tree, "n"), &e->n) ||
+        !take_time(start_ns, json_member(tree, "t"), &e->ts_ns))
+        return decode_wrong(error, "end", "n, t", "integer");
+    if (!take_end_reason(start_ns, json_member(tree, "reason"), &e->reason))
+        return decode_wrong(error, "end", "reason", "a word");
+    if (status && !take_int32(start_ns, status, &e->status))
+        return decode_wrong(error, "end", "status", "integer");
+    if (!take_counts(counts, change_kind_word, CHANGE_KIND_N, e->counts))
+        return decode_wrong(error, "end", "counts", "kind to integer");
+    if (!take_counts(lost, witness_word, WITNESS_N, e->lost))
+        return decode_wrong(error, "end", "lost", "source to integer");
+    if (beyond && !take_counts(beyond, beyond_word, BEYOND_N, e->beyond))
+        return decode_wrong(error, "end", "beyond", "name to integer");
+    return take_count(start_ns, json_member(tree, "late"), &e->late) ? 0
+                                                                     : decode_wrong(error, "end", "late", "integer");
+}

@@ -1,0 +1,459 @@
+#include "decode_value.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "exact_json.h"
+
+int decode_wrong(struct decode_error *error, const char *record, const char *key, const char *meaning)
+{
+    *error = (struct decode_error){ record, key, meaning };
+    return -EINVAL;
+}
+
+const cJSON *json_member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+bool json_is_word(const cJSON *item, const char *word)
+{
+    return cJSON_IsString(item) && strcmp(item->valuestring, word) == 0;
+}
+
+#define TAKE_UNSIGNED(name, type, min, max)                                                                            \
+    bool take_##name(uint64_t start_ns, const cJSON *item, type *ret_value)                                            \
+    {                                                                                                                  \
+        uint64_t value;                                                                                                \
+                                                                                                                       \
+        (void)start_ns;                                                                                                \
+        if (!exact_unsigned(item, min, max, &value))                                                                   \
+            return false;                                                                                              \
+        *ret_value = (type)value;                                                                                      \
+        return true;                                                                                                   \
+    }
+TAKE_UNSIGNED(id, uint32_t, 1, UINT32_MAX)
+TAKE_UNSIGNED(number, uint64_t, 1, UINT64_MAX)
+TAKE_UNSIGNED(count, uint64_t, 0, UINT64_MAX)
+TAKE_UNSIGNED(u8, uint8_t, 0, UINT8_MAX)
+TAKE_UNSIGNED(u16, uint16_t, 0, UINT16_MAX)
+TAKE_UNSIGNED(u32, uint32_t, 0, UINT32_MAX)
+
+bool take_int32(uint64_t start_ns, const cJSON *item, int *ret_value)
+{
+    int64_t value;
+
+    (void)start_ns;
+    if (!exact_signed(item, INT32_MIN, INT32_MAX, &value))
+        return false;
+    *ret_value = (int)value;
+    return true;
+}
+
+bool take_result(uint64_t start_ns, const cJSON *item, int64_t *ret_value)
+{
+    (void)start_ns;
+    return exact_signed(item, -1, EXACT_JSON_MAX, ret_value);
+}
+
+bool take_one_more(uint64_t start_ns, const cJSON *item, const uint32_t *backlog)
+{
+    uint64_t value;
+
+    (void)start_ns;
+    return exact_unsigned(item, 1, UINT64_C(1) << 32, &value) && value == (uint64_t)*backlog + 1;
+}
+
+bool take_time(uint64_t start_ns, const cJSON *item, uint64_t *ret_ts_ns)
+{
+    uint64_t t;
+
+    if (!exact_unsigned(item, 0, TRACE_TIME_MAX, &t))
+        return false;
+    *ret_ts_ns = start_ns + t;
+    return true;
+}
+
+/* The value of a word in a list; -1: it is none of it. */
+static int value_of(const cJSON *item, const char *list)
+{
+    if (!cJSON_IsString(item))
+        return -1;
+    for (unsigned i = 0; i < word_list_count; i++)
+        if (strcmp(word_lists[i].name, list) == 0)
+            return word_value(&word_lists[i], item->valuestring);
+    return -1;
+}
+
+#define TAKE_WORD(list)                                                                                                \
+    bool take_##list(uint64_t start_ns, const cJSON *item, enum list *ret_value)                                       \
+    {                                                                                                                  \
+        const int value = value_of(item, #list);                                                                       \
+                                                                                                                       \
+        (void)start_ns;                                                                                                \
+        if (value < 0)                                                                                                 \
+            return false;                                                                                              \
+        *ret_value = (enum list)value;                                                                                 \
+        return true;                                                                                                   \
+    }
+TAKE_WORD(end)
+TAKE_WORD(how)
+TAKE_WORD(witness)
+TAKE_WORD(object)
+TAKE_WORD(timer_name)
+TAKE_WORD(timer_why)
+TAKE_WORD(queue_why)
+TAKE_WORD(verdict)
+TAKE_WORD(cause)
+TAKE_WORD(known)
+TAKE_WORD(end_reason)
+TAKE_WORD(severity)
+
+bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)
+{
+    (void)start_ns;
+    return cJSON_IsString(item) && tcp_state_parse(item->valuestring, ret_state) == 0;
+}
+
+bool take_yes(uint64_t start_ns, const cJSON *item, bool *ret_value)
+{
+    (void)start_ns;
+    *ret_value = true;
+    return cJSON_IsTrue(item);
+}
+
+bool take_before_trace(uint64_t start_ns, const cJSON *item, bool *ret_value)
+{
+    (void)start_ns;
+    *ret_value = true;
+    return json_is_word(item, "before-trace");
+}
+
+bool take_assumed(uint64_t start_ns, const cJSON *item, bool *ret_value)
+{
+    (void)start_ns;
+    *ret_value = true;
+    return json_is_word(item, "assumed");
+}
+
+bool take_fired(uint64_t start_ns, const cJSON *item, enum timer_phase *ret_phase)
+{
+    (void)start_ns;
+    *ret_phase = TIMER_FIRED;
+    return cJSON_IsTrue(item);
+}
+
+bool take_cancelled(uint64_t start_ns, const cJSON *item, enum timer_phase *ret_phase)
+{
+    (void)start_ns;
+    *ret_phase = TIMER_CANCELLED;
+    return cJSON_IsTrue(item);
+}
+
+bool take_direction(uint64_t start_ns, const cJSON *item, bool *ret_sent)
+{
+    (void)start_ns;
+    *ret_sent = json_is_word(item, "sent");
+    return *ret_sent || json_is_word(item, "received");
+}
+
+bool take_who(uint64_t start_ns, const cJSON *item, const bool *sent)
+{
+    (void)start_ns;
+    return json_is_word(item, *sent ? "stack" : "peer");
+}
+
+/* U+FFFD was written for a byte that is none of UTF-8: it is one again, so that the text has the length it had. */
+static char *restore_bytes(char *text)
+{
+    char *to = text;
+
+    for (const char *at = text; *at; to++) {
+        const bool replaced = strncmp(at, "\xef\xbf\xbd", 3) == 0;
+
+        *to = replaced ? '\xff' : *at;
+        at += replaced ? 3 : 1;
+    }
+    *to = '\0';
+    return text;
+}
+
+bool take_text(uint64_t start_ns, const cJSON *item, const char **ret_text)
+{
+    (void)start_ns;
+    if (!cJSON_IsString(item))
+        return false;
+    *ret_text = restore_bytes(item->valuestring);
+    return true;
+}
+
+bool take_chars_of(const cJSON *item, char *to, size_t size)
+{
+    size_t len;
+
+    if (!cJSON_IsString(item))
+        return false;
+    len = strlen(restore_bytes(item->valuestring));
+    if (len > size)
+        return false;
+    memcpy(to, item->valuestring, len < size ? len + 1 : size); /* a full array has no NUL of its own */
+    return true;
+}
+
+bool take_family(uint64_t start_ns, const cJSON *item, const struct addr *addr)
+{
+    (void)start_ns;
+    return json_is_word(item, addr_is_ipv4(addr) ? "ipv4" : "ipv6");
+}
+
+bool take_addr(uint64_t start_ns, const cJSON *item, struct addr *ret_addr)
+{
+    (void)start_ns;
+    return cJSON_IsString(item) && addr_parse(item->valuestring, ret_addr) == 0;
+}
+
+bool take_endpoint(uint64_t start_ns, const cJSON *item, struct endpoint *ret_endpoint)
+{
+    return take_addr(start_ns, json_member(item, "addr"), &ret_endpoint->addr) &&
+           take_u16(start_ns, json_member(item, "port"), &ret_endpoint->port);
+}
+
+bool take_ends(uint64_t start_ns, const cJSON *item, bool (*ret_ends)[END_N])
+{
+    const cJSON *element;
+    enum end end;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach (element, item) {
+        if (!take_end(start_ns, element, &end))
+            return false;
+        (*ret_ends)[end] = true;
+    }
+    return true;
+}
+
+bool take_call_end(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    c->call.has_end = true;
+    return take_end(start_ns, item, &c->end);
+}
+
+bool take_kernel(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    const bool handed_over = c->kind == CHANGE_OBJECT;
+    enum object object;
+
+    if (!take_text(start_ns, json_member(item, "state"),
+                   handed_over ? &c->object.kernel_state : &c->state.kernel_state) ||
+        !take_object(start_ns, json_member(item, "object"), &object))
+        return false;
+    if (handed_over)
+        return object == c->object.to;
+    c->state.object = object;
+    return true;
+}
+
+bool take_owner(uint64_t start_ns, const cJSON *item, struct task *ret_owner)
+{
+    return take_id(start_ns, json_member(item, "pid"), &ret_owner->pid) &&
+           take_comm(start_ns, json_member(item, "comm"), &ret_owner->comm);
+}
+
+static bool take_bits(const cJSON *item, const char *list, uint32_t *ret_bits)
+{
+    const cJSON *element;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    *ret_bits = 0;
+    cJSON_ArrayForEach (element, item) {
+        const int bit = value_of(element, list);
+
+        if (bit < 0)
+            return false;
+        *ret_bits |= 1u << bit;
+    }
+    return true;
+}
+
+bool take_flags(uint64_t start_ns, const cJSON *item, uint16_t *ret_flags)
+{
+    uint32_t bits = 0;
+    const bool taken = take_bits(item, "segment_flag", &bits);
+
+    (void)start_ns;
+    *ret_flags = (uint16_t)bits;
+    return taken;
+}
+
+bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes)
+{
+    (void)start_ns;
+    return take_bits(item, "segment_note", ret_notes);
+}
+
+/* An array of two. */
+static bool take_two(uint64_t start_ns, const cJSON *item, uint64_t *ret_a, uint64_t *ret_b)
+{
+    return cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 && take_count(start_ns, item->child, ret_a) &&
+           take_count(start_ns, item->child->next, ret_b);
+}
+
+static bool take_sack(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    struct segment *s = &c->segment.segment;
+    const cJSON *block;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    s->options |= SEGMENT_OPT_SACK;
+    cJSON_ArrayForEach (block, item) {
+        uint64_t *edges = c->segment.sack[s->sack_count];
+
+        if (s->sack_count == SEGMENT_SACK_MAX || !take_two(start_ns, block, &edges[0], &edges[1]))
+            return false;
+        s->sack_count++;
+    }
+    return true;
+}
+
+static bool take_timestamps(uint64_t start_ns, const cJSON *item, struct segment *s)
+{
+    uint64_t value, echo;
+
+    if (!take_two(start_ns, item, &value, &echo) || value > UINT32_MAX || echo > UINT32_MAX)
+        return false;
+    s->options |= SEGMENT_OPT_TS;
+    s->ts_val = (uint32_t)value;
+    s->ts_ecr = (uint32_t)echo;
+    return true;
+}
+
+bool take_options(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    struct segment *s = &c->segment.segment;
+    const cJSON *mss = json_member(item, "mss"), *wscale = json_member(item, "wscale"), *tfo = json_member(item, "tfo");
+    const cJSON *sack = json_member(item, "sack"), *ts = json_member(item, "ts");
+
+    if (!cJSON_IsObject(item))
+        return false;
+    s->options |= (mss ? SEGMENT_OPT_MSS : 0) | (wscale ? SEGMENT_OPT_WSCALE : 0) | (tfo ? SEGMENT_OPT_TFO : 0) |
+                  (cJSON_IsTrue(json_member(item, "sack_ok")) ? SEGMENT_OPT_SACK_OK : 0) |
+                  (cJSON_IsTrue(json_member(item, "mptcp")) ? SEGMENT_OPT_MPTCP : 0);
+    return (!mss || take_u16(start_ns, mss, &s->mss)) && (!wscale || take_u8(start_ns, wscale, &s->wscale)) &&
+           (!tfo || take_u8(start_ns, tfo, &s->tfo_len)) && (!sack || take_sack(start_ns, sack, c)) &&
+           (!ts || take_timestamps(start_ns, ts, s));
+}
+
+bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX])
+{
+    unsigned count = 0;
+    const cJSON *arg;
+
+    (void)start_ns;
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach (arg, item) {
+        int64_t number = 0;
+
+        if (count == CALL_ARGS_MAX ||
+            (!cJSON_IsString(arg) && !exact_signed(arg, -EXACT_JSON_MAX, EXACT_JSON_MAX, &number)))
+            return false;
+        (*ret_args)[count++] = (struct call_arg){ .name = arg->string,
+                                                  .text = cJSON_IsString(arg) ? arg->valuestring : NULL,
+                                                  .number = number };
+    }
+    return true;
+}
+
+/* A name of errno(3), one that only a tracer sees, or a number. */
+bool take_error(uint64_t start_ns, const cJSON *item, int64_t *ret_ret)
+{
+    char name[TRACE_ERRNO_NAME_MAX];
+
+    (void)start_ns;
+    if (!cJSON_IsString(item))
+        return false;
+    for (unsigned code = 1; code < TRACE_ERRNO_MAX; code++) {
+        if (strcmp(trace_errno_name(code, name), item->valuestring) == 0) {
+            *ret_ret = -(int64_t)code;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It is made from the fields beside it. */
+bool take_sentence(uint64_t start_ns, const cJSON *item, const struct change *c)
+{
+    (void)start_ns, (void)c;
+    return cJSON_IsString(item);
+}
+
+bool take_state_pair(uint64_t start_ns, const cJSON *item, enum tcp_state (*ret_states)[END_N])
+{
+    return take_tcp_state(start_ns, json_member(item, "client"), &(*ret_states)[END_CLIENT]) &&
+           take_tcp_state(start_ns, json_member(item, "server"), &(*ret_states)[END_SERVER]);
+}
+
+bool take_pair(uint64_t start_ns, const cJSON *item, uint64_t (*ret_pair)[END_N])
+{
+    return take_count(start_ns, json_member(item, "client"), &(*ret_pair)[END_CLIENT]) &&
+           take_count(start_ns, json_member(item, "server"), &(*ret_pair)[END_SERVER]);
+}
+
+bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    c->outcome.has_wire = true;
+    return take_pair(start_ns, item, &c->outcome.bytes);
+}
+
+static bool take_times_of_end(uint64_t start_ns, const cJSON *item, uint64_t ret_ns[TCP_STATE_N])
+{
+    const cJSON *time;
+
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach (time, item) {
+        enum tcp_state state;
+
+        if (tcp_state_parse(time->string, &state) < 0 || !take_number(start_ns, time, &ret_ns[state]))
+            return false;
+    }
+    return true;
+}
+
+bool take_state_times(uint64_t start_ns, const cJSON *item, uint64_t (*ret_ns)[END_N][TCP_STATE_N])
+{
+    return take_times_of_end(start_ns, json_member(item, "client"), (*ret_ns)[END_CLIENT]) &&
+           take_times_of_end(start_ns, json_member(item, "server"), (*ret_ns)[END_SERVER]);
+}
+
+bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    const cJSON *conn;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach (conn, item) {
+        if (c->finding.conn_count == FINDING_CONNS_MAX ||
+            !take_id(start_ns, conn, &c->finding.conns[c->finding.conn_count++]))
+            return false;
+    }
+    return true;
+}
+
+bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    const cJSON *remedy;
+    unsigned count = 0;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach (remedy, item) {
+        if (count == FINDING_REMEDIES_MAX || !take_text(start_ns, remedy, &c->finding.remedy[count++]))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,85 @@
+/* A value of each type (types.def), the inverse of encode.c's put_name(): take_name() is false where the item is none. Texts
+ * stay where cJSON has them. start_ns: UNIX time of t = 0. */
+#ifndef TCPLENS_TRACE_DECODE_VALUE_H
+#define TCPLENS_TRACE_DECODE_VALUE_H
+
+#include <cjson/cJSON.h>
+
+#include "tcplens/trace/encode.h"
+
+/* What is wrong: a field, and what it should be. */
+struct decode_error {
+    const char *record, *key, *meaning;
+};
+/* Returns -EINVAL. */
+int decode_wrong(struct decode_error *error, const char *record, const char *key, const char *meaning);
+
+/* NULL: it has none. */
+const cJSON *json_member(const cJSON *object, const char *key);
+bool json_is_word(const cJSON *item, const char *word);
+
+bool take_id(uint64_t start_ns, const cJSON *item, uint32_t *ret_value);
+bool take_number(uint64_t start_ns, const cJSON *item, uint64_t *ret_value);
+bool take_count(uint64_t start_ns, const cJSON *item, uint64_t *ret_value);
+bool take_u8(uint64_t start_ns, const cJSON *item, uint8_t *ret_value);
+bool take_u16(uint64_t start_ns, const cJSON *item, uint16_t *ret_value);
+bool take_u32(uint64_t start_ns, const cJSON *item, uint32_t *ret_value);
+bool take_end(uint64_t start_ns, const cJSON *item, enum end *ret_value);
+bool take_how(uint64_t start_ns, const cJSON *item, enum how *ret_value);
+bool take_witness(uint64_t start_ns, const cJSON *item, enum witness *ret_value);
+bool take_object(uint64_t start_ns, const cJSON *item, enum object *ret_value);
+bool take_timer_name(uint64_t start_ns, const cJSON *item, enum timer_name *ret_value);
+bool take_timer_why(uint64_t start_ns, const cJSON *item, enum timer_why *ret_value);
+bool take_queue_why(uint64_t start_ns, const cJSON *item, enum queue_why *ret_value);
+bool take_verdict(uint64_t start_ns, const cJSON *item, enum verdict *ret_value);
+bool take_cause(uint64_t start_ns, const cJSON *item, enum cause *ret_value);
+bool take_known(uint64_t start_ns, const cJSON *item, enum known *ret_value);
+bool take_end_reason(uint64_t start_ns, const cJSON *item, enum end_reason *ret_value);
+bool take_severity(uint64_t start_ns, const cJSON *item, enum severity *ret_value);
+bool take_int32(uint64_t start_ns, const cJSON *item, int *ret_value);
+bool take_result(uint64_t start_ns, const cJSON *item, int64_t *ret_value);
+bool take_one_more(uint64_t start_ns, const cJSON *item, const uint32_t *backlog);
+bool take_time(uint64_t start_ns, const cJSON *item, uint64_t *ret_ts_ns);
+bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state);
+bool take_yes(uint64_t start_ns, const cJSON *item, bool *ret_value);
+bool take_before_trace(uint64_t start_ns, const cJSON *item, bool *ret_value);
+bool take_assumed(uint64_t start_ns, const cJSON *item, bool *ret_value);
+bool take_fired(uint64_t start_ns, const cJSON *item, enum timer_phase *ret_phase);
+bool take_cancelled(uint64_t start_ns, const cJSON *item, enum timer_phase *ret_phase);
+bool take_direction(uint64_t start_ns, const cJSON *item, bool *ret_sent);
+bool take_who(uint64_t start_ns, const cJSON *item, const bool *sent);
+bool take_text(uint64_t start_ns, const cJSON *item, const char **ret_text);
+bool take_family(uint64_t start_ns, const cJSON *item, const struct addr *addr);
+bool take_addr(uint64_t start_ns, const cJSON *item, struct addr *ret_addr);
+bool take_endpoint(uint64_t start_ns, const cJSON *item, struct endpoint *ret_endpoint);
+bool take_ends(uint64_t start_ns, const cJSON *item, bool (*ret_ends)[END_N]);
+bool take_call_end(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_kernel(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_owner(uint64_t start_ns, const cJSON *item, struct task *ret_owner);
+bool take_flags(uint64_t start_ns, const cJSON *item, uint16_t *ret_flags);
+bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes);
+bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);
+bool take_error(uint64_t start_ns, const cJSON *item, int64_t *ret_ret);
+bool take_sentence(uint64_t start_ns, const cJSON *item, const struct change *c);
+bool take_state_pair(uint64_t start_ns, const cJSON *item, enum tcp_state (*ret_states)[END_N]);
+bool take_pair(uint64_t start_ns, const cJSON *item, uint64_t (*ret_pair)[END_N]);
+bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_state_times(uint64_t start_ns, const cJSON *item, uint64_t (*ret_ns)[END_N][TCP_STATE_N]);
+bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c);
+
+/* Into an array of size bytes; a full one has no NUL of its own. */
+bool take_chars_of(const cJSON *item, char *to, size_t size);
+#define take_chars(start_ns, item, value) ((void)(start_ns), take_chars_of(item, *(value), sizeof(*(value))))
+#define take_name take_text
+#define take_label take_text
+#define take_key take_text
+#define take_comm take_chars
+#define take_reason take_chars
+#define take_hook take_chars
+#define take_line take_chars
+#define take_zeek_state take_chars
+#define take_zeek_history take_chars
+
+#endif
