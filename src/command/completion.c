@@ -61,12 +61,6 @@ static void put_literals(const struct option_row *row)
     }
 }
 
-/* --source takes what the sources are called, and can be asked for what is live. */
-static bool takes_sources(const struct option_row *row)
-{
-    return strcmp(row->name, "source") == 0;
-}
-
 static void put_sources(void)
 {
     const char *between = "";
@@ -86,17 +80,6 @@ static void put_commands(void)
 }
 
 static void put_shells(void);
-
-/* Whether the words of another command may follow; its usage says so. */
-static bool runs_command(const struct command *command)
-{
-    return strstr(command->usage, "-- COMMAND") != NULL;
-}
-
-static bool takes_shell(const struct command *command)
-{
-    return command == &command_completion;
-}
 
 /* ---- bash ---- */
 
@@ -130,7 +113,7 @@ static void bash_value(const struct command *command, const struct option_row *r
         fputs("_tcplens_offer -W '", stdout);
         put_words(row);
         fputs("'; ", stdout);
-    } else if (takes_sources(row)) {
+    } else if (row->completion == COMPLETE_SOURCES) {
         fputs("_tcplens_list '", stdout);
         put_sources();
         fputs("'; ", stdout);
@@ -160,11 +143,11 @@ static void bash_command(const struct command *command)
     fputs("' valued=' ", stdout);
     each_row(command, bash_valued);
     putchar('\'');
-    if (runs_command(command)) {
+    if (command->words == WORDS_COMMAND) {
         fputs(" rest=command", stdout);
-    } else if (command->takes_files) {
+    } else if (command->words == WORDS_FILES) {
         fputs(" rest=files", stdout);
-    } else if (takes_shell(command)) {
+    } else if (command->words == WORDS_SHELL) {
         fputs(" rest=words words='", stdout);
         put_shells();
         putchar('\'');
@@ -268,7 +251,7 @@ static void zsh_value(const struct option_row *row)
         putchar('(');
         put_words(row);
         putchar(')');
-    } else if (takes_sources(row)) {
+    } else if (row->completion == COMPLETE_SOURCES) {
         fputs("_values -s , source ", stdout);
         put_sources();
     } else if (row->completion == COMPLETE_FILE) {
@@ -311,7 +294,7 @@ static void zsh_row(const struct command *command, const struct option_row *row)
 static void zsh_command(const struct command *command)
 {
     printf("    %s)\n", command->name);
-    if (runs_command(command))
+    if (command->words == WORDS_COMMAND)
         puts("        local -i end=${words[(ie)--]}\n"
              "        if (( end < CURRENT )); then\n"
              "            shift $end words\n"
@@ -321,12 +304,12 @@ static void zsh_command(const struct command *command)
              "        fi");
     puts("        _arguments -S \\");
     each_row(command, zsh_row);
-    if (takes_shell(command)) {
+    if (command->words == WORDS_SHELL) {
         fputs("            '1:shell:(", stdout);
         put_shells();
         puts(")' ;;");
     } else {
-        printf("            '*:%s' ;;\n", command->takes_files ? "file:_files" : "word: ");
+        printf("            '*:%s' ;;\n", command->words == WORDS_FILES ? "file:_files" : "word: ");
     }
 }
 
@@ -376,7 +359,7 @@ static void fish_row(const struct command *command, const struct option_row *row
         fputs(" -a '", stdout);
         put_words(row);
         putchar('\'');
-    } else if (takes_sources(row)) {
+    } else if (row->completion == COMPLETE_SOURCES) {
         fputs(" -a '(__fish_append , ", stdout);
         put_sources();
         fputs(")'", stdout);
@@ -405,12 +388,12 @@ static void fish_command(const struct command *command)
 {
     fish_name(command, "__fish_use_subcommand");
     fish_name(command, "__tcplens_first help");
-    if (!command->takes_files)
+    if (command->words != WORDS_FILES)
         printf("complete -c tcplens -n '__tcplens_in %s' -f\n", command->name);
-    if (runs_command(command))
+    if (command->words == WORDS_COMMAND)
         printf("complete -c tcplens -n '__tcplens_in %s; and __tcplens_ended' -f -a '(__tcplens_rest)'\n",
                command->name);
-    if (takes_shell(command)) {
+    if (command->words == WORDS_SHELL) {
         printf("complete -c tcplens -n '__tcplens_first %s' -f -a '", command->name);
         put_shells();
         puts("'");
@@ -488,5 +471,6 @@ const struct command command_completion = {
     .usage = "bash|zsh|fish",
     .about = "Prints a completion script. For bash, in this shell only:\n"
              "  source <(tcplens completion bash)\n",
+    .words = WORDS_SHELL,
     .run = run,
 };

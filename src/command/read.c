@@ -172,6 +172,6 @@ const struct command command_read = {
              "trace (NDJSON).\n",
     .options = &table,
     .input = INPUT_FILE,
-    .takes_files = true,
+    .words = WORDS_FILES,
     .run = run,
 };

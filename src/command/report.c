@@ -343,6 +343,6 @@ const struct command command_report = {
              "with the trace inside. It opens in any browser, without a server, and nothing leaves\n"
              "the computer.\n",
     .options = &table,
-    .takes_files = true,
+    .words = WORDS_FILES,
     .run = run,
 };

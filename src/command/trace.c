@@ -112,6 +112,7 @@ static const struct option_row rows[] = {
           "or else diag, and wire)",
       .kind = OPTION_TAKEN,
       .take = take_sources,
+      .completion = COMPLETE_SOURCES,
       .offset = AT(sources) },
     COMMAND_SEGMENTS_ROW(struct trace_options, segments),
     { .name = "duration",
@@ -212,5 +213,6 @@ const struct command command_trace = {
             "4 events were lost.\n",
     .options = &table,
     .input = INPUT_LIVE,
+    .words = WORDS_COMMAND,
     .run = run,
 };

@@ -18,7 +18,14 @@ enum option_kind {
 };
 
 /* What a shell offers for the value. Words are offered in any case. */
-enum option_completion { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_INTERFACE, COMPLETE_PROCESS, COMPLETE_NAMESPACE };
+enum option_completion {
+    COMPLETE_NOTHING,
+    COMPLETE_FILE,
+    COMPLETE_INTERFACE,
+    COMPLETE_PROCESS,
+    COMPLETE_NAMESPACE,
+    COMPLETE_SOURCES, /* those of what happens now, with commas */
+};
 
 struct option_row {
     const char *name;     /* without the dashes */

@@ -21,6 +21,9 @@ enum exit_status {
 /* Whose options a command takes besides its own: those of sources, and of sinks. */
 enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE };
 
+/* What the words are that are no options. COMMAND: another program's command line, behind "--". */
+enum command_words { WORDS_NONE, WORDS_FILES, WORDS_COMMAND, WORDS_SHELL };
+
 struct command {
     const char *name, *summary;
     const char *usage; /* what stands after the name */
@@ -28,7 +31,7 @@ struct command {
     const char *more;  /* lines after the options; NULL: none */
     const struct option_table *options;
     enum command_input input;
-    bool takes_files;                   /* as words that are no options */
+    enum command_words words;
     int (*run)(int argc, char *argv[]); /* argv[0] is the command's name; returns an exit status */
 };
 
