@@ -15,6 +15,7 @@
 
 #include "../trace/roundtrip.h"
 #include "tcplens/trace/encode.h"
+#include "values.h"
 
 #define START 1800000000123456789ULL
 #define AT(t) .ts_ns = START + (t)
@@ -22,14 +23,6 @@
     {                                                                                                                  \
         .pid = 4710, .tid = 4710, .comm = "tcplens-echo"                                                               \
     }
-
-static struct endpoint endpoint(const char *addr, uint16_t port)
-{
-    struct endpoint e = { .port = port };
-
-    assert_int_equal(addr_parse(addr, &e.addr), 0);
-    return e;
-}
 
 /* Formats; what lies behind the buffer is guarded. Returns the text without its newline. */
 static const char *format(const struct change *c)
@@ -46,17 +39,6 @@ static const char *format(const struct change *c)
     buf[len - 1] = '\0';
     assert_null(strchr(buf, '\n'));
     return buf;
-}
-
-static cJSON *parse(const char *text)
-{
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithOpts(text, &end, true);
-
-    if (!root)
-        fail_msg("not JSON: %s", text);
-    assert_string_equal(end, "");
-    return root;
 }
 
 /* What is decoded is written alike again. */

@@ -15,19 +15,9 @@
 
 #include "tcplens/base/limits.h"
 #include "tcplens/trace/encode.h"
+#include "values.h"
 
 #define START 1800000000123456789ULL
-
-static cJSON *parse(const char *text)
-{
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithOpts(text, &end, true);
-
-    if (!root)
-        fail_msg("not JSON: %s", text);
-    assert_string_equal(end, "");
-    return root;
-}
 
 static char *header_line(const struct trace_header *h)
 {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tcplens/sink/timeline.h"
+#include "values.h"
 
 #define START 1800000000000000000ULL
 #define AT_US(us) .ts_ns = START + (us)*1000ULL
@@ -18,14 +19,6 @@
     {                                                                                                                  \
         .pid = 4711, .tid = 4711, .comm = "tcplens-echo"                                                               \
     }
-
-static struct endpoint endpoint(const char *addr, uint16_t port)
-{
-    struct endpoint e = { .port = port };
-
-    assert_int_equal(addr_parse(addr, &e.addr), 0);
-    return e;
-}
 
 /* Without its newline; in one of two buffers. */
 static const char *format(const struct change *c, bool colour)
