@@ -23,7 +23,8 @@
 
 struct taking_part {
     void *source; /* NULL: it does not */
-    bool wanted, stands_in;
+    bool wanted, replaced;
+    const struct taking_part *instead_of; /* whom it stands in for; NULL: nobody */
     char missing[SOURCE_ERROR_MAX];
 };
 
@@ -194,6 +195,15 @@ static void explain_nothing(const struct pipeline *p, char error[static PIPELINE
     }
 }
 
+/* The source of that witness which was wanted and cannot take part. NULL: there is none. */
+static struct taking_part *find_lacking(struct pipeline *p, enum witness witness)
+{
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].wanted && !p->sources[i].source && source_table[i]->witness == witness)
+            return &p->sources[i];
+    return NULL;
+}
+
 /* Those that are wanted; then those that can stand in for one that failed. */
 static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
@@ -221,12 +231,13 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
     }
     for (size_t i = 0; i < source_count; i++) {
         const struct source_ops *ops = source_table[i];
-        bool lacks = false;
+        struct taking_part *lacking =
+            ops->stands_in && !p->sources[i].wanted ? find_lacking(p, ops->stands_in_for) : NULL;
 
-        for (size_t j = 0; j < source_count; j++)
-            lacks |= p->sources[j].wanted && !p->sources[j].source && source_table[j]->witness == ops->stands_in_for;
-        if (ops->stands_in && lacks && !p->sources[i].wanted)
-            p->sources[i].stands_in = open_source(p, &context, i) == 0;
+        if (lacking && open_source(p, &context, i) == 0) {
+            p->sources[i].instead_of = lacking;
+            lacking->replaced = true;
+        }
     }
     if (asked)
         return 0;
@@ -307,25 +318,21 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
 
 bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_source *ret_source)
 {
-    size_t i = 0;
+    for (size_t i = 0; i < source_count; i++) {
+        const struct taking_part *s = &p->sources[i];
 
-    for (; i < source_count; i++)
-        if (p->sources[i].wanted && !index--)
-            break;
-    if (i == source_count)
-        return false;
-    *ret_source = (struct pipeline_source){ .ops = source_table[i],
-                                            .missing = p->sources[i].source ? NULL : p->sources[i].missing,
-                                            .stands_in = p->sources[i].stands_in };
-    if (p->sources[i].source && source_table[i]->caveat)
-        ret_source->caveat = source_table[i]->caveat(p->sources[i].source);
-    for (size_t j = 0; j < source_count; j++) {
-        if (p->sources[j].stands_in && source_table[j]->stands_in_for == source_table[i]->witness)
-            ret_source->replaced = true;
-        if (p->sources[i].stands_in && source_table[i]->stands_in_for == source_table[j]->witness)
-            ret_source->reason = p->sources[j].missing;
+        if (!s->wanted || index--)
+            continue;
+        *ret_source = (struct pipeline_source){ .ops = source_table[i],
+                                                .missing = s->source ? NULL : s->missing,
+                                                .stands_in = s->instead_of != NULL,
+                                                .reason = s->instead_of ? s->instead_of->missing : NULL,
+                                                .replaced = s->replaced };
+        if (s->source && source_table[i]->caveat)
+            ret_source->caveat = source_table[i]->caveat(s->source);
+        return true;
     }
-    return true;
+    return false;
 }
 
 static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])

@@ -35,18 +35,31 @@ static bool takes_sink(const struct command *c, const struct sink_ops *ops)
     return ops->options && (c->input == INPUT_LIVE || (c->input == INPUT_FILE && !ops->live));
 }
 
-size_t command_tables(const struct command *command, const struct option_table *ret_tables[static COMMAND_TABLES_MAX])
+/* The tables of options that a command takes, and what they write to: its own configuration, and those of io. */
+static size_t collect_sets(const struct command *c, void *config, const struct command_io *io,
+                           struct option_set sets[static COMMAND_TABLES_MAX])
 {
     size_t n = 0;
 
-    if (command->options)
-        ret_tables[n++] = command->options;
+    if (c->options)
+        sets[n++] = (struct option_set){ c->options, config };
     for (size_t i = 0; i < source_count; i++)
-        if (takes_source(command, source_table[i]))
-            ret_tables[n++] = source_table[i]->options;
+        if (takes_source(c, source_table[i]))
+            sets[n++] = (struct option_set){ source_table[i]->options, io->sources[i] };
     for (size_t i = 0; i < sink_count; i++)
-        if (takes_sink(command, sink_table[i]))
-            ret_tables[n++] = sink_table[i]->options;
+        if (takes_sink(c, sink_table[i]))
+            sets[n++] = (struct option_set){ sink_table[i]->options, io->sinks[i] };
+    return n;
+}
+
+size_t command_tables(const struct command *command, const struct option_table *ret_tables[static COMMAND_TABLES_MAX])
+{
+    const struct command_io nowhere = { 0 };
+    struct option_set sets[COMMAND_TABLES_MAX];
+    const size_t n = collect_sets(command, NULL, &nowhere, sets);
+
+    for (size_t i = 0; i < n; i++)
+        ret_tables[i] = sets[i].table;
     return n;
 }
 
@@ -86,21 +99,12 @@ int command_parse(const struct command *command, enum options_style style, int a
 {
     struct option_set sets[COMMAND_TABLES_MAX];
     char error[OPTIONS_ERROR_MAX];
-    size_t n = 0;
 
     if (!allocate(ret_io)) {
         log_error("out of memory");
         return EXIT_FAILED;
     }
-    if (command->options)
-        sets[n++] = (struct option_set){ command->options, config };
-    for (size_t i = 0; i < source_count; i++)
-        if (takes_source(command, source_table[i]))
-            sets[n++] = (struct option_set){ source_table[i]->options, ret_io->sources[i] };
-    for (size_t i = 0; i < sink_count; i++)
-        if (takes_sink(command, sink_table[i]))
-            sets[n++] = (struct option_set){ sink_table[i]->options, ret_io->sinks[i] };
-    switch (options_parse(sets, n, style, argc, argv, ret_rest, error)) {
+    switch (options_parse(sets, collect_sets(command, config, ret_io, sets), style, argc, argv, ret_rest, error)) {
     case OPTIONS_HELP: print_help(command); return EXIT_DONE;
     case OPTIONS_VERSION: puts("tcplens " TCPLENS_VERSION); return EXIT_DONE;
     case OPTIONS_WRONG: return command_usage_error(command->name, "%s", error);
