@@ -13,11 +13,14 @@ static bool is_shown(const struct change *c)
 
 static void say(const struct finding *f, char text[static FINDING_TEXT_MAX])
 {
-    snprintf(text, FINDING_TEXT_MAX,
-             "The accept queue of L%u was full: it holds %u connections that accept() has not taken, and %llu %s been "
-             "dropped that would have joined it.",
-             f->latest.listener, f->latest.queue.limit, (unsigned long long)f->count,
-             f->count == 1 ? "segment has" : "segments have");
+    const uint32_t held = f->latest.queue.limit;
+
+    snprintf(
+        text, FINDING_TEXT_MAX,
+        "The accept queue of L%u was full: it holds %u %s that accept() has not taken, and %llu %s been dropped that "
+        "would have joined it.",
+        f->latest.listener, held, held == 1 ? "connection" : "connections", (unsigned long long)f->count,
+        f->count == 1 ? "segment has" : "segments have");
 }
 
 const struct finding_ops finding_accept_queue_ops = {

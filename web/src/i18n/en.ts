@@ -264,6 +264,7 @@ export const en: Dictionary = {
     unreadable: (m) => `The file could not be read: ${m}`,
     malformed: (n, line, why) => `${n === 1 ? 'One line is' : `${n} lines are`} damaged and left out; the first is line ${line} (${why}).`,
     truncated: 'The trace is cut: its last line, the end record, is missing. What was read is shown; later events are not in the file.',
+    moreFindings: (n) => `Further findings in the trace: ${n}.`,
     helps: (remedy) => `What helps: ${remedy}.`,
     stopped: 'Reading was stopped: the trace has more than is shown.',
     gap: (n, times) => `${n} events were lost while recording${times > 1 ? `, in ${times} places` : ''}. Near there, causes may be missing.`,

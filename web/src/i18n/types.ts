@@ -70,7 +70,7 @@ export interface Dictionary {
   problems: {
     empty: string; notTrace: (head: string) => string; version: (found: string) => string;
     capture: string; captureRun: string; unreadable: (m: string) => string;
-    malformed: (count: number, line: number, why: string) => string; truncated: string; stopped: string; helps: (remedy: string) => string;
+    malformed: (count: number, line: number, why: string) => string; truncated: string; stopped: string; helps: (remedy: string) => string; moreFindings: (n: string) => string;
     gap: (n: string, times: number) => string; tooLarge: (n: string) => string; longConn: (n: string) => string; missing: (source: string, why: string) => string;
     liveConnecting: string; liveLost: string; liveRefused: string; liveEnded: string; liveDropped: (n: string) => string;
     cannotOpen: (name: string) => string; saveFailed: (why: string) => string;

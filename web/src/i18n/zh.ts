@@ -259,6 +259,7 @@ export const zh: Dictionary = {
     unreadable: (m) => `无法读取文件：${m}`,
     malformed: (n, line, why) => `有 ${n} 行已损坏，已跳过；第一处在第 ${line} 行（${why}）。`,
     truncated: '跟踪不完整：缺少最后一行的 end 记录。已读到的内容照常显示，之后的事件不在文件里。',
+    moreFindings: (n) => `跟踪里还有 ${n} 条发现的问题。`,
     helps: (remedy) => `可以这样改进：${remedy}。`,
     stopped: '已停止读取：这份跟踪还有未显示的内容。',
     gap: (n, times) => `录制时丢失了 ${n} 个事件${times > 1 ? `（共 ${times} 处）` : ''}，附近的事件可能找不到起因。`,

@@ -25,6 +25,7 @@ export function Notices() {
   const t = trace.value;
   const m = malformed.value;
   const lost = t?.gaps.reduce((sum, g) => sum + g.lost, 0) ?? 0;
+  const hidden = (t?.findings.size ?? 0) - FINDINGS;
   const missing = t?.header?.missing ?? [];
   return (
     <div class="notices" role="status">
@@ -42,6 +43,7 @@ export function Notices() {
           ‼ {show(f.text ?? f.kind, 300)}{f.remedy?.[0] !== undefined && <> {p.helps(show(f.remedy[0], 160))}</>}
         </Note>
       ))}
+      {hidden > 0 && <Note tone="info">{p.moreFindings(count(hidden))}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
       {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}
