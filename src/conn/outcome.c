@@ -144,6 +144,7 @@ void outcome_tell(const struct life *l, const struct registry *listeners, struct
     }
     change.outcome.reset_by = resetter_of(ends);
     change.outcome.verdict = verdict_of(l, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
+    change.outcome.cause_end = END_UNKNOWN;
     change.outcome.cause = cause_of_ending(l, listeners, change.outcome.reset_by, change.outcome.verdict);
     if (change.outcome.cause != CAUSE_NONE && change.outcome.cause != CAUSE_NO_LISTENER) {
         change.listener = l->kernel->lane.listener;

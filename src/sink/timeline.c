@@ -347,6 +347,7 @@ static void format_queue(struct line *l, const struct change *c)
         [QUEUE_JOINED] = "joined the accept queue",
         [QUEUE_ACCEPT] = "left the accept queue: accept() took it",
         [QUEUE_OVERFLOW] = "dropped",
+        [QUEUE_DEFERRED] = "waits for data: its ACK was dropped",
         [QUEUE_EXPIRED] = "left the SYN queue: gave up waiting for the ACK",
         [QUEUE_DROPPED] = "left the SYN queue before completion",
         [QUEUE_CLOSED] = "listener closed with these in its queues",

@@ -1,6 +1,8 @@
 #include "tcplens/trace/sentence.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 enum cause queue_drop_cause(uint32_t syn, uint32_t accept, uint32_t limit)
 {
@@ -57,9 +59,8 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
                         : closer == END_CLIENT ? "the client's"
                                                : "the server's");
     case VERDICT_TIMED_OUT:
-        return snprintf(buf, size,
-                        "Timed out: what was sent again, or a keep-alive, was never answered (client %s, server %s).",
-                        client, server);
+        return snprintf(buf, size, "Timed out: an end waited in vain for the other (client %s, server %s).", client,
+                        server);
     case VERDICT_NO_ANSWER: return snprintf(buf, size, "No answer: no SYN,ACK came back to the client's SYN.");
     case VERDICT_HANDSHAKE_INCOMPLETE:
         return snprintf(buf, size, "Handshake not completed: the server answered the SYN and took no ACK for that.");
@@ -71,7 +72,8 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
     return snprintf(buf, size, "Not enough was seen to say how it ended.");
 }
 
-static int put_cause(const struct change *c, char *buf, unsigned size)
+/* What a listener did with the segments of a handshake. */
+static int put_drops(const struct change *c, char *buf, unsigned size)
 {
     const char *what = c->outcome.verdict == VERDICT_NO_ANSWER ? "SYN" : "ACK";
     const unsigned drops = c->outcome.drops;
@@ -82,15 +84,80 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
     case CAUSE_SYN_QUEUE_FULL:
         return snprintf(buf, size, " The %s queue of L%u was full, its %s was dropped %u %s.",
                         c->outcome.cause == CAUSE_SYN_QUEUE_FULL ? "SYN" : "accept", c->listener, what, drops, times);
+    case CAUSE_SYN_BACKLOG_FULL:
+        return snprintf(buf, size,
+                        " L%u had as many requests as net.ipv4.tcp_max_syn_backlog leaves without cookies, its %s was "
+                        "dropped %u %s.",
+                        c->listener, what, drops, times);
+    case CAUSE_DEFERRED:
+        return snprintf(buf, size, " L%u waits for data before it takes a connection (TCP_DEFER_ACCEPT).", c->listener);
+    default: return snprintf(buf, size, " L%u dropped its %s %u %s.", c->listener, what, drops, times);
+    }
+}
+
+/* The kernel of an end waited no longer. */
+static const char *what_ran_out(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_RETRANSMISSION_TIMEOUT: return "what it sent again was never acknowledged";
+    case CAUSE_PROBE_TIMEOUT: return "its probes of a window of zero were never answered";
+    case CAUSE_KEEP_ALIVE_TIMEOUT: return "its keep-alive probes were never answered";
+    case CAUSE_USER_TIMEOUT: return "the time of TCP_USER_TIMEOUT was over";
+    case CAUSE_SYN_TIMEOUT: return "connect() had sent its last SYN";
+    default: return "its application had closed the socket, and the kernel waits for the peer for so long only";
+    }
+}
+
+static int put_icmp(enum cause cause, char *buf, unsigned size)
+{
+#define SAYS(X, id, word, meaning) [ICMP_##id] = meaning,
+    static const char *const says[ICMP_ERROR_N] = { ICMP_ERRORS(SAYS, ) };
+#undef SAYS
+
+    return snprintf(buf, size, " An ICMP error came: %s (%s).", cause_name(cause) + strlen("icmp-"),
+                    says[cause - CAUSE_ICMP_NET_UNREACHABLE]);
+}
+static_assert(CAUSE_ICMP_OTHER - CAUSE_ICMP_NET_UNREACHABLE == ICMP_OTHER, "causes follow the order of ICMP errors");
+
+static int put_cause(const struct change *c, char *buf, unsigned size)
+{
+    const enum cause cause = c->outcome.cause;
+    const char *whose = c->outcome.cause_end < END_N ? end_name(c->outcome.cause_end) : "other end";
+
+    if (cause >= CAUSE_ICMP_NET_UNREACHABLE && cause <= CAUSE_ICMP_OTHER)
+        return put_icmp(cause, buf, size);
+    switch (cause) {
+    case CAUSE_ACCEPT_QUEUE_FULL:
+    case CAUSE_SYN_QUEUE_FULL:
+    case CAUSE_SYN_BACKLOG_FULL:
     case CAUSE_LISTENER_DROPPED:
-        return snprintf(buf, size, " L%u dropped its %s %u %s.", c->listener, what, drops, times);
+    case CAUSE_DEFERRED: return put_drops(c, buf, size);
     case CAUSE_LISTENER_CLOSED:
         return snprintf(buf, size, " The listener L%u was closed before accept() took the connection.", c->listener);
     case CAUSE_NO_LISTENER: return snprintf(buf, size, " Nobody listens on that port.");
-    case CAUSE_NONE:
-    case CAUSE_N: break;
+    case CAUSE_UNREAD_DATA:
+        if (!c->outcome.unread)
+            return snprintf(buf, size, " The %s closed with data unread.", whose);
+        return snprintf(buf, size, " The %s closed with %llu %s unread.", whose, (unsigned long long)c->outcome.unread,
+                        c->outcome.unread == 1 ? "byte" : "bytes");
+    case CAUSE_ABORT:
+        return snprintf(buf, size, " The %s asked for that: SO_LINGER with a time of 0, or a call that aborts.", whose);
+    case CAUSE_DATA_AFTER_CLOSE:
+        return snprintf(buf, size, " Data came for the %s after its application had closed the socket.", whose);
+    case CAUSE_NO_SOCKET: return snprintf(buf, size, " The %s had no such connection, or no longer.", whose);
+    case CAUSE_KILLED: return snprintf(buf, size, " The %s's socket was destroyed from outside (ss -K).", whose);
+    case CAUSE_RETRANSMISSION_TIMEOUT:
+    case CAUSE_PROBE_TIMEOUT:
+    case CAUSE_KEEP_ALIVE_TIMEOUT:
+    case CAUSE_USER_TIMEOUT:
+    case CAUSE_SYN_TIMEOUT:
+    case CAUSE_ORPHAN_TIMEOUT: return snprintf(buf, size, " The %s gave up: %s.", whose, what_ran_out(cause));
+    case CAUSE_TIME_WAIT_ANSWERED:
+        return snprintf(buf, size,
+                        " The %s still held these endpoints for an earlier connection, and answered for that.", whose);
+    case CAUSE_LOCAL_DROP: return snprintf(buf, size, " What the %s sent was dropped on its own host.", whose);
+    default: return 0;
     }
-    return 0;
 }
 
 int verdict_format(const struct change *c, char *buf, unsigned size)

@@ -199,15 +199,17 @@ static void test_segment(void **state)
     c.segment.sack[1][0] = 300;
     c.segment.sack[1][1] = 1ULL << 33;
     c.segment.notes = (1 << NOTE_N) - 1;
-    check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\","
-              "\"flags\":[\"FIN\",\"SYN\",\"RST\",\"PSH\",\"ACK\",\"URG\",\"ECE\",\"CWR\",\"AE\"],"
-              "\"seq\":4294967296,\"seq_abs\":1,\"ack\":77,\"len\":1448,\"win\":1073741824,"
-              "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
-              "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
-              "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
-              "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
-              "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
-              "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\"],\"cut\":true}");
+    check(
+        &c,
+        "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\","
+        "\"flags\":[\"FIN\",\"SYN\",\"RST\",\"PSH\",\"ACK\",\"URG\",\"ECE\",\"CWR\",\"AE\"],"
+        "\"seq\":4294967296,\"seq_abs\":1,\"ack\":77,\"len\":1448,\"win\":1073741824,"
+        "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
+        "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
+        "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
+        "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
+        "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
+        "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
     c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };
@@ -390,6 +392,7 @@ static void test_outcome(void **state)
                                      .duration_ns = 5112000000,
                                      .state_ns = { { [TCP_STATE_SYN_SENT] = 80000, [TCP_STATE_ESTABLISHED] = 1 },
                                                    { [TCP_STATE_SYN_RECEIVED] = 40000 } },
+                                     .cause_end = END_UNKNOWN,
                                      .closed_by = END_CLIENT,
                                      .reset_by = END_UNKNOWN } };
 
@@ -404,6 +407,7 @@ static void test_outcome(void **state)
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER,
                                      .cause = CAUSE_ACCEPT_QUEUE_FULL,
                                      .drops = 3,
+                                     .cause_end = END_UNKNOWN,
                                      .closed_by = END_UNKNOWN,
                                      .reset_by = END_UNKNOWN };
     c.listener = 2;
@@ -414,7 +418,7 @@ static void test_outcome(void **state)
               "\"final\":{\"client\":\"UNKNOWN\",\"server\":\"UNKNOWN\"},\"duration_ns\":0,"
               "\"durations\":{\"client\":{},\"server\":{}}}");
     c.listener = 0;
-    c.outcome = (typeof(c.outcome)){ .closed_by = END_UNKNOWN, .reset_by = END_SERVER };
+    c.outcome = (typeof(c.outcome)){ .cause_end = END_UNKNOWN, .closed_by = END_UNKNOWN, .reset_by = END_SERVER };
     check(&c, "{\"record\":\"outcome\",\"n\":44,\"t\":5112003311,\"conn\":1,\"verdict\":\"unknown\","
               "\"text\":\"Not enough was seen to say how it ended.\","
               "\"final\":{\"client\":\"UNKNOWN\",\"server\":\"UNKNOWN\"},\"duration_ns\":0,"

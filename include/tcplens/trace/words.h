@@ -17,7 +17,8 @@
     X(HOW, SAMPLED, "sampled", "read from a socket table at intervals")                                                \
     X(HOW, INFERRED, "inferred", "follows from packets")                                                               \
     X(HOW, ASSUMED, "assumed", "needed to make sense of what came later, or events that told of it were lost")         \
-    X(HOW, PREDICTED, "predicted", "a timer that was not seen to fire")
+    X(HOW, PREDICTED, "predicted", "a timer that was not seen to fire")                                                \
+    X(HOW, CORRECTED, "corrected", "taken back: what the end itself sent later contradicts what was inferred")
 
 /* The kernel object that holds an end's state. */
 #define WORDS_object(X)                                                                                                \
@@ -47,6 +48,7 @@
     X(QUEUE, ACCEPT, "accept", "the application took one")                                                             \
     X(QUEUE, OVERFLOW, "overflow",                                                                                     \
       "the listener dropped a SYN, or the ACK that would complete a handshake, because a queue was full")              \
+    X(QUEUE, DEFERRED, "deferred", "it waits for data before it takes the connection (TCP_DEFER_ACCEPT)")              \
     X(QUEUE, COOKIE, "cookie", "it answered the SYN with a SYN cookie and keeps nothing")                              \
     X(QUEUE, EXPIRED, "expired", "a request gave up")                                                                  \
     X(QUEUE, DROPPED, "dropped", "a request was removed before completing")                                            \
@@ -73,7 +75,11 @@
     X(NOTE_BIT, WINDOW_FULL, "window-full", "its sender may send no more until there is a new window")                 \
     X(NOTE_BIT, WINDOW_UPDATE, "window-update", "it tells a new window alone")                                         \
     X(NOTE_BIT, KEEP_ALIVE_ACK, "keep-alive-ack", "the answer to a keep-alive")                                        \
-    X(NOTE_BIT, PORT_REUSE, "port-reuse", "the endpoints of an earlier connection")
+    X(NOTE_BIT, PORT_REUSE, "port-reuse", "the endpoints of an earlier connection")                                    \
+    X(NOTE_BIT, UNACCEPTABLE, "unacceptable",                                                                          \
+      "its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7)")             \
+    X(NOTE_BIT, CHALLENGE_ACK, "challenge-ack", "answers a SYN or RST that is not acceptable (RFC 5961)")              \
+    X(NOTE_BIT, EARLIER_CONNECTION, "earlier-connection", "of an earlier use of the same endpoints")
 
 #define WORDS_verdict(X)                                                                                               \
     X(VERDICT, UNKNOWN, "unknown", "not enough was seen")                                                              \
@@ -86,20 +92,37 @@
     X(VERDICT, RESET_BY_CLIENT, "reset-by-client", "the client ended it with a RST")                                   \
     X(VERDICT, RESET_BY_SERVER, "reset-by-server", "the server did")                                                   \
     X(VERDICT, TIMED_OUT, "timed-out",                                                                                 \
-      "the kernel of an end gave up: what it had sent again, or a keep-alive, was never answered")                     \
+      "the kernel of an end gave up: what it waited for never came")                     \
     X(VERDICT, NO_ANSWER, "no-answer", "no SYN,ACK came")                                                              \
     X(VERDICT, HANDSHAKE_INCOMPLETE, "handshake-incomplete", "the server took no ACK for its SYN,ACK")                 \
     X(VERDICT, MIDSTREAM, "midstream", "open before the trace, and its end was not seen")
 
-/* What the kernel's witness saw that explains the verdict. */
+/* Why a connection ended, or did not begin. */
 #define WORDS_cause(X)                                                                                                 \
     X(CAUSE, NONE, "", "")                                                                                             \
     X(CAUSE, ACCEPT_QUEUE_FULL, "accept-queue-full", "of a handshake that was never completed")                        \
-    X(CAUSE, SYN_QUEUE_FULL, "syn-queue-full", "likewise")                                                             \
+    X(CAUSE, SYN_QUEUE_FULL, "syn-queue-full", "likewise: as many requests as the backlog allows")                     \
+    X(CAUSE, SYN_BACKLOG_FULL, "syn-backlog-full", "likewise: as many as tcp_max_syn_backlog leaves without cookies")  \
     X(CAUSE, LISTENER_DROPPED, "listener-dropped", "likewise, and neither queue was full")                             \
     X(CAUSE, LISTENER_CLOSED, "listener-closed",                                                                       \
       "before accept() took the connection, which was in one of its queues")                                           \
-    X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")
+    X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
+    X(CAUSE, DEFERRED, "deferred", "the listener waits for data (TCP_DEFER_ACCEPT)")                                   \
+    X(CAUSE, UNREAD_DATA, "unread-data", "closed with bytes that the application had not read")                        \
+    X(CAUSE, ABORT, "abort", "closed with SO_LINGER and a time of 0, or another call that aborts")                     \
+    X(CAUSE, DATA_AFTER_CLOSE, "data-after-close", "data met an end whose application had closed")                     \
+    X(CAUSE, NO_SOCKET, "no-socket", "the end had no such connection, or no longer")                                   \
+    X(CAUSE, KILLED, "killed", "its socket was destroyed from outside (ss -K)")                                        \
+    X(CAUSE, RETRANSMISSION_TIMEOUT, "retransmission-timeout", "what was sent again was never acknowledged")           \
+    X(CAUSE, PROBE_TIMEOUT, "probe-timeout", "probes of a zero window were never answered")                            \
+    X(CAUSE, KEEP_ALIVE_TIMEOUT, "keep-alive-timeout", "keep-alive probes were never answered")                        \
+    X(CAUSE, USER_TIMEOUT, "user-timeout", "TCP_USER_TIMEOUT was over")                                                \
+    X(CAUSE, SYN_TIMEOUT, "syn-timeout", "connect() gave up: no SYN was answered")                                     \
+    X(CAUSE, ORPHAN_TIMEOUT, "orphan-timeout", "the application had closed, and the kernel waited no longer")          \
+    X(CAUSE, TIME_WAIT_ANSWERED, "time-wait-answered", "the peer held the endpoints for an earlier connection")        \
+    X(CAUSE, LOCAL_DROP, "local-drop", "what was sent never reached the wire")                                         \
+    ICMP_ERRORS(ICMP_CAUSE, X)
+#define ICMP_CAUSE(X, id, word, meaning) X(CAUSE, ICMP_##id, "icmp-" word, meaning)
 
 /* Why the witnesses differ, where that is known; docs/differences.md tells of each. */
 #define WORDS_known(X)                                                                                                 \

@@ -64,6 +64,9 @@ const why: Dictionary['why'] = {
     'window-update': 'Only the window changed: the application has read, so there is more room.',
     'keep-alive-ack': 'The answer to a keep-alive probe: still there.',
     'port-reuse': 'The same addresses and ports as an earlier connection: a new one begins.',
+    'unacceptable': 'Its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7). It moves no state.',
+    'challenge-ack': 'A challenge ACK: the answer to a SYN or RST that is not acceptable, so that the real peer can prove itself (RFC 5961).',
+    'earlier-connection': 'Of an earlier use of the same endpoints.',
     'bad-checksum': 'The checksum is wrong: the receiver drops it, and no state moves. At a sender whose network card fills it in, that is normal.',
     'out-of-order': 'Overtaken by bytes behind it in the stream: the network reordered, or something was lost.',
     'keep-alive': 'A keep-alive probe: it asks for an ACK and brings nothing new.',
@@ -111,6 +114,7 @@ const why: Dictionary['why'] = {
     accept: ['accept() took a connection out of the queue.', 'It only takes what the kernel has finished. A place is free again.'],
     cookie: ['The SYN queue is full: the SYN was answered with a cookie.', 'The sequence number of the SYN,ACK holds what is needed, so the kernel keeps nothing until the ACK brings it back.'],
     overflow: ['A queue is full: a SYN, or the ACK that completes a handshake, was dropped.', 'As a rule the application does not accept() fast enough; the accept queue holds min(backlog, somaxconn) + 1. The client is not told and tries again, unless tcp_abort_on_overflow sends a reset.'],
+    deferred: ['The listener took no connection yet: it waits for data.', 'TCP_DEFER_ACCEPT: the ACK of the handshake is dropped, so that accept() returns only when there is something to read. The SYN,ACK is sent again until then.'],
     expired: ['A request gave up: its ACK never came.', 'The SYN,ACK was repeated tcp_synack_retries times.'],
     dropped: ['A request was removed before its handshake was complete.', 'A reset came, or the listening socket was closed.'],
     closed: ['The listening socket was closed, and its queues with it.', 'Connections that waited for accept() are reset.'],
@@ -314,7 +318,7 @@ export const en: Dictionary = {
   },
   how: {
     observed: 'observed as it happened', sampled: 'read from a socket table at intervals', inferred: 'inferred from packets',
-    assumed: 'assumed, to make sense of what came later', predicted: 'predicted: a timer that was not seen to fire',
+    assumed: 'assumed, to make sense of what came later', predicted: 'predicted: a timer that was not seen to fire', corrected: 'taken back: what the end itself sent later contradicts what was inferred',
   },
   source: { kernel: 'kernel (eBPF)', diag: 'kernel (socket table)', wire: 'packets' },
   kinds: {

@@ -9,15 +9,22 @@ export const SENTENCES = [
   'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
   'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.listener-closed', 'cause.no-listener',
+  'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
+  'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
+  'cause.probe-timeout', 'cause.keep-alive-timeout', 'cause.user-timeout', 'cause.syn-timeout',
+  'cause.orphan-timeout', 'cause.time-wait-answered', 'cause.local-drop', 'cause.icmp-net-unreachable',
+  'cause.icmp-host-unreachable', 'cause.icmp-protocol-unreachable', 'cause.icmp-port-unreachable', 'cause.icmp-fragmentation-needed',
+  'cause.icmp-source-route-failed', 'cause.icmp-net-prohibited', 'cause.icmp-host-prohibited', 'cause.icmp-admin-prohibited',
+  'cause.icmp-time-exceeded', 'cause.icmp-other',
 ] as const;
 export type SentenceKey = (typeof SENTENCES)[number];
 const KEYS = new Set<string>(SENTENCES);
 
 /** What the templates may name: ends by name, states, and figures. */
 export interface Spoken {
-  first: End | undefined; other: End | undefined; resetter: End | undefined;
+  first: End | undefined; other: End | undefined; resetter: End | undefined; causer: End | undefined;
   client: State; server: State; otherState: State | undefined;
-  listener: string; what: 'SYN' | 'ACK'; drops: string;
+  listener: string; what: 'SYN' | 'ACK'; drops: string; unread: string;
 }
 export interface Sentence { keys: SentenceKey[]; spoken: Spoken }
 
@@ -48,9 +55,9 @@ export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   return {
     keys: [verdict, cause].filter((k) => KEYS.has(k)) as SentenceKey[],
     spoken: {
-      first, other, resetter, client: o.final?.client ?? 'UNKNOWN', server: o.final?.server ?? 'UNKNOWN',
+      first, other, resetter, causer: o.cause_end, client: o.final?.client ?? 'UNKNOWN', server: o.final?.server ?? 'UNKNOWN',
       otherState: other && (o.final?.[other] ?? 'UNKNOWN'), listener: `L${o.listener ?? '?'}`,
-      what: o.verdict === 'no-answer' ? 'SYN' : 'ACK', drops: String(o.drops ?? 0),
+      what: o.verdict === 'no-answer' ? 'SYN' : 'ACK', drops: String(o.drops ?? 0), unread: String(o.unread ?? 0),
     },
   };
 }

@@ -12,7 +12,7 @@ export const ENDS = [
 export type End = (typeof ENDS)[number];
 
 export const HOWS = [
-  'observed', 'sampled', 'inferred', 'assumed', 'predicted',
+  'observed', 'sampled', 'inferred', 'assumed', 'predicted', 'corrected',
 ] as const;
 export type How = (typeof HOWS)[number];
 
@@ -37,14 +37,15 @@ export const TIMER_WHYS = [
 export type TimerWhy = (typeof TIMER_WHYS)[number];
 
 export const QUEUE_WHYS = [
-  'syn', 'established', 'accept', 'overflow', 'cookie', 'expired', 'dropped', 'closed', 'sample',
+  'syn', 'established', 'accept', 'overflow', 'deferred', 'cookie', 'expired', 'dropped', 'closed', 'sample',
 ] as const;
 export type QueueWhy = (typeof QUEUE_WHYS)[number];
 
 export const NOTES = [
   'retransmission', 'out-of-order', 'keep-alive', 'duplicate-ack', 'zero-window', 'lost-segment', 'bad-checksum',
   'fast-retransmission', 'spurious-retransmission', 'acked-unseen', 'zero-window-probe', 'zero-window-probe-ack',
-  'window-full', 'window-update', 'keep-alive-ack', 'port-reuse',
+  'window-full', 'window-update', 'keep-alive-ack', 'port-reuse', 'unacceptable', 'challenge-ack',
+  'earlier-connection',
 ] as const;
 export type Note = (typeof NOTES)[number];
 
@@ -55,7 +56,12 @@ export const VERDICTS = [
 export type Verdict = (typeof VERDICTS)[number];
 
 export const CAUSES = [
-  'accept-queue-full', 'syn-queue-full', 'listener-dropped', 'listener-closed', 'no-listener',
+  'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'listener-closed', 'no-listener',
+  'deferred', 'unread-data', 'abort', 'data-after-close', 'no-socket', 'killed', 'retransmission-timeout',
+  'probe-timeout', 'keep-alive-timeout', 'user-timeout', 'syn-timeout', 'orphan-timeout', 'time-wait-answered',
+  'local-drop', 'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable',
+  'icmp-port-unreachable', 'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-net-prohibited',
+  'icmp-host-prohibited', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -237,9 +243,9 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn: 'int', verdict: 'str',
     },
     may: {
-      conn_state: 'str', history: 'str', text: 'str', cause: 'str', listener: 'int', drops: 'int', final: 'object',
-      bytes: 'ints', segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end',
-      reset_by: 'end', because: 'int',
+      conn_state: 'str', history: 'str', text: 'str', cause: 'str', cause_end: 'end', errno: 'str', unread: 'int',
+      listener: 'int', drops: 'int', final: 'object', bytes: 'ints', segments: 'ints', duration_ns: 'int',
+      rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end', because: 'int',
     },
   },
   finding: {
