@@ -268,7 +268,7 @@ static int new_engine(struct pipeline *p)
                                   .arg = p,
                                   .segments = p->config.segments,
                                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
-                                  .ignore_checksums = p->config.ignore_checksums };
+                                  .checksums = p->config.checksums };
 
     if (getrandom(&config.hash_seed, sizeof(config.hash_seed), 0) != sizeof(config.hash_seed))
         config.hash_seed = 0;

@@ -30,7 +30,7 @@ struct pipeline_config {
     struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */
     enum conn_segments segments;
-    bool ignore_checksums; /* as in conn_config */
+    enum conn_checksums checksums;
 };
 
 /* Opens the sources in the namespace this process is in; from now on events are collected, but nothing is parsed yet. A

@@ -14,13 +14,14 @@
 
 struct read_options {
     int segments; /* enum conn_segments */
-    int checksums;
+    int checksums; /* enum conn_checksums */
     struct command_output output;
     struct command_io io;
 };
 
-enum { CHECKSUMS_CHECK, CHECKSUMS_IGNORE };
-static const char *const checksums_words[] = { [CHECKSUMS_CHECK] = "check", [CHECKSUMS_IGNORE] = "ignore", NULL };
+static const char *const checksums_words[] = {
+    [CONN_CHECKSUMS_AUTO] = "auto", [CONN_CHECKSUMS_CHECK] = "check", [CONN_CHECKSUMS_IGNORE] = "ignore", NULL
+};
 
 static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct read_options, output),
@@ -28,8 +29,8 @@ static const struct option_row rows[] = {
     { .name = "checksums",
       .argument = "WHAT",
       .help =
-          "check (a segment with a wrong one is told, but moves no state) or ignore, for what was captured at a sender "
-          "that leaves checksums to its network card",
+          "check (a segment with a wrong one is told, but moves no state), ignore, or auto: check, but of a sender all of "
+          "whose are wrong ignore them, as its network card fills them in",
       .kind = OPTION_WORD,
       .words = checksums_words,
       .offset = offsetof(struct read_options, checksums) },
@@ -105,7 +106,7 @@ static const struct source_capture_input *choose_source(const struct read_option
 static int explain(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
-                                      .ignore_checksums = o->checksums == CHECKSUMS_IGNORE };
+                                      .checksums = (enum conn_checksums)o->checksums };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;

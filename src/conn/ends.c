@@ -85,6 +85,11 @@ static void conclude(struct ends *e, enum lane lane, enum end end, enum tcp_stat
     }
 }
 
+static bool is_synchronised(const struct ends *e, enum end end)
+{
+    return e->state[end][LANE_WIRE] >= TCP_STATE_ESTABLISHED || e->state[end][LANE_KERNEL] >= TCP_STATE_ESTABLISHED;
+}
+
 uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, struct emitter *out, struct change *change)
 {
     const enum tcp_state from = ends_state(e, move->end, lane);
@@ -93,7 +98,10 @@ uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, stru
     if (lane == LANE_KERNEL || !ends_kernel_tells(e, move->end))
         book_stay(e, move->end, move->ts_ns);
     store(e, move->end, lane, move->to);
-    conclude(e, lane, move->end, move->to);
+    if (move->takes_back)
+        e->established = is_synchronised(e, END_CLIENT) || is_synchronised(e, END_SERVER);
+    else
+        conclude(e, lane, move->end, move->to);
     change->end = move->end;
     change->state.from = from;
     change->state.to = move->to;
@@ -114,6 +122,16 @@ void ends_reset_by(struct ends *e, enum end end)
 {
     if (e->reset_by == END_UNKNOWN)
         e->reset_by = end;
+}
+
+void ends_not_reset(struct ends *e)
+{
+    e->reset_by = END_UNKNOWN;
+}
+
+uint64_t ends_entered_ns(const struct ends *e, enum end end)
+{
+    return e->first_ns + stay_began(e, end);
 }
 
 void ends_state_times(const struct ends *e, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N])

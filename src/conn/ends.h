@@ -60,6 +60,7 @@ struct move {
     uint64_t ts_ns;
     const struct tcp_edge *edge; /* of the RFC's table; NULL: it has none, or which one is not known */
     bool no_label;               /* the edge's label would tell of another cause */
+    bool takes_back;             /* what was inferred of the end never happened */
 };
 
 /* Stores the state, books the time spent in the one that is left, and emits the record, whose conn, because and .state
@@ -70,6 +71,12 @@ uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, stru
 /* Who sent the first FIN, the first RST that counts; later ones change nothing. */
 void ends_closed_by(struct ends *e, enum end end);
 void ends_reset_by(struct ends *e, enum end end);
+
+/* What was seen of a RST was none that ended anything. */
+void ends_not_reset(struct ends *e);
+
+/* When the end entered the state it is in, by the best witness. */
+uint64_t ends_entered_ns(const struct ends *e, enum end end);
 
 /* Time spent in each state until ts_ns; none in CLOSED and UNKNOWN. */
 void ends_state_times(const struct ends *e, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N]);

@@ -8,7 +8,14 @@ struct passage {
     const struct event *event;
     struct life *life;
     enum end from;
+    uint64_t now_ns; /* when it takes effect: later than it happened only where it was held */
+    bool told;       /* its record was written while it was held, as one of the connection before */
 };
+
+static struct stream_room room_of(const struct passage *p)
+{
+    return (struct stream_room){ &p->engine->conns.rare, &p->life->conn.rare };
+}
 
 static bool is_wanted(const struct conn_engine *g, const struct segment *seg, uint32_t notes)
 {
@@ -17,6 +24,11 @@ static bool is_wanted(const struct conn_engine *g, const struct segment *seg, ui
     case CONN_SEGMENTS_CONTROL: return (seg->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || notes;
     default: return false;
     }
+}
+
+static uint64_t max0(int64_t number)
+{
+    return number > 0 ? (uint64_t)number : 0;
 }
 
 /* Returns the record's number; 0: it is not written. */
@@ -40,26 +52,37 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
     change.segment.rtt_ns = n->rtt_ns;
     for (unsigned i = 0; i < seg->sack_count; i++)
         for (unsigned edge = 0; edge < 2; edge++)
-            change.segment.sack[i][edge] = stream_unwrap(&streams->of[!p->from], seg->sack[i][edge]);
+            change.segment.sack[i][edge] = max0(stream_unwrap(&streams->of[!p->from], seg->sack[i][edge]));
     return emit(&p->engine->out, p->event->ts_ns, &change);
 }
 
-/* *ret_reuse: the endpoints were used before, by a connection that was still followed. NULL: the segment answers something
- * that was never seen, or there is no memory. */
-static struct life *life_for(struct conn_engine *g, const struct event *e, bool *ret_reuse)
+/* A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing comes of it. Where it is answered with
+ * a SYN,ACK the receiver was not open any more: then it begins another connection. */
+static void hold_syn(struct conn_engine *g, const struct life *l, const struct event *e)
 {
-    const struct segment *seg = &e->segment;
-    const uint32_t hash = table_hash(&g->conns, e);
-    struct life *l = lives_find(g, e, hash);
-    struct wire_roles roles;
+    g->held_syns[g->held_syn_next++ % LIMIT_HELD_SYNS] = (struct held_syn){ .conn = l->conn.number, .event = *e };
+}
 
-    *ret_reuse = l && wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg);
-    if (*ret_reuse)
-        lives_supersede(g, l, e->ts_ns);
-    else if (l)
-        return l;
-    roles = wire_roles_of(seg);
-    if (roles.assumed && (seg->flags & SEGMENT_RST))
+/* The SYN that a SYN,ACK answers, where it was held. NULL: none. */
+static struct held_syn *held_syn_of(struct conn_engine *g, const struct life *l, const struct segment *seg)
+{
+    if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) != (SEGMENT_SYN | SEGMENT_ACK))
+        return NULL;
+    for (unsigned i = 0; i < LIMIT_HELD_SYNS; i++) {
+        struct held_syn *held = &g->held_syns[i];
+
+        if (held->conn == l->conn.number && seg->ack == held->event.segment.seq + 1 &&
+            endpoint_equal(&held->event.local, &seg->dst))
+            return held;
+    }
+    return NULL;
+}
+
+static struct life *begin(struct conn_engine *g, const struct event *e, uint32_t hash)
+{
+    const struct wire_roles roles = wire_roles_of(&e->segment);
+
+    if (roles.assumed && (e->segment.flags & SEGMENT_RST))
         return NULL;
     return lives_begin(g, e, hash,
                        (struct introduction){ .local_is_client = roles.client,
@@ -72,14 +95,10 @@ static void enter(const struct passage *p, enum end from, const struct stream_pl
 {
     struct life *l = p->life;
     const struct segment *seg = &p->event->segment;
-    unsigned gaps;
 
     if (l->has_kernel)
         kernel_saw_segment(&l->kernel->lane, &l->conn.streams, from, seg, place->ack, record);
-    gaps = stream_take(&l->conn.streams, from, seg, place,
-                       (struct stream_room){ &p->engine->conns.holes, &l->conn.holes });
-    if (gaps)
-        zeek_gaps(&l->zeek, !from, gaps);
+    stream_take(&l->conn.streams, from, seg, place, room_of(p));
     stream_count(&l->conn.streams.of[from]);
 }
 
@@ -90,25 +109,37 @@ static void leave_out(const struct passage *p, const struct stream_place *place,
     stream_count(&p->life->conn.streams.of[p->from]);
 }
 
-static void take(const struct passage *p, const struct notes *n)
+/* The segment takes effect. */
+static void take(const struct passage *p, struct notes *n)
 {
     struct life *l = p->life;
+    struct conn *c = &l->conn;
     const struct segment *seg = &p->event->segment;
-    const struct stream_place place = stream_number(&l->conn.streams, p->from, seg);
+    const struct stream *sender = &c->streams.of[p->from];
+    const bool again = ((seg->flags & SEGMENT_SYN) && sender->syn_sent) || ((seg->flags & SEGMENT_FIN) && sender->fin_sent);
+    const struct stream_place place = stream_number(&c->streams, p->from, seg, room_of(p));
+    const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, room_of(p));
     struct wire_step step = { .out = &p->engine->out,
-                              .conn = &l->conn,
+                              .conn = c,
                               .lane = &l->wire,
                               .segment = seg,
-                              .ts_ns = p->event->ts_ns,
-                              .because = tell_segment(p, &place, n) };
-    const bool unseen_fin = wire_shows_unseen_fin(&l->conn, p->from, seg, place.ack);
+                              .ts_ns = p->now_ns,
+                              .again = again && n->again,
+                              .advances = (seg->flags & SEGMENT_ACK) && place.ack > sender->acked,
+                              .rtt_ns = notes_rtt_ns(&l->notes) };
+    const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 
+    if (gaps && c->streams.of[!p->from].segments)
+        n->notes |= NOTE_ACKED_UNSEEN;
+    if (gaps)
+        zeek_gaps(&l->zeek, !p->from, gaps);
+    step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
-    if (conn_is_self(&l->conn)) {
+    if (conn_is_self(c)) {
         struct stream_place peer_place;
 
-        notes_segment(&l->notes, &l->conn.streams, !p->from, seg, p->event->ts_ns);
-        peer_place = stream_number(&l->conn.streams, !p->from, seg);
+        notes_segment(&l->notes, &c->streams, !p->from, seg, p->event->ts_ns);
+        peer_place = stream_number(&c->streams, !p->from, seg, room_of(p));
         enter(p, !p->from, &peer_place, step.because);
     }
     if (stream_is_dropped(seg))
@@ -119,15 +150,163 @@ static void take(const struct passage *p, const struct notes *n)
             l->kernel->compared[i].moved = step.moves.record[i];
 }
 
+/* As far as numbers tell, can the receiver take it? */
+static enum stream_fit fit_of(const struct passage *p)
+{
+    const struct segment *seg = &p->event->segment;
+    const struct conn *c = &p->life->conn;
+    const struct streams *s = &c->streams;
+    const enum end from = p->from;
+    struct stream_edges edges = { .seq = INT64_MAX, .ack = INT64_MAX, .synchronised = wire_is_open(c) };
+    int64_t window;
+
+    if (conn_is_self(c) || !s->of[!from].segments)
+        return STREAM_FITS;
+    /* once it is open, segments of both directions may stand in the capture in another order than they were handled in */
+    window = notes_window(&p->life->notes, s, !from);
+    if (s->of[!from].acked || s->of[!from].syn_sent)
+        edges.seq = s->of[!from].acked + (c->ends.established ? 2 * window : window);
+    window = notes_window(&p->life->notes, s, from);
+    if ((int64_t)stream_window(s, from, seg) > window)
+        window = (int64_t)stream_window(s, from, seg);
+    if (s->of[from].acked || s->of[!from].syn_sent)
+        edges.ack = s->of[from].acked + window;
+    if (edges.ack < s->of[!from].snd_max)
+        edges.ack = s->of[!from].snd_max;
+    return stream_fit(s, from, seg, &edges, room_of(p));
+}
+
+/* Numbers are not all that counts of a RST. */
+static bool is_taken(const struct passage *p, enum stream_fit fit)
+{
+    const struct segment *seg = &p->event->segment;
+    const struct conn *c = &p->life->conn;
+    const struct stream_place place = stream_place_of(&c->streams, p->from, seg);
+
+    if (!(seg->flags & SEGMENT_RST))
+        return fit != STREAM_STRAY;
+    return wire_rst_is_genuine(c, p->from, seg, &place, notes_last_ack(&p->life->notes, !p->from));
+}
+
+/* Its receiver drops it, and may answer that. */
+static void refuse(struct passage *p)
+{
+    const struct segment *seg = &p->event->segment;
+    struct life *l = p->life;
+    const struct stream_place place = stream_place_of(&l->conn.streams, p->from, seg);
+    const struct notes n = { .notes = NOTE_UNACCEPTABLE };
+
+    l->wire.end[!p->from].challenged = true;
+    if (!(seg->flags & (SEGMENT_SYN | SEGMENT_RST)))
+        l->wire.end[p->from].spoke = true;
+    if (!(seg->flags & SEGMENT_RST))
+        stream_adapt(&l->conn.streams, p->from, seg, STREAM_STRAY, room_of(p));
+    leave_out(p, &place, &n);
+    if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN)
+        hold_syn(p->engine, l, p->event);
+}
+
+/* It asks the sender of a SYN or RST to show that it is the peer. */
+static uint32_t note_challenge(struct passage *p)
+{
+    const struct segment *seg = &p->event->segment;
+    const struct streams *s = &p->life->conn.streams;
+    struct wire_end *end = &p->life->wire.end[p->from];
+    const bool challenged = end->challenged;
+
+    end->challenged = false;
+    return challenged && (seg->flags & ~SEGMENT_PSH) == SEGMENT_ACK && !seg->payload_len &&
+                   stream_unwrap(&s->of[!p->from], seg->ack) == s->of[p->from].acked
+               ? NOTE_CHALLENGE_ACK
+               : 0;
+}
+
+/* A segment that belongs to this connection. notes: what is known of it already. */
+static void pass(struct passage *p, uint32_t notes)
+{
+    const struct segment *seg = &p->event->segment;
+    struct life *l = p->life;
+    const enum stream_fit fit = fit_of(p);
+    struct notes n;
+
+    if (!is_taken(p, fit)) {
+        refuse(p);
+        return;
+    }
+    notes |= note_challenge(p);
+    stream_adapt(&l->conn.streams, p->from, seg, fit, room_of(p));
+    if (fit == STREAM_RENUMBERS || fit == STREAM_GOES_BACK)
+        notes_renumber(&l->notes, fit == STREAM_RENUMBERS ? p->from : !p->from);
+    n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
+    n.notes |= notes;
+    take(p, &n);
+}
+
+/* A wrong checksum shows that the segment was damaged. */
+static bool is_damaged(struct conn_engine *g, const struct stream *sender, const struct segment *seg)
+{
+    if (!seg->bad_checksum) {
+        if (!sender->segments) /* one of each connection will do */
+            senders_right(&g->senders, &seg->src.addr);
+        return false;
+    }
+    return g->config.checksums == CONN_CHECKSUMS_CHECK ||
+           (g->config.checksums == CONN_CHECKSUMS_AUTO && !senders_wrong(&g->senders, &seg->src.addr));
+}
+
+/* The SYN,ACK to a SYN that was held: that began a connection, and this is its second segment. NULL: no memory. */
+static struct life *begin_with(struct conn_engine *g, const struct held_syn *held, struct life *l, uint64_t ts_ns)
+{
+    struct event e = held->event;
+    const uint64_t syn_ns = e.ts_ns;
+    struct passage p = { .engine = g, .event = &e, .now_ns = ts_ns, .told = true };
+
+    lives_supersede(g, l, ts_ns);
+    e.ts_ns = ts_ns; /* only now it is known */
+    p.life = begin(g, &e, table_hash(&g->conns, &e));
+    if (!p.life)
+        return NULL;
+    p.from = conn_end_of(&p.life->conn, &e.local);
+    e.ts_ns = syn_ns;
+    zeek_begin(&p.life->zeek, p.from, &e.segment);
+    zeek_segment(&p.life->zeek, p.from, &e.segment);
+    pass(&p, 0);
+    return p.life;
+}
+
+/* *ret_notes: NOTE_PORT_REUSE where the endpoints were used before, by a connection that was still followed. NULL: the segment
+ * answers something that was never seen, or there is no memory. */
+static struct life *life_for(struct conn_engine *g, const struct event *e, uint32_t *ret_notes)
+{
+    const struct segment *seg = &e->segment;
+    const uint32_t hash = table_hash(&g->conns, e);
+    struct life *l = lives_find(g, e, hash);
+    struct held_syn *held;
+
+    *ret_notes = 0;
+    if (!l)
+        return begin(g, e, hash);
+    held = held_syn_of(g, l, seg);
+    if (held) {
+        *ret_notes = NOTE_PORT_REUSE;
+        held->conn = 0;
+        return begin_with(g, held, l, e->ts_ns);
+    }
+    if (!wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg))
+        return l;
+    *ret_notes = NOTE_PORT_REUSE;
+    lives_supersede(g, l, e->ts_ns);
+    return begin(g, e, hash);
+}
+
 struct life *engine_segment(struct conn_engine *g, const struct event *e)
 {
     const struct segment *seg = &e->segment;
-    struct passage p = { .engine = g, .event = e };
+    struct passage p = { .engine = g, .event = e, .now_ns = e->ts_ns };
     struct conn *c;
-    struct notes n;
-    bool reuse;
+    uint32_t notes;
 
-    p.life = life_for(g, e, &reuse);
+    p.life = life_for(g, e, &notes);
     if (!p.life)
         return NULL;
     c = &p.life->conn;
@@ -136,20 +315,24 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return p.life;
     if (!life_has_wire(p.life))
         zeek_begin(&p.life->zeek, p.from, seg);
-    n = notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns);
-    if (reuse)
-        n.notes |= NOTE_PORT_REUSE;
-    if (seg->bad_checksum && !g->config.ignore_checksums) {
+    if (is_damaged(g, &c->streams.of[p.from], seg)) {
         const struct stream_place place = stream_place_of(&c->streams, p.from, seg);
+        struct notes n = notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns);
 
+        n.notes |= notes;
         zeek_bad_checksum(&p.life->zeek, p.from);
         leave_out(&p, &place, &n);
         return p.life;
     }
     zeek_segment(&p.life->zeek, p.from, seg);
-    if (wire_is_of_earlier_use(c, p.from, seg))
+    if (wire_is_of_earlier_use(c, p.from, seg)) {
+        const bool blind = (seg->flags & SEGMENT_RST) && ends_state(&c->ends, !p.from, LANE_WIRE) == TCP_STATE_SYN_SENT;
+        const struct notes n = { .notes = notes | (blind ? NOTE_UNACCEPTABLE : NOTE_EARLIER_CONNECTION) };
+
+        p.life->wire.end[p.from].answered_older |= !(seg->flags & SEGMENT_RST);
         leave_out(&p, &(struct stream_place){ 0 }, &n);
-    else
-        take(&p, &n);
+    } else {
+        pass(&p, notes);
+    }
     return p.life;
 }

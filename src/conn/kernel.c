@@ -118,7 +118,7 @@ uint64_t kernel_tell_timer(const struct kernel_step *s, enum timer_name name, en
 }
 
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
-                        const struct segment *seg, uint64_t ack, uint64_t n)
+                        const struct segment *seg, int64_t ack, uint64_t n)
 {
     const struct stream *sender = &streams->of[from], *receiver = &streams->of[!from];
     struct kernel_end *k = &lane->end[from];

@@ -88,7 +88,7 @@ static inline enum tcp_state kernel_state(const struct kernel_step *s)
 /* Remembers what the kernel can have acted on. n: the segment's record; 0 where it is not written, which also is no
  * cause. Before the streams take it. */
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
-                        const struct segment *seg, uint64_t ack, uint64_t n);
+                        const struct segment *seg, int64_t ack, uint64_t n);
 /* One of the ends is a minisock. */
 bool kernel_has_minisock(const struct kernel_lane *lane);
 

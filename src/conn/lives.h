@@ -5,6 +5,7 @@
 #include "finding.h"
 #include "life.h"
 #include "listener.h"
+#include "senders.h"
 #include "socket.h"
 
 #include "tcplens/conn/config.h"
@@ -18,6 +19,12 @@ struct conn_engine {
     struct registry listeners;
     struct sockets sockets;
     struct findings findings;
+    struct senders senders;
+    struct held_syn {
+        uint32_t conn; /* 0: none */
+        struct event event;
+    } held_syns[LIMIT_HELD_SYNS];
+    unsigned held_syn_next;
     uint64_t forgotten; /* for which there was no room */
     bool events_lost;   /* so far, by any witness */
 };

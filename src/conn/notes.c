@@ -7,8 +7,10 @@
 
 #include "tcplens/base/limits.h"
 
+#define SHIFT_MAX 14                   /* RFC 7323 2.3 */
 #define OUT_OF_ORDER_NS 3000000ull     /* as long as no handshake has told the round-trip time */
 #define COPY_NS 200000000ull           /* the least RTO of Linux: later it can have been sent again */
+#define COPY_SAME_NS 3000000ull        /* no retransmission timer is this short */
 #define FAST_RETRANSMIT_NS 20000000ull /* from the duplicate ACK that asked for it */
 
 static bool seq_after(uint32_t a, uint32_t b)
@@ -79,27 +81,11 @@ static uint32_t note_acknowledging(struct notes_lane *lane, const struct streams
     if (!s->window && rev->last_probe)
         return notes | NOTE_ZERO_WINDOW_PROBE_ACK;
     if (s->window) {
-        if (fwd->dup_acks < INT16_MAX)
-            fwd->dup_acks = fwd->dup_acks < 0 ? 1 : fwd->dup_acks + 1;
+        if (fwd->dup_acks < UINT16_MAX)
+            fwd->dup_acks++;
         notes |= NOTE_DUPLICATE_ACK;
     }
     return notes;
-}
-
-/* Acknowledges beyond what was captured of the peer without a hole. Told once for each hole. */
-static uint32_t note_acked_unseen(struct notes_end *rev, const struct segment *s)
-{
-    bool first;
-
-    if (!(s->flags & SEGMENT_ACK) || !rev->seen || !seq_after(s->ack, rev->max_acked))
-        return 0;
-    if (seq_after(rev->max_acked, rev->next_seq)) {
-        rev->max_acked = rev->next_seq;
-        return NOTE_ACKED_UNSEEN;
-    }
-    first = rev->dup_acks == 0;
-    rev->dup_acks = -1;
-    return first ? NOTE_ACKED_UNSEEN : 0;
 }
 
 /* Does the segment bring what was sent before, and why? */
@@ -134,7 +120,8 @@ static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_
 
     if (s->seq == end || (s->flags & SEGMENT_RST))
         return;
-    if (notes & (NOTE_RETRANSMISSION | NOTE_OUT_OF_ORDER)) {
+    /* a keep-alive's byte is sent again too */
+    if (notes & (NOTE_RETRANSMISSION | NOTE_OUT_OF_ORDER | NOTE_KEEP_ALIVE)) {
         for (unsigned i = 0; i < fwd->timed_count; i++)
             if (!seq_after(fwd->timed[i].end, s->seq) || seq_after(fwd->timed[i].end, end))
                 fwd->timed[kept++] = fwd->timed[i];
@@ -182,14 +169,10 @@ static void remember(struct notes_end *fwd, const struct segment *s, uint32_t no
     const uint32_t next = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
     if (!(notes & NOTE_ZERO_WINDOW_PROBE)) {
-        const bool follows = fwd->seen && s->seq == fwd->max_acked;
-
         if (!fwd->seen || seq_after(next, fwd->next_seq)) {
             fwd->next_seq = next;
             fwd->next_seq_at = shorten(ts_ns);
         }
-        if (!fwd->seen || follows)
-            fwd->max_acked = fwd->next_seq;
         fwd->seen = true;
     }
     fwd->window = s->window;
@@ -215,6 +198,21 @@ bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams,
     return probe || !seq_after(s->seq + segment_seq_len(s), w->next_seq);
 }
 
+void notes_renumber(struct notes_lane *lane, enum end end)
+{
+    lane->end[end].seen = false;
+    lane->end[end].timed_count = 0;
+    lane->end[end].repeats = 0;
+}
+
+int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end)
+{
+    const struct notes_end *e = &lane->end[end];
+    const bool told = streams->of[END_CLIENT].syn_sent && streams->of[END_SERVER].syn_sent;
+
+    return (int64_t)e->window << (e->window_of_syn ? 0 : told ? stream_shift(streams, end) : SHIFT_MAX);
+}
+
 struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
                            const struct segment *s, uint64_t ts_ns)
 {
@@ -222,14 +220,18 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
     struct notes n = { 0 };
 
     fwd->ifindex = s->ifindex;
+    n.again = since(ts_ns, fwd->last_at) > COPY_SAME_NS;
     n.notes = note_acknowledging(lane, streams, from, s);
     if (n.notes & NOTE_DUPLICATE_ACK)
-        n.dup_ack = (uint32_t)fwd->dup_acks;
-    if (s->ack != fwd->last_ack)
+        n.dup_ack = fwd->dup_acks;
+    if (s->ack != fwd->last_ack) {
         fwd->dup_acks = 0;
-    n.notes |= note_acked_unseen(rev, s);
+        rev->repeats = 0;
+    }
     if (!(n.notes & NOTE_KEEP_ALIVE))
         n.notes |= note_repeated(lane, from, s, ts_ns);
+    if ((n.notes & (NOTE_RETRANSMISSION | NOTE_KEEP_ALIVE | NOTE_ZERO_WINDOW_PROBE)) && fwd->repeats < UINT16_MAX)
+        fwd->repeats++;
     n.rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(lane, s, ts_ns);
     time_segment(fwd, s, n.notes, ts_ns);

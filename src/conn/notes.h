@@ -16,10 +16,10 @@ struct short_time {
 struct notes_end {
     uint32_t ifindex;   /* where its last segment was seen; the same one elsewhere is left out */
     uint32_t next_seq;  /* highest end sent */
-    uint32_t max_acked; /* highest end sent without a hole: who acknowledges more has more than the capture */
     uint32_t last_ack;
     uint16_t window;                                             /* last, as sent */
-    int16_t dup_acks;                                            /* -1: it acknowledged what was not captured */
+    uint16_t dup_acks;
+    uint16_t repeats; /* retransmissions and probes since the peer acknowledged anything new */
     struct short_time next_seq_at, last_at;                      /* when next_seq was reached; the last segment */
     bool seen          : 1;                                      /* a segment that counts */
     bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
@@ -46,6 +46,7 @@ static inline uint64_t notes_rtt_ns(const struct notes_lane *lane)
 struct notes {
     uint32_t notes;   /* enum segment_note */
     uint32_t dup_ack; /* which repetition of the ACK this is, from 1; 0: none */
+    bool again;       /* no second copy of what its sender sent last */
     uint64_t rtt_ns;  /* since the segment that this acknowledges; 0: not known */
 };
 
@@ -53,6 +54,15 @@ struct notes {
  * brings nothing that the sender's interface has not just shown. False where a route has changed. */
 bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams, enum end from,
                    const struct segment *seg, uint64_t ts_ns);
+/* The acknowledgment in the last segment of an end, as sent. */
+static inline uint32_t notes_last_ack(const struct notes_lane *lane, enum end end)
+{
+    return lane->end[end].last_ack;
+}
+/* What an end sends counts from another number. */
+void notes_renumber(struct notes_lane *lane, enum end end);
+/* The window an end announced last, in bytes; where its scale is not known, the largest it can mean. */
+int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end);
 /* Judges a segment by those before it, and remembers it for those to come. Before the streams take it. */
 struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
                            const struct segment *seg, uint64_t ts_ns);

@@ -4,20 +4,18 @@
 
 #include "tcplens/base/limits.h"
 
-uint64_t stream_unwrap(const struct stream *sender, uint32_t seq)
+int64_t stream_unwrap(const struct stream *sender, uint32_t seq)
 {
-    const int64_t rel = (int64_t)sender->snd_max + (int32_t)(seq - (uint32_t)(sender->base + sender->snd_max));
-
-    return rel < 0 ? 0 : (uint64_t)rel;
+    return sender->snd_max + (int32_t)(seq - (sender->base + (uint32_t)sender->snd_max));
 }
 
 /* The number with this low half that is nearest. */
-static uint64_t nearest(uint64_t to, uint32_t low)
+static int64_t nearest(int64_t to, uint32_t low)
 {
-    return to + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)to);
+    return to + (int32_t)(low - (uint32_t)to);
 }
 
-uint64_t stream_fin_seq(const struct stream *sender)
+int64_t stream_fin_seq(const struct stream *sender)
 {
     return nearest(sender->snd_max, sender->fin_seq);
 }
@@ -40,10 +38,135 @@ uint64_t stream_window(const struct streams *s, enum end from, const struct segm
 
 uint64_t stream_bytes(const struct stream *sender)
 {
-    const uint64_t virtual_len =
+    const int64_t virtual_len =
         (sender->syn_sent || sender->syn_unseen) + (sender->fin_sent && sender->snd_max > stream_fin_seq(sender));
 
-    return sender->snd_max > virtual_len ? sender->snd_max - virtual_len : 0;
+    return (uint64_t)sender->below + (uint64_t)(sender->snd_max > virtual_len ? sender->snd_max - virtual_len : 0);
+}
+
+/* NULL: none is kept, of either direction. */
+static struct stream_rare *rare_of(struct stream_room room, enum end sender)
+{
+    return *room.place ? (struct stream_rare *)slab_at(room.slab, *room.place) + sender : NULL;
+}
+
+/* As rare_of(), but makes room. NULL: no memory. */
+static struct stream_rare *rare_for(struct stream_room room, enum end sender)
+{
+    if (!*room.place)
+        *room.place = slab_take(room.slab);
+    return rare_of(room, sender);
+}
+
+/* How far from a stray the next segment may be that shows it was none. */
+#define STRAY_STEP (1 << 20)
+
+static bool goes_on_from(uint32_t stray, uint32_t number)
+{
+    return (int32_t)(number - stray) >= 0 && (int32_t)(number - stray) <= STRAY_STEP;
+}
+
+/* The last stray was none: its sender goes on from there, or its receiver acknowledges it, or sends what it had acknowledged. */
+static bool finds_stray(const struct segment *seg, const struct stream_rare *own, const struct stream_rare *peers)
+{
+    if (own && own->has_stray && goes_on_from(own->stray_end, seg->seq) && goes_on_from(own->stray_ack, seg->ack) &&
+        (seg->payload_len || seg->seq != own->stray_end || seg->ack != own->stray_ack))
+        return true;
+    return peers && peers->has_stray &&
+           (goes_on_from(peers->stray_end, seg->ack) || goes_on_from(peers->stray_ack, seg->seq));
+}
+
+/* Nobody counts below his first number, where that was seen. */
+static int64_t lowest_of(const struct stream *sender)
+{
+    return sender->syn_sent || sender->syn_unseen ? 0 : -(INT64_C(1) << STREAM_BELOW_BITS);
+}
+
+/* A SYN that its receiver does not take for the beginning. */
+static enum stream_fit fit_syn(const struct streams *s, enum end from, const struct segment *seg, bool synchronised)
+{
+    const struct stream *sender = &s->of[from];
+
+    if (sender->syn_sent ? seg->seq == sender->base : !synchronised)
+        return STREAM_FITS;
+    return sender->syn_sent && !s->of[!from].acked ? STREAM_RENUMBERS : STREAM_STRAY;
+}
+
+enum stream_fit stream_fit(const struct streams *s, enum end from, const struct segment *seg,
+                           const struct stream_edges *edges, struct stream_room room)
+{
+    const struct stream *sender = &s->of[from], *receiver = &s->of[!from];
+    const struct stream_place place = stream_place_of(s, from, seg);
+    const struct stream_rare *own, *peers;
+
+    if (seg->flags & SEGMENT_SYN)
+        return fit_syn(s, from, seg, edges->synchronised);
+    if (stream_is_dropped(seg) || (seg->flags & SEGMENT_RST))
+        return STREAM_FITS;
+    if ((!sender->base_known || (place.seq >= lowest_of(sender) && place.seq <= edges->seq)) &&
+        (!receiver->base_known ||
+         (place.ack > lowest_of(receiver) - !receiver->syn_sent && place.ack <= edges->ack)))
+        return STREAM_FITS;
+    own = rare_of(room, from);
+    peers = rare_of(room, !from);
+    if (peers && peers->has_other_base && !sender->acked && seg->ack == peers->other_base + 1)
+        return STREAM_GOES_BACK;
+    return finds_stray(seg, own, peers) ? STREAM_FOUND : STREAM_STRAY;
+}
+
+/* What an end sent counts from its SYN with this number. */
+static void count_from(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
+{
+    struct stream_rare *rare = rare_of(room, sender);
+
+    s->of[sender].base = base;
+    s->of[sender].snd_max = 0;
+    s->of[sender].below = 0;
+    s->of[sender].fin_sent = false;
+    s->of[!sender].rcv_nxt = 0;
+    if (rare)
+        rare->count = 0;
+}
+
+/* The numbering of an end's other SYN is in force. */
+static void change_base(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
+{
+    struct stream_rare *rare = rare_for(room, sender);
+
+    if (rare) {
+        rare->other_base = s->of[sender].base;
+        rare->has_other_base = true;
+    }
+    count_from(s, sender, base, room);
+}
+
+static void remember_stray(enum end from, const struct segment *seg, struct stream_room room)
+{
+    struct stream_rare *rare = rare_for(room, from);
+
+    if (!rare)
+        return;
+    rare->stray_end = seg->seq + segment_seq_len(seg);
+    rare->stray_ack = seg->ack;
+    rare->has_stray = true;
+}
+
+void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit, struct stream_room room)
+{
+    switch (fit) {
+    case STREAM_RENUMBERS: change_base(s, from, seg->seq, room); break;
+    case STREAM_GOES_BACK:
+        change_base(s, !from, seg->ack - 1, room);
+        s->of[!from].snd_max = 1;
+        break;
+    case STREAM_STRAY: remember_stray(from, seg, room); break;
+    case STREAM_FOUND:
+        for (unsigned end = 0; end < END_N; end++)
+            if (rare_of(room, end))
+                rare_of(room, end)->has_stray = false;
+        break;
+    case STREAM_FITS: break;
+    }
 }
 
 struct stream_place stream_place_of(const struct streams *s, enum end from, const struct segment *seg)
@@ -66,7 +189,7 @@ static void set_base(struct stream *sender, uint32_t base)
     sender->base_known = true;
 }
 
-struct stream_place stream_number(struct streams *s, enum end from, const struct segment *seg)
+struct stream_place stream_number(struct streams *s, enum end from, const struct segment *seg, struct stream_room room)
 {
     struct stream *sender = &s->of[from], *receiver = &s->of[!from];
     struct stream_place place = { 0 };
@@ -74,8 +197,7 @@ struct stream_place stream_number(struct streams *s, enum end from, const struct
     set_base(sender, seg->seq);
     if ((seg->flags & SEGMENT_SYN) && !sender->syn_sent) {
         /* Fast Open and split handshakes apart, a SYN is where counting starts, even after a stray segment */
-        sender->base = seg->seq;
-        sender->snd_max = 0;
+        count_from(s, from, seg->seq, room);
         sender->syn_sent = true;
         sender->syn_unseen = false;
     }
@@ -94,94 +216,95 @@ struct stream_place stream_number(struct streams *s, enum end from, const struct
     return place;
 }
 
-/* NULL: there never was one, at either end. */
-static struct stream_holes *holes_of(struct stream_room room, enum end receiver)
+/* Keeps [start, end), which an end sent beyond a hole. */
+static void keep_range(struct stream_room room, enum end sender, int64_t rcv_nxt, int64_t start, int64_t end)
 {
-    return *room.place ? (struct stream_holes *)slab_at(room.slab, *room.place) + receiver : NULL;
-}
+    struct stream_rare *r = rare_for(room, sender);
+    unsigned first = 0, behind;
 
-/* A range that an end received beyond a hole. Without memory it is forgotten. */
-static void keep_range(struct stream_room room, enum end receiver, uint64_t rcv_nxt, uint64_t start, uint64_t end)
-{
-    struct stream_holes *h;
-
-    if (!*room.place)
-        *room.place = slab_take(room.slab);
-    if (!*room.place)
+    if (!r || end <= start || end - rcv_nxt >= INT32_MAX)
         return;
-    h = holes_of(room, receiver);
-    if (h->count < LIMIT_HELD_RANGES && end > start && end - rcv_nxt < INT32_MAX) {
-        h->range[h->count][0] = (uint32_t)start;
-        h->range[h->count++][1] = (uint32_t)end;
+    while (first < r->count && nearest(rcv_nxt, r->range[first][1]) < start)
+        first++;
+    for (behind = first; behind < r->count && nearest(rcv_nxt, r->range[behind][0]) <= end; behind++) {
+        if (nearest(rcv_nxt, r->range[behind][0]) < start)
+            start = nearest(rcv_nxt, r->range[behind][0]);
+        if (nearest(rcv_nxt, r->range[behind][1]) > end)
+            end = nearest(rcv_nxt, r->range[behind][1]);
     }
+    if (behind == first) {
+        if (first == LIMIT_HELD_RANGES)
+            return;
+        if (r->count == LIMIT_HELD_RANGES)
+            r->count--;
+        memmove(r->range[first + 1], r->range[first], (r->count - first) * sizeof(r->range[0]));
+        r->count++;
+    } else {
+        memmove(r->range[first + 1], r->range[behind], (r->count - behind) * sizeof(r->range[0]));
+        r->count -= (uint8_t)(behind - first - 1);
+    }
+    r->range[first][0] = (uint32_t)start;
+    r->range[first][1] = (uint32_t)end;
 }
 
-/* Takes [start, end) as received by an end; keeps what lies beyond a hole. */
-static void receive(struct streams *s, enum end receiver, uint64_t start, uint64_t end, struct stream_room room)
+/* Takes [start, end) as captured on its way to an end; keeps what lies beyond a hole. */
+static void receive(struct streams *s, enum end receiver, int64_t start, int64_t end, struct stream_room room)
 {
-    uint64_t *rcv_nxt = &s->of[receiver].rcv_nxt;
-    struct stream_holes *h;
+    int64_t *rcv_nxt = &s->of[receiver].rcv_nxt;
+    struct stream_rare *r;
+    unsigned filled = 0;
 
     if (start > *rcv_nxt) {
-        keep_range(room, receiver, *rcv_nxt, start, end);
+        keep_range(room, !receiver, *rcv_nxt, start, end);
         return;
     }
-    h = holes_of(room, receiver);
-    while (end > *rcv_nxt) {
-        *rcv_nxt = end;
-        for (unsigned i = 0; h && i < h->count;) {
-            uint32_t *range = h->range[i];
-
-            if (nearest(*rcv_nxt, range[0]) > *rcv_nxt) {
-                i++;
-                continue;
-            }
-            if (nearest(*rcv_nxt, range[1]) > end)
-                end = nearest(*rcv_nxt, range[1]);
-            memmove(range, h->range[h->count - 1], sizeof(h->range[0]));
-            h->count--;
-        }
-    }
+    if (end <= *rcv_nxt)
+        return;
+    *rcv_nxt = end;
+    r = rare_of(room, !receiver);
+    if (!r)
+        return;
+    for (; filled < r->count && nearest(*rcv_nxt, r->range[filled][0]) <= *rcv_nxt; filled++)
+        if (nearest(*rcv_nxt, r->range[filled][1]) > *rcv_nxt)
+            *rcv_nxt = nearest(*rcv_nxt, r->range[filled][1]);
+    r->count -= (uint8_t)filled;
+    memmove(r->range, r->range[filled], r->count * sizeof(r->range[0]));
 }
 
-/* Ranges below `limit` that never came. */
-static unsigned count_gaps(const struct streams *s, enum end receiver, uint64_t limit, struct stream_room room)
+unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
+                     struct stream_room room)
 {
-    const uint64_t rcv_nxt = s->of[receiver].rcv_nxt;
-    const struct stream_holes *h = holes_of(room, receiver);
-    uint64_t at = rcv_nxt;
+    const struct stream *sender = &s->of[from], *receiver = &s->of[!from];
+    const struct stream_rare *r = rare_of(room, !from);
+    const bool of_fin = receiver->fin_sent && place->ack > stream_fin_seq(receiver);
+    const int64_t limit = of_fin ? stream_fin_seq(receiver) : place->ack;
+    int64_t at = sender->rcv_nxt;
     unsigned gaps = 0;
 
-    while (at < limit) {
-        uint64_t next = limit;
+    if (!(seg->flags & SEGMENT_ACK))
+        return 0;
+    for (unsigned i = 0; at < limit; i++) {
+        const bool more = r && i < r->count;
+        const int64_t next = more ? nearest(at, r->range[i][0]) : limit;
 
-        for (unsigned i = 0; h && i < h->count; i++) {
-            const uint64_t start = nearest(rcv_nxt, h->range[i][0]), end = nearest(rcv_nxt, h->range[i][1]);
-
-            if (start <= at && end > at)
-                next = at = end; /* not missing; look on from its end */
-            else if (start > at && start < next)
-                next = start;
-        }
-        if (next > at) {
-            gaps++;
-            at = next;
-        }
+        gaps += (next < limit ? next : limit) > at;
+        at = more ? nearest(at, r->range[i][1]) : limit;
     }
     return gaps;
 }
 
-unsigned stream_take(struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
-                     struct stream_room room)
+void stream_take(struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
+                 struct stream_room room)
 {
     struct stream *sender = &s->of[from], *receiver = &s->of[!from];
     const bool dropped = stream_is_dropped(seg); /* its FIN takes no place */
-    const uint64_t end = place->seq + (dropped ? seg->payload_len : segment_seq_len(seg));
-    unsigned gaps = 0;
+    const int64_t end = place->seq + (dropped ? seg->payload_len : segment_seq_len(seg));
 
     /* the first segment of an end under way says where its stream has got to */
     if (!sender->segments && !sender->syn_sent && receiver->rcv_nxt < place->seq)
         receiver->rcv_nxt = place->seq;
+    if (place->seq < -(int64_t)sender->below)
+        sender->below = (uint32_t)-place->seq;
     if (!(seg->flags & SEGMENT_RST)) {
         if (!dropped)
             receive(s, !from, place->seq, end, room);
@@ -193,18 +316,16 @@ unsigned stream_take(struct streams *s, enum end from, const struct segment *seg
         /* at the number of the SYN it is no FIN for the receiver: its own comes after */
         sender->fin_seq = (uint32_t)(end > 1 ? end - 1 : sender->syn_sent || sender->syn_unseen);
     }
-    if ((seg->flags & SEGMENT_ACK) && place->ack > sender->rcv_nxt) {
-        const bool fin_acked = receiver->fin_sent && place->ack > stream_fin_seq(receiver);
-
-        /* it acknowledges what was not captured: it has it nevertheless */
-        gaps = count_gaps(s, from, fin_acked ? stream_fin_seq(receiver) : place->ack, room);
+    /* it acknowledges what was not captured: it has it nevertheless */
+    if ((seg->flags & SEGMENT_ACK) && place->ack > sender->rcv_nxt)
         receive(s, from, sender->rcv_nxt, place->ack, room);
-    }
+    /* RFC 7413: what a SYN carried is sent again unless the SYN,ACK covers it */
+    if ((seg->flags & SEGMENT_SYN) && (seg->flags & SEGMENT_ACK) && place->ack >= 1)
+        sender->rcv_nxt = place->ack;
     if ((seg->flags & SEGMENT_ACK) && place->ack > sender->acked)
         sender->acked = place->ack;
     if (sender->acked > receiver->snd_max)
         receiver->snd_max = sender->acked;
-    return gaps;
 }
 
 void stream_count(struct stream *sender)
@@ -218,7 +339,7 @@ void stream_reset(struct stream *sender)
     sender->rst_sent = true;
 }
 
-void stream_assume_fin(struct stream *sender, uint64_t ack)
+void stream_assume_fin(struct stream *sender, int64_t ack)
 {
     sender->fin_sent = true;
     sender->fin_seq = (uint32_t)(ack - 1);

@@ -9,14 +9,14 @@ int table_init(struct table *t, size_t conn_size, uint64_t seed)
 {
     *t = (struct table){ .seed = seed };
     slab_init(&t->conns, conn_size);
-    slab_init(&t->holes, END_N * sizeof(struct stream_holes));
+    slab_init(&t->rare, END_N * sizeof(struct stream_rare));
     return hash_init(&t->hash);
 }
 
 void table_free(struct table *t)
 {
     slab_free(&t->conns);
-    slab_free(&t->holes);
+    slab_free(&t->rare);
     hash_free(&t->hash);
 }
 
@@ -55,8 +55,8 @@ void table_remove(struct table *t, struct conn *c)
 {
     hash_remove(&t->hash, hash_of(t->seed, &c->endpoint[END_CLIENT], &c->endpoint[END_SERVER], c->netns), c->place);
     table_take_out(t, c);
-    if (c->holes)
-        slab_give(&t->holes, c->holes);
+    if (c->rare)
+        slab_give(&t->rare, c->rare);
     slab_give(&t->conns, c->place);
 }
 

@@ -1,4 +1,10 @@
-/* What the capture proves is `inferred`; a step that must have happened unseen, for what follows to make sense, is
+/* Theory of operation
+ *
+ * An end's state follows from what it sends. What it must have got is inferred from what was sent to it, and that is
+ * provisional: its own later segments confirm it, or contradict it, and then it is taken back (`corrected`). After the second
+ * time nothing more is inferred of what such an end gets, until it shows by sending.
+ *
+ * What the capture proves is `inferred`; a step that must have happened unseen, for what follows to make sense, is
  * `assumed`. A SYN proves nothing about the server: its SYN,ACK does. A connection already under way when the capture
  * begins is UNKNOWN until an end shows by sending that it is synchronised. */
 #include "wire.h"
@@ -13,7 +19,9 @@ static enum tcp_state state_of(const struct wire_step *s, enum end end)
 /* edge: NULL where the step is none of the table's. */
 static void move_to(struct wire_step *s, enum end end, enum tcp_state to, const struct tcp_edge *edge, enum how how)
 {
-    const struct move move = { .end = end, .to = to, .edge = edge, .ts_ns = s->ts_ns };
+    const struct move move = {
+        .end = end, .to = to, .edge = edge, .ts_ns = s->ts_ns, .takes_back = how == HOW_CORRECTED
+    };
     struct change change;
 
     change_init(&change, CHANGE_STATE);
@@ -29,8 +37,45 @@ static void take_input(struct wire_step *s, enum end end, enum tcp_input input, 
     enum tcp_state from = state_of(s, end), to = from;
     const struct tcp_edge *edge = tcp_fsm_step(&to, input);
 
-    if (edge && to != from)
-        move_to(s, end, to, edge, how);
+    if (!edge || to == from)
+        return;
+    move_to(s, end, to, edge, how);
+    s->lane->end[end].closed_by_rst = input == TCP_INPUT_SND_RST || input == TCP_INPUT_RCV_RST;
+}
+
+/* It is contradicted that the end got what brought it where it is. */
+static void take_back(struct wire_step *s, enum end end, enum tcp_state to)
+{
+    struct wire_end *e = &s->lane->end[end];
+
+    if (state_of(s, end) == to)
+        return;
+    if (e->doubts < WIRE_DOUBTS_MAX)
+        e->doubts++;
+    move_to(s, end, to, NULL, HOW_CORRECTED);
+}
+
+/* It is believed that it got what was sent to it. */
+static bool is_believed(const struct wire_step *s, enum end end)
+{
+    return s->lane->end[end].doubts < WIRE_DOUBTS_MAX;
+}
+
+/* Where an end is that is open, or on its way to close: by what it sent, and what it shows it got. */
+static enum tcp_state state_shown(const struct wire_step *s, enum end end, bool fin_acked)
+{
+    const struct streams *streams = &s->conn->streams;
+    const bool got_fin = streams->of[!end].fin_sent && streams->of[end].acked > stream_fin_seq(&streams->of[!end]);
+
+    if (!s->lane->end[end].spoke && streams->of[end].syn_sent && !streams->of[end].acked)
+        return TCP_STATE_SYN_SENT;
+    if (!streams->of[end].fin_sent)
+        return got_fin ? TCP_STATE_CLOSE_WAIT : TCP_STATE_ESTABLISHED;
+    if (got_fin && s->conn->ends.closed_by == (unsigned)!end)
+        return fin_acked ? TCP_STATE_CLOSED : TCP_STATE_LAST_ACK;
+    if (got_fin)
+        return fin_acked ? TCP_STATE_TIME_WAIT : TCP_STATE_CLOSING;
+    return fin_acked ? TCP_STATE_FIN_WAIT_2 : TCP_STATE_FIN_WAIT_1;
 }
 
 static bool serves(uint16_t port)
@@ -49,13 +94,24 @@ struct wire_roles wire_roles_of(const struct segment *seg)
     };
 }
 
+bool wire_is_open(const struct conn *c)
+{
+    for (unsigned i = 0; i < END_N; i++) {
+        const enum tcp_state state = ends_state(&c->ends, i, LANE_WIRE);
+
+        if (state < TCP_STATE_SYN_RECEIVED || state == TCP_STATE_TIME_WAIT || !c->streams.of[i].segments)
+            return false;
+    }
+    return true;
+}
+
 bool wire_begins_anew(const struct conn *c, enum end from, const struct segment *seg)
 {
     const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
 
     if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN)
         return false;
-    if (sender->syn_sent && sender->base == seg->seq)
+    if ((sender->syn_sent && sender->base == seg->seq) || wire_is_open(c))
         return false;
     /* simultaneous open, and the split handshake that answers a SYN with an ACK first */
     if (!sender->syn_sent && ends_state(&c->ends, !from, LANE_WIRE) == TCP_STATE_SYN_SENT)
@@ -69,11 +125,12 @@ static void take_fin(struct wire_step *s, enum end end)
 {
     const struct stream *receiver = &s->conn->streams.of[end], *peer = &s->conn->streams.of[!end];
 
-    if (!peer->fin_sent || s->lane->fin_received[end] || receiver->rcv_nxt <= stream_fin_seq(peer))
+    if (!peer->fin_sent || s->lane->end[end].fin_received ||
+        (is_believed(s, end) ? receiver->rcv_nxt : receiver->acked) <= stream_fin_seq(peer))
         return;
     if (tcp_fsm_cell(state_of(s, end), TCP_INPUT_RCV_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* not known yet to be synchronised: later */
-    s->lane->fin_received[end] = true;
+    s->lane->end[end].fin_received = true;
     take_input(s, end, TCP_INPUT_RCV_FIN, HOW_INFERRED);
 }
 
@@ -81,6 +138,8 @@ static void send_fin(struct wire_step *s, enum end from)
 {
     const struct stream *sender = &s->conn->streams.of[from], *peer = &s->conn->streams.of[!from];
 
+    if (tcp_fsm_cell(state_of(s, from), TCP_INPUT_SND_FIN)->to == TCP_STATE_UNKNOWN)
+        return; /* who is not open closes nothing */
     ends_closed_by(&s->conn->ends, from);
     /* where it does not acknowledge the peer's FIN, that was on its way when this one was sent: they crossed */
     if (state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer))
@@ -94,11 +153,11 @@ static void assume_answer(struct wire_step *s, enum end from)
 {
     if (state_of(s, !from) == TCP_STATE_UNKNOWN && s->conn->streams.of[!from].syn_unseen)
         take_input(s, !from, TCP_INPUT_SND_SYN_ACK, HOW_ASSUMED);
-    take_input(s, from, TCP_INPUT_RCV_SYN_ACK, HOW_ASSUMED);
+    take_input(s, from, TCP_INPUT_RCV_SYN_ACK, s->conn->streams.of[!from].syn_sent ? HOW_INFERRED : HOW_ASSUMED);
 }
 
 /* An acknowledgment that moves on by one, from an end that has sent its FIN, is that of the peer's FIN. */
-bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct segment *seg, uint64_t ack)
+bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct segment *seg, int64_t ack)
 {
     const struct stream *sender = &c->streams.of[from], *peer = &c->streams.of[!from];
     const enum tcp_state state = ends_state(&c->ends, from, LANE_WIRE);
@@ -109,37 +168,46 @@ bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct seg
 }
 
 /* The FIN of a peer that is never seen: as it mostly is, the answer to this end's own. */
-static void assume_fin(struct wire_step *s, enum end from, uint64_t ack)
+static void assume_fin(struct wire_step *s, enum end from, int64_t ack)
 {
     stream_assume_fin(&s->conn->streams.of[!from], ack);
-    s->lane->fin_received[from] = true;
+    s->lane->end[from].fin_received = true;
     take_input(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_ASSUMED);
     take_input(s, !from, TCP_INPUT_SND_FIN, HOW_ASSUMED);
     take_input(s, from, TCP_INPUT_RCV_FIN, HOW_ASSUMED);
 }
 
-/* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected. */
-static bool rst_acceptable(const struct wire_step *s, enum end receiver, const struct stream_place *place)
+/* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected: which is
+ * what the receiver acknowledged last, or what was captured on its way to it since. */
+static bool rst_acceptable(const struct conn *c, enum end to, const struct segment *seg, const struct stream_place *place)
 {
-    const struct stream *stream = &s->conn->streams.of[receiver];
-    const enum tcp_state state = state_of(s, receiver);
+    const struct stream *receiver = &c->streams.of[to];
+    const enum tcp_state state = ends_state(&c->ends, to, LANE_WIRE);
 
     if (state == TCP_STATE_SYN_SENT)
-        return (s->segment->flags & SEGMENT_ACK) && place->ack >= 1 && place->ack <= stream->snd_max;
-    return state == TCP_STATE_UNKNOWN || place->seq == stream->rcv_nxt || !stream->rcv_nxt;
+        return (seg->flags & SEGMENT_ACK) && place->ack >= 1 && place->ack <= receiver->snd_max;
+    return state == TCP_STATE_UNKNOWN || place->seq == receiver->rcv_nxt || !receiver->rcv_nxt ||
+           (receiver->acked && place->seq == receiver->acked);
 }
 
-/* Anybody can send a RST that its receiver drops. Where segments were lost, the sender shows by going on from its last. */
-static bool rst_is_genuine(const struct wire_step *s, enum end from, const struct stream_place *place)
+bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg, const struct stream_place *place,
+                         uint32_t receivers_last_ack)
 {
-    return rst_acceptable(s, !from, place) ||
-           (state_of(s, !from) != TCP_STATE_SYN_SENT && place->seq == s->conn->streams.of[from].snd_max);
+    if (rst_acceptable(c, !from, seg, place))
+        return true;
+    if (ends_state(&c->ends, !from, LANE_WIRE) == TCP_STATE_SYN_SENT)
+        return false;
+    return place->seq == c->streams.of[from].snd_max || (c->streams.of[!from].acked && seg->seq == receivers_last_ack);
 }
 
 static void send_rst(struct wire_step *s, enum end from, const struct stream_place *place)
 {
-    if (!rst_is_genuine(s, from, place))
-        return;
+    const struct stream *sender = &s->conn->streams.of[from];
+
+    /* <SEQ=SEG.ACK> to the SYN,ACK, and never another word: it was there no more when that came */
+    if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
+        !sender->acked && place->seq == 1)
+        take_back(s, from, TCP_STATE_SYN_SENT);
     stream_reset(&s->conn->streams.of[from]);
     ends_reset_by(&s->conn->ends, from);
     take_input(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -149,16 +217,21 @@ static void send_syn(struct wire_step *s, enum end from)
 {
     const bool answers = s->segment->flags & SEGMENT_ACK;
 
-    /* who answers a SYN was listening for it */
-    if (answers && state_of(s, from) == TCP_STATE_UNKNOWN)
+    /* who answers a SYN was listening for it, though it may have refused another */
+    if (answers && state_of(s, from) == TCP_STATE_UNKNOWN) {
         ends_begin_as(&s->conn->ends, from, LANE_WIRE, TCP_STATE_LISTEN);
+    } else if (answers && state_of(s, from) == TCP_STATE_CLOSED) {
+        take_input(s, from, TCP_INPUT_PASSIVE_OPEN, HOW_ASSUMED);
+        s->conn->streams.of[from].rst_sent = false;
+        ends_not_reset(&s->conn->ends);
+    }
     take_input(s, from, answers ? TCP_INPUT_SND_SYN_ACK : TCP_INPUT_SND_SYN, HOW_INFERRED);
     if (!answers && state_of(s, !from) == TCP_STATE_SYN_SENT) /* the peer's SYN is on its way to it */
         take_input(s, from, TCP_INPUT_RCV_SYN, HOW_INFERRED);
 }
 
 /* It speaks as one who is synchronised: the part of the handshake that is missing here took place. */
-static void assume_handshake(struct wire_step *s, enum end from)
+static void assume_handshake(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const enum tcp_state state = state_of(s, from);
 
@@ -168,6 +241,65 @@ static void assume_handshake(struct wire_step *s, enum end from)
         assume_answer(s, from);
     else if (state == TCP_STATE_SYN_RECEIVED && !s->conn->streams.of[!from].segments)
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
+    else if (state == TCP_STATE_SYN_RECEIVED && !is_believed(s, from) && (s->segment->payload_len || place->ack > 1))
+        take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
+}
+
+/* The least time after which a segment can no longer have crossed another, where the round trip is not known: RFC 6298 2. */
+#define CROSSING_NS 1000000000ull
+
+/* What this end sends it can still have sent before it got what brought it to its state. */
+static bool may_cross(const struct wire_step *s, enum end from)
+{
+    return s->ts_ns - ends_entered_ns(&s->conn->ends, from) <= (s->rtt_ns ? 2 * s->rtt_ns : CROSSING_NS);
+}
+
+/* It is CLOSED because of a RST, its own or its peer's, and sends. */
+static void contradict_rst(struct wire_step *s, enum end from, const struct stream_place *place)
+{
+    struct streams *streams = &s->conn->streams;
+    const bool forged = streams->of[from].rst_sent;
+
+    if (stream_fin_acked(streams, END_CLIENT) && stream_fin_acked(streams, END_SERVER))
+        return;
+    /* never open: it goes on refusing */
+    if (!streams->of[from].syn_sent && !streams->of[from].syn_unseen && !s->conn->ends.midstream)
+        return;
+    /* sent before the RST, and overtaken by it; or it takes no notice of a refusal and tries again */
+    if (forged ? place->seq < streams->of[from].snd_max - s->segment->payload_len
+               : streams->of[!from].rst_sent && !(s->segment->flags & SEGMENT_SYN) && may_cross(s, from))
+        return;
+    s->lane->end[from].closed_by_rst = false;
+    streams->of[from].rst_sent = false;
+    if (forged || s->conn->ends.reset_by == (unsigned)!from)
+        ends_not_reset(&s->conn->ends);
+    streams->of[!from].rst_sent = false;
+    take_back(s, from, s->segment->flags & SEGMENT_SYN ? TCP_STATE_SYN_SENT : state_shown(s, from, false));
+}
+
+/* A sign that the end never got what was inferred that it got. */
+static void contradict(struct wire_step *s, enum end from, const struct stream_place *place)
+{
+    const struct stream *peer = &s->conn->streams.of[!from];
+    const enum tcp_state state = state_of(s, from);
+    const unsigned flags = s->segment->flags;
+    struct wire_end *end = &s->lane->end[from];
+
+    if (end->closed_by_rst && state == TCP_STATE_CLOSED) {
+        if ((flags & (SEGMENT_SYN | SEGMENT_ACK)) != (SEGMENT_SYN | SEGMENT_ACK))
+            contradict_rst(s, from, place);
+    } else if ((flags & SEGMENT_SYN) && s->again && !end->spoke && state == TCP_STATE_ESTABLISHED) {
+        take_back(s, from, flags & SEGMENT_ACK ? TCP_STATE_SYN_RECEIVED : TCP_STATE_SYN_SENT);
+    } else if ((flags & SEGMENT_FIN) && s->again) {
+        if (state == TCP_STATE_FIN_WAIT_2 || state == TCP_STATE_TIME_WAIT || state == TCP_STATE_CLOSED)
+            take_back(s, from, state_shown(s, from, false));
+    } else if ((flags & SEGMENT_ACK) && state == TCP_STATE_CLOSE_WAIT && end->fin_received &&
+               place->ack <= stream_fin_seq(peer) && place->ack == s->conn->streams.of[from].acked &&
+               !may_cross(s, from)) {
+        end->fin_received = false;
+        end->doubts = WIRE_DOUBTS_MAX;
+        take_back(s, from, TCP_STATE_ESTABLISHED);
+    }
 }
 
 /* What sending the segment proves about the sender. */
@@ -179,10 +311,17 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         send_rst(s, from, place);
         return;
     }
+    contradict(s, from, place);
+    if (!(flags & SEGMENT_SYN))
+        s->lane->end[from].spoke = true;
+    if (s->segment->payload_len && s->conn->streams.of[!from].fin_sent)
+        s->lane->end[from].data_after_fin = true;
     if (flags & SEGMENT_SYN)
         send_syn(s, from);
     else
-        assume_handshake(s, from);
+        assume_handshake(s, from, place);
+    if (s->advances) /* it gets what is sent to it */
+        s->lane->end[from].doubts = 0;
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
         take_fin(s, from);
     if (flags & SEGMENT_FIN)
@@ -196,7 +335,7 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
     const unsigned flags = s->segment->flags;
 
     if (flags & SEGMENT_RST) {
-        if (rst_acceptable(s, to, place))
+        if (rst_acceptable(s->conn, to, s->segment, place))
             take_input(s, to, TCP_INPUT_RCV_RST, HOW_INFERRED);
         return;
     }
@@ -208,11 +347,18 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
         }
         if (state_of(s, to) == TCP_STATE_CLOSED && !receiver->segments) /* its SYN was not captured */
             take_input(s, to, TCP_INPUT_SND_SYN, HOW_ASSUMED);
-        take_input(s, to, TCP_INPUT_RCV_SYN_ACK, HOW_INFERRED);
-    } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1) {
+        /* asked for once more, as if nothing had come, and nothing has come from there */
+        if (s->again && state_of(s, to) == TCP_STATE_ESTABLISHED && receiver->syn_sent && !s->lane->end[to].spoke) {
+            s->lane->end[to].doubts = WIRE_DOUBTS_MAX;
+            take_back(s, to, TCP_STATE_SYN_SENT);
+        }
+        if (is_believed(s, to))
+            take_input(s, to, TCP_INPUT_RCV_SYN_ACK, HOW_INFERRED);
+    } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1 &&
+               is_believed(s, to)) {
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     }
-    if ((flags & SEGMENT_ACK) && receiver->fin_sent && place->ack > stream_fin_seq(receiver))
+    if ((flags & SEGMENT_ACK) && receiver->fin_sent && place->ack > stream_fin_seq(receiver) && is_believed(s, to))
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
     take_fin(s, to);
 }
@@ -245,7 +391,8 @@ void wire_segment(struct wire_step *s, enum end from, const struct stream_place 
 
 void wire_expire(struct emitter *out, struct conn *c, uint64_t ts_ns)
 {
-    struct wire_step s = { .out = out, .conn = c, .ts_ns = ts_ns };
+    struct wire_lane none = { 0 };
+    struct wire_step s = { .out = out, .conn = c, .lane = &none, .ts_ns = ts_ns };
 
     for (unsigned end = 0; end < END_N; end++)
         if (state_of(&s, end) == TCP_STATE_TIME_WAIT)

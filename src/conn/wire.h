@@ -5,8 +5,21 @@
 
 #include "table.h"
 
+/* What is inferred of an end, and how far that can be believed. */
+struct wire_end {
+    uint8_t fin_received   : 1; /* the peer's FIN has taken effect here */
+    uint8_t doubts         : 2; /* how often it has been taken back that it got something; WIRE_DOUBTS_MAX: believed no more */
+    uint8_t spoke          : 1; /* it sent what only one who is synchronised does */
+    uint8_t challenged     : 1; /* it was sent a SYN, or a RST, that it does not take */
+    uint8_t answered_older : 1; /* it answered a SYN for an earlier connection */
+    uint8_t data_after_fin : 1; /* it sent data after its peer's FIN */
+    uint8_t closed_by_rst  : 1;
+};
+#define WIRE_DOUBTS_MAX 2
+
 struct wire_lane {
-    bool fin_received[END_N]; /* the peer's FIN has taken effect at this end */
+    struct wire_end end[END_N];
+    uint8_t icmp[END_N]; /* the last ICMP error about what the end sent, enum icmp_error, + 1; 0: none */
 };
 
 /* What a segment did, for the roof to pass on. */
@@ -22,9 +35,14 @@ struct wire_step {
     const struct segment *segment;
     uint64_t ts_ns;
     uint64_t because; /* the segment's record; 0 where it is not written */
+    bool again;       /* it repeats a SYN or FIN of its sender */
+    bool advances;    /* it acknowledges what its sender had not yet acknowledged */
+    uint64_t rtt_ns;  /* of the handshake; 0: not known */
     struct wire_moves moves;
 };
 
+/* Both ends take part, and are not over: a SYN in another numbering does not begin anything (RFC 9293 3.10.7.4). */
+bool wire_is_open(const struct conn *c);
 /* A SYN on known endpoints: is it a new use of them, or belongs it to the handshake that is going on? */
 bool wire_begins_anew(const struct conn *c, enum end from, const struct segment *seg);
 
@@ -41,7 +59,12 @@ bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct se
 
 /* Of a peer that is never seen, what it sent shows in the acknowledgments alone: this one is of its FIN. Before the
  * streams take the segment. */
-bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct segment *seg, uint64_t ack);
+bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct segment *seg, int64_t ack);
+
+/* Anybody can send a RST. This one is of the end that it says it is from: it counts at its receiver, or goes on from what the
+ * sender sent last, or answers what the receiver sent last (3.10.7.1: <SEQ=SEG.ACK>). */
+bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg, const struct stream_place *place,
+                         uint32_t receivers_last_ack);
 
 /* The segment takes effect at both ends; the streams have taken it. unseen_fin: what wire_shows_unseen_fin() said. */
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin);

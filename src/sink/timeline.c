@@ -212,9 +212,9 @@ static void add_arrow(struct line *l, const struct change *c)
     struct line text = line_piece(l, buf, sizeof(buf));
 
     add_flags(&text, s->flags);
-    line_addf(&text, " seq=%llu", (unsigned long long)c->segment.seq);
+    line_addf(&text, " seq=%lld", (long long)c->segment.seq);
     if (s->flags & SEGMENT_ACK)
-        line_addf(&text, " ack=%llu", (unsigned long long)c->segment.ack);
+        line_addf(&text, " ack=%lld", (long long)c->segment.ack);
     if (s->payload_len)
         line_addf(&text, " len=%u", s->payload_len);
     if (text.cells + around + dashes < LANE_CELLS)

@@ -50,6 +50,12 @@ bool take_int32(uint64_t start_ns, const cJSON *item, int *ret_value)
     return true;
 }
 
+bool take_offset(uint64_t start_ns, const cJSON *item, int64_t *ret_value)
+{
+    (void)start_ns;
+    return exact_signed(item, -EXACT_JSON_MAX, EXACT_JSON_MAX, ret_value);
+}
+
 bool take_result(uint64_t start_ns, const cJSON *item, int64_t *ret_value)
 {
     (void)start_ns;

@@ -37,6 +37,7 @@ bool take_known(uint64_t start_ns, const cJSON *item, enum known *ret_value);
 bool take_end_reason(uint64_t start_ns, const cJSON *item, enum end_reason *ret_value);
 bool take_severity(uint64_t start_ns, const cJSON *item, enum severity *ret_value);
 bool take_int32(uint64_t start_ns, const cJSON *item, int *ret_value);
+bool take_offset(uint64_t start_ns, const cJSON *item, int64_t *ret_value);
 bool take_result(uint64_t start_ns, const cJSON *item, int64_t *ret_value);
 bool take_one_more(uint64_t start_ns, const cJSON *item, const uint32_t *backlog);
 bool take_time(uint64_t start_ns, const cJSON *item, uint64_t *ret_ts_ns);

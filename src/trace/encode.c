@@ -95,6 +95,12 @@ static inline char *put_int32(char *p, uint64_t start_ns, const int *value)
     return json_put_i64(p, *value);
 }
 
+static inline char *put_offset(char *p, uint64_t start_ns, const int64_t *value)
+{
+    (void)start_ns;
+    return *value < 0 ? json_put_i64(p, *value) : json_put_u64(p, (uint64_t)*value);
+}
+
 static inline char *put_one_more(char *p, uint64_t start_ns, const uint32_t *backlog)
 {
     (void)start_ns;

@@ -194,7 +194,7 @@ static void reset_out_of_sequence_is_ignored(void **state)
         seq = reach(synchronised[i], &ack);
         send(&s, S, "RA", seq + 100000, ack, 0);
         assert_int_equal(last_state(C), synchronised[i]);
-        send(&s, S, "RA", seq - 1, ack, 0);
+        send(&s, S, "RA", seq - 2, ack, 0);
         assert_int_equal(last_state(C), synchronised[i]);
         send(&s, S, "RA", seq, ack, 0);
         assert_int_equal(last_state(C), TCP_STATE_CLOSED);
@@ -244,8 +244,9 @@ static void time_wait_is_predicted(void **state)
     (void)state;
     send_open_and_close(&s);
     wait_ns(&s, 30 * SECOND);
-    last = s.now_ns;
+    last = s.now_ns + MS;
     send(&s, S, "FA", 1, 2, 0);
+    send(&s, C, "A", 2, 2, 0);
     wait_ns(&s, 59 * SECOND);
     s.at[C] = other;
     send(&s, C, "S", 0, 0, 0); /* somebody else: time goes on */

@@ -14,6 +14,13 @@ enum conn_segments {
     CONN_SEGMENTS_NONE,
 };
 
+/* Of a segment with a wrong checksum. */
+enum conn_checksums {
+    CONN_CHECKSUMS_AUTO,  /* it is not taken, unless all of its sender's were wrong: offload, seen at the sender */
+    CONN_CHECKSUMS_CHECK, /* it is not taken */
+    CONN_CHECKSUMS_IGNORE /* it counts like any other */
+};
+
 struct conn_config {
     change_fn emit;
     void *arg;
@@ -22,7 +29,7 @@ struct conn_config {
     uint64_t hash_seed;
     enum conn_segments segments;
     bool wire_only;        /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */
-    bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
+    enum conn_checksums checksums;
 };
 
 #endif
