@@ -420,7 +420,7 @@ def field_mutations(record):
             for wrong in other[type(value)]:
                 any_text = isinstance(wrong, str) and isinstance(value, str) and key in free
                 any_setting = path == ("sysctl",) and isinstance(wrong, (int, str)) and not isinstance(wrong, bool)
-                any_number = wrong == -7 and key == "fd"
+                any_number = wrong == -7 and key in ("fd", "seq", "ack")
                 in_free_list = key in ("command", "interfaces", "remedy") and wrong == ["?"]
                 if wrong != value or type(wrong) is not type(value):
                     if not (any_text or any_setting or any_number or in_free_list):

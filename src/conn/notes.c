@@ -23,12 +23,26 @@ static struct short_time shorten(uint64_t ts_ns)
     return (struct short_time){ { (uint16_t)ts_ns, (uint16_t)(ts_ns >> 16), (uint16_t)(ts_ns >> 32) } };
 }
 
+static uint64_t value(struct short_time t)
+{
+    return t.parts[0] | (uint64_t)t.parts[1] << 16 | (uint64_t)t.parts[2] << 32;
+}
+
 /* Exact where it is less than 2^48 ns, three days. */
 static uint64_t since(uint64_t ts_ns, struct short_time then)
 {
-    const uint64_t kept = then.parts[0] | (uint64_t)then.parts[1] << 16 | (uint64_t)then.parts[2] << 32;
+    return (ts_ns - value(then)) & ((UINT64_C(1) << 48) - 1);
+}
 
-    return (ts_ns - kept) & ((UINT64_C(1) << 48) - 1);
+/* Captures are not always in the order of time. */
+static bool is_backwards(uint64_t since_ns)
+{
+    return since_ns >> 47;
+}
+
+static uint64_t between(struct short_time from, struct short_time to)
+{
+    return since(value(to), from);
 }
 
 /* What repeats the last ACK of its direction but perhaps for the window. */
@@ -112,6 +126,11 @@ static uint32_t note_repeated(const struct notes_lane *lane, enum end from, cons
     return NOTE_RETRANSMISSION;
 }
 
+static uint32_t timed_end(const struct notes_end *e, unsigned i)
+{
+    return e->timed[i].end[0] | (uint32_t)e->timed[i].end[1] << 16;
+}
+
 /* Times a new segment, or forgets those that this one sends again. */
 static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_t notes, uint64_t ts_ns)
 {
@@ -123,12 +142,13 @@ static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_
     /* a keep-alive's byte is sent again too */
     if (notes & (NOTE_RETRANSMISSION | NOTE_OUT_OF_ORDER | NOTE_KEEP_ALIVE)) {
         for (unsigned i = 0; i < fwd->timed_count; i++)
-            if (!seq_after(fwd->timed[i].end, s->seq) || seq_after(fwd->timed[i].end, end))
+            if (!seq_after(timed_end(fwd, i), s->seq) || seq_after(timed_end(fwd, i), end))
                 fwd->timed[kept++] = fwd->timed[i];
         fwd->timed_count = kept;
     } else if (fwd->timed_count < LIMIT_TIMED_SEGMENTS) {
-        fwd->timed[fwd->timed_count].end = end;
-        fwd->timed[fwd->timed_count++].ts_ns = ts_ns;
+        fwd->timed[fwd->timed_count].end[0] = (uint16_t)end;
+        fwd->timed[fwd->timed_count].end[1] = (uint16_t)(end >> 16);
+        fwd->timed[fwd->timed_count++].at = shorten(ts_ns);
     }
 }
 
@@ -141,13 +161,13 @@ static uint64_t sample_rtt(struct notes_end *rev, const struct segment *s, uint6
     if (!(s->flags & SEGMENT_ACK))
         return 0;
     for (unsigned i = 0; i < rev->timed_count; i++) {
-        if (rev->timed[i].end == s->ack)
-            rtt_ns = ts_ns - rev->timed[i].ts_ns;
-        if (seq_after(rev->timed[i].end, s->ack))
+        if (timed_end(rev, i) == s->ack)
+            rtt_ns = since(ts_ns, rev->timed[i].at);
+        if (seq_after(timed_end(rev, i), s->ack))
             rev->timed[kept++] = rev->timed[i];
     }
     rev->timed_count = kept;
-    return (int64_t)rtt_ns > 0 ? rtt_ns : 0;
+    return is_backwards(rtt_ns) ? 0 : rtt_ns;
 }
 
 /* From the last SYN to the first ACK that is none. */
@@ -213,6 +233,36 @@ int64_t notes_window(const struct notes_lane *lane, const struct streams *stream
     return (int64_t)e->window << (e->window_of_syn ? 0 : told ? stream_shift(streams, end) : SHIFT_MAX);
 }
 
+/* One that came again can be the network's doing: only the second time says that nobody answers. */
+#define RETRANSMISSIONS_MIN 2
+
+struct stalled notes_stalled(const struct notes_lane *lane, const struct streams *streams, enum end end)
+{
+    const struct notes_end *fwd = &lane->end[end], *rev = &lane->end[!end];
+    struct stalled s = { .end = end, .count = fwd->repeats };
+
+    if (rev->seen && !rev->window && !streams->of[!end].rst_sent) {
+        s.what = STALL_ZERO_WINDOW;
+        s.ns = between(fwd->next_seq_at, is_backwards(between(rev->last_at, fwd->last_at)) ? rev->last_at : fwd->last_at);
+    } else if (fwd->repeats && fwd->last_keep_alive) {
+        s.what = STALL_KEEP_ALIVES;
+        s.ns = between(rev->last_at, fwd->last_at);
+    } else if (fwd->repeats >= RETRANSMISSIONS_MIN && streams->of[!end].acked < streams->of[end].snd_max) {
+        s.what = STALL_RETRANSMISSIONS;
+        s.ns = (uint64_t)((uint32_t)(value(fwd->last_at) >> 16) - fwd->repeats_at) << 16;
+    }
+    return s;
+}
+
+/* It began with what was sent just before, which is what is sent again. */
+static void count_repeat(struct notes_end *fwd)
+{
+    if (!fwd->repeats)
+        fwd->repeats_at = (uint32_t)(value(fwd->last_at) >> 16);
+    if (fwd->repeats < UINT16_MAX)
+        fwd->repeats++;
+}
+
 struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
                            const struct segment *s, uint64_t ts_ns)
 {
@@ -224,14 +274,15 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
     n.notes = note_acknowledging(lane, streams, from, s);
     if (n.notes & NOTE_DUPLICATE_ACK)
         n.dup_ack = fwd->dup_acks;
-    if (s->ack != fwd->last_ack) {
-        fwd->dup_acks = 0;
+    /* whatever comes answers a probe */
+    if (s->ack != fwd->last_ack || rev->last_keep_alive || rev->last_probe)
         rev->repeats = 0;
-    }
+    if (s->ack != fwd->last_ack)
+        fwd->dup_acks = 0;
     if (!(n.notes & NOTE_KEEP_ALIVE))
         n.notes |= note_repeated(lane, from, s, ts_ns);
-    if ((n.notes & (NOTE_RETRANSMISSION | NOTE_KEEP_ALIVE | NOTE_ZERO_WINDOW_PROBE)) && fwd->repeats < UINT16_MAX)
-        fwd->repeats++;
+    if (n.notes & (NOTE_RETRANSMISSION | NOTE_KEEP_ALIVE | NOTE_ZERO_WINDOW_PROBE))
+        count_repeat(fwd);
     n.rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(lane, s, ts_ns);
     time_segment(fwd, s, n.notes, ts_ns);

@@ -17,17 +17,18 @@ struct notes_end {
     uint32_t ifindex;   /* where its last segment was seen; the same one elsewhere is left out */
     uint32_t next_seq;  /* highest end sent */
     uint32_t last_ack;
+    uint32_t repeats_at; /* when .repeats began: a short time without its lowest 16 bits */
     uint16_t window;                                             /* last, as sent */
     uint16_t dup_acks;
-    uint16_t repeats; /* retransmissions and probes since the peer acknowledged anything new */
+    uint16_t repeats;    /* retransmissions and probes since the peer acknowledged anything new */
     struct short_time next_seq_at, last_at;                      /* when next_seq was reached; the last segment */
     bool seen          : 1;                                      /* a segment that counts */
     bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
     uint8_t timed_count : 2;
     struct {
-        uint64_t ts_ns;
-        uint32_t end;
-    } __attribute__((packed, aligned(4))) timed[LIMIT_TIMED_SEGMENTS];
+        struct short_time at;
+        uint16_t end[2]; /* low half first: no room is lost to alignment */
+    } timed[LIMIT_TIMED_SEGMENTS];
 };
 
 struct notes_lane {
@@ -41,6 +42,9 @@ static inline uint64_t notes_rtt_ns(const struct notes_lane *lane)
 {
     return lane->handshake_known ? lane->handshake_ns : 0;
 }
+
+/* What an end does in vain, when it was last seen; .what is STALL_NONE: nothing. */
+struct stalled notes_stalled(const struct notes_lane *lane, const struct streams *streams, enum end end);
 
 /* Of one segment. */
 struct notes {

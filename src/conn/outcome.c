@@ -123,6 +123,22 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, const en
     return gone(client) || gone(server) ? VERDICT_UNKNOWN : VERDICT_STILL_OPEN;
 }
 
+/* Of what ended as it should nobody asks; of two ends that wait, who waits longer. */
+static struct stalled stalled_of(const struct life *l, enum verdict verdict)
+{
+    struct stalled longest = { 0 };
+
+    if (verdict == VERDICT_CLOSED_NORMALLY || verdict == VERDICT_CLOSED_BOTH || verdict == VERDICT_REFUSED)
+        return longest;
+    for (unsigned i = 0; i < END_N; i++) {
+        const struct stalled s = notes_stalled(&l->notes, &l->conn.streams, i);
+
+        if (s.what && (!longest.what || s.ns > longest.ns))
+            longest = s;
+    }
+    return longest;
+}
+
 void outcome_tell(const struct life *l, const struct registry *listeners, struct emitter *out, uint64_t ts_ns)
 {
     const struct ends *ends = &l->conn.ends;
@@ -146,10 +162,13 @@ void outcome_tell(const struct life *l, const struct registry *listeners, struct
     change.outcome.verdict = verdict_of(l, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
     change.outcome.cause_end = END_UNKNOWN;
     change.outcome.cause = cause_of_ending(l, listeners, change.outcome.reset_by, change.outcome.verdict);
-    if (change.outcome.cause != CAUSE_NONE && change.outcome.cause != CAUSE_NO_LISTENER) {
+    if (change.outcome.cause == CAUSE_NONE)
+        change.outcome.cause = wire_cause(&l->conn, &l->wire, &change.outcome.cause_end);
+    else if (change.outcome.cause != CAUSE_NO_LISTENER) {
         change.listener = l->kernel->lane.listener;
         change.outcome.drops = l->kernel->lane.drops;
     }
+    change.outcome.stalled = stalled_of(l, change.outcome.verdict);
     change.outcome.endpoints = l->conn.endpoint;
     change.outcome.rtt_ns = notes_rtt_ns(&l->notes);
     change.outcome.duration_ns = ends->last_ns - ends->first_ns;

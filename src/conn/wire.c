@@ -389,6 +389,26 @@ void wire_segment(struct wire_step *s, enum end from, const struct stream_place 
         step_receiver(s, from, place);
 }
 
+enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)
+{
+    const unsigned by = c->ends.reset_by;
+
+    /* reset by one who had closed before, when data came that nobody would read */
+    if (by != END_UNKNOWN && c->ends.closed_by == by && lane->end[!by].data_after_fin) {
+        *ret_end = by;
+        return CAUSE_DATA_AFTER_CLOSE;
+    }
+    for (unsigned i = 0; i < END_N && by == END_UNKNOWN; i++) {
+        if (lane->end[i].answered_older && !c->ends.established) {
+            *ret_end = i;
+            return CAUSE_TIME_WAIT_ANSWERED;
+        }
+        if (lane->icmp[i] && c->streams.of[!i].acked < c->streams.of[i].snd_max)
+            return CAUSE_ICMP_NET_UNREACHABLE + lane->icmp[i] - 1;
+    }
+    return CAUSE_NONE;
+}
+
 void wire_expire(struct emitter *out, struct conn *c, uint64_t ts_ns)
 {
     struct wire_lane none = { 0 };

@@ -111,6 +111,7 @@ TAKE_WORD(timer_why)
 TAKE_WORD(queue_why)
 TAKE_WORD(verdict)
 TAKE_WORD(cause)
+TAKE_WORD(stall)
 TAKE_WORD(known)
 TAKE_WORD(end_reason)
 TAKE_WORD(severity)
@@ -413,6 +414,14 @@ bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c)
 {
     c->outcome.has_wire = true;
     return take_pair(start_ns, item, &c->outcome.bytes);
+}
+
+bool take_stalled(uint64_t start_ns, const cJSON *item, struct stalled *ret_stalled)
+{
+    return take_stall(start_ns, json_member(item, "what"), &ret_stalled->what) &&
+           take_end(start_ns, json_member(item, "end"), &ret_stalled->end) &&
+           take_u32(start_ns, json_member(item, "count"), &ret_stalled->count) &&
+           take_count(start_ns, json_member(item, "ns"), &ret_stalled->ns);
 }
 
 static bool take_times_of_end(uint64_t start_ns, const cJSON *item, uint64_t ret_ns[TCP_STATE_N])

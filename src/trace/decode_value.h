@@ -33,6 +33,8 @@ bool take_timer_why(uint64_t start_ns, const cJSON *item, enum timer_why *ret_va
 bool take_queue_why(uint64_t start_ns, const cJSON *item, enum queue_why *ret_value);
 bool take_verdict(uint64_t start_ns, const cJSON *item, enum verdict *ret_value);
 bool take_cause(uint64_t start_ns, const cJSON *item, enum cause *ret_value);
+bool take_stall(uint64_t start_ns, const cJSON *item, enum stall *ret_value);
+bool take_stalled(uint64_t start_ns, const cJSON *item, struct stalled *ret_stalled);
 bool take_known(uint64_t start_ns, const cJSON *item, enum known *ret_value);
 bool take_end_reason(uint64_t start_ns, const cJSON *item, enum end_reason *ret_value);
 bool take_severity(uint64_t start_ns, const cJSON *item, enum severity *ret_value);

@@ -313,6 +313,16 @@ static inline char *put_wire_pair(char *p, uint64_t start_ns, const struct chang
     return put_pair(p, start_ns, &c->outcome.bytes);
 }
 
+static char *put_stalled(char *p, uint64_t start_ns, const struct stalled *s)
+{
+    (void)start_ns;
+    p = json_put_word(PUT(p, "{\"what\":"), stall_name(s->what));
+    p = json_put_word(PUT_KEY(p, "end"), end_name(s->end));
+    p = json_put_u64(PUT_KEY(p, "count"), s->count);
+    p = json_put_u64(PUT_KEY(p, "ns"), s->ns);
+    return PUT(p, "}");
+}
+
 /* {"SYN-SENT":80000,…}: the states in which any time was spent. */
 static char *put_times_of_end(char *p, const uint64_t state_ns[TCP_STATE_N])
 {

@@ -160,10 +160,34 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
     }
 }
 
+/* What it was left with says more than that it was left. Of what was closed nobody asks. */
+static int put_stalled(const struct change *c, char *buf, unsigned size)
+{
+    const struct stalled *s = &c->outcome.stalled;
+    const char *who = end_name(s->end), *times = s->count == 1 ? "time" : "times";
+    const double seconds = (double)s->ns / 1e9;
+
+    switch (s->what) {
+    case STALL_RETRANSMISSIONS:
+        return snprintf(buf, size, " What the %s sent was sent again %u %s in %.3g s, and never acknowledged.", who, s->count,
+                        times, seconds);
+    case STALL_KEEP_ALIVES:
+        return snprintf(buf, size, " The %s sent %u keep-alive %s in %.3g s, and no answer came.", who, s->count,
+                        s->count == 1 ? "probe" : "probes", seconds);
+    case STALL_ZERO_WINDOW:
+        return snprintf(buf, size, " The %s could send nothing for %.3g s: its peer's window was zero.", who, seconds);
+    case STALL_NONE:
+    case STALL_N: break;
+    }
+    return 0;
+}
+
 int verdict_format(const struct change *c, char *buf, unsigned size)
 {
-    const int len = put_sentence(c, buf, size);
-    const bool fits = (unsigned)len < size;
+    static int (*const parts[])(const struct change *, char *, unsigned) = { put_sentence, put_cause, put_stalled };
+    unsigned len = 0;
 
-    return len + put_cause(c, fits ? buf + len : NULL, fits ? size - (unsigned)len : 0);
+    for (unsigned i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        len += (unsigned)parts[i](c, len < size ? buf + len : NULL, len < size ? size - len : 0);
+    return (int)len;
 }

@@ -50,7 +50,7 @@ test('sentences name only the ends there are', () => {
   for (const d of Object.values(dictionaries)) {
     for (const [key, v] of all(d)) {
       if (typeof v !== 'string') continue;
-      const known = key.startsWith('.sentences.') ? /^\{(first|other|resetter|causer|client|server|otherState|listener|what|drops|unread)\}$/ : /^\{[aAbB]\}$/;
+      const known = key.startsWith('.sentences.') ? /^\{(first|other|resetter|causer|client|server|otherState|listener|what|drops|unread|staller|times|seconds)\}$/ : /^\{[aAbB]\}$/;
       for (const hole of v.match(/\{[^}]*\}/g) ?? []) assert.match(hole, known, key);
     }
   }

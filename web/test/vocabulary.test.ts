@@ -28,6 +28,7 @@ const TRANSLATED: Record<string, Words> = {
   'disagreement.known': (d, id) => pick(d.why.differences, id),
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
   'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
+  'outcome.stalled.what': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'still-open', text: 'Its text.', stalled: { what: id, end: 'client', count: 2, ns: 1e9 } })],
   'finding.severity': (d, id) => pick(d.why.severities, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),
   'end.reason': (d, id) => pick(d.why.ends, id),

@@ -14,7 +14,7 @@
 enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 
 #define HISTORY_MAX 32       /* bytes of Zeek's history */
-#define VERDICT_TEXT_MAX 384 /* enough for verdict_format() */
+#define VERDICT_TEXT_MAX 512 /* enough for verdict_format() */
 
 #define FINDING_TEXT_MAX 256
 #define FINDING_CONNS_MAX 8
@@ -25,6 +25,14 @@ enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 #define OPTIONS_KNOWN                                                                                                  \
     (SEGMENT_OPT_MSS | SEGMENT_OPT_WSCALE | SEGMENT_OPT_SACK_OK | SEGMENT_OPT_SACK | SEGMENT_OPT_TS |                  \
      SEGMENT_OPT_TFO | SEGMENT_OPT_MPTCP)
+
+/* What an end did in vain when it was last seen. */
+struct stalled {
+    enum stall what;
+    enum end end;
+    uint32_t count; /* times it did it */
+    uint64_t ns;    /* how long */
+};
 
 /* The members of each kind are listed in its file, with their meaning. */
 struct change {

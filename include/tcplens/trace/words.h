@@ -124,6 +124,13 @@
     ICMP_ERRORS(ICMP_CAUSE, X)
 #define ICMP_CAUSE(X, id, word, meaning) X(CAUSE, ICMP_##id, "icmp-" word, meaning)
 
+/* What an end was left with at the last. */
+#define WORDS_stall(X)                                                                                                 \
+    X(STALL, NONE, "", "")                                                                                             \
+    X(STALL, RETRANSMISSIONS, "retransmissions", "what it sent again was never acknowledged")                          \
+    X(STALL, KEEP_ALIVES, "keep-alives", "its keep-alive probes were never answered")                                  \
+    X(STALL, ZERO_WINDOW, "zero-window", "its peer announced a window of zero, and no other since")
+
 /* Why the witnesses differ, where that is known; docs/differences.md tells of each. */
 #define WORDS_known(X)                                                                                                 \
     X(KNOWN, NONE, "", "")                                                                                             \
@@ -214,6 +221,7 @@ enum timer_why { WORDS_timer_why(WORD_ENUM) TIMER_WHY_N };
 enum queue_why { WORDS_queue_why(WORD_ENUM) QUEUE_WHY_N };
 enum verdict { WORDS_verdict(WORD_ENUM) VERDICT_N };
 enum cause { WORDS_cause(WORD_ENUM) CAUSE_N };
+enum stall { WORDS_stall(WORD_ENUM) STALL_N };
 enum known { WORDS_known(WORD_ENUM) KNOWN_N };
 enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
@@ -241,6 +249,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(segment_flag, FLAG_N)                                                                                            \
     L(verdict, VERDICT_N)                                                                                              \
     L(cause, CAUSE_N)                                                                                                  \
+    L(stall, STALL_N)                                                                                                  \
     L(known, KNOWN_N)                                                                                                  \
     L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
@@ -259,6 +268,7 @@ const char *queue_why_name(enum queue_why why);
 const char *segment_note_name(unsigned bit);
 const char *segment_flag_name(unsigned bit);
 const char *verdict_name(enum verdict verdict);
+const char *stall_name(enum stall stall);
 const char *known_name(enum known known);
 const char *cause_name(enum cause cause);
 const char *severity_name(enum severity severity);

@@ -8,7 +8,8 @@ export const SENTENCES = [
   'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
   'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
-  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.listener-closed', 'cause.no-listener',
+  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
+  'cause.listener-closed', 'cause.no-listener',
   'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
   'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
   'cause.probe-timeout', 'cause.keep-alive-timeout', 'cause.user-timeout', 'cause.syn-timeout',
@@ -24,7 +25,7 @@ const KEYS = new Set<string>(SENTENCES);
 export interface Spoken {
   first: End | undefined; other: End | undefined; resetter: End | undefined; causer: End | undefined;
   client: State; server: State; otherState: State | undefined;
-  listener: string; what: 'SYN' | 'ACK'; drops: string; unread: string;
+  listener: string; what: 'SYN' | 'ACK'; drops: string; unread: string; staller: End | undefined; times: string; seconds: string;
 }
 export interface Sentence { keys: SentenceKey[]; spoken: Spoken }
 
@@ -50,14 +51,16 @@ export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
   const verdict = verdictKey(o, first, resetter);
   const cause = `cause.${o.cause}`;
+  const stalled = `stalled.${o.stalled?.what}`;
   if (verdict === undefined || !KEYS.has(verdict)) return undefined;
   const other = first && opposite(first);
   return {
-    keys: [verdict, cause].filter((k) => KEYS.has(k)) as SentenceKey[],
+    keys: [verdict, cause, stalled].filter((k) => KEYS.has(k)) as SentenceKey[],
     spoken: {
       first, other, resetter, causer: o.cause_end, client: o.final?.client ?? 'UNKNOWN', server: o.final?.server ?? 'UNKNOWN',
       otherState: other && (o.final?.[other] ?? 'UNKNOWN'), listener: `L${o.listener ?? '?'}`,
       what: o.verdict === 'no-answer' ? 'SYN' : 'ACK', drops: String(o.drops ?? 0), unread: String(o.unread ?? 0),
+      staller: o.stalled?.end, times: String(o.stalled?.count ?? 0), seconds: String(Number(((o.stalled?.ns ?? 0) / 1e9).toPrecision(3))),
     },
   };
 }
