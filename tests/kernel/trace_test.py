@@ -231,7 +231,7 @@ peer.close(); rest(client); client.close()
 @case
 def server_never_accepts():
     trace, _ = trace_of(script("""
-server = listen(); client = connect()
+server = listen(); client = connect(); queued(server, 1)
 client.sendall(b"x")
 server.close()
 try:
@@ -274,7 +274,7 @@ def full_accept_queue():
     """A queue of limit 1 lets a second SYN wait, unanswered; once there is room a retry is answered."""
     trace, _ = trace_of(script("""
 server = listen(backlog=0)
-one = connect()
+one = connect(); queued(server, 1)
 two = socket.socket(); two.setblocking(False)
 try:
     two.connect(("127.0.0.1", 7007))

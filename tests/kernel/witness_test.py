@@ -21,7 +21,7 @@ def accept_overflow_holds_one_more():
     """A backlog of 1 holds two; every further SYN is dropped, counted, and tied to the connection that suffers."""
     trace = kernel_trace("""
 server = listen(backlog=1)
-held = [connect(), connect()]
+held = [connect(), connect()]; queued(server, 2)
 late = socket.socket(); late.setblocking(False)
 late.connect_ex(("127.0.0.1", 7007))
 time.sleep(1.2)  # until its SYN has been sent again
@@ -61,6 +61,7 @@ def each_listener_of_a_group_has_its_queues():
     trace = kernel_trace("""
 group = [listen(reuse_port=True) for _ in range(2)]
 held = [connect() for _ in range(20)]
+while sum(map(depth, group)) != 20: time.sleep(.001)
 """)
     depths = {l["listener"]: 0 for l in trace.all("listener")}
     check_equal(len(depths), 2)
@@ -71,7 +72,10 @@ held = [connect() for _ in range(20)]
 
 @case
 def listener_closed_with_children_queued():
-    trace = kernel_trace("server = listen(); held = [connect(), connect()]; server.close(); time.sleep(.1)")
+    trace = kernel_trace("""
+server = listen(); held = [connect(), connect()]; queued(server, 2)
+server.close(); time.sleep(.1)
+""")
     closed = trace.one("queue", why="closed")
     check_equal((closed["accept"], closed["syn"]), (2, 0))
     for conn in (1, 2):
@@ -423,7 +427,7 @@ server = listen(backlog=3)
 a = connect(); peer_a, _ = server.accept()
 b = connect(); peer_b, _ = server.accept(); b.close(); peer_b.recv(1); peer_b.close()
 c = connect(); peer_c, _ = server.accept(); c.shutdown(socket.SHUT_WR); peer_c.recv(1)
-waiting = connect()
+waiting = connect(); queued(server, 1)
 ready(os.getpid())
 sys.stdin.readline()
 a.close(); rest(peer_a); peer_a.close()
