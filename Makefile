@@ -443,10 +443,11 @@ bench-read: all
 bench-web: all
 	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
-## golden: what `tcplens read` says of each of tests/scenarios becomes what is expected; read the difference
+## golden: what `tcplens read` says of each of tests/scenarios and tests/captures becomes what is expected; read the difference
 .PHONY: golden
 golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 	@$(TEST_ENV) python3 tests/golden/golden_test.py --refresh
+	@$(TEST_ENV) python3 tests/golden/captures_test.py --refresh
 
 # ---- install ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@
 #include "tcplens/source/capture.h"
 
 struct read_options {
-    int segments; /* enum conn_segments */
+    int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
     struct command_output output;
     struct command_io io;

@@ -116,7 +116,8 @@ static void take(const struct passage *p, struct notes *n)
     struct conn *c = &l->conn;
     const struct segment *seg = &p->event->segment;
     const struct stream *sender = &c->streams.of[p->from];
-    const bool again = ((seg->flags & SEGMENT_SYN) && sender->syn_sent) || ((seg->flags & SEGMENT_FIN) && sender->fin_sent);
+    const bool again =
+        ((seg->flags & SEGMENT_SYN) && sender->syn_sent) || ((seg->flags & SEGMENT_FIN) && sender->fin_sent);
     const struct stream_place place = stream_number(&c->streams, p->from, seg, room_of(p));
     const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, room_of(p));
     struct wire_step step = { .out = &p->engine->out,
@@ -235,8 +236,10 @@ static void pass(struct passage *p, uint32_t notes)
     }
     notes |= note_challenge(p);
     stream_adapt(&l->conn.streams, p->from, seg, fit, room_of(p));
-    if (fit == STREAM_RENUMBERS || fit == STREAM_GOES_BACK)
-        notes_renumber(&l->notes, fit == STREAM_RENUMBERS ? p->from : !p->from);
+    if (fit == STREAM_GOES_BACK)
+        notes_renumber(&l->notes, !p->from);
+    else if (fit == STREAM_RENUMBERS || ((seg->flags & SEGMENT_SYN) && !l->conn.streams.of[p->from].syn_sent))
+        notes_renumber(&l->notes, p->from);
     n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
     n.notes |= notes;
     take(p, &n);

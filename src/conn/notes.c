@@ -234,7 +234,7 @@ int64_t notes_window(const struct notes_lane *lane, const struct streams *stream
 }
 
 /* One that came again can be the network's doing: only the second time says that nobody answers. */
-#define RETRANSMISSIONS_MIN 2
+#define REPEATS_MIN 2
 
 struct stalled notes_stalled(const struct notes_lane *lane, const struct streams *streams, enum end end)
 {
@@ -243,11 +243,12 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
 
     if (rev->seen && !rev->window && !streams->of[!end].rst_sent) {
         s.what = STALL_ZERO_WINDOW;
-        s.ns = between(fwd->next_seq_at, is_backwards(between(rev->last_at, fwd->last_at)) ? rev->last_at : fwd->last_at);
-    } else if (fwd->repeats && fwd->last_keep_alive) {
+        s.ns =
+            between(fwd->next_seq_at, is_backwards(between(rev->last_at, fwd->last_at)) ? rev->last_at : fwd->last_at);
+    } else if (fwd->repeats >= REPEATS_MIN && fwd->last_keep_alive) {
         s.what = STALL_KEEP_ALIVES;
         s.ns = between(rev->last_at, fwd->last_at);
-    } else if (fwd->repeats >= RETRANSMISSIONS_MIN && streams->of[!end].acked < streams->of[end].snd_max) {
+    } else if (fwd->repeats >= REPEATS_MIN && streams->of[!end].acked < streams->of[end].snd_max) {
         s.what = STALL_RETRANSMISSIONS;
         s.ns = (uint64_t)((uint32_t)(value(fwd->last_at) >> 16) - fwd->repeats_at) << 16;
     }

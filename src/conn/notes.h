@@ -14,15 +14,15 @@ struct short_time {
 
 /* One direction; sequence numbers as sent. */
 struct notes_end {
-    uint32_t ifindex;   /* where its last segment was seen; the same one elsewhere is left out */
-    uint32_t next_seq;  /* highest end sent */
+    uint32_t ifindex;  /* where its last segment was seen; the same one elsewhere is left out */
+    uint32_t next_seq; /* highest end sent */
     uint32_t last_ack;
     uint32_t repeats_at; /* when .repeats began: a short time without its lowest 16 bits */
-    uint16_t window;                                             /* last, as sent */
+    uint16_t window;     /* last, as sent */
     uint16_t dup_acks;
-    uint16_t repeats;    /* retransmissions and probes since the peer acknowledged anything new */
-    struct short_time next_seq_at, last_at;                      /* when next_seq was reached; the last segment */
-    bool seen          : 1;                                      /* a segment that counts */
+    uint16_t repeats;                       /* retransmissions and probes since the peer acknowledged anything new */
+    struct short_time next_seq_at, last_at; /* when next_seq was reached; the last segment */
+    bool seen          : 1;                 /* a segment that counts */
     bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
     uint8_t timed_count : 2;
     struct {

@@ -94,6 +94,8 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, const en
 
     /* a RST after both FINs were acknowledged ends nothing that was not over */
     if (reset_by != END_UNKNOWN && !(stream_fin_acked(streams, END_CLIENT) && stream_fin_acked(streams, END_SERVER))) {
+        if (l->wire.end[reset_by].gave_up)
+            return VERDICT_TIMED_OUT;
         if (!ends->established && !ends->midstream && reset_by == END_SERVER)
             return VERDICT_REFUSED;
         return reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;

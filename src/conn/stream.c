@@ -104,8 +104,7 @@ enum stream_fit stream_fit(const struct streams *s, enum end from, const struct 
     if (stream_is_dropped(seg) || (seg->flags & SEGMENT_RST))
         return STREAM_FITS;
     if ((!sender->base_known || (place.seq >= lowest_of(sender) && place.seq <= edges->seq)) &&
-        (!receiver->base_known ||
-         (place.ack > lowest_of(receiver) - !receiver->syn_sent && place.ack <= edges->ack)))
+        (!receiver->base_known || (place.ack > lowest_of(receiver) - !receiver->syn_sent && place.ack <= edges->ack)))
         return STREAM_FITS;
     own = rare_of(room, from);
     peers = rare_of(room, !from);
@@ -151,7 +150,8 @@ static void remember_stray(enum end from, const struct segment *seg, struct stre
     rare->has_stray = true;
 }
 
-void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit, struct stream_room room)
+void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit,
+                  struct stream_room room)
 {
     switch (fit) {
     case STREAM_RENUMBERS: change_base(s, from, seg->seq, room); break;
@@ -271,8 +271,8 @@ static void receive(struct streams *s, enum end receiver, int64_t start, int64_t
     memmove(r->range, r->range[filled], r->count * sizeof(r->range[0]));
 }
 
-unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
-                     struct stream_room room)
+unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
+                     const struct stream_place *place, struct stream_room room)
 {
     const struct stream *sender = &s->of[from], *receiver = &s->of[!from];
     const struct stream_rare *r = rare_of(room, !from);

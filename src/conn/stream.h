@@ -37,7 +37,7 @@ struct stream {
     uint32_t fin_seq;  /* of its FIN: stream_fin_seq() */
     uint32_t base;     /* the sequence number that is 0 */
     uint32_t below : STREAM_BELOW_BITS; /* bytes it sent before the number that is 0 */
-    uint32_t wscale : 4;
+    uint32_t wscale     : 4;
     uint32_t base_known : 1, fin_sent : 1, scale_known : 1, syn_sent : 1;
     uint32_t rst_sent   : 1; /* one that is genuine */
     uint32_t syn_unseen : 1; /* it must have sent one: it was acknowledged, and base is its number */
@@ -85,8 +85,8 @@ enum stream_fit {
     STREAM_FITS,
     STREAM_RENUMBERS, /* a SYN in another numbering, before anything of the first was acknowledged: it counts from here */
     STREAM_GOES_BACK, /* it acknowledges the numbering of the SYN before */
-    STREAM_STRAY,     /* RFC 9293 3.10.7.4: a SYN in another numbering, outside of the window, an ACK of what was never sent */
-    STREAM_FOUND      /* it shows that the last stray was none: the capture missed what was between */
+    STREAM_STRAY, /* RFC 9293 3.10.7.4: a SYN in another numbering, outside of the window, an ACK of what was never sent */
+    STREAM_FOUND /* it shows that the last stray was none: the capture missed what was between */
 };
 struct stream_edges {
     int64_t seq, ack;  /* the highest that the segment may begin at, may acknowledge; INT64_MAX: not known */
@@ -95,15 +95,16 @@ struct stream_edges {
 enum stream_fit stream_fit(const struct streams *s, enum end from, const struct segment *seg,
                            const struct stream_edges *edges, struct stream_room room);
 /* Makes it so. STREAM_STRAY: remembers where it stood. */
-void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit, struct stream_room room);
+void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit,
+                  struct stream_room room);
 
 /* Where a segment that is not taken stands, by the numbers known so far. */
 struct stream_place stream_place_of(const struct streams *s, enum end from, const struct segment *seg);
 /* Where a segment stands that is taken: learns where counting starts, and the shift of the windows. */
 struct stream_place stream_number(struct streams *s, enum end from, const struct segment *seg, struct stream_room room);
 /* How many ranges that a segment acknowledges for the first time were not captured before it. */
-unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
-                     struct stream_room room);
+unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
+                     const struct stream_place *place, struct stream_room room);
 /* Takes what a segment sends and acknowledges into account. */
 void stream_take(struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
                  struct stream_room room);

@@ -23,7 +23,7 @@ struct conn {
     uint32_t number, netns;
     uint32_t place;      /* its own, in the table */
     uint32_t prev, next; /* in its list */
-    uint32_t rare;      /* place in table.rare, as struct stream_room has it */
+    uint32_t rare;       /* place in table.rare, as struct stream_room has it */
     uint8_t list;        /* enum table_list */
     bool superseded;     /* a newer connection has the same endpoints */
     struct ends ends;

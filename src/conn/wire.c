@@ -179,7 +179,8 @@ static void assume_fin(struct wire_step *s, enum end from, int64_t ack)
 
 /* RFC 9293 3.10.7: in SYN-SENT a RST counts if it acknowledges the SYN, later if it is exactly the next expected: which is
  * what the receiver acknowledged last, or what was captured on its way to it since. */
-static bool rst_acceptable(const struct conn *c, enum end to, const struct segment *seg, const struct stream_place *place)
+static bool rst_acceptable(const struct conn *c, enum end to, const struct segment *seg,
+                           const struct stream_place *place)
 {
     const struct stream *receiver = &c->streams.of[to];
     const enum tcp_state state = ends_state(&c->ends, to, LANE_WIRE);
@@ -190,8 +191,8 @@ static bool rst_acceptable(const struct conn *c, enum end to, const struct segme
            (receiver->acked && place->seq == receiver->acked);
 }
 
-bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg, const struct stream_place *place,
-                         uint32_t receivers_last_ack)
+bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg,
+                         const struct stream_place *place, uint32_t receivers_last_ack)
 {
     if (rst_acceptable(c, !from, seg, place))
         return true;
@@ -208,6 +209,11 @@ static void send_rst(struct wire_step *s, enum end from, const struct stream_pla
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
         !sender->acked && place->seq == 1)
         take_back(s, from, TCP_STATE_SYN_SENT);
+    /* An abort says <SEQ=SND.NXT><CTL=RST,ACK>. <SEQ=SEG.ACK><CTL=RST> is the answer of one that has no such connection: its
+     * socket went without a word, which only one does that waits in vain. */
+    if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) >= TCP_STATE_ESTABLISHED && !sender->fin_sent &&
+        place->seq < sender->snd_max)
+        s->lane->end[from].gave_up = true;
     stream_reset(&s->conn->streams.of[from]);
     ends_reset_by(&s->conn->ends, from);
     take_input(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -393,6 +399,10 @@ enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum e
 {
     const unsigned by = c->ends.reset_by;
 
+    if (by != END_UNKNOWN && lane->end[by].gave_up) {
+        *ret_end = by;
+        return CAUSE_RETRANSMISSION_TIMEOUT;
+    }
     /* reset by one who had closed before, when data came that nobody would read */
     if (by != END_UNKNOWN && c->ends.closed_by == by && lane->end[!by].data_after_fin) {
         *ret_end = by;

@@ -7,13 +7,14 @@
 
 /* What is inferred of an end, and how far that can be believed. */
 struct wire_end {
-    uint8_t fin_received   : 1; /* the peer's FIN has taken effect here */
-    uint8_t doubts         : 2; /* how often it has been taken back that it got something; WIRE_DOUBTS_MAX: believed no more */
-    uint8_t spoke          : 1; /* it sent what only one who is synchronised does */
-    uint8_t challenged     : 1; /* it was sent a SYN, or a RST, that it does not take */
-    uint8_t answered_older : 1; /* it answered a SYN for an earlier connection */
-    uint8_t data_after_fin : 1; /* it sent data after its peer's FIN */
-    uint8_t closed_by_rst  : 1;
+    uint16_t fin_received : 1; /* the peer's FIN has taken effect here */
+    uint16_t doubts : 2; /* how often it has been taken back that it got something; WIRE_DOUBTS_MAX: believed no more */
+    uint16_t spoke  : 1; /* it sent what only one who is synchronised does */
+    uint16_t challenged     : 1; /* it was sent a SYN, or a RST, that it does not take */
+    uint16_t answered_older : 1; /* it answered a SYN for an earlier connection */
+    uint16_t data_after_fin : 1; /* it sent data after its peer's FIN */
+    uint16_t closed_by_rst  : 1;
+    uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
 };
 #define WIRE_DOUBTS_MAX 2
 
@@ -63,8 +64,8 @@ bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct seg
 
 /* Anybody can send a RST. This one is of the end that it says it is from: it counts at its receiver, or goes on from what the
  * sender sent last, or answers what the receiver sent last (3.10.7.1: <SEQ=SEG.ACK>). */
-bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg, const struct stream_place *place,
-                         uint32_t receivers_last_ack);
+bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segment *seg,
+                         const struct stream_place *place, uint32_t receivers_last_ack);
 
 /* The segment takes effect at both ends; the streams have taken it. unseen_fin: what wire_shows_unseen_fin() said. */
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin);

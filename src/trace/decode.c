@@ -103,7 +103,8 @@ static int decode_line(struct trace_decoder *d, struct trace_line *line, enum ch
     case TRACE_LINE_CHANGE:
         line->change.kind = kind;
         if (kind == CHANGE_OUTCOME)
-            line->change.outcome.cause_end = line->change.outcome.closed_by = line->change.outcome.reset_by = END_UNKNOWN;
+            line->change.outcome.cause_end = line->change.outcome.closed_by = line->change.outcome.reset_by =
+                END_UNKNOWN;
         return take_change(d, &line->change, error);
     case TRACE_LINE_END: return decode_end(d->tree, d->start_ns, &line->end, error);
     case TRACE_LINE_UNKNOWN: break;

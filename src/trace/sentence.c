@@ -169,8 +169,8 @@ static int put_stalled(const struct change *c, char *buf, unsigned size)
 
     switch (s->what) {
     case STALL_RETRANSMISSIONS:
-        return snprintf(buf, size, " What the %s sent was sent again %u %s in %.3g s, and never acknowledged.", who, s->count,
-                        times, seconds);
+        return snprintf(buf, size, " What the %s sent was sent again %u %s in %.3g s, and never acknowledged.", who,
+                        s->count, times, seconds);
     case STALL_KEEP_ALIVES:
         return snprintf(buf, size, " The %s sent %u keep-alive %s in %.3g s, and no answer came.", who, s->count,
                         s->count == 1 ? "probe" : "probes", seconds);

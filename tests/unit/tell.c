@@ -132,8 +132,8 @@ static void tell_state(struct line *line, const cJSON *r)
 
 static void tell_outcome(struct line *line, const cJSON *r)
 {
-    static const char *const members[] = { "conn_state", "history", "verdict",   "final",   "bytes",
-                                           "segments",   "rtt_ns",  "closed_by", "reset_by" };
+    static const char *const members[] = { "conn_state", "history", "verdict",  "cause",  "cause_end", "stalled",
+                                           "final",      "bytes",   "segments", "rtt_ns", "closed_by", "reset_by" };
     const char *between = "{";
 
     put(line, "outcome %.0f ", number(r, "conn"));
