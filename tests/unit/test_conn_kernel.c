@@ -310,7 +310,7 @@ static void refused(void **state)
         "  1 server reset sent NO_SOCKET\n"
         "  1 client reset received\n"
         "    1 client SYN-SENT > CLOSED observed kernel none\n"
-        "outcome 1 {\"verdict\": \"refused\", \"final\": {\"client\": \"CLOSED\", \"server\": \"UNKNOWN\"}, "
+        "outcome 1 {\"verdict\": \"refused\", \"cause\": \"no-listener\", \"final\": {\"client\": \"CLOSED\", \"server\": \"UNKNOWN\"}, "
         "\"reset_by\": \"server\"}\n");
     c = find(&s, CHANGE_STATE, 1, 1);
     assert_null(c->state.rfc); /* it was no CLOSE call that led there */

@@ -257,17 +257,18 @@ static void listens_again_with_another_backlog(void **state)
     queue(&s, EVENT_ACCEPT_QUEUED, (struct depth){ LISTENER, .accept = 1, .backlog = 64 });
     listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
     script_finish(&s);
-    assert_string_equal(lines(&s, 1),
-                        "listener 1 80 backlog 16 pid 300\n"
-                        "listener 1 80 backlog 32 pid 300\n"
-                        "connection 1 40000 > 80\n"
-                        "listener 1 80 backlog 64 pid 300\n"
-                        "    1 server LISTEN > SYN-RECEIVED observed kernel request\n"
-                        "    queue 1 syn conn 1 syn 1 accept 0 limit 65 drops 0\n"
-                        "    queue 1 established syn 0 accept 1 limit 65 drops 0\n"
-                        "listener 1 80 backlog 64 pid 300 closed\n"
-                        "outcome 1 {\"verdict\": \"handshake-incomplete\", \"final\": {\"client\": \"UNKNOWN\", "
-                        "\"server\": \"SYN-RECEIVED\"}}\n");
+    assert_string_equal(
+        lines(&s, 1),
+        "listener 1 80 backlog 16 pid 300\n"
+        "listener 1 80 backlog 32 pid 300\n"
+        "connection 1 40000 > 80\n"
+        "listener 1 80 backlog 64 pid 300\n"
+        "    1 server LISTEN > SYN-RECEIVED observed kernel request\n"
+        "    queue 1 syn conn 1 syn 1 accept 0 limit 65 drops 0\n"
+        "    queue 1 established syn 0 accept 1 limit 65 drops 0\n"
+        "listener 1 80 backlog 64 pid 300 closed\n"
+        "outcome 1 {\"verdict\": \"handshake-incomplete\", \"cause\": \"listener-closed\", \"final\": {\"client\": \"UNKNOWN\", "
+        "\"server\": \"SYN-RECEIVED\"}}\n");
 }
 
 /* Its SYN queue empties after it: that brings it not back to life. */
