@@ -23,6 +23,7 @@ struct ns_common {
 
 struct netns_ipv4 {
     __u8 sysctl_tcp_syncookies;
+    __u32 sysctl_max_syn_backlog;
 };
 
 struct net {
@@ -60,6 +61,7 @@ struct sock_common {
     struct in6_addr skc_v6_rcv_saddr;
     struct hlist_node skc_node; /* of the table of established sockets; shares its place with skc_nulls_node */
     atomic64_t skc_cookie;
+    unsigned long skc_flags; /* bits, below */
     struct sock *skc_listener;
 };
 
@@ -76,6 +78,9 @@ struct sock {
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
     atomic_t sk_drops;
+    int sk_err, sk_err_soft;
+    unsigned long sk_lingertime;
+    __u8 sk_shutdown;
     __u16 sk_protocol;
     struct timer_list sk_timer;
     struct timer_list tcp_retransmit_timer; /* newer kernels */
@@ -88,6 +93,7 @@ struct inet_sock {
 
 struct request_sock_queue {
     atomic_t qlen;
+    __u8 rskq_defer_accept;
 };
 
 struct inet_connection_sock {
@@ -96,7 +102,14 @@ struct inet_connection_sock {
     struct timer_list icsk_retransmit_timer;
     struct timer_list icsk_keepalive_timer; /* newer kernels, stable series too: it was sk_timer */
     __u8 icsk_retransmits;
+    __u8 icsk_probes_out;
     __u32 icsk_rto; /* jiffies */
+    __u32 icsk_user_timeout;
+};
+
+struct tcp_sock {
+    __u32 rcv_nxt, copied_seq;
+    __u32 snd_una, write_seq, snd_wnd;
 };
 
 struct mptcp_sock {
@@ -268,6 +281,11 @@ enum {
     TCP_LISTEN = 10,
     TCP_NEW_SYN_RECV = 12,
 };
+
+/* Bits of skc_flags; of sk_shutdown. */
+enum { SOCK_DEAD = 0, SOCK_LINGER = 4 };
+#define RCV_SHUTDOWN 1
+#define SHUTDOWN_MASK 3
 
 #define AF_INET 2
 #define AF_INET6 10

@@ -96,6 +96,19 @@ static __always_inline void read_queues(struct tcplens_event *e, const struct so
     e->queue.ret = -1;
     e->queue.accept4 = 0;
     e->queue.duration_ns = 0;
+    e->queue.deferred = 0;
+    e->queue.cookies = 0;
+    e->queue.max_syn_backlog = 0;
+}
+
+/* What else decides whether it takes a segment (tcp_conn_request(), tcp_check_req()). */
+static __always_inline void read_limits(struct tcplens_event *e, const struct sock *listener)
+{
+    const struct net *net = READ(listener, __sk_common.skc_net.net);
+
+    e->queue.deferred = READ((const struct inet_connection_sock *)listener, icsk_accept_queue.rskq_defer_accept) != 0;
+    e->queue.cookies = READ(net, ipv4.sysctl_tcp_syncookies) != 0;
+    e->queue.max_syn_backlog = READ(net, ipv4.sysctl_max_syn_backlog);
 }
 
 #endif

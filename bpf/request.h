@@ -135,6 +135,7 @@ static __always_inline void listener_refused(enum tcplens_hook hook, const struc
         e->kind = TCPLENS_COOKIE;
     e->to = flags & TCP_FLAG_SYN ? TCP_LISTEN : TCP_SYN_RECV;
     read_queues(e, sk, 0);
+    read_limits(e, sk);
     event_submit(e);
 }
 

@@ -6,13 +6,14 @@
 #include "packet.h"
 
 static __always_inline int reset_event(enum tcplens_hook hook, enum tcplens_kind kind, const struct name *name,
-                                       int reason)
+                                       int reason, bool of_orphan)
 {
     struct tcplens_event *e = event_new(hook, kind, name);
 
     if (!e)
         return 0;
     e->reset.reason = reason;
+    e->reset.of_orphan = of_orphan;
     event_submit(e);
     return 0;
 }
@@ -36,7 +37,7 @@ static __always_inline int reset_sent(const struct sock *sk, struct sk_buff *skb
                 return 0;
         }
     }
-    return reset_event(TCPLENS_HOOK_SEND_RESET, TCPLENS_RESET_SENT, &name, reason);
+    return reset_event(TCPLENS_HOOK_SEND_RESET, TCPLENS_RESET_SENT, &name, reason, false);
 }
 
 #endif

@@ -182,9 +182,39 @@ static __always_inline int keepalive_fired(const struct sock *sk)
     e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_KEEPALIVE, &name);
     if (!e)
         return 0;
+    e->keepalive.not_idle = READ((const struct tcp_sock *)sk, write_seq) != READ((const struct tcp_sock *)sk, snd_una);
     if (fin_wait_2)
         e->kind = TCPLENS_FIN_WAIT_2;
     e->to = state;
+    event_submit(e);
+    return 0;
+}
+
+/* What a socket says of its end: it is told as it is closed, and gone soon after. */
+static __always_inline int closed_event(const struct sock *sk, const struct name *name, int from)
+{
+    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+    const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+    struct tcplens_event *e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_CLOSED, name);
+    unsigned long flags;
+
+    if (!e)
+        return 0;
+    e->from = from;
+    e->to = TCP_CLOSE;
+    if (has_calls)
+        e->during = call_on(sk, from, TCP_CLOSE);
+    flags = sk->__sk_common.skc_flags;
+    e->ending.unread = READ(tp, rcv_nxt) - READ(tp, copied_seq);
+    e->ending.queued = READ(tp, write_seq) - READ(tp, snd_una);
+    e->ending.error = sk->sk_err ? sk->sk_err : sk->sk_err_soft;
+    e->ending.retransmits = READ(icsk, icsk_retransmits);
+    e->ending.probes = READ(icsk, icsk_probes_out);
+    e->ending.flags = (flags >> SOCK_DEAD & 1 ? TCPLENS_ENDING_ORPHAN : 0) |
+                      (flags >> SOCK_LINGER & 1 && !sk->sk_lingertime ? TCPLENS_ENDING_LINGER : 0) |
+                      (sk->sk_shutdown == SHUTDOWN_MASK ? TCPLENS_ENDING_CLOSING : 0) |
+                      (READ(icsk, icsk_user_timeout) ? TCPLENS_ENDING_USER_TIMEOUT : 0) |
+                      (READ(tp, snd_wnd) ? 0 : TCPLENS_ENDING_ZERO_WINDOW);
     event_submit(e);
     return 0;
 }

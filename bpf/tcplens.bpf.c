@@ -78,6 +78,8 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         child_named(moment, &name);
     if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE))
         return listener_event(sk, &name, from, to);
+    if (to == TCP_CLOSE)
+        return closed_event(sk, &name, from);
     /* The task is told only where it is certain to be the cause: this happens inside its system call. */
     if (to == TCP_SYN_SENT)
         e = event_of_task(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, &name);
@@ -299,11 +301,15 @@ int BPF_PROG(send_reset_reason, const struct sock *sk, struct sk_buff *skb, int 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(receive_reset, struct sock *sk)
 {
+    __u8 state = sk->__sk_common.skc_state;
     struct name name;
 
     if (!object_wanted(&sk->__sk_common, &name))
         return 0;
-    return reset_event(TCPLENS_HOOK_RECEIVE_RESET, TCPLENS_RESET_RECEIVED, &name, -1);
+    /* Data that meets an end which reads no more is answered with a RST, but before that tcp_reset() is called, as if one had
+     * come (tcp_rcv_state_process()). */
+    return reset_event(TCPLENS_HOOK_RECEIVE_RESET, TCPLENS_RESET_RECEIVED, &name, -1,
+                       (sk->sk_shutdown & RCV_SHUTDOWN) && (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2));
 }
 
 /* ---- what existed before ------------------------------------------------------------------------------------------ */

@@ -47,6 +47,7 @@ enum tcplens_call {
 
 enum tcplens_kind {
     TCPLENS_STATE,         /* inet_sock_set_state */
+    TCPLENS_CLOSED,        /* likewise, to CLOSE, with what the socket says of that */
     TCPLENS_REQUEST_START, /* timers of request socks */
     TCPLENS_REQUEST_RETRY,
     TCPLENS_REQUEST_END,
@@ -108,10 +109,19 @@ struct tcplens_event {
             __u8 addr[16];
             __u32 syn, accept, backlog, drops; /* true after the event */
             __u16 port;
-            __u8 accept4; /* the call was accept4(), not accept() */
+            __u8 accept4;  /* the call was accept4(), not accept() */
+            __u8 deferred; /* of an ACK that was dropped: it waits for data (TCP_DEFER_ACCEPT) */
+            __u8 cookies;  /* net.ipv4.tcp_syncookies, as a bool */
+            __u32 max_syn_backlog;
             __s32 fd, ret;
             __u64 duration_ns; /* of the call; 0: not known */
         } queue;
+        struct {
+            __u32 unread, queued; /* bytes: received and not read, sent or to be sent and not acknowledged */
+            __u16 error;          /* sk_err, or sk_err_soft: an errno; 0: none */
+            __u8 retransmits, probes;
+            __u8 flags; /* enum tcplens_ending */
+        } ending;
         struct {
             __u64 jiffies, expires; /* now and the deadline, both in jiffies */
         } timewait;
@@ -128,11 +138,23 @@ struct tcplens_event {
             __u8 id; /* enum tcplens_call */
         } call;
         struct {
-            __s32 reason; /* enum sk_rst_reason; -1: this kernel does not say */
+            __u8 not_idle; /* no probe is sent: something is unacknowledged */
+        } keepalive;
+        struct {
+            __s32 reason;   /* enum sk_rst_reason; -1: this kernel does not say */
+            __u8 of_orphan; /* received in FIN-WAIT-1 or -2 by one that reads no more */
         } reset;
     };
     __u32 pid, tid; /* these three only where in_task */
     char comm[TCPLENS_COMM_LEN];
+};
+
+enum tcplens_ending {
+    TCPLENS_ENDING_ORPHAN = 1 << 0,       /* the application had let go of it */
+    TCPLENS_ENDING_LINGER = 1 << 1,       /* SO_LINGER with a time of 0 */
+    TCPLENS_ENDING_CLOSING = 1 << 2,      /* close() had begun, or both directions were shut down */
+    TCPLENS_ENDING_USER_TIMEOUT = 1 << 3, /* TCP_USER_TIMEOUT is set */
+    TCPLENS_ENDING_ZERO_WINDOW = 1 << 4   /* the peer's window was zero */
 };
 
 #define TCPLENS_EVENT_WITH(member)                                                                                     \
@@ -145,8 +167,9 @@ static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind,
         return sizeof(struct tcplens_event);
     switch (kind) {
     case TCPLENS_STATE: return has_queue ? TCPLENS_EVENT_WITH(queue) : offsetof(struct tcplens_event, queue);
+    case TCPLENS_CLOSED: return TCPLENS_EVENT_WITH(ending);
     case TCPLENS_KEEPALIVE:
-    case TCPLENS_FIN_WAIT_2: return offsetof(struct tcplens_event, queue);
+    case TCPLENS_FIN_WAIT_2: return TCPLENS_EVENT_WITH(keepalive);
     case TCPLENS_TIMEWAIT_START:
     case TCPLENS_TIMEWAIT_CHANGE:
     case TCPLENS_TIMEWAIT_EXPIRED:

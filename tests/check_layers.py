@@ -25,7 +25,7 @@ PEERS = {"source", "sink"}
 # Inside the engine, a row a file (finding_x is a finding): ground, lanes, judges, roof. Lanes do not know each other.
 CONN = [
     {"config", "emit", "ends", "stream", "hash", "table", "registry", "senders"},
-    {"wire", "notes", "zeek", "kernel", "kernel_events", "kernel_samples", "listener", "socket"},
+    {"wire", "notes", "zeek", "kernel", "kernel_events", "kernel_ending", "kernel_samples", "listener", "socket"},
     {"life", "outcome", "cause", "reconcile", "finding", "findings"},
     {"lives", "roof", "engine", "engine_segment", "engine_kernel"},
 ]

@@ -1,27 +1,60 @@
 #include "cause.h"
 
-/* A request goes with its listener, and nobody is told: the kernel sends nothing, and has no event for it. */
+/* A request goes with its listener, and nobody is told: the kernel sends nothing, and has no event for it. But where its SYN,ACK
+ * was sent again it had waited in vain before. */
 static bool died_with_listener(const struct life *l, const struct registry *listeners)
 {
-    return life_kernel_end(l, END_SERVER)->object == OBJECT_REQUEST && l->kernel->lane.listener &&
-           !registry_find(listeners, l->kernel->lane.listener_cookie);
+    return !life_kernel_end(l, END_SERVER)->retried && life_kernel_end(l, END_SERVER)->object == OBJECT_REQUEST &&
+           l->kernel->lane.listener && !registry_find(listeners, l->kernel->lane.listener_cookie);
 }
 
-/* What was dropped explains only a handshake that was never completed. */
-enum cause cause_of_ending(const struct life *l, const struct registry *listeners, enum end reset_by,
-                           enum verdict verdict)
+/* What its listener did. What was dropped explains only a handshake that was never completed. */
+static enum cause of_listener(const struct life *l, const struct registry *listeners, const struct ending *e)
 {
-    if (!l->has_kernel)
-        return CAUSE_NONE;
     switch (l->kernel->lane.cause) {
     case CAUSE_ACCEPT_QUEUE_FULL:
     case CAUSE_SYN_QUEUE_FULL:
+    case CAUSE_SYN_BACKLOG_FULL:
     case CAUSE_LISTENER_DROPPED:
-        return life_kernel_end(l, END_SERVER)->established ? CAUSE_NONE : l->kernel->lane.cause;
-    case CAUSE_LISTENER_CLOSED: return reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
-    case CAUSE_NO_LISTENER: return verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
+    case CAUSE_DEFERRED: return life_kernel_end(l, END_SERVER)->established ? CAUSE_NONE : l->kernel->lane.cause;
+    case CAUSE_LISTENER_CLOSED: return e->reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
+    case CAUSE_NO_LISTENER: return e->verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
     default:
-        return verdict == VERDICT_HANDSHAKE_INCOMPLETE && died_with_listener(l, listeners) ? CAUSE_LISTENER_CLOSED
-                                                                                           : CAUSE_NONE;
+        return e->verdict == VERDICT_HANDSHAKE_INCOMPLETE && died_with_listener(l, listeners) ? CAUSE_LISTENER_CLOSED
+                                                                                              : CAUSE_NONE;
     }
+}
+
+static bool is_icmp(enum cause cause)
+{
+    return cause >= CAUSE_ICMP_NET_UNREACHABLE && cause <= CAUSE_ICMP_OTHER;
+}
+
+/* What the socket said that ended first. Errors are fewer than ICMP's codes: the packet says which it was. */
+static enum cause of_socket(const struct life *l, const struct ending *e, struct reason *reason)
+{
+    const struct kernel_lane *lane = &l->kernel->lane;
+    const unsigned end = lane->ending.end, icmp = l->wire.icmp[end];
+
+    if (lane->ending.cause == CAUSE_NONE || e->verdict == VERDICT_CLOSED_NORMALLY || e->verdict == VERDICT_CLOSED_BOTH)
+        return CAUSE_NONE;
+    reason->end = lane->ending.end;
+    reason->error = lane->end[end].error;
+    reason->unread = lane->ending.unread;
+    return is_icmp(lane->ending.cause) && icmp ? CAUSE_ICMP_NET_UNREACHABLE + icmp - 1 : lane->ending.cause;
+}
+
+struct reason cause_of_ending(const struct life *l, const struct registry *listeners, const struct ending *e)
+{
+    struct reason reason = { .end = END_UNKNOWN };
+
+    if (l->has_kernel) {
+        reason.cause = of_listener(l, listeners, e);
+        reason.of_listener = reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER;
+        if (reason.cause == CAUSE_NONE)
+            reason.cause = of_socket(l, e, &reason);
+    }
+    if (reason.cause == CAUSE_NONE)
+        reason.cause = wire_cause(&l->conn, &l->wire, &reason.end);
+    return reason;
 }

@@ -1,11 +1,23 @@
-/* What explains how a connection ended, of what its kernel told. */
+/* What explains how a connection ended. */
 #ifndef TCPLENS_CONN_CAUSE_H
 #define TCPLENS_CONN_CAUSE_H
 
 #include "life.h"
 
-/* reset_by: who ended it with a RST; END_UNKNOWN: nobody. */
-enum cause cause_of_ending(const struct life *l, const struct registry *listeners, enum end reset_by,
-                           enum verdict verdict);
+/* How it ended. */
+struct ending {
+    enum verdict verdict;
+    enum end reset_by; /* who ended it with a RST; END_UNKNOWN: nobody */
+};
+
+struct reason {
+    enum cause cause;
+    bool of_listener; /* its listener did it */
+    enum end end;     /* who did it, or waited in vain; END_UNKNOWN: not known, or neither */
+    uint16_t error;   /* errno, of the socket at that end; 0: none */
+    uint32_t unread;  /* bytes */
+};
+
+struct reason cause_of_ending(const struct life *l, const struct registry *listeners, const struct ending *ending);
 
 #endif

@@ -14,7 +14,7 @@ static void store(struct ends *e, enum end end, enum lane lane, enum tcp_state s
 void ends_begin(struct ends *e, uint64_t ts_ns, bool midstream)
 {
     e->first_ns = e->last_ns = ts_ns;
-    e->closed_by = e->reset_by = END_UNKNOWN;
+    e->closed_by = e->closed_by_wire = e->reset_by = END_UNKNOWN;
     e->midstream = midstream;
     if (midstream)
         return;
@@ -69,16 +69,19 @@ static void conclude(struct ends *e, enum lane lane, enum end end, enum tcp_stat
     case TCP_STATE_FIN_WAIT_1:
     case TCP_STATE_FIN_WAIT_2:
     case TCP_STATE_TIME_WAIT:
-        ends_closed_by(e, end);
+        ends_closed_by(e, lane, end);
         e->established |= lane == LANE_KERNEL;
         break;
     case TCP_STATE_CLOSE_WAIT:
     case TCP_STATE_LAST_ACK:
-        ends_closed_by(e, !end);
+        ends_closed_by(e, lane, !end);
         e->established |= lane == LANE_KERNEL;
         break;
     case TCP_STATE_CLOSING:
-        e->closing = true;
+        if (lane == LANE_WIRE)
+            e->closing_wire = true;
+        else
+            e->closing = true;
         e->established |= lane == LANE_KERNEL;
         break;
     default: break;
@@ -112,16 +115,20 @@ uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, stru
     return emit(out, move->ts_ns, change);
 }
 
-void ends_closed_by(struct ends *e, enum end end)
+void ends_closed_by(struct ends *e, enum lane lane, enum end end)
 {
-    if (e->closed_by == END_UNKNOWN)
+    if (lane == LANE_WIRE && e->closed_by_wire == END_UNKNOWN)
+        e->closed_by_wire = end;
+    else if (lane == LANE_KERNEL && e->closed_by == END_UNKNOWN)
         e->closed_by = end;
 }
 
 void ends_reset_by(struct ends *e, enum end end)
 {
-    if (e->reset_by == END_UNKNOWN)
-        e->reset_by = end;
+    if (e->reset_by != END_UNKNOWN)
+        return;
+    e->reset_by = end;
+    e->reset_first = e->closed_by_wire == END_UNKNOWN;
 }
 
 void ends_not_reset(struct ends *e)

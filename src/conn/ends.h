@@ -20,11 +20,13 @@ struct ends {
     /* enum tcp_state. Const: nobody but ends.c stores one. */
     const uint8_t state[END_N][LANE_N];
     uint8_t stay_count[END_N];
-    unsigned kernel_tells : 2;            /* a bit an end: its kernel has told of it, and knows better than packets */
-    unsigned closed_by : 2, reset_by : 2; /* enum end; END_UNKNOWN: nobody */
-    bool established : 1, closing : 1;    /* closing: by both at once */
-    bool midstream : 1;                   /* older than the trace */
-    uint64_t first_ns, last_ns;           /* of its events */
+    unsigned kernel_tells : 2; /* a bit an end: its kernel has told of it, and knows better than packets */
+    /* enum end; END_UNKNOWN: nobody. A kernel closes when it is told to, which is before its FIN is on the wire. */
+    unsigned closed_by : 2, closed_by_wire : 2, reset_by : 2;
+    bool established : 1, closing : 1, closing_wire : 1; /* closing: by both at once */
+    bool reset_first : 1;                                /* the RST came before any FIN was on the wire */
+    bool midstream   : 1;                                /* older than the trace */
+    uint64_t first_ns, last_ns;                          /* of its events */
     struct stay stays[END_N][ENDS_STAYS_MAX];
 };
 
@@ -69,7 +71,7 @@ struct move {
 uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, struct emitter *out, struct change *change);
 
 /* Who sent the first FIN, the first RST that counts; later ones change nothing. */
-void ends_closed_by(struct ends *e, enum end end);
+void ends_closed_by(struct ends *e, enum lane lane, enum end end);
 void ends_reset_by(struct ends *e, enum end end);
 
 /* What was seen of a RST was none that ended anything. */

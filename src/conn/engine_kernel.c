@@ -131,6 +131,8 @@ static void take_event(struct conn_engine *g, const struct event *e, struct life
     why = kernel_event(&s);
     if (l)
         pass_on_move(g, &s, l);
+    if (l && e->kind == EVENT_OVERFLOW && e->queue.of_ack)
+        wire_refused(&g->out, &l->conn, &l->wire, e->ts_ns);
     if (why != QUEUE_WHY_N && s.listener)
         listener_queue(&of_listener, s.listener, l ? l->conn.number : 0, why);
 }

@@ -7,8 +7,7 @@
 
 static bool is_shown(const struct change *c)
 {
-    return c->queue.why == QUEUE_OVERFLOW &&
-           queue_drop_cause(c->queue.syn, c->queue.accept, c->queue.limit) == CAUSE_ACCEPT_QUEUE_FULL;
+    return c->queue.cause == CAUSE_ACCEPT_QUEUE_FULL;
 }
 
 static void say(const struct finding *f, char text[static FINDING_TEXT_MAX])

@@ -52,6 +52,7 @@ static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enu
     change.state.object = claim->object;
     change.state.owner = k->owner;
     change.state.call = claim->call;
+    change.state.error = -(int64_t)claim->error;
     s->moved = ends_move(&s->conn->ends, LANE_KERNEL, &move, s->out, &change);
 }
 
@@ -135,9 +136,4 @@ void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams,
         k->ack_of_syn = n;
     if (receiver->fin_sent && ack > stream_fin_seq(receiver) && sender->acked <= stream_fin_seq(receiver))
         k->ack_of_fin = n;
-}
-
-bool kernel_has_minisock(const struct kernel_lane *lane)
-{
-    return lane->end[END_CLIENT].object == OBJECT_TIMEWAIT || lane->end[END_SERVER].object == OBJECT_TIMEWAIT;
 }

@@ -10,11 +10,13 @@
 /* One end as the kernel tells it, and the segments that can have been the cause. */
 struct kernel_end {
     enum object object;
-    bool established; /* the handshake was done, at this end */
-    bool overflowed;  /* its listener dropped its SYN or ACK */
-    bool expired;     /* its request was given up after the last retry */
-    bool retried;     /* something was sent again, or a keep-alive was */
-    uint8_t previous; /* enum tcp_state: the one before this */
+    bool established;     /* the handshake was done, at this end */
+    bool overflowed;      /* its listener dropped its SYN or ACK */
+    bool expired;         /* its request was given up after the last retry */
+    bool retried;         /* something was sent again, or a keep-alive was */
+    bool fin_wait_2_over; /* that timer fired */
+    uint16_t error;       /* errno, of the socket as it was closed; 0: none */
+    uint8_t previous;     /* enum tcp_state: the one before this */
     uint64_t cookie;
     uint64_t deadline_ns; /* of the minisock's timer, as last said */
     struct task owner;    /* pid 0: pending or not known */
@@ -28,6 +30,19 @@ struct kernel_lane {
     uint64_t timer; /* record of the last timer */
     bool reset;     /* the kernel told of a RST */
     bool accepted;  /* accept() took it */
+    /* A RST was received, or its own is told of next: the event, held until that shows. */
+    struct {
+        bool is;
+        uint8_t end; /* enum end */
+        uint64_t ts_ns;
+        enum witness source;
+    } held_reset;
+    /* What ended it, at the end that ended first: */
+    struct {
+        enum cause cause;
+        enum end end;
+        uint32_t unread;
+    } ending;
     /* What explains the outcome, if the handshake was not completed or accept() did not come: */
     enum cause cause;
     uint32_t drops;           /* segments its listener dropped, of the SYN or, after it, of the ACK */
@@ -65,6 +80,7 @@ struct kernel_claim {
     uint64_t because; /* record number; 0: not known */
     bool edge_sure;   /* else no edge of the figure is named */
     const char *call; /* the system call that did it, or NULL */
+    uint16_t error;   /* of the socket as it was closed, an errno; 0: none */
 };
 
 /* The end is in a state, held by an object: tells of the change, or of the object alone that took the end over. */
@@ -89,8 +105,16 @@ static inline enum tcp_state kernel_state(const struct kernel_step *s)
  * cause. Before the streams take it. */
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
                         const struct segment *seg, int64_t ack, uint64_t n);
-/* One of the ends is a minisock. */
-bool kernel_has_minisock(const struct kernel_lane *lane);
+/* A kernel still holds this end. */
+static inline bool kernel_lives_on(const struct ends *ends, enum end end)
+{
+    return ends_kernel_tells(ends, end) && ends_state(ends, end, LANE_KERNEL) > TCP_STATE_LISTEN;
+}
+
+/* ---- kernel_ending.c: why a socket was closed */
+
+/* NONE: for no reason of its own, or not known. got_reset: a RST had come. */
+enum cause kernel_ending_cause(enum tcp_state from, const struct sock_ending *ending, bool got_reset);
 
 /* ---- the feeders, by event->source */
 
@@ -101,6 +125,8 @@ bool kernel_events_begins_anew(const struct conn *c, enum end end, const struct 
 bool kernel_events_concern(const struct conn *c, enum end end, const struct event *e);
 /* Returns what became of the listener's queues; QUEUE_WHY_N: nothing. */
 enum queue_why kernel_event(struct kernel_step *s);
+/* Nothing more comes: tells what was held. */
+void kernel_events_flush(struct emitter *out, struct conn *c, struct kernel_lane *lane);
 
 struct kernel_introduction kernel_samples_introduce(const struct event *e);
 bool kernel_samples_begins_anew(const struct kernel_lane *lane, enum end end, const struct event *e);

@@ -40,7 +40,8 @@ static void enter(struct kernel_step *s, enum tcp_state to, enum object object)
     const bool is_sock = s->event->kind == EVENT_SOCK_STATE;
     /* figure 5 draws no edge for a reset or for a TIME-WAIT cut short; those it draws to CLOSED tell of other causes */
     const bool other_cause =
-        to == TCP_STATE_CLOSED && (s->conn->ends.reset_by != END_UNKNOWN || s->event->kind == EVENT_TIMEWAIT_KILLED);
+        to == TCP_STATE_CLOSED && (s->conn->ends.reset_by != END_UNKNOWN || s->lane->held_reset.is ||
+                                   s->event->kind == EVENT_TIMEWAIT_KILLED || (is_sock && s->event->sock.ending.error));
     const struct kernel_claim claim = {
         .from = is_sock ? s->event->sock.from : TCP_STATE_UNKNOWN,
         .to = to,
@@ -48,6 +49,7 @@ static void enter(struct kernel_step *s, enum tcp_state to, enum object object)
         .because = cause_of(s, to),
         .edge_sure = !other_cause,
         .call = is_sock ? s->event->sock.call : NULL,
+        .error = is_sock ? s->event->sock.ending.error : 0,
     };
 
     kernel_enter(s, &claim);
@@ -85,6 +87,33 @@ bool kernel_events_begins_anew(const struct conn *c, enum end end, const struct 
     return e->kind == EVENT_REQUEST_START && ends_over(&c->ends) && ends_kernel_tells(&c->ends, end);
 }
 
+/* The first end that ended for a reason of its own: what befell the other follows from it. */
+static void note_ending(const struct kernel_step *s, enum cause cause, uint32_t unread)
+{
+    if (cause == CAUSE_NONE || s->lane->ending.cause != CAUSE_NONE)
+        return;
+    s->lane->ending.cause = cause;
+    s->lane->ending.end = s->end;
+    s->lane->ending.unread = unread;
+}
+
+static void note_closed(const struct kernel_step *s)
+{
+    const struct sock_ending *ending = &s->event->sock.ending;
+    const bool got_reset = s->conn->ends.reset_by == (unsigned)!s->end || s->lane->held_reset.is;
+    const enum tcp_state from = s->event->sock.from;
+    enum cause cause = CAUSE_NONE;
+
+    if (!ending->known)
+        return;
+    end_of(s)->error = ending->error;
+    if (end_of(s)->fin_wait_2_over)
+        cause = CAUSE_ORPHAN_TIMEOUT;
+    else if (s->lane->accepted || s->end == END_CLIENT || s->conn->ends.midstream || ending->error)
+        cause = kernel_ending_cause(from, ending, got_reset);
+    note_ending(s, cause, cause == CAUSE_UNREAD_DATA ? ending->unread - (from == TCP_STATE_CLOSE_WAIT) : 0);
+}
+
 static void on_connect(struct kernel_step *s)
 {
     end_of(s)->owner = s->event->sock.task;
@@ -104,8 +133,10 @@ static void on_sock_state(struct kernel_step *s)
     case TCP_STATE_UNKNOWN: break; /* a state the RFC does not know */
     case TCP_STATE_CLOSED:
         /* a minisock took over: the socket is gone, the connection is not */
-        if (k->object != OBJECT_TIMEWAIT && (!k->cookie || k->cookie == e->cookie))
+        if (k->object != OBJECT_TIMEWAIT && (!k->cookie || k->cookie == e->cookie)) {
+            note_closed(s);
             enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
+        }
         break;
     default:
         k->cookie = e->cookie;
@@ -127,12 +158,10 @@ static void listened_by(const struct kernel_step *s)
 
 static void on_overflow(const struct kernel_step *s)
 {
-    const struct queue_depth *depth = &s->event->queue.depth;
-
     if (!s->conn)
         return;
-    end_of(s)->overflowed = true;
-    s->lane->cause = queue_drop_cause(depth->syn, depth->accept, depth->backlog + 1);
+    s->lane->cause = queue_drop_cause(&s->event->queue.depth, s->event->queue.of_ack);
+    end_of(s)->overflowed = s->lane->cause != CAUSE_DEFERRED;
     s->lane->drops++;
     listened_by(s);
 }
@@ -159,7 +188,10 @@ static enum queue_why on_request(struct kernel_step *s)
         forget_drops(s);
         enter(s, TCP_STATE_SYN_RECEIVED, OBJECT_REQUEST);
         return QUEUE_SYN;
-    case EVENT_REQUEST_RETRY: s->lane->timer = kernel_tell_timer(s, TIMER_SYN_ACK, TIMER_FIRED, 0); return QUEUE_WHY_N;
+    case EVENT_REQUEST_RETRY:
+        end_of(s)->retried = true;
+        s->lane->timer = kernel_tell_timer(s, TIMER_SYN_ACK, TIMER_FIRED, 0);
+        return QUEUE_WHY_N;
     case EVENT_REQUEST_EXPIRED:
         end_of(s)->expired = true;
         s->lane->timer = kernel_tell_timer(s, TIMER_SYN_ACK, TIMER_FIRED, 0);
@@ -191,10 +223,20 @@ static void on_accept(const struct kernel_step *s)
 /* A kernel counts deadlines in ticks: the same one read twice differs by less than this. */
 #define TICK_NS 20000000ull
 
+/* The record of the RST, after the peer's FIN or data, that ends a minisock: the peer's, or its own answer to data that nobody
+ * can read any more. 0: none was seen. */
+static uint64_t ends_rst(const struct kernel_step *s)
+{
+    const struct kernel_end *own = end_of(s), *peer = &s->lane->end[!s->end];
+
+    if (peer->last_rst > peer->last_fin)
+        return peer->last_rst;
+    return own->last_rst > own->last_fin ? own->last_rst : 0;
+}
+
 /* Its own timer, a new use of the same endpoints, a RST from the peer, or somebody who removed it. */
 static uint64_t tell_minisock_over(const struct kernel_step *s)
 {
-    const struct kernel_end *peer = &s->lane->end[!s->end];
     struct change change;
 
     change_init(&change, CHANGE_TIMER);
@@ -204,11 +246,13 @@ static uint64_t tell_minisock_over(const struct kernel_step *s)
     change.timer.phase = s->event->kind == EVENT_TIMEWAIT_EXPIRED ? TIMER_FIRED : TIMER_CANCELLED;
     change.timer.source = s->event->source;
     if (change.timer.phase == TIMER_CANCELLED) {
-        change.timer.why = s->conn->superseded               ? TIMER_WHY_REUSED
-                           : peer->last_rst > peer->last_fin ? TIMER_WHY_RESET
-                                                             : TIMER_WHY_REMOVED;
+        const uint64_t rst = ends_rst(s);
+
+        change.timer.why = s->conn->superseded                            ? TIMER_WHY_REUSED
+                           : rst || s->conn->ends.reset_by != END_UNKNOWN ? TIMER_WHY_RESET
+                                                                          : TIMER_WHY_REMOVED;
         if (change.timer.why == TIMER_WHY_RESET)
-            change.because = peer->last_rst;
+            change.because = rst;
     }
     return emit(s->out, s->event->ts_ns, &change);
 }
@@ -218,6 +262,11 @@ static void on_minisock_over(struct kernel_step *s)
     if (end_of(s)->object != OBJECT_TIMEWAIT)
         return;
     s->lane->timer = tell_minisock_over(s);
+    if (s->event->timewait.substate == TCP_STATE_FIN_WAIT_2 && s->event->kind == EVENT_TIMEWAIT_EXPIRED)
+        note_ending(s, CAUSE_ORPHAN_TIMEOUT, 0);
+    else if (s->event->timewait.substate == TCP_STATE_FIN_WAIT_2 &&
+             end_of(s)->last_rst > s->lane->end[!s->end].last_rst)
+        note_ending(s, CAUSE_DATA_AFTER_CLOSE, 0);
     enter(s, TCP_STATE_CLOSED, OBJECT_NONE);
 }
 
@@ -283,21 +332,68 @@ static void note_missing_listener(const struct kernel_step *s)
     }
 }
 
-static void on_reset(const struct kernel_step *s)
+static void tell_reset(struct emitter *out, struct conn *c, enum end end, const struct event *e)
 {
-    const bool sent = s->event->reset.sent;
     struct change change;
 
+    /* in SYN-SENT it answers what belongs to an earlier connection, and goes on */
+    if (!e->reset.sent || ends_state(&c->ends, end, LANE_KERNEL) != TCP_STATE_SYN_SENT)
+        ends_reset_by(&c->ends, e->reset.sent ? end : !end);
+    change_init(&change, CHANGE_RESET);
+    change.conn = c->number;
+    change.end = end;
+    change.reset.sent = e->reset.sent;
+    memcpy(change.reset.reason, e->reset.reason, sizeof(change.reset.reason));
+    emit(out, emit_time(out, e->ts_ns), &change);
+}
+
+void kernel_events_flush(struct emitter *out, struct conn *c, struct kernel_lane *lane)
+{
+    const struct event received = { .ts_ns = lane->held_reset.ts_ns };
+
+    if (!lane->held_reset.is)
+        return;
+    lane->held_reset.is = false;
+    tell_reset(out, c, lane->held_reset.end, &received);
+}
+
+/* Still open for its peer, but nobody reads: data that comes is answered with a RST. */
+static bool reads_no_more(const struct kernel_step *s)
+{
+    const enum tcp_state state = kernel_state(s);
+
+    return s->event->reset.of_orphan || state == TCP_STATE_FIN_WAIT_1 || state == TCP_STATE_FIN_WAIT_2;
+}
+
+static void on_reset(const struct kernel_step *s)
+{
+    const bool sent = s->event->reset.sent, own = s->lane->held_reset.is && s->lane->held_reset.end == s->end;
+
     s->lane->reset = true;
+    if (!sent && s->event->reset.of_orphan) {
+        s->lane->held_reset.is = true;
+        s->lane->held_reset.end = s->end;
+        s->lane->held_reset.ts_ns = s->event->ts_ns;
+        return;
+    }
     if (sent && s->end == END_SERVER && !s->conn->ends.midstream)
         note_missing_listener(s);
-    ends_reset_by(&s->conn->ends, sent ? s->end : !s->end);
-    change_init(&change, CHANGE_RESET);
-    change.conn = s->conn->number;
-    change.end = s->end;
-    change.reset.sent = sent;
-    memcpy(change.reset.reason, s->event->reset.reason, sizeof(change.reset.reason));
-    emit(s->out, s->event->ts_ns, &change);
+    if (sent && (own || reads_no_more(s)))
+        note_ending(s, CAUSE_DATA_AFTER_CLOSE, 0);
+    s->lane->held_reset.is = false;
+    tell_reset(s->out, s->conn, s->end, s->event);
+}
+
+/* What follows a RST that was received is that the socket is closed; what follows one that is told before it is sent, that it
+ * is sent, by the same end. */
+static bool shows_held(const struct kernel_step *s)
+{
+    const struct event *e = s->event;
+
+    if (!s->lane->held_reset.is || s->end != s->lane->held_reset.end)
+        return s->lane->held_reset.is;
+    return !(e->kind == EVENT_RESET && e->reset.sent) &&
+           !(e->kind == EVENT_SOCK_STATE && e->sock.to == TCP_STATE_CLOSED);
 }
 
 static void on_retransmit(const struct kernel_step *s)
@@ -323,11 +419,32 @@ static void on_sock_timer(const struct kernel_step *s, enum timer_name name)
     end_of(s)->retried = true;
 }
 
+/* Data that is unacknowledged is sent again instead (tcp_keepalive_timer()). */
+static void on_keepalive(const struct kernel_step *s)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_TIMER);
+    change.conn = s->conn->number;
+    change.end = s->end;
+    change.timer.name = TIMER_KEEPALIVE;
+    change.timer.phase = TIMER_FIRED;
+    change.timer.source = s->event->source;
+    if (s->event->keepalive.not_idle)
+        change.timer.why = TIMER_WHY_NOT_IDLE;
+    else
+        end_of(s)->retried = true;
+    s->lane->timer = emit(s->out, s->event->ts_ns, &change);
+}
+
 /* Events of which some are about a queue alone: there may be no connection. */
 static enum queue_why on_queue(const struct kernel_step *s)
 {
     switch (s->event->kind) {
-    case EVENT_OVERFLOW: on_overflow(s); return QUEUE_OVERFLOW;
+    case EVENT_OVERFLOW:
+        on_overflow(s);
+        return queue_drop_cause(&s->event->queue.depth, s->event->queue.of_ack) == CAUSE_DEFERRED ? QUEUE_DEFERRED
+                                                                                                  : QUEUE_OVERFLOW;
     case EVENT_COOKIE:
         if (s->conn)
             forget_drops(s);
@@ -348,6 +465,8 @@ enum queue_why kernel_event(struct kernel_step *s)
         return on_queue(s);
     if (!s->conn)
         return QUEUE_WHY_N;
+    if (shows_held(s))
+        kernel_events_flush(s->out, s->conn, s->lane);
     switch (kind) {
     case EVENT_SOCK_STATE: on_sock_state(s); break;
     case EVENT_REQUEST_START:
@@ -359,8 +478,11 @@ enum queue_why kernel_event(struct kernel_step *s)
     case EVENT_TIMEWAIT_CHANGE:
     case EVENT_TIMEWAIT_EXPIRED:
     case EVENT_TIMEWAIT_KILLED: on_timewait(s); break;
-    case EVENT_KEEPALIVE: on_sock_timer(s, TIMER_KEEPALIVE); break;
-    case EVENT_FIN_WAIT_2: on_sock_timer(s, TIMER_FIN_WAIT_2); break;
+    case EVENT_KEEPALIVE: on_keepalive(s); break;
+    case EVENT_FIN_WAIT_2:
+        end_of(s)->fin_wait_2_over = true;
+        on_sock_timer(s, TIMER_FIN_WAIT_2);
+        break;
     case EVENT_RETRANSMIT: on_retransmit(s); break;
     case EVENT_RESET: on_reset(s); break;
     case EVENT_SNAPSHOT: on_snapshot(s); break;

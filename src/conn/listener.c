@@ -21,6 +21,8 @@ static void tell_queue(const struct listener_step *s, const struct listener *l, 
     struct change change;
 
     change_init(&change, CHANGE_QUEUE);
+    if (why == QUEUE_OVERFLOW)
+        change.queue.cause = queue_drop_cause(&s->event->queue.depth, s->event->queue.of_ack);
     change.listener = l->number;
     change.conn = conn;
     change.queue.syn = depth->syn;

@@ -23,6 +23,8 @@ struct life *lives_find(const struct conn_engine *g, const struct event *e, uint
 /* A late event can be what ends it, but it is said now. */
 void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
+    if (l->has_kernel)
+        kernel_events_flush(&g->out, &l->conn, &l->kernel->lane);
     reconcile(l, g->events_lost, &g->out, ts_ns);
     outcome_tell(l, &g->listeners, &g->out, emit_time(&g->out, ts_ns));
 }
@@ -83,7 +85,11 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
 
 void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
-    if (l->has_kernel && kernel_has_minisock(&l->kernel->lane))
+    bool lives_on = false;
+
+    for (unsigned i = 0; i < END_N; i++)
+        lives_on |= kernel_lives_on(&l->conn.ends, i);
+    if (lives_on)
         l->conn.superseded = true;
     else
         lives_retire(g, l, ts_ns);

@@ -40,7 +40,7 @@ struct introduction {
 };
 /* NULL: out of memory. */
 struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t hash, struct introduction how);
-/* Its endpoints are used again. Where the kernel still holds a minisock the connection stays, behind the new one, until that
+/* Its endpoints are used again. Where a kernel still holds one of its ends the connection stays, behind the new one, until that
  * is gone; else it is over. */
 void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns);
 

@@ -23,36 +23,53 @@ static bool saw_both_fins(enum tcp_state final, const uint64_t state_ns[TCP_STAT
            (final == TCP_STATE_CLOSED && state_ns[TCP_STATE_LAST_ACK]);
 }
 
+static bool is_timeout(enum cause cause)
+{
+    return cause >= CAUSE_RETRANSMISSION_TIMEOUT && cause <= CAUSE_ORPHAN_TIMEOUT;
+}
+_Static_assert(CAUSE_ORPHAN_TIMEOUT == CAUSE_RETRANSMISSION_TIMEOUT + 5, "the timeouts stand together");
+
+/* Of the states that an end's own FIN leads to those in which it was acknowledged: a kernel is in the others as soon as it has
+ * queued its FIN. */
+#define OWN_SURE 2
+
 /* It sent its FIN, or is in a state that only its own, or a peer that got it, leads to. What a kernel calls FIN-WAIT-1 is
  * not enough where packets show its FIN still unsent. */
 static bool has_closed(const struct life *l, enum end end, const enum tcp_state final[END_N],
                        const uint64_t state_ns[END_N][TCP_STATE_N])
 {
-    static const enum tcp_state own[] = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSING, TCP_STATE_LAST_ACK,
-                                          TCP_STATE_TIME_WAIT },
+    static const enum tcp_state own[] = { TCP_STATE_FIN_WAIT_2, TCP_STATE_TIME_WAIT, TCP_STATE_FIN_WAIT_1,
+                                          TCP_STATE_CLOSING, TCP_STATE_LAST_ACK },
                                 peers[] = { TCP_STATE_CLOSE_WAIT, TCP_STATE_CLOSING, TCP_STATE_LAST_ACK,
                                             TCP_STATE_TIME_WAIT };
 
     if (l->conn.streams.of[end].fin_sent)
         return true;
-    if (!l->conn.streams.of[end].segments &&
-        (final[end] == TCP_STATE_FIN_WAIT_1 || state_ns[end][TCP_STATE_FIN_WAIT_1]))
-        return true;
-    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        if (final[end] == own[i] || state_ns[end][own[i]] || final[!end] == peers[i] || state_ns[!end][peers[i]])
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        const bool sure = i < OWN_SURE || !l->conn.streams.of[end].segments;
+
+        if (sure && (final[end] == own[i] || state_ns[end][own[i]]))
+            return true;
+    }
+    for (unsigned i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+        if (final[!end] == peers[i] || state_ns[!end][peers[i]])
             return true;
     return false;
 }
 
-/* The kernel forgot the end in silence: nothing answered what was sent again (tcp_write_err), nor its keep-alives. */
+/* The kernel of an end that was open waited in vain, and forgot it: by its own account, or in silence where that says
+ * nothing (tcp_write_err()). What ended it first counts: a RST that comes later finds nothing to end. */
 static bool gave_up(const struct life *l, enum end end)
 {
     const struct kernel_end *k = life_kernel_end(l, end);
     const struct ends *ends = &l->conn.ends;
     const enum tcp_state wire = ends_state(ends, end, LANE_WIRE);
 
-    if (!ends_kernel_tells(ends, end) || ends_state(ends, end, LANE_KERNEL) != TCP_STATE_CLOSED || !k->retried ||
-        gone(wire))
+    if (!ends_kernel_tells(ends, end) || ends_state(ends, end, LANE_KERNEL) != TCP_STATE_CLOSED)
+        return false;
+    if (k->error)
+        return k->established && is_timeout(l->kernel->lane.ending.cause) && l->kernel->lane.ending.end == end;
+    if (!k->retried || gone(wire))
         return false;
     return k->previous == TCP_STATE_ESTABLISHED || k->previous == TCP_STATE_CLOSE_WAIT ||
            k->previous == TCP_STATE_FIN_WAIT_1 || k->previous == TCP_STATE_CLOSING ||
@@ -85,13 +102,40 @@ static enum end resetter_of(const struct ends *ends)
     return by;
 }
 
-static enum verdict verdict_of(const struct life *l, enum end reset_by, const enum tcp_state final[END_N],
-                               const uint64_t state_ns[END_N][TCP_STATE_N])
+/* Who closed first: by packets, where they show it. A FIN that a kernel has queued, and that is not among them, was not sent. */
+static enum end closer_of(const struct life *l, enum end reset_by, const enum tcp_state final[END_N],
+                          const uint64_t state_ns[END_N][TCP_STATE_N])
+{
+    const struct ends *ends = &l->conn.ends;
+
+    if (reset_by != END_UNKNOWN && ends->reset_first)
+        return END_UNKNOWN; /* a FIN after a RST closes nothing */
+    if (ends->closed_by_wire != END_UNKNOWN)
+        return ends->closed_by_wire;
+    return ends->closed_by != END_UNKNOWN && has_closed(l, ends->closed_by, final, state_ns) ? ends->closed_by
+                                                                                             : END_UNKNOWN;
+}
+
+/* Each sent its FIN before it had the other's. */
+static bool closed_both(const struct life *l)
+{
+    const struct streams *s = &l->conn.streams;
+
+    if (!life_has_wire(l))
+        return l->conn.ends.closing;
+    return l->conn.ends.closing_wire ||
+           (l->conn.ends.closing && s->of[END_CLIENT].fin_sent && s->of[END_SERVER].fin_sent);
+}
+
+static enum verdict verdict_of(const struct life *l, enum end reset_by, enum end closer,
+                               const enum tcp_state final[END_N], const uint64_t state_ns[END_N][TCP_STATE_N])
 {
     const enum tcp_state client = final[END_CLIENT], server = final[END_SERVER];
     const struct streams *streams = &l->conn.streams;
     const struct ends *ends = &l->conn.ends;
 
+    if (gave_up(l, END_CLIENT) || gave_up(l, END_SERVER))
+        return VERDICT_TIMED_OUT;
     /* a RST after both FINs were acknowledged ends nothing that was not over */
     if (reset_by != END_UNKNOWN && !(stream_fin_acked(streams, END_CLIENT) && stream_fin_acked(streams, END_SERVER))) {
         if (l->wire.end[reset_by].gave_up)
@@ -100,12 +144,10 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, const en
             return VERDICT_REFUSED;
         return reset_by == END_CLIENT ? VERDICT_RESET_BY_CLIENT : VERDICT_RESET_BY_SERVER;
     }
-    if (gave_up(l, END_CLIENT) || gave_up(l, END_SERVER))
-        return VERDICT_TIMED_OUT;
     if (ends->midstream && !gone(client) && !gone(server))
         return VERDICT_MIDSTREAM;
-    if (ends->closed_by != END_UNKNOWN) {
-        if (ends->closing)
+    if (closer != END_UNKNOWN) {
+        if (closed_both(l))
             return VERDICT_CLOSED_BOTH;
         if ((client == TCP_STATE_UNKNOWN && saw_both_fins(server, state_ns[END_SERVER])) ||
             (server == TCP_STATE_UNKNOWN && saw_both_fins(client, state_ns[END_CLIENT])))
@@ -116,7 +158,7 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, const en
             return VERDICT_HALF_CLOSED;
         return has_closed(l, END_CLIENT, final, state_ns) && has_closed(l, END_SERVER, final, state_ns)
                    ? VERDICT_CLOSING
-                   : VERDICT_UNKNOWN;
+                   : VERDICT_HALF_CLOSED;
     }
     if (server == TCP_STATE_SYN_RECEIVED || (!handshake_done(l) && state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]))
         return VERDICT_HANDSHAKE_INCOMPLETE;
@@ -141,6 +183,21 @@ static struct stalled stalled_of(const struct life *l, enum verdict verdict)
     return longest;
 }
 
+static void put_reason(const struct life *l, const struct registry *listeners, struct change *change)
+{
+    const struct ending ending = { change->outcome.verdict, change->outcome.reset_by };
+    const struct reason reason = cause_of_ending(l, listeners, &ending);
+
+    change->outcome.cause = reason.cause;
+    change->outcome.cause_end = reason.end;
+    change->outcome.error = -(int64_t)reason.error;
+    change->outcome.unread = reason.unread;
+    if (reason.of_listener) {
+        change->listener = l->kernel->lane.listener;
+        change->outcome.drops = l->kernel->lane.drops;
+    }
+}
+
 void outcome_tell(const struct life *l, const struct registry *listeners, struct emitter *out, uint64_t ts_ns)
 {
     const struct ends *ends = &l->conn.ends;
@@ -161,19 +218,13 @@ void outcome_tell(const struct life *l, const struct registry *listeners, struct
         memcpy(change.outcome.history, l->zeek.history, sizeof(l->zeek.history));
     }
     change.outcome.reset_by = resetter_of(ends);
-    change.outcome.verdict = verdict_of(l, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
-    change.outcome.cause_end = END_UNKNOWN;
-    change.outcome.cause = cause_of_ending(l, listeners, change.outcome.reset_by, change.outcome.verdict);
-    if (change.outcome.cause == CAUSE_NONE)
-        change.outcome.cause = wire_cause(&l->conn, &l->wire, &change.outcome.cause_end);
-    else if (change.outcome.cause != CAUSE_NO_LISTENER) {
-        change.listener = l->kernel->lane.listener;
-        change.outcome.drops = l->kernel->lane.drops;
-    }
+    change.outcome.closed_by = closer_of(l, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
+    change.outcome.verdict =
+        verdict_of(l, change.outcome.reset_by, change.outcome.closed_by, change.outcome.final, change.outcome.state_ns);
+    put_reason(l, listeners, &change);
     change.outcome.stalled = stalled_of(l, change.outcome.verdict);
     change.outcome.endpoints = l->conn.endpoint;
     change.outcome.rtt_ns = notes_rtt_ns(&l->notes);
     change.outcome.duration_ns = ends->last_ns - ends->first_ns;
-    change.outcome.closed_by = ends->closed_by;
     emit(out, ts_ns, &change);
 }

@@ -2,6 +2,8 @@
  * others are what a person has to look at. */
 #include "reconcile.h"
 
+#include <errno.h>
+
 static enum tcp_state by_wire(const struct life *l, enum end end)
 {
     return ends_state(&l->conn.ends, end, LANE_WIRE);
@@ -55,7 +57,9 @@ static enum known known_closed(const struct life *l, enum end end)
     const enum tcp_state wire = by_wire(l, end);
 
     if (k->previous == TCP_STATE_SYN_SENT && wire == TCP_STATE_SYN_SENT)
-        return KNOWN_CONNECT_GIVEN_UP;
+        return l->wire.icmp[end] || (k->error && k->error != ETIMEDOUT && k->error != ECONNRESET)
+                   ? KNOWN_ICMP_ERROR
+                   : KNOWN_CONNECT_GIVEN_UP;
     if (k->previous == TCP_STATE_SYN_RECEIVED && k->expired)
         return queue_was_full(l, end) ? KNOWN_QUEUE_FULL : KNOWN_REQUEST_EXPIRED;
     if (k->previous == TCP_STATE_FIN_WAIT_2 && wire == TCP_STATE_FIN_WAIT_2)
@@ -67,7 +71,7 @@ static enum known known_closed(const struct life *l, enum end end)
         return KNOWN_NONE;
     if (l->kernel->lane.reset)
         return KNOWN_RESET_UNSEEN;
-    return k->retried ? KNOWN_RETRIES_USED_UP : KNOWN_NONE;
+    return k->retried || k->error == ETIMEDOUT ? KNOWN_RETRIES_USED_UP : KNOWN_NONE;
 }
 
 static enum known known_of(const struct life *l, enum end end, bool events_lost)
@@ -80,10 +84,15 @@ static enum known known_of(const struct life *l, enum end end, bool events_lost)
         return KNOWN_EVENTS_LOST;
     if (kernel == TCP_STATE_CLOSED)
         return known_closed(l, end);
+    if (wire == TCP_STATE_CLOSED && l->wire.end[end].closed_by_rst && l->conn.streams.of[!end].rst_sent)
+        return KNOWN_RESET_LOST;
     if (kernel == TCP_STATE_SYN_RECEIVED && queue_was_full(l, end))
         return KNOWN_QUEUE_FULL;
-    if (!l->conn.streams.of[end].fin_sent && ((kernel == TCP_STATE_FIN_WAIT_1 && wire == TCP_STATE_ESTABLISHED) ||
-                                              (kernel == TCP_STATE_LAST_ACK && wire == TCP_STATE_CLOSE_WAIT)))
+    if (kernel == TCP_STATE_SYN_RECEIVED && l->kernel->lane.cause == CAUSE_DEFERRED)
+        return KNOWN_DEFERRED;
+    if (!l->conn.streams.of[end].fin_sent &&
+        ((kernel == TCP_STATE_FIN_WAIT_1 && wire == TCP_STATE_ESTABLISHED) ||
+         ((kernel == TCP_STATE_LAST_ACK || kernel == TCP_STATE_CLOSING) && wire == TCP_STATE_CLOSE_WAIT)))
         return KNOWN_FIN_UNSENT;
     return KNOWN_NONE;
 }

@@ -64,3 +64,19 @@ void registry_free(struct registry *r)
         }
     }
 }
+
+enum cause queue_drop_cause(const struct queue_depth *d, bool of_ack)
+{
+    const uint32_t limit = d->backlog + 1;
+
+    if (d->accept >= limit)
+        return CAUSE_ACCEPT_QUEUE_FULL;
+    if (of_ack && d->deferred)
+        return CAUSE_DEFERRED;
+    if (d->syn + 1 >= limit)
+        return CAUSE_SYN_QUEUE_FULL;
+    /* without cookies the last quarter is kept for peers that have shown before that they are there */
+    if (!of_ack && !d->cookies && d->max_syn_backlog && d->max_syn_backlog < d->syn + (d->max_syn_backlog >> 2))
+        return CAUSE_SYN_BACKLOG_FULL;
+    return CAUSE_LISTENER_DROPPED;
+}

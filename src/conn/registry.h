@@ -4,6 +4,7 @@
 #define TCPLENS_CONN_REGISTRY_H
 
 #include "tcplens/event/event.h"
+#include "tcplens/trace/words.h"
 
 #define REGISTRY_BUCKETS 1024
 
@@ -31,5 +32,9 @@ struct listener *registry_add(struct registry *r, uint64_t cookie);
 /* Frees it. */
 void registry_remove(struct registry *r, struct listener *l);
 void registry_free(struct registry *r);
+
+/* Why a listener with these queues dropped a SYN, or an ACK. Source: tcp_conn_request(), inet_csk_reqsk_queue_is_full(),
+ * sk_acceptq_is_full(), tcp_check_req(). */
+enum cause queue_drop_cause(const struct queue_depth *depth, bool of_ack);
 
 #endif

@@ -71,7 +71,7 @@ static enum tcp_state state_shown(const struct wire_step *s, enum end end, bool 
         return TCP_STATE_SYN_SENT;
     if (!streams->of[end].fin_sent)
         return got_fin ? TCP_STATE_CLOSE_WAIT : TCP_STATE_ESTABLISHED;
-    if (got_fin && s->conn->ends.closed_by == (unsigned)!end)
+    if (got_fin && s->conn->ends.closed_by_wire == (unsigned)!end)
         return fin_acked ? TCP_STATE_CLOSED : TCP_STATE_LAST_ACK;
     if (got_fin)
         return fin_acked ? TCP_STATE_TIME_WAIT : TCP_STATE_CLOSING;
@@ -140,7 +140,7 @@ static void send_fin(struct wire_step *s, enum end from)
 
     if (tcp_fsm_cell(state_of(s, from), TCP_INPUT_SND_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* who is not open closes nothing */
-    ends_closed_by(&s->conn->ends, from);
+    ends_closed_by(&s->conn->ends, LANE_WIRE, from);
     /* where it does not acknowledge the peer's FIN, that was on its way when this one was sent: they crossed */
     if (state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer))
         move_to(s, from, TCP_STATE_CLOSING, NULL, HOW_INFERRED);
@@ -283,6 +283,22 @@ static void contradict_rst(struct wire_step *s, enum end from, const struct stre
     take_back(s, from, s->segment->flags & SEGMENT_SYN ? TCP_STATE_SYN_SENT : state_shown(s, from, false));
 }
 
+/* An end did not get its peer's FIN. */
+static void take_back_fin(struct wire_step *s, enum end end)
+{
+    enum tcp_state to;
+
+    switch (state_of(s, end)) {
+    case TCP_STATE_CLOSE_WAIT: to = TCP_STATE_ESTABLISHED; break;
+    case TCP_STATE_CLOSING: to = TCP_STATE_FIN_WAIT_1; break;
+    case TCP_STATE_TIME_WAIT: to = TCP_STATE_FIN_WAIT_2; break;
+    default: return; /* it has shown that it got it */
+    }
+    s->lane->end[end].fin_received = false;
+    s->lane->end[end].doubts = WIRE_DOUBTS_MAX;
+    take_back(s, end, to);
+}
+
 /* A sign that the end never got what was inferred that it got. */
 static void contradict(struct wire_step *s, enum end from, const struct stream_place *place)
 {
@@ -302,9 +318,7 @@ static void contradict(struct wire_step *s, enum end from, const struct stream_p
     } else if ((flags & SEGMENT_ACK) && state == TCP_STATE_CLOSE_WAIT && end->fin_received &&
                place->ack <= stream_fin_seq(peer) && place->ack == s->conn->streams.of[from].acked &&
                !may_cross(s, from)) {
-        end->fin_received = false;
-        end->doubts = WIRE_DOUBTS_MAX;
-        take_back(s, from, TCP_STATE_ESTABLISHED);
+        take_back_fin(s, from);
     }
 }
 
@@ -364,6 +378,10 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
                is_believed(s, to)) {
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     }
+    /* asked for once more, as if it had not come, and no ACK of it has come from there */
+    if ((flags & SEGMENT_FIN) && s->again && s->lane->end[to].fin_received && receiver->segments &&
+        receiver->acked <= stream_fin_seq(&s->conn->streams.of[!to]))
+        take_back_fin(s, to);
     if ((flags & SEGMENT_ACK) && receiver->fin_sent && place->ack > stream_fin_seq(receiver) && is_believed(s, to))
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
     take_fin(s, to);
@@ -395,6 +413,16 @@ void wire_segment(struct wire_step *s, enum end from, const struct stream_place 
         step_receiver(s, from, place);
 }
 
+void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)
+{
+    struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
+
+    if (state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED || lane->end[END_SERVER].spoke)
+        return;
+    lane->end[END_SERVER].doubts = WIRE_DOUBTS_MAX;
+    take_back(&s, END_SERVER, TCP_STATE_SYN_RECEIVED);
+}
+
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)
 {
     const unsigned by = c->ends.reset_by;
@@ -404,7 +432,7 @@ enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum e
         return CAUSE_RETRANSMISSION_TIMEOUT;
     }
     /* reset by one who had closed before, when data came that nobody would read */
-    if (by != END_UNKNOWN && c->ends.closed_by == by && lane->end[!by].data_after_fin) {
+    if (by != END_UNKNOWN && c->ends.closed_by_wire == by && lane->end[!by].data_after_fin) {
         *ret_end = by;
         return CAUSE_DATA_AFTER_CLOSE;
     }

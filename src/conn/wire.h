@@ -70,6 +70,9 @@ bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segme
 /* The segment takes effect at both ends; the streams have taken it. unseen_fin: what wire_shows_unseen_fin() said. */
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin);
 
+/* The server's listener dropped the ACK that would have completed the handshake. */
+void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
+
 /* What packets show to have ended it, or kept it from beginning. *ret_end: whose doing, where they show that too. */
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end);
 

@@ -335,6 +335,7 @@ static const char *drop_words(enum cause cause)
     switch (cause) {
     case CAUSE_ACCEPT_QUEUE_FULL: return "the accept queue is full";
     case CAUSE_SYN_QUEUE_FULL: return "the SYN queue is full";
+    case CAUSE_SYN_BACKLOG_FULL: return "tcp_max_syn_backlog is reached, without cookies";
     default: return "neither queue is full";
     }
 }
@@ -364,8 +365,7 @@ static void format_queue(struct line *l, const struct change *c)
     line_style(l, overflow ? STYLE_ALARM : STYLE_PLAIN, false);
     line_addf(l, "L%u: %s", c->listener, (unsigned)c->queue.why < QUEUE_WHY_N ? why[c->queue.why] : "");
     if (overflow) {
-        line_addf(l, ", %s; %u dropped so far",
-                  drop_words(queue_drop_cause(c->queue.syn, c->queue.accept, c->queue.limit)), c->queue.drops);
+        line_addf(l, ", %s; %u dropped so far", drop_words(c->queue.cause), c->queue.drops);
         line_reset_style(l);
     }
 }
@@ -386,7 +386,9 @@ static void format_timer(struct line *l, const struct change *c)
         add_duration(&lane, c->timer.expires_ns > c->ts_ns ? c->timer.expires_ns - c->ts_ns : 0);
     }
     end_side(l, c, &lane);
-    if (c->timer.why == TIMER_WHY_REUSED)
+    if (c->timer.why == TIMER_WHY_NOT_IDLE)
+        line_add(l, ", and sends no probe: something is unacknowledged");
+    else if (c->timer.why == TIMER_WHY_REUSED)
         line_add(l, "the endpoints are used again");
     else if (c->timer.why == TIMER_WHY_RESET)
         line_add(l, "by a RST");

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 /* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
+#define KERNEL_SYN_RECV 3
 #define KERNEL_TIME_WAIT 6
 #define KERNEL_NEW_SYN_RECV 12
 
@@ -77,6 +78,28 @@ static struct queue_depth depth_of(const struct tcplens_event *e)
         .accept = e->queue.accept,
         .backlog = e->queue.backlog,
         .drops = e->queue.drops,
+        .deferred = e->queue.deferred,
+        .cookies = e->queue.cookies,
+        .max_syn_backlog = e->queue.max_syn_backlog,
+    };
+}
+
+static struct sock_ending ending_of(const struct tcplens_event *e)
+{
+    const uint8_t flags = e->ending.flags;
+
+    return (struct sock_ending){
+        .known = true,
+        .orphan = flags & TCPLENS_ENDING_ORPHAN,
+        .linger = flags & TCPLENS_ENDING_LINGER,
+        .closing = flags & TCPLENS_ENDING_CLOSING,
+        .user_timeout = flags & TCPLENS_ENDING_USER_TIMEOUT,
+        .zero_window = flags & TCPLENS_ENDING_ZERO_WINDOW,
+        .error = e->ending.error,
+        .retransmits = e->ending.retransmits,
+        .probes = e->ending.probes,
+        .unread = e->ending.unread,
+        .queued = e->ending.queued,
     };
 }
 
@@ -181,6 +204,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
 {
     static const uint8_t kinds[TCPLENS_KIND_N] = {
         [TCPLENS_STATE] = EVENT_SOCK_STATE,
+        [TCPLENS_CLOSED] = EVENT_SOCK_STATE,
         [TCPLENS_REQUEST_START] = EVENT_REQUEST_START,
         [TCPLENS_REQUEST_RETRY] = EVENT_REQUEST_RETRY,
         [TCPLENS_REQUEST_END] = EVENT_REQUEST_END,
@@ -222,6 +246,8 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
         if (e->has_queue)
             out->sock.depth = depth_of(e);
+        if (e->kind == TCPLENS_CLOSED)
+            out->sock.ending = ending_of(e);
         task_of(e, &out->sock.task);
         break;
     case EVENT_REQUEST_START:
@@ -234,6 +260,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     case EVENT_LISTENED:
     case EVENT_ACCEPT:
         out->queue.depth = depth_of(e);
+        out->queue.of_ack = e->to == KERNEL_SYN_RECV;
         out->queue.call = (struct call){
             .name = e->queue.accept4 ? "accept4" : "accept",
             .fd = e->queue.fd,
@@ -265,7 +292,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->retransmit.rto_ns =
             (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
-    case EVENT_KEEPALIVE:
+    case EVENT_KEEPALIVE: out->keepalive.not_idle = e->keepalive.not_idle; break;
     case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
         if (!call_of(e, out))
@@ -273,6 +300,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         break;
     case EVENT_RESET:
         out->reset.sent = e->kind == TCPLENS_RESET_SENT;
+        out->reset.of_orphan = e->reset.of_orphan;
         if (e->reset.reason >= 0 && e->reset.reason < BPF_RESET_REASONS_MAX && d->reset_reasons[e->reset.reason])
             strncpy(out->reset.reason, d->reset_reasons[e->reset.reason], sizeof(out->reset.reason) - 1);
         break;

@@ -4,13 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum cause queue_drop_cause(uint32_t syn, uint32_t accept, uint32_t limit)
-{
-    if (accept >= limit)
-        return CAUSE_ACCEPT_QUEUE_FULL;
-    return syn + 1 >= limit ? CAUSE_SYN_QUEUE_FULL : CAUSE_LISTENER_DROPPED;
-}
-
 /* The end that closed first is the one TIME-WAIT is left with: what became of that is half of the story. */
 static const char *time_wait_clause(const struct change *c, enum end closer)
 {
@@ -44,7 +37,7 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
     case VERDICT_HALF_CLOSED:
         if (!closer_known)
             return snprintf(buf, size, "Half closed: one end sent its FIN, the other did not.");
-        return snprintf(buf, size, "Half closed: the %s sent its FIN, the %s has not closed yet (%s).",
+        return snprintf(buf, size, "Half closed: the %s sent its FIN, the %s has not sent its own yet (%s).",
                         end_name(closer), end_name(other), tcp_state_name(c->outcome.final[other]));
     case VERDICT_CLOSING:
         return snprintf(buf, size, "Closing when last seen: both ends have sent a FIN (client %s, server %s).", client,
@@ -119,6 +112,13 @@ static int put_icmp(enum cause cause, char *buf, unsigned size)
 }
 static_assert(CAUSE_ICMP_OTHER - CAUSE_ICMP_NET_UNREACHABLE == ICMP_OTHER, "causes follow the order of ICMP errors");
 
+/* Somebody will ask why. */
+static bool is_failure(enum verdict verdict)
+{
+    return verdict == VERDICT_REFUSED || verdict == VERDICT_RESET_BY_CLIENT || verdict == VERDICT_RESET_BY_SERVER ||
+           verdict == VERDICT_TIMED_OUT || verdict == VERDICT_NO_ANSWER || verdict == VERDICT_HANDSHAKE_INCOMPLETE;
+}
+
 static int put_cause(const struct change *c, char *buf, unsigned size)
 {
     const enum cause cause = c->outcome.cause;
@@ -156,7 +156,9 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size,
                         " The %s still held these endpoints for an earlier connection, and answered for that.", whose);
     case CAUSE_LOCAL_DROP: return snprintf(buf, size, " What the %s sent was dropped on its own host.", whose);
-    default: return 0;
+    default:
+        return is_failure(c->outcome.verdict) && !c->outcome.stalled.what ? snprintf(buf, size, " Why was not seen.")
+                                                                          : 0;
     }
 }
 

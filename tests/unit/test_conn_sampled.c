@@ -52,8 +52,12 @@ static void sampled_listener(struct depth depth, bool fresh)
 
     memset(&e.remote, 0, sizeof(e.remote));
     e.snapshot.fresh = fresh;
-    e.snapshot.depth =
-        (struct queue_depth){ depth.listener, s.at[S], depth.syn, depth.accept, depth.backlog, depth.drops };
+    e.snapshot.depth = (struct queue_depth){ .listener = depth.listener,
+                                             .addr = s.at[S],
+                                             .syn = depth.syn,
+                                             .accept = depth.accept,
+                                             .backlog = depth.backlog,
+                                             .drops = depth.drops };
     feed(&s, &e);
 }
 

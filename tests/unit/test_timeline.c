@@ -267,14 +267,15 @@ static void test_listener_and_queue(void **state)
         .kind = CHANGE_QUEUE, AT_US(26), .conn = 1, .listener = 1, .queue = { .syn = 1, .limit = 17, .why = QUEUE_SYN }
     };
     check(&c, "    0.000026  #1                           SYN queue 1 · accept queue 0/17  L1: joined the SYN queue");
-    c.queue = (typeof(c.queue)){ .accept = 17, .limit = 17, .drops = 3, .why = QUEUE_OVERFLOW };
+    c.queue = (typeof(c.queue)){
+        .accept = 17, .limit = 17, .drops = 3, .cause = CAUSE_ACCEPT_QUEUE_FULL, .why = QUEUE_OVERFLOW
+    };
     check(&c, "    0.000026  #1                          SYN queue 0 · accept queue 17/17  "
               "L1: dropped, the accept queue is full; 3 dropped so far");
     assert_non_null(strstr(format(&c, true), "\x1b[1;31mSYN queue 0 · accept queue 17/17\x1b[0m"));
-    c.queue.accept = 16;
-    c.queue.syn = 16;
+    c.queue.cause = CAUSE_SYN_QUEUE_FULL;
     assert_non_null(strstr(format(&c, false), "L1: dropped, the SYN queue is full; 3 dropped so far"));
-    c.queue.syn = 1;
+    c.queue.cause = CAUSE_LISTENER_DROPPED;
     assert_non_null(strstr(format(&c, false), "L1: dropped, neither queue is full; 3 dropped so far"));
     c.queue = (typeof(c.queue)){ .accept = 1, .limit = 17, .drops = 3, .why = QUEUE_JOINED };
     check(&c,
@@ -369,7 +370,7 @@ static void test_outcome(void **state)
               "client sent 1 byte, server 0 bytes, 5.112 s");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER, .duration_ns = 999999 };
     c.ts_ns = START - 1;
-    check(&c, "    0.000000  #1    ■ No answer: no SYN,ACK came back to the client's SYN.  0.999 ms");
+    check(&c, "    0.000000  #1    ■ No answer: no SYN,ACK came back to the client's SYN. Why was not seen.  0.999 ms");
     c.ts_ns = START + 123456ULL * 1000000000;
     assert_int_equal(strncmp(format(&c, false), "123456.000000  #1    ■", sizeof("123456.000000  #1    ■") - 1), 0);
 }

@@ -43,7 +43,8 @@ static void test_verdicts(void **state)
                                      .closed_by = END_CLIENT,
                                      .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_CLOSE_WAIT } };
     verdict_format(&c, text, sizeof(text));
-    assert_string_equal(text, "Half closed: the client sent its FIN, the server has not closed yet (CLOSE-WAIT).");
+    assert_string_equal(text,
+                        "Half closed: the client sent its FIN, the server has not sent its own yet (CLOSE-WAIT).");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_CLOSING,
                                      .closed_by = END_CLIENT,
                                      .final = { TCP_STATE_FIN_WAIT_2, TCP_STATE_LAST_ACK } };
@@ -52,7 +53,7 @@ static void test_verdicts(void **state)
                               "(client FIN-WAIT-2, server LAST-ACK).");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_RESET_BY_SERVER, .closed_by = END_CLIENT };
     verdict_format(&c, text, sizeof(text));
-    assert_string_equal(text, "Reset: the server sent a RST after the client's FIN.");
+    assert_string_equal(text, "Reset: the server sent a RST after the client's FIN. Why was not seen.");
 }
 
 static void test_causes(void **state)
@@ -76,7 +77,19 @@ static void test_causes(void **state)
           "The listener L7 was closed before accept() took the connection." },
         { VERDICT_REFUSED, CAUSE_NO_LISTENER, 0,
           "Refused: a RST answered the client's SYN. Nobody listens on that port." },
-        { VERDICT_REFUSED, CAUSE_NONE, 0, "Refused: a RST answered the client's SYN." },
+        { VERDICT_REFUSED, CAUSE_NONE, 0, "Refused: a RST answered the client's SYN. Why was not seen." },
+        { VERDICT_STILL_OPEN, CAUSE_NONE, 0, "Open when last seen: client UNKNOWN, server UNKNOWN." },
+        { VERDICT_NO_ANSWER, CAUSE_SYN_BACKLOG_FULL, 1,
+          "No answer: no SYN,ACK came back to the client's SYN. L7 had as many requests as "
+          "net.ipv4.tcp_max_syn_backlog leaves without cookies, its SYN was dropped 1 time." },
+        { VERDICT_RESET_BY_CLIENT, CAUSE_UNREAD_DATA, 0,
+          "Reset: the client aborted the connection with a RST. The client closed with 5 bytes unread." },
+        { VERDICT_TIMED_OUT, CAUSE_KEEP_ALIVE_TIMEOUT, 0,
+          "Timed out: an end waited in vain for the other (client UNKNOWN, server UNKNOWN). "
+          "The client gave up: its keep-alive probes were never answered." },
+        { VERDICT_NO_ANSWER, CAUSE_ICMP_ADMIN_PROHIBITED, 0,
+          "No answer: no SYN,ACK came back to the client's SYN. "
+          "An ICMP error came: admin-prohibited (a filter refuses it)." },
     };
     char text[VERDICT_TEXT_MAX];
 
@@ -89,14 +102,44 @@ static void test_causes(void **state)
         c.outcome.verdict = cases[i].verdict;
         c.outcome.cause = cases[i].cause;
         c.outcome.drops = cases[i].drops;
+        c.outcome.cause_end = END_CLIENT;
+        c.outcome.unread = 5;
         len = verdict_format(&c, text, sizeof(text));
         assert_string_equal(text, cases[i].text);
         assert_int_equal(len, strlen(text));
         assert_int_equal(verdict_format(&c, small, sizeof(small)), len);
     }
-    assert_int_equal(queue_drop_cause(0, 17, 17), CAUSE_ACCEPT_QUEUE_FULL);
-    assert_int_equal(queue_drop_cause(16, 16, 17), CAUSE_SYN_QUEUE_FULL);
-    assert_int_equal(queue_drop_cause(15, 16, 17), CAUSE_LISTENER_DROPPED);
+    for (unsigned cause = CAUSE_NONE + 1; cause < CAUSE_N; cause++) {
+        struct change c = { .kind = CHANGE_OUTCOME, .outcome = { .verdict = VERDICT_STILL_OPEN, .cause = cause } };
+
+        assert_in_range(verdict_format(&c, text, sizeof(text)), 70, sizeof(text) - 1);
+    }
+}
+
+/* What was done in vain when it was last seen. */
+static void test_stalled(void **state)
+{
+    static const struct {
+        struct stalled stalled;
+        const char *text;
+    } cases[] = {
+        { { STALL_RETRANSMISSIONS, END_SERVER, 8, 76460000000 },
+          " What the server sent was sent again 8 times in 76.5 s, and never acknowledged." },
+        { { STALL_KEEP_ALIVES, END_CLIENT, 1, 2000000000 },
+          " The client sent 1 keep-alive probe in 2 s, and no answer came." },
+        { { STALL_ZERO_WINDOW, END_CLIENT, 0, 1500000000 },
+          " The client could send nothing for 1.5 s: its peer's window was zero." },
+    };
+    char text[VERDICT_TEXT_MAX];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct change c = { .kind = CHANGE_OUTCOME,
+                                  .outcome = { .verdict = VERDICT_NO_ANSWER, .stalled = cases[i].stalled } };
+
+        verdict_format(&c, text, sizeof(text));
+        assert_string_equal(text + strlen("No answer: no SYN,ACK came back to the client's SYN."), cases[i].text);
+    }
 }
 
 static char *read_file(const char *path)
@@ -222,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_stalled),
         cmocka_unit_test(test_schema_has_the_words),
     };
 

@@ -28,6 +28,7 @@ const TRANSLATED: Record<string, Words> = {
   'disagreement.known': (d, id) => pick(d.why.differences, id),
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
   'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
+  'queue.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'no-answer', text: 'Its text.', cause: id })],
   'outcome.stalled.what': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'still-open', text: 'Its text.', stalled: { what: id, end: 'client', count: 2, ns: 1e9 } })],
   'finding.severity': (d, id) => pick(d.why.severities, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),
@@ -90,7 +91,7 @@ test('one sentence for a verdict: English is the trace’s own, Chinese says as 
   assert.doesNotMatch(closed({}), /先关闭/);
   assert.match(headline(zh, outcome({ verdict: 'reset-by-server', closed_by: 'client' })), /服务器在客户端的 FIN 之后/);
   assert.match(headline(zh, outcome({ verdict: 'reset-by-server' })), /服务器用 RST/);
-  assert.match(headline(zh, outcome({ verdict: 'half-closed', closed_by: 'client', final: { client: 'FIN-WAIT-2', server: 'CLOSE-WAIT' } })), /服务器还没有关闭（CLOSE-WAIT）/);
+  assert.match(headline(zh, outcome({ verdict: 'half-closed', closed_by: 'client', final: { client: 'FIN-WAIT-2', server: 'CLOSE-WAIT' } })), /服务器还没有发出自己的（CLOSE-WAIT）/);
   assert.equal(headline(zh, outcome({ verdict: 'brand-new' })), 'As written.');
   const full = { verdict: 'no-answer', cause: 'accept-queue-full', listener: 2, drops: 3 };
   assert.match(headline(zh, outcome(full)), /L2 的 accept 队列已满，它的 SYN 被丢弃了 3 次/);

@@ -50,7 +50,7 @@ enum event_kind {
     EVENT_TIMEWAIT_CHANGE,  /* .timewait: the minisock got the peer's FIN: FIN-WAIT-2 to TIME-WAIT */
     EVENT_TIMEWAIT_EXPIRED, /* .timewait: its timer fired */
     EVENT_TIMEWAIT_KILLED,  /* .timewait: its timer was cancelled: reused, or reset */
-    EVENT_KEEPALIVE,        /* the keep-alive timer fired */
+    EVENT_KEEPALIVE,        /* .keepalive: the keep-alive timer fired */
     EVENT_FIN_WAIT_2,       /* the timer of a closed full socket in FIN-WAIT-2 fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
@@ -87,12 +87,30 @@ struct call {
 
 /* The state of a listener's two queues, true after the event. */
 struct queue_depth {
-    uint64_t listener;    /* socket cookie */
-    struct endpoint addr; /* where it listens */
-    uint32_t syn;         /* request socks */
-    uint32_t accept;      /* connections waiting for accept() */
-    uint32_t backlog;     /* sk_max_ack_backlog; the queue holds one more */
-    uint32_t drops;       /* sk_drops, since the socket exists */
+    uint64_t listener;        /* socket cookie */
+    struct endpoint addr;     /* where it listens */
+    uint32_t syn;             /* request socks */
+    uint32_t accept;          /* connections waiting for accept() */
+    uint32_t backlog;         /* sk_max_ack_backlog; the queue holds one more */
+    uint32_t drops;           /* sk_drops, since the socket exists */
+    bool deferred;            /* it waits for data (TCP_DEFER_ACCEPT); this and the next two: only with a drop */
+    bool cookies;             /* net.ipv4.tcp_syncookies */
+    uint32_t max_syn_backlog; /* net.ipv4.tcp_max_syn_backlog; 0: not known */
+};
+
+/* What a socket said of its end as it was closed. */
+struct sock_ending {
+    bool known;
+    bool orphan;         /* its application had let go of it */
+    bool linger;         /* SO_LINGER with a time of 0 */
+    bool closing;        /* close() had begun, or both directions were shut down */
+    bool user_timeout;   /* TCP_USER_TIMEOUT is set */
+    bool zero_window;    /* the peer's */
+    uint16_t error;      /* errno; 0: none */
+    uint8_t retransmits; /* times in a row */
+    uint8_t probes;      /* of a window of zero, or keep-alives: unanswered ones */
+    uint32_t unread;     /* bytes received, and a FIN; not read */
+    uint32_t queued;     /* bytes sent or to be sent, and a FIN; not acknowledged */
 };
 
 struct event {
@@ -117,9 +135,11 @@ struct event {
             const char *call;  /* the call that changed it, where calls are followed and it was one; or NULL */
             struct task task;
             struct queue_depth depth; /* of a listener that begins or ends */
+            struct sock_ending ending;
         } sock;
         struct {
             struct queue_depth depth;
+            bool of_ack;      /* of OVERFLOW: an ACK was dropped, not a SYN */
             struct call call; /* of accept() */
         } queue;
         struct {
@@ -140,7 +160,12 @@ struct event {
             uint64_t rto_ns;      /* the timeout in force; 0: not known */
         } retransmit;
         struct {
+            bool not_idle; /* something is unacknowledged, so no probe is sent */
+        } keepalive;
+        struct {
             bool sent;
+            bool
+                of_orphan; /* received by one that closed: or it is told of a RST of its own, which data met, before that is */
             char reason[48]; /* kernel's word, empty where it gives none */
         } reset;
         struct {

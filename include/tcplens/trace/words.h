@@ -34,11 +34,12 @@
     X(TIMER, RETRANSMIT, "retransmit", "what was sent was not acknowledged")                                           \
     X(TIMER, KEEPALIVE, "keepalive", "the connection was silent")
 
-/* Why a minisock's timer was cancelled. */
+/* Why a minisock's timer was cancelled, or what another did when it fired. */
 #define WORDS_timer_why(X)                                                                                             \
     X(TIMER_WHY, NONE, "", "")                                                                                         \
     X(TIMER_WHY, REUSED, "reused", "its endpoints serve a new connection")                                             \
     X(TIMER_WHY, RESET, "reset", "a RST ended it: RFC 1337")                                                           \
+    X(TIMER_WHY, NOT_IDLE, "not-idle", "of `keepalive`, which fired: something is unacknowledged, so no probe is sent") \
     X(TIMER_WHY, REMOVED, "removed", "the namespace ended, or there were too many")
 
 #define WORDS_queue_why(X)                                                                                             \
@@ -140,8 +141,11 @@
     X(KNOWN, QUEUE_FULL, "queue-full", "a queue of the listener was full")                                             \
     X(KNOWN, REQUEST_EXPIRED, "request-expired", "the request was given up after its last retry")                      \
     X(KNOWN, CONNECT_GIVEN_UP, "connect-given-up", "connect() ended without an answer")                                \
+    X(KNOWN, ICMP_ERROR, "icmp-error", "an ICMP error ended connect()")                                                \
+    X(KNOWN, DEFERRED, "deferred", "the listener waits for data before it takes the connection")                       \
     X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
     X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
+    X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got")                  \
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
 

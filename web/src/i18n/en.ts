@@ -164,6 +164,9 @@ const why: Dictionary['why'] = {
     'queue-full': 'The ACK that completes the handshake came and was dropped: the accept queue is full. The client believes the connection open.',
     'request-expired': 'The kernel gave the request up after its last SYN,ACK, and sends nothing to tell so.',
     'connect-given-up': 'Nobody answered the SYN, and connect() gave up or the socket was closed. No packet tells of that.',
+    'icmp-error': 'An ICMP error answered the SYN: connect() failed at once, and no segment tells of it.',
+    'deferred': 'The listener has TCP_DEFER_ACCEPT: it dropped the ACK, and takes the connection when data comes.',
+    'reset-lost': 'A RST is among the packets, and the kernel it was sent to never got it: a packet filter dropped it after it was captured.',
     'retries-used-up': 'What was sent again and again was never acknowledged: the kernel forgets the connection in silence.',
     'reset-unseen': 'A reset was sent or received that is not among the packets: a packet filter dropped it, or it took another way.',
     'fin-wait-2-timeout': 'Linux waits in FIN-WAIT-2 no longer than tcp_fin_timeout once nobody holds the socket. The RFC knows no such timer.',
@@ -172,6 +175,7 @@ const why: Dictionary['why'] = {
     'events-lost': 'Events were lost nearby: one of the two did not see everything.',
   },
   timerWhys: {
+    'not-idle': 'It fired, and sent no probe: something is unacknowledged, and that is sent again instead.',
     reused: 'Cut short: a new connection took over these addresses and ports.',
     reset: 'Cut short by a reset (RFC 1337 tells why that is a danger).',
     removed: 'The kernel took it away: the namespace ended, or there were too many.',

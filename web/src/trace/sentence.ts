@@ -8,7 +8,7 @@ export const SENTENCES = [
   'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
   'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
-  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
+  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.none', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
   'cause.listener-closed', 'cause.no-listener',
   'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
   'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
@@ -20,6 +20,8 @@ export const SENTENCES = [
 ] as const;
 export type SentenceKey = (typeof SENTENCES)[number];
 const KEYS = new Set<string>(SENTENCES);
+/** Of these somebody asks why. */
+const FAILURES = new Set(['refused', 'reset-by-client', 'reset-by-server', 'timed-out', 'no-answer', 'handshake-incomplete']);
 
 /** What the templates may name: ends by name, states, and figures. */
 export interface Spoken {
@@ -50,7 +52,7 @@ export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   const first = o.closed_by;
   const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
   const verdict = verdictKey(o, first, resetter);
-  const cause = `cause.${o.cause}`;
+  const cause = o.cause === undefined && FAILURES.has(o.verdict) && !o.stalled ? 'cause.none' : `cause.${o.cause}`;
   const stalled = `stalled.${o.stalled?.what}`;
   if (verdict === undefined || !KEYS.has(verdict)) return undefined;
   const other = first && opposite(first);

@@ -32,7 +32,7 @@ export const TIMERS = [
 export type TimerName = (typeof TIMERS)[number];
 
 export const TIMER_WHYS = [
-  'reused', 'reset', 'removed',
+  'reused', 'reset', 'not-idle', 'removed',
 ] as const;
 export type TimerWhy = (typeof TIMER_WHYS)[number];
 
@@ -66,8 +66,8 @@ export const CAUSES = [
 export type Cause = (typeof CAUSES)[number];
 
 export const DIFFERENCES = [
-  'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up',
-  'retries-used-up', 'reset-unseen', 'fin-wait-2-timeout', 'no-time-wait',
+  'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'icmp-error',
+  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'fin-wait-2-timeout', 'no-time-wait',
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
@@ -160,7 +160,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn: 'int', end: 'end', from: 'state', to: 'state', how: 'words:HOWS', source: 'words:SOURCES',
     },
     may: {
-      rfc: 'str', kernel: 'object', owner: 'object', call: 'str', because: 'int',
+      rfc: 'str', kernel: 'object', owner: 'object', error: 'str', call: 'str', because: 'int',
     },
   },
   object: {
@@ -202,7 +202,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       listener: 'int', syn: 'int', accept: 'int',
     },
     may: {
-      limit: 'int', drops: 'int', why: 'str', conn: 'int', because: 'int',
+      limit: 'int', drops: 'int', cause: 'str', why: 'str', conn: 'int', because: 'int',
     },
   },
   timer: {
