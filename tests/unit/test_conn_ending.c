@@ -1,7 +1,11 @@
 /* Why a socket was closed, by what it said of itself; and why a listener dropped a segment. */
-#include "conn_script.h"
-
 #include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "../../src/conn/kernel.h"
 
@@ -14,50 +18,56 @@ static void causes_of_a_socket(void **state)
         enum cause cause;
     } cases[] = {
         /* its application closed it */
-        { ESTABLISHED, { .closing = true, .unread = 6 }, false, CAUSE_UNREAD_DATA },
-        { ESTABLISHED, { .closing = true, .linger = true, .unread = 6 }, false, CAUSE_UNREAD_DATA },
-        { CLOSE_WAIT, { .closing = true, .unread = 1 }, false, CAUSE_NONE }, /* that is the FIN */
-        { CLOSE_WAIT, { .closing = true, .unread = 2 }, false, CAUSE_UNREAD_DATA },
-        { ESTABLISHED, { .closing = true, .linger = true }, false, CAUSE_ABORT },
-        { ESTABLISHED, { 0 }, false, CAUSE_ABORT }, /* connect(AF_UNSPEC) */
-        { LAST_ACK, { .closing = true, .orphan = true }, false, CAUSE_NONE },
-        { LAST_ACK, { 0 }, false, CAUSE_NONE },
-        { SYN_SENT, { .closing = true }, false, CAUSE_NONE },
-        { FIN_WAIT_2, { .closing = true, .orphan = true }, false, CAUSE_NONE },
+        { TCP_STATE_ESTABLISHED, { .closing = true, .unread = 6 }, false, CAUSE_UNREAD_DATA },
+        { TCP_STATE_ESTABLISHED, { .closing = true, .linger = true, .unread = 6 }, false, CAUSE_UNREAD_DATA },
+        { TCP_STATE_CLOSE_WAIT, { .closing = true, .unread = 1 }, false, CAUSE_NONE }, /* that is the FIN */
+        { TCP_STATE_CLOSE_WAIT, { .closing = true, .unread = 2 }, false, CAUSE_UNREAD_DATA },
+        { TCP_STATE_ESTABLISHED, { .closing = true, .linger = true }, false, CAUSE_ABORT },
+        { TCP_STATE_ESTABLISHED, { 0 }, false, CAUSE_ABORT }, /* connect(AF_UNSPEC) */
+        { TCP_STATE_LAST_ACK, { .closing = true, .orphan = true }, false, CAUSE_NONE },
+        { TCP_STATE_LAST_ACK, { 0 }, false, CAUSE_NONE },
+        { TCP_STATE_SYN_SENT, { .closing = true }, false, CAUSE_NONE },
+        { TCP_STATE_FIN_WAIT_2, { .closing = true, .orphan = true }, false, CAUSE_NONE },
         /* its kernel gave up */
-        { SYN_SENT, { .error = ETIMEDOUT, .retransmits = 6, .queued = 1 }, false, CAUSE_SYN_TIMEOUT },
-        { ESTABLISHED, { .error = ETIMEDOUT, .retransmits = 15, .queued = 9 }, false, CAUSE_RETRANSMISSION_TIMEOUT },
-        { ESTABLISHED,
+        { TCP_STATE_SYN_SENT, { .error = ETIMEDOUT, .retransmits = 6, .queued = 1 }, false, CAUSE_SYN_TIMEOUT },
+        { TCP_STATE_ESTABLISHED,
+          { .error = ETIMEDOUT, .retransmits = 15, .queued = 9 },
+          false,
+          CAUSE_RETRANSMISSION_TIMEOUT },
+        { TCP_STATE_ESTABLISHED,
           { .error = ETIMEDOUT, .retransmits = 3, .queued = 9, .user_timeout = true },
           false,
           CAUSE_USER_TIMEOUT },
-        { ESTABLISHED,
+        { TCP_STATE_ESTABLISHED,
           { .error = ETIMEDOUT, .probes = 15, .queued = 9, .zero_window = true },
           false,
           CAUSE_PROBE_TIMEOUT },
-        { ESTABLISHED,
+        { TCP_STATE_ESTABLISHED,
           { .error = ETIMEDOUT, .probes = 3, .queued = 9, .zero_window = true, .user_timeout = true },
           false,
           CAUSE_PROBE_TIMEOUT },
-        { ESTABLISHED, { .error = ETIMEDOUT, .probes = 9 }, false, CAUSE_KEEP_ALIVE_TIMEOUT },
-        { CLOSE_WAIT, { .error = ETIMEDOUT, .probes = 9 }, false, CAUSE_KEEP_ALIVE_TIMEOUT },
-        { LAST_ACK,
+        { TCP_STATE_ESTABLISHED, { .error = ETIMEDOUT, .probes = 9 }, false, CAUSE_KEEP_ALIVE_TIMEOUT },
+        { TCP_STATE_CLOSE_WAIT, { .error = ETIMEDOUT, .probes = 9 }, false, CAUSE_KEEP_ALIVE_TIMEOUT },
+        { TCP_STATE_LAST_ACK,
           { .error = ETIMEDOUT, .retransmits = 8, .queued = 1, .orphan = true },
           false,
           CAUSE_ORPHAN_TIMEOUT },
-        { FIN_WAIT_1,
+        { TCP_STATE_FIN_WAIT_1,
           { .error = ETIMEDOUT, .probes = 8, .queued = 5, .orphan = true, .zero_window = true },
           false,
           CAUSE_ORPHAN_TIMEOUT },
         /* others did */
-        { ESTABLISHED, { .error = ECONNABORTED }, false, CAUSE_KILLED },
-        { ESTABLISHED, { .error = ECONNRESET, .unread = 7 }, true, CAUSE_NONE },
-        { CLOSE_WAIT, { .error = EPIPE }, true, CAUSE_NONE },
-        { SYN_SENT, { .error = ECONNREFUSED }, true, CAUSE_NONE },
-        { SYN_SENT, { .error = ECONNREFUSED }, false, CAUSE_ICMP_PORT_UNREACHABLE },
-        { SYN_SENT, { .error = EHOSTUNREACH }, false, CAUSE_ICMP_HOST_UNREACHABLE },
-        { SYN_SENT, { .error = ENETUNREACH }, false, CAUSE_ICMP_NET_UNREACHABLE },
-        { ESTABLISHED, { .error = EHOSTUNREACH, .retransmits = 15, .queued = 1 }, false, CAUSE_ICMP_HOST_UNREACHABLE },
+        { TCP_STATE_ESTABLISHED, { .error = ECONNABORTED }, false, CAUSE_KILLED },
+        { TCP_STATE_ESTABLISHED, { .error = ECONNRESET, .unread = 7 }, true, CAUSE_NONE },
+        { TCP_STATE_CLOSE_WAIT, { .error = EPIPE }, true, CAUSE_NONE },
+        { TCP_STATE_SYN_SENT, { .error = ECONNREFUSED }, true, CAUSE_NONE },
+        { TCP_STATE_SYN_SENT, { .error = ECONNREFUSED }, false, CAUSE_ICMP_PORT_UNREACHABLE },
+        { TCP_STATE_SYN_SENT, { .error = EHOSTUNREACH }, false, CAUSE_ICMP_HOST_UNREACHABLE },
+        { TCP_STATE_SYN_SENT, { .error = ENETUNREACH }, false, CAUSE_ICMP_NET_UNREACHABLE },
+        { TCP_STATE_ESTABLISHED,
+          { .error = EHOSTUNREACH, .retransmits = 15, .queued = 1 },
+          false,
+          CAUSE_ICMP_HOST_UNREACHABLE },
     };
 
     (void)state;
