@@ -29,7 +29,7 @@ static void on_change(void *arg, const struct change *change)
     struct conn_engine *g = arg;
 
     g->config.emit(g->config.arg, change);
-    findings_take(&g->findings, change);
+    findings_take(&g->findings, change, g->about && g->about->conn.number == change->conn ? g->about : NULL);
 }
 
 int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_engine)
@@ -40,6 +40,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
     if (!g)
         return -ENOMEM;
     g->config = *config;
+    findings_init(&g->findings, config->sysctl);
     if (!g->config.conn_max)
         g->config.conn_max = LIMIT_CONNECTIONS;
     g->out = (struct emitter){ .fn = on_change, .arg = g };
@@ -109,6 +110,7 @@ static void settle(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 
 static void expire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
+    g->about = l;
     wire_expire(&g->out, &l->conn, emit_time(&g->out, ts_ns));
     lives_retire(g, l, ts_ns);
 }
@@ -174,6 +176,7 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
     while ((c = table_oldest(&g->conns))) {
         lives_judge(g, life_of(c), ts_ns);
         table_take_out(&g->conns, c);
+        findings_tell(&g->findings, &g->out, ts_ns, false);
     }
     findings_tell(&g->findings, &g->out, ts_ns, true);
 }

@@ -61,7 +61,8 @@ static int take_change(const struct trace_decoder *d, struct change *c, struct d
     TAKE_FIELD(number, "n", c->n, "record number", false)
     TAKE_FIELD(time, "t", c->ts_ns, "time", false)
     TAKE_FIELD(yes, "late", c->late, "true", true)
-    TAKE_FIELD(number, "because", c->because, "record number", true)
+    if (c->kind != CHANGE_FINDING) /* which has several */
+        TAKE_FIELD(number, "because", c->because, "record number", true)
     switch (c->kind) {
 /* clang-format off */
 #define KIND(id, word, kind_member, says) case CHANGE_##id: return take_kind_##kind_member(d, c, error);
@@ -103,7 +104,8 @@ static int decode_line(struct trace_decoder *d, struct trace_line *line, enum ch
     case TRACE_LINE_CHANGE:
         line->change.kind = kind;
         if (kind == CHANGE_OUTCOME)
-            line->change.outcome.cause_end = line->change.outcome.closed_by = line->change.outcome.reset_by = END_UNKNOWN;
+            line->change.outcome.cause_end = line->change.outcome.closed_by = line->change.outcome.reset_by =
+                END_UNKNOWN;
         return take_change(d, &line->change, error);
     case TRACE_LINE_END: return decode_end(d->tree, d->start_ns, &line->end, error);
     case TRACE_LINE_UNKNOWN: break;
