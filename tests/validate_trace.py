@@ -413,7 +413,7 @@ def field_mutations(record):
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
             "remedy", "text"}
     for path, node in branches(record):
-        open_keys = path in (("sysctl",), ("args",))
+        open_keys = path in (("sysctl",), ("args",), ("evidence",))
         if not open_keys:
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
@@ -469,7 +469,7 @@ def self_test(schema_path):
             for key in node:
                 mutant = copy.deepcopy(record)
                 at(mutant, path)[key + "s"] = at(mutant, path).pop(key)
-                if path not in (("sysctl",), ("args",)):
+                if path not in (("sysctl",), ("args",), ("evidence",)):
                     expect(f"{record['record']}: {key} misspelt", list(schema.errors(mutant)), "")
 
     for failure in failures[:ERRORS_SHOWN]:

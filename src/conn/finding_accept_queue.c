@@ -27,8 +27,8 @@ static bool take(struct finding *f, const struct finding_sight *s)
 
     if (c->kind == CHANGE_OUTCOME) {
         f->figures[CLIENTS]++;
-        figure_max(&f->figures[DELAY], c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED] +
-                                           c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
+        figure_max(&f->figures[DELAY], c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]);
+        figure_max(&f->figures[DELAY], c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
         return false;
     }
     f->figures[LIMIT] = c->queue.limit;

@@ -1,4 +1,4 @@
-/* All that a sender sent has a wrong checksum: its network card was to fill it in, and the capture was made before. One
+/* All that a sender sent has a wrong checksum: captured before its network card filled them in, or changed afterwards. One
  * connection at a time is followed from its first segment on, to see whether it is all. */
 #include "finding.h"
 
@@ -41,11 +41,10 @@ static void say(const struct finding *f, struct finding_words *w)
 {
     char where[FINDING_WHERE_MAX];
 
-    finding_say(
-        w,
-        "All that %s sent on a connection has a wrong checksum, %llu segments in all: it leaves them to its network "
-        "card, and was captured before that.",
-        finding_where(f, where), (unsigned long long)f->count);
+    finding_say(w,
+                "All that %s sent on a connection has a wrong checksum, %llu segments in all: it was captured before a "
+                "network card filled them in, or changed afterwards.",
+                finding_where(f, where), (unsigned long long)f->count);
     finding_advise(w, "read the capture with --checksums ignore");
     finding_advise(w, "capture at the other end, or switch the offload off for the capture (ethtool -K DEVICE tx off)");
 }

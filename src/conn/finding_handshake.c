@@ -1,6 +1,11 @@
 /* Handshakes that the server answered and nobody completed: its SYN,ACK is lost, or the client is not there. */
 #include "finding.h"
 
+#define LONG_NS 1000000000ull
+#define FEW 3
+
+enum { LONGEST };
+
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
@@ -9,6 +14,18 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     return true;
+}
+
+static bool take(struct finding *f, const struct finding_sight *s)
+{
+    figure_max(&f->figures[LONGEST], s->change->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]);
+    return true;
+}
+
+/* The last ACK may still be on its way when a trace ends. */
+static bool matters(const struct finding *f)
+{
+    return f->figures[LONGEST] >= LONG_NS || f->count >= FEW;
 }
 
 static void say(const struct finding *f, struct finding_words *w)
@@ -27,6 +44,9 @@ const struct finding_ops finding_handshake_ops = {
     .kind = FINDING_handshake,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .figures = { "longest_ns" },
     .concerns = concerns,
+    .take = take,
+    .matters = matters,
     .say = say,
 };

@@ -2,6 +2,9 @@
  * loss sooner. */
 #include "finding.h"
 
+#define LONG_NS 1000000000ull
+#define FEW 3
+
 enum { LONGEST, STALLED };
 
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
@@ -20,6 +23,12 @@ static bool take(struct finding *f, const struct finding_sight *s)
     figure_max(&f->figures[LONGEST], s->change->timer.rto_ns);
     f->figures[STALLED] += s->change->timer.rto_ns;
     return true;
+}
+
+/* One tail loss is nothing to tell. */
+static bool matters(const struct finding *f)
+{
+    return f->figures[STALLED] >= LONG_NS || f->count >= FEW;
 }
 
 static void say(const struct finding *f, struct finding_words *w)
@@ -43,5 +52,6 @@ const struct finding_ops finding_rto_ops = {
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,
+    .matters = matters,
     .say = say,
 };

@@ -8,7 +8,7 @@ enum { LONGEST, NEVER };
 /* Since the server's kernel completed the handshake. */
 static uint64_t waited(const struct finding_sight *s)
 {
-    uint64_t ns[TCP_STATE_N];
+    uint64_t ns[TCP_STATE_N] = { 0 };
 
     ends_state_times(&s->life->conn.ends, END_SERVER, s->change->ts_ns, ns);
     return ns[TCP_STATE_ESTABLISHED] + ns[TCP_STATE_CLOSE_WAIT];

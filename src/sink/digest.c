@@ -324,11 +324,13 @@ static bool print_endings(const struct digest *d, struct printer *p)
             any = true;
             line_addf(&l, "%llu \u00d7", (unsigned long long)g->count);
             line_go_to(&l, INDENT, 1);
+            print_wrapped(p, &l, g->text);
+            l = begin(p);
+            line_go_to(&l, INDENT, 0);
             line_style(&l, STYLE_DIM, false);
             add_conns(&l, g->conns, g->count < FINDING_CONNS_MAX ? (unsigned)g->count : FINDING_CONNS_MAX, g->count);
             line_reset_style(&l);
-            line_add(&l, "  ");
-            print_wrapped(p, &l, g->text);
+            end(p, &l);
         }
     }
     return any;
