@@ -123,7 +123,11 @@ class Trace:
 
     def check_references(self, r):
         kind = r["record"]
-        if "because" in r:
+        # a finding names what shows it, any record
+        shown_by = r.get("because", []) if kind == "finding" else []
+        if any(n >= r["n"] for n in shown_by):
+            yield f"because {shown_by} does not point back"
+        if "because" in r and kind != "finding":
             because = r["because"]
             if because >= r["n"] or because >= len(self.kinds):
                 yield f"because {because} does not point back"
@@ -366,7 +370,9 @@ def renumber(trace):
     shift = {r["n"]: n for n, r in enumerate(trace)}
     for n, r in enumerate(trace):
         r["n"] = n
-        if "because" in r:
+        if r["record"] == "finding":
+            r["because"] = [shift[n] for n in r.get("because", []) if n in shift]
+        elif "because" in r:
             r["because"] = shift[r["because"]]
 
 
