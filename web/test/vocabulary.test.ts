@@ -4,9 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { dictionaries, type Dictionary } from '../src/i18n';
+import { dictionaries, known, type Dictionary } from '../src/i18n';
 import { REASONS } from '../src/i18n/types';
-import { findingText } from '../src/kinds/finding-text';
 import { evidence, headline } from '../src/kinds/outcome';
 import { Trace } from '../src/trace/model';
 import { Parser } from '../src/trace/parse';
@@ -29,7 +28,7 @@ const TRANSLATED: Record<string, Words> = {
   'disagreement.known': (d, id) => pick(d.why.differences, id),
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
   'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
-  'finding.kind': (d, id) => [pick(d.findings, id)].flat().length ? [d.findings[id as 'refused'].name, findingText(d, { record: 'finding', n: 1, t: 1, kind: id, severity: 'note', text: 'Its text.' }).text] : [],
+  'finding.kind': (d, id) => [known(d.findings, id)?.name],
   'finding.cause': (d, id) => pick(d.causes, id),
   'finding.severity': (d, id) => pick(d.why.severities, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),

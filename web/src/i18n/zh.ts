@@ -345,7 +345,7 @@ export const zh: Dictionary = {
       remedy: ['把 net.ipv4.tcp_syncookies 设为 1{?net.ipv4.tcp_syncookies}：放不下的就用 cookie 应答', '加大 net.ipv4.tcp_max_syn_backlog{?net.ipv4.tcp_max_syn_backlog} 和 listen() 的 backlog', '如果客户端是伪造的（SYN 洪泛），在到达 TCP 之前丢弃它们'],
     },
     'syn-cookies': {
-      name: 'SYN cookie',
+      name: 'SYN cookie 应答',
       text: ['{where} 用 cookie 应答了 {count} 个 SYN：不为它们保留请求。'],
       remedy: ['加大 listen() 的 backlog 和 net.ipv4.tcp_max_syn_backlog{?net.ipv4.tcp_max_syn_backlog}', '更早调用 accept()：accept 队列已满也会引起 cookie', '如果客户端是伪造的（SYN 洪泛），cookie 正是对策：不要关掉'],
     },
@@ -378,6 +378,13 @@ export const zh: Dictionary = {
       name: 'ICMP 错误',
       text: ['与 {where} 的 {count} 条连接遇到 ICMP 错误：{cause}。'],
       remedy: ['如果是过滤器拒绝：让它放行这个端口（nft list ruleset、iptables -S）', '如果不可达：检查主机是否在线、有没有路由（ip route get）'],
+      by: {
+        'icmp-net-unreachable': ['检查主机是否在线、有没有路由（ip route get）'],
+        'icmp-host-unreachable': ['检查主机是否在线、有没有路由（ip route get）'],
+        'icmp-fragmentation-needed': ['检查发送端是否收到这个 ICMP 错误：丢弃它的过滤器会造成黑洞', '把 net.ipv4.tcp_mtu_probing 设为 1{?net.ipv4.tcp_mtu_probing}，或在那段链路上限制 MSS'],
+        'icmp-time-exceeded': ['检查路由是否成环（traceroute）'],
+        'icmp-other': ['看看是谁、为什么发出它：报文里有发送者'],
+      },
     },
     'local-drop': {
       name: '在本机被丢弃',
@@ -388,16 +395,32 @@ export const zh: Dictionary = {
       name: '重置',
       text: ['{where} 用 RST 结束了 {count} 条连接。', '原因：{cause}。'],
       remedy: ['在发出 RST 的主机上跟踪：它的内核会给出原因', 'close() 之前先读到 recv() 返回 0；否则最后的数据可能随 RST 丢失'],
+      by: {
+        'listener-closed': ['让要停下的服务器先取走等待的连接：最后一次 accept() 之后再关闭'],
+        'unread-data': ['close() 之前先读到 recv() 返回 0；否则最后发出的数据可能随 RST 丢失', 'shutdown(SHUT_WR)，继续读，再 close()'],
+        abort: ['如果对方必须收到全部数据，就不要把 SO_LINGER 设为 0'],
+        'data-after-close': ['让关闭的一端等到对方最后的数据：shutdown(SHUT_WR)，读到 0'],
+        'no-socket': ['查看是否重启过，或途中（NAT、负载均衡）空闲连接超时', '让长连接保持活动：SO_KEEPALIVE，TCP_KEEPIDLE 短于那个超时'],
+        killed: ['查明谁销毁了它（ss -K）'],
+        'accept-queue-full': ['把 net.ipv4.tcp_abort_on_overflow 设为 0{?net.ipv4.tcp_abort_on_overflow}'],
+      },
     },
     'timed-out': {
       name: '超时',
       text: ['{count} 条连接白白等待 {where} 而超时。', '原因：{cause}。'],
       remedy: ['检查那台主机或通往它的路径是否中断：重启、过滤器、忘记了连接的 NAT', '想更早知道：套接字上的 TCP_USER_TIMEOUT，或 net.ipv4.tcp_retries2{?net.ipv4.tcp_retries2}'],
+      by: {
+        'probe-timeout': ['让那边的应用读取：它的接收缓冲区满了'],
+        'orphan-timeout': ['net.ipv4.tcp_orphan_retries{?net.ipv4.tcp_orphan_retries} 决定已关闭的套接字再试几次'],
+      },
     },
     'half-open-peer': {
       name: '对方已消失',
       text: ['{where} 不声不响地消失了，涉及 {count} 条连接：{cause}。'],
       remedy: ['查明它的遭遇：崩溃、网线、忘记了空闲连接的 NAT 或过滤器', '想更早知道：TCP_KEEPIDLE、TCP_KEEPINTVL、TCP_KEEPCNT（net.ipv4.tcp_keepalive_time{?net.ipv4.tcp_keepalive_time}）'],
+      by: {
+        'user-timeout': ['查明它的遭遇：崩溃、网线、忘记了空闲连接的 NAT 或过滤器', '想等得更久：更大的 TCP_USER_TIMEOUT'],
+      },
     },
     'keep-alive-off': {
       name: '没有保活',

@@ -42,6 +42,6 @@ export function findingText(d: Dictionary, rec: FindingRec, sysctl: Record<strin
   return {
     name: words?.name ?? show(rec.kind, 32),
     text: (words?.text && fill(words.text).join('')) || show(rec.text ?? rec.kind, 400),
-    remedy: words?.remedy ? fill(words.remedy) : (rec.remedy ?? []).slice(0, 8).map((r) => show(r, 200)),
+    remedy: words?.remedy ? fill((rec.cause !== undefined && words.by && known(words.by as Record<string, readonly string[]>, rec.cause)) || words.remedy) : (rec.remedy ?? []).slice(0, 8).map((r) => show(r, 200)),
   };
 }

@@ -27,7 +27,7 @@ export function Findings() {
   const words = d.value.found;
   const open = chosen ?? bad;
   return (
-    <section class="panel found">
+    <section class="panel found" aria-label={words.title}>
       <h2>
         <button class="bare" aria-expanded={open} aria-controls="found-list" onClick={() => choose(!open)}>
           <span aria-hidden="true">{open ? '▾' : '▸'}</span> {words.title}
@@ -38,7 +38,7 @@ export function Findings() {
         })}
       </h2>
       {open && (
-        <ul id="found-list" tabIndex={0} aria-label={words.title}>
+        <ul id="found-list" tabIndex={0}>
           {all.slice(0, MANY).map((f) => <Finding key={f.n} rec={f} />)}
           {all.length > MANY && <li class="muted">{words.more(count(all.length - MANY))}</li>}
         </ul>
