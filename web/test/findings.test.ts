@@ -32,7 +32,7 @@ test('every template is of what the program tells', () => {
   assert.deepEqual([...told.keys()].sort(), [...FINDINGS].sort());
   for (const d of Object.values(dictionaries)) {
     for (const kind of FINDINGS) {
-      const { text = [], remedy = [], by = {} } = d.findings[kind];
+      const { text = [], remedy = [], by = {} } = d.findings[kind]!;
       for (const cause of Object.keys(by)) assert.ok((CAUSES as readonly string[]).includes(cause), cause);
       for (const template of [...text, ...remedy, ...Object.values(by).flat()]) {
         for (const [, name] of template.matchAll(/\{([a-z0-9_.]+)\}/g)) assert.ok(['count', 'where', 'cause', ...told.get(kind)!].includes(name!), `${kind}: ${name}`);
@@ -42,8 +42,8 @@ test('every template is of what the program tells', () => {
     }
   }
   for (const kind of FINDINGS) {
-    assert.ok(zh.findings[kind].text?.length && zh.findings[kind].remedy?.length, kind);
-    assert.equal(en.findings[kind].text, undefined, 'English is the trace’s own');
+    assert.ok(zh.findings[kind]!.text?.length && zh.findings[kind]!.remedy?.length, kind);
+    assert.equal(en.findings[kind]!.text, undefined, 'English is the trace’s own');
   }
 });
 
@@ -54,7 +54,7 @@ test('English is as the trace has it, Chinese says the same figures', () => {
   assert.deepEqual(findingText(en, full), { name: 'Accept queue full', text: 'As written.', remedy: ['do it\\u202e'] });
   const told = findingText(zh, full, { 'net.core.somaxconn': 4096 });
   assert.match(told.text, /L2 的 accept 队列已满：它最多容纳 5 条.*12 个/);
-  assert.match(told.text, /3 个客户端.*1\.50 s/);
+  assert.match(told.text, /3 个客户端.*1\.50\ss/);
   assert.match(told.remedy[1]!, /somaxconn \(4096\)/);
   // a sentence of which a figure is not there is left out, and so is a setting
   const less = findingText(zh, { ...full, evidence: { limit: 5 } });

@@ -88,7 +88,8 @@ export interface Dictionary {
   verdict: Record<Verdict, string>;
   /** What an outcome says, as trace/sentence.ts puts it together; without, it is the trace's own English sentence. */
   sentences?: Record<SentenceKey, string>;
-  findings: Record<FindingKind, Found>;
+  /** One that has no words here is called by its kind, and says what the trace says. */
+  findings: Partial<Record<FindingKind, Found>>;
   found: {
     title: string; counts: Record<Severity, (n: number) => string>; times: (n: string) => string; helps: string; more: (n: string) => string;
   };

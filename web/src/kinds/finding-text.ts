@@ -1,6 +1,7 @@
 // What a finding says in a language that has words of its own for it; else as the trace says it.
 
 import { known, type Dictionary } from '../i18n';
+import type { Found } from '../i18n/types';
 import type { FindingRec } from '../trace/records';
 import { count, owner, show, span } from '../text';
 
@@ -36,7 +37,7 @@ export interface FindingText { name: string; text: string; remedy: string[] }
 
 /** sysctl: the header's. */
 export function findingText(d: Dictionary, rec: FindingRec, sysctl: Record<string, unknown> = {}): FindingText {
-  const words = known(d.findings, rec.kind);
+  const words = known(d.findings as Record<string, Found>, rec.kind);
   const fill = (templates: readonly string[]) =>
     templates.map((s) => filled(d, rec, sysctl, s)).filter((s) => s !== undefined);
   return {
