@@ -20,6 +20,8 @@
 #define CLOSED_LINGER_NS 5000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
+/* How often a live trace looks for what has gone on for long: nothing may happen that would tell. */
+#define LOOK_NS 10000000000ull
 /* A difference between the witnesses that stands this long, with no further event, is none of their speed. */
 #define SETTLE_NS 1000000000ull
 
@@ -135,6 +137,17 @@ static void sweep(struct conn_engine *g, uint64_t now)
     }
 }
 
+static void look_around(struct conn_engine *g, uint64_t now)
+{
+    if (g->config.wire_only || now < g->looked_ns + LOOK_NS)
+        return;
+    g->looked_ns = now;
+    findings_look_begin(&g->findings);
+    for (const struct conn *c = table_first(&g->conns, LIST_LIVE); c; c = table_behind(&g->conns, c))
+        findings_look(&g->findings, life_of((struct conn *)c), now);
+    findings_look_end(&g->findings, now);
+}
+
 static void on_gap(struct conn_engine *g, const struct event *e)
 {
     struct change change;
@@ -154,6 +167,7 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
     struct life *l = NULL;
 
     sweep(g, e->ts_ns);
+    look_around(g, e->ts_ns);
     if (e->kind == EVENT_SEGMENT)
         l = engine_segment(g, e);
     else if (g->config.wire_only)

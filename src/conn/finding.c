@@ -112,6 +112,21 @@ static bool is_due(const struct finding *f)
     return f->count >= 2 * f->told && matters(f);
 }
 
+/* Cases that go on are counted when they are found; they are over with their connection, and then count no more than once. */
+static void recount(struct finding *f, uint64_t ts_ns)
+{
+    const uint64_t count = f->over + f->held;
+
+    if (!f->count)
+        f->first_ns = ts_ns;
+    f->last_ns = ts_ns;
+    f->fresh = true;
+    if (count > f->count)
+        f->count = count;
+    if (is_due(f))
+        f->all->due = true;
+}
+
 static void look(struct findings *f, const struct finding_ops *ops, const struct finding_sight *s)
 {
     struct finding_subject subject = { 0 };
@@ -122,12 +137,37 @@ static void look(struct findings *f, const struct finding_ops *ops, const struct
     found->fresh = true;
     if (ops->take && !ops->take(found, s))
         return;
-    if (!found->count++)
-        found->first_ns = s->change->ts_ns;
-    found->last_ns = s->change->ts_ns;
-    note_conn(found, s->change->conn);
+    found->over++;
+    found->held -= found->held > 0;
     note_record(found, s->change->n);
-    f->due |= is_due(found);
+    note_conn(found, s->change->conn);
+    recount(found, s->change->ts_ns);
+}
+
+void findings_look_begin(struct findings *f)
+{
+    for (unsigned i = 0; i < f->count; i++)
+        f->all[i].held = 0;
+}
+
+void findings_look(struct findings *f, const struct life *life, uint64_t ts_ns)
+{
+    for (unsigned i = 0; i < FINDING_N; i++) {
+        struct finding_subject subject = { 0 };
+        struct finding *found;
+
+        if (!table[i]->goes_on || !table[i]->goes_on(life, ts_ns, &subject) || !(found = find(f, table[i], &subject)))
+            continue;
+        found->held++;
+        note_conn(found, life->conn.number);
+    }
+}
+
+void findings_look_end(struct findings *f, uint64_t ts_ns)
+{
+    for (unsigned i = 0; i < f->count; i++)
+        if (f->all[i].over + f->all[i].held > f->all[i].count)
+            recount(&f->all[i], ts_ns);
 }
 
 void findings_take(struct findings *f, const struct change *c, const struct life *life)

@@ -28,10 +28,11 @@ struct finding_words {
 /* Of one kind, about one subject. */
 struct finding {
     const struct finding_ops *ops;
-    const struct findings *all;
+    struct findings *all;
     struct finding_subject subject;
     uint16_t next;        /* in its bucket: place + 1 */
     uint64_t count, told; /* how often it was seen; what the last record said */
+    uint64_t over, held;  /* of these: seen in a change; seen to go on, in connections that are still open */
     uint64_t first_ns, last_ns;
     uint32_t conns[FINDING_CONNS_MAX];
     unsigned conn_count;
@@ -59,6 +60,9 @@ struct finding_ops {
     bool (*concerns)(const struct finding_sight *s, struct finding_subject *ret_subject);
     /* Takes the figures. False: it is not shown once more. NULL: each shows it. */
     bool (*take)(struct finding *f, const struct finding_sight *s);
+    /* It goes on in an open connection, and so long that it counts: is asked now and then while tracing live. What becomes of
+     * the connection shows it once more, and is the same case. NULL: it is seen in changes alone. */
+    bool (*goes_on)(const struct life *l, uint64_t ts_ns, struct finding_subject *ret_subject);
     /* It is worth telling. NULL: whenever it was seen. */
     bool (*matters)(const struct finding *f);
     void (*say)(const struct finding *f, struct finding_words *words);
@@ -96,6 +100,10 @@ struct findings {
 void findings_init(struct findings *f, const char *const *sysctl);
 /* Looks at what was told. life: of the connection it is about, or NULL. */
 void findings_take(struct findings *f, const struct change *c, const struct life *life);
+/* Looks at the open connections, each once between begin and end. */
+void findings_look_begin(struct findings *f);
+void findings_look(struct findings *f, const struct life *life, uint64_t ts_ns);
+void findings_look_end(struct findings *f, uint64_t ts_ns);
 /* Tells those that are due; all: of which anything is new. */
 void findings_tell(struct findings *f, struct emitter *out, uint64_t ts_ns, bool all);
 

@@ -32,13 +32,32 @@ static bool take(struct finding *f, const struct finding_sight *s)
     return true;
 }
 
+static bool goes_on(const struct life *l, uint64_t ts_ns, struct finding_subject *ret_subject)
+{
+    for (unsigned i = 0; i < END_N; i++) {
+        uint64_t ns[TCP_STATE_N] = { 0 };
+
+        if (ends_best(&l->conn.ends, i) != TCP_STATE_CLOSE_WAIT)
+            continue;
+        ends_state_times(&l->conn.ends, i, ts_ns, ns);
+        if (ns[TCP_STATE_CLOSE_WAIT] < LONG_NS)
+            continue;
+        *ret_subject = finding_end(l, i);
+        return true;
+    }
+    return false;
+}
+
 static void say(const struct finding *f, struct finding_words *w)
 {
     char where[FINDING_WHERE_MAX], time[FINDING_TIME_MAX];
 
-    finding_say(w, "%s held %llu connection%s in CLOSE-WAIT that the peer had closed, up to %s.",
-                finding_where(f, where), (unsigned long long)f->count, finding_s(f->count),
-                finding_time(f->figures[LONGEST], time));
+    finding_say(w, "%s held %llu connection%s in CLOSE-WAIT that the peer had closed", finding_where(f, where),
+                (unsigned long long)f->count, finding_s(f->count));
+    if (f->figures[LONGEST])
+        finding_say(w, ", up to %s.", finding_time(f->figures[LONGEST], time));
+    else
+        finding_say(w, ", for more than %llu s.", LONG_NS / 1000000000);
     if (f->figures[OPEN])
         finding_say(w, " %llu %s not closed when last seen.", (unsigned long long)f->figures[OPEN],
                     f->figures[OPEN] == 1 ? "was" : "were");
@@ -53,5 +72,6 @@ const struct finding_ops finding_close_wait_ops = {
     .figures = { "longest_ns", "open" },
     .concerns = concerns,
     .take = take,
+    .goes_on = goes_on,
     .say = say,
 };

@@ -115,13 +115,14 @@ static void fin_wait_2_expires(void **state)
     client_closes_into_a_minisock();
     wait_ns(&s, 60 * SECOND);
     timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, FIN_WAIT_2, 0);
-    assert_string_equal(lines(&s, s.count), "finding fin-wait-2-orphans warning count 1 #1\n");
-    c = &s.changes[s.count - 2];
+    assert_string_equal(lines(&s, s.count - 1), "finding close-wait-held warning count 1 #1\n"
+                                                "finding fin-wait-2-orphans warning count 1 #1\n");
+    c = &s.changes[s.count - 3];
     assert_int_equal(c->state.from, FIN_WAIT_2);
     assert_int_equal(c->state.to, CLOSED);
-    assert_int_equal(c->because, s.count - 2);
-    assert_int_equal(s.changes[s.count - 3].timer.name, TIMER_FIN_WAIT_2);
-    assert_int_equal(s.changes[s.count - 3].timer.phase, TIMER_FIRED);
+    assert_int_equal(c->because, c->n - 1);
+    assert_int_equal(s.changes[c->n - 2].timer.name, TIMER_FIN_WAIT_2);
+    assert_int_equal(s.changes[c->n - 2].timer.phase, TIMER_FIRED);
     script_finish(&s);
     assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_HALF_CLOSED);
 }

@@ -156,6 +156,25 @@ static void close_wait_is_held(void **state)
     assert_int_equal(found(FINDING_close_wait)->finding.owner.pid, SERVER_PID);
 }
 
+/* A leak is told while it goes on, whatever else happens, and each connection counts once. */
+static void close_wait_goes_on(void **state)
+{
+    (void)state;
+    open_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        wait_ns(&s, 11 * SECOND);
+        listener(&s, 77 + i, CLOSED, LISTEN, 5, SERVER_PID); /* any event: time is in the events */
+    }
+    assert_int_equal(count_of(&s, CHANGE_FINDING), 1);
+    assert_string_equal(said(FINDING_close_wait),
+                        "test (pid 300) held 1 connection in CLOSE-WAIT that the peer had closed, for more than 10 s.");
+    script_finish(&s);
+    assert_int_equal(found(FINDING_close_wait)->finding.count, 1);
+    assert_in_range(figure(FINDING_close_wait, "longest_ns"), 55 * SECOND, 56 * SECOND);
+}
+
 static void close_wait_of_a_host(void **state)
 {
     (void)state;
@@ -464,6 +483,7 @@ int main(void)
         TEST(accept_is_late),
         TEST(accept_is_soon_enough),
         TEST(close_wait_is_held),
+        TEST(close_wait_goes_on),
         CAPTURE_TEST(close_wait_of_a_host),
         TEST(refused_by_port),
         TEST(one_syn_may_still_be_answered),

@@ -351,7 +351,7 @@ export const zh: Dictionary = {
     },
     'slow-accept': {
       name: 'accept() 太慢',
-      text: ['{where} 的 {count} 条连接等待 accept()，最长 {longest_ns}。', '其中 {never} 条始终没有被取走。'],
+      text: ['{where} 的 {count} 条连接长时间等待 accept()。', '最长 {longest_ns}。', '其中 {never} 条始终没有被取走。'],
       remedy: ['更早调用 accept()：两次调用之间做的事交给别的线程或进程'],
     },
     'deferred-accept': {
@@ -429,7 +429,7 @@ export const zh: Dictionary = {
     },
     'close-wait-held': {
       name: '停在 CLOSE-WAIT',
-      text: ['{where} 让 {count} 条对方已关闭的连接停在 CLOSE-WAIT，最长 {longest_ns}。', '最后看到时还有 {open} 条没有关闭。'],
+      text: ['{where} 让 {count} 条对方已关闭的连接停在 CLOSE-WAIT 超过 10 秒。', '最长 {longest_ns}。', '最后看到时还有 {open} 条没有关闭。'],
       remedy: ['recv() 返回 0 之后调用 close()；找出程序里没有这样做的路径', '没有 sysctl 能结束 CLOSE-WAIT：只有应用自己，或它的退出'],
     },
     'fin-wait-2-orphans': {
