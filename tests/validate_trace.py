@@ -371,7 +371,8 @@ def renumber(trace):
     for n, r in enumerate(trace):
         r["n"] = n
         if r["record"] == "finding":
-            r["because"] = [shift[n] for n in r.get("because", []) if n in shift]
+            kept = [shift[n] for n in r.pop("because", []) if n in shift]
+            r.update({"because": kept} if kept else {})
         elif "because" in r:
             r["because"] = shift[r["because"]]
 
