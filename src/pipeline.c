@@ -42,6 +42,8 @@ struct pipeline {
     uint64_t read_ns; /* when the sources were read last */
     unsigned tick_events;
     int write_error;
+    char sysctl_text[SYSCTL_N][32];
+    const char *sysctl[SYSCTL_N]; /* NULL: not shown here, or a file is read */
     uint64_t counts[CHANGE_KIND_N], late;
 };
 
@@ -54,15 +56,20 @@ static bool takes_part(const struct pipeline *p, enum witness witness)
 }
 
 /* The settings that decide what a connection meets. */
-static void read_sysctls(struct trace_header *header)
+static void read_sysctls(struct pipeline *p)
+{
+    for (unsigned i = 0; p->live && i < SYSCTL_N; i++) /* global ones are not shown inside a namespace */
+        if (netns_sysctl(sysctl_name(i), p->sysctl_text[i], sizeof(p->sysctl_text[i])) == 0)
+            p->sysctl[i] = p->sysctl_text[i];
+}
+
+static void describe_sysctls(const struct pipeline *p, struct trace_header *header)
 {
     for (unsigned i = 0; i < SYSCTL_N; i++) {
-        unsigned slot = header->sysctl_count;
-
-        if (netns_sysctl(sysctl_name(i), header->sysctl[slot].value, sizeof(header->sysctl[slot].value)) < 0)
-            continue; /* global ones are not shown inside a namespace */
-        header->sysctl[slot].name = sysctl_name(i);
-        header->sysctl_count++;
+        if (!p->sysctl[i])
+            continue;
+        header->sysctl[header->sysctl_count].name = sysctl_name(i);
+        memcpy(header->sysctl[header->sysctl_count++].value, p->sysctl[i], sizeof(header->sysctl[0].value));
     }
 }
 
@@ -94,7 +101,7 @@ static int write_header(struct pipeline *p)
         uname(&uts);
         snprintf(kernel, sizeof(kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
         header.kernel = kernel;
-        read_sysctls(&header);
+        describe_sysctls(p, &header);
     }
     describe_sources(p, &header);
     r = trace_encode_header(&header, &line);
@@ -266,6 +273,7 @@ static int new_engine(struct pipeline *p)
 {
     struct conn_config config = { .emit = on_change,
                                   .arg = p,
+                                  .sysctl = p->sysctl,
                                   .segments = p->config.segments,
                                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
                                   .checksums = p->config.checksums };
@@ -277,7 +285,10 @@ static int new_engine(struct pipeline *p)
 
 static int prepare(struct pipeline *p)
 {
-    int r = new_engine(p);
+    int r;
+
+    read_sysctls(p);
+    r = new_engine(p);
 
     if (r == 0 && p->live)
         r = merge_new(LIMIT_HELD_EVENTS, on_ordered, p, &p->merge);

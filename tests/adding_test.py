@@ -116,7 +116,10 @@ def check_record(copy, record):
     at = next(i for i, r in enumerate(records) if r["record"] == "outcome")
     for later in records[at:]:
         later["n"] += 1
-        if later.get("because", 0) >= at:
+        because = later.get("because", 0)
+        if isinstance(because, list):  # of a finding
+            later["because"] = [n + (n >= at) for n in because]
+        elif because >= at:
             later["because"] += 1
     records.insert(at, {**record, "n": at, "t": records[at]["t"]})
     records[-1]["counts"][record["record"]] = 1

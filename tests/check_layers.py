@@ -26,7 +26,7 @@ PEERS = {"source", "sink"}
 CONN = [
     {"config", "emit", "ends", "stream", "hash", "table", "registry", "senders"},
     {"wire", "notes", "zeek", "kernel", "kernel_events", "kernel_ending", "kernel_samples", "listener", "socket"},
-    {"life", "outcome", "cause", "reconcile", "finding", "findings"},
+    {"life", "outcome", "cause", "reconcile", "finding"},
     {"lives", "roof", "engine", "engine_segment", "engine_kernel"},
 ]
 CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}

@@ -123,7 +123,11 @@ class Trace:
 
     def check_references(self, r):
         kind = r["record"]
-        if "because" in r:
+        # a finding names what shows it, any record
+        shown_by = r.get("because", []) if kind == "finding" else []
+        if any(n >= r["n"] for n in shown_by):
+            yield f"because {shown_by} does not point back"
+        if "because" in r and kind != "finding":
             because = r["because"]
             if because >= r["n"] or because >= len(self.kinds):
                 yield f"because {because} does not point back"
@@ -366,7 +370,10 @@ def renumber(trace):
     shift = {r["n"]: n for n, r in enumerate(trace)}
     for n, r in enumerate(trace):
         r["n"] = n
-        if "because" in r:
+        if r["record"] == "finding":
+            kept = [shift[n] for n in r.pop("because", []) if n in shift]
+            r.update({"because": kept} if kept else {})
+        elif "because" in r:
             r["because"] = shift[r["because"]]
 
 
@@ -413,7 +420,7 @@ def field_mutations(record):
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
             "remedy", "text"}
     for path, node in branches(record):
-        open_keys = path in (("sysctl",), ("args",))
+        open_keys = path in (("sysctl",), ("args",), ("evidence",))
         if not open_keys:
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
@@ -469,7 +476,7 @@ def self_test(schema_path):
             for key in node:
                 mutant = copy.deepcopy(record)
                 at(mutant, path)[key + "s"] = at(mutant, path).pop(key)
-                if path not in (("sysctl",), ("args",)):
+                if path not in (("sysctl",), ("args",), ("evidence",)):
                     expect(f"{record['record']}: {key} misspelt", list(schema.errors(mutant)), "")
 
     for failure in failures[:ERRORS_SHOWN]:

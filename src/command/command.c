@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include "tcplens/base/log.h"
 
 #define COMMAND(name) &command_##name,
@@ -141,6 +143,48 @@ int command_open_input(const char *path)
     if (fd < 0)
         log_error("cannot read %s: %s", strcmp(path, "-") ? path : "standard input", strerror(errno));
     return fd;
+}
+
+void command_refuse_trace(const char *name, const char *path, const struct trace_check_result *found)
+{
+    switch (found->refusal) {
+    case TRACE_IS_CAPTURE:
+        log_error("%s is a packet capture: make a trace of it first, with tcplens read %s -o TRACE.ndjson", name, path);
+        break;
+    case TRACE_IS_OTHER_VERSION:
+        log_error("%s has version %d of the trace format; this tcplens reads version 1", name, found->version);
+        break;
+    case TRACE_IS_EMPTY: log_error("%s is empty: a trace begins with a header", name); break;
+    default: log_error("%s is no tcplens trace: its first line is not the header of one", name); break;
+    }
+}
+
+const char *command_gzip_damage(void *file, int got)
+{
+    int code;
+
+    gzerror(file, &code);
+    if (got >= 0 && code != Z_BUF_ERROR)
+        return NULL;
+    return code == Z_BUF_ERROR ? "its gzip data ends too early"
+           : code == Z_ERRNO   ? strerror(errno)
+                               : "its gzip data is damaged";
+}
+
+const struct source_capture_input *command_read_file(struct pipeline_config *config, const struct command_io *io,
+                                                     const char *path, int fd)
+{
+    struct source_capture_input *input = NULL;
+
+    for (size_t i = 0; i < source_count; i++) {
+        config->sources[i].config = io->sources[i];
+        config->sources[i].want = config->sources[i].need = source_table[i] == &source_capture_ops;
+        if (config->sources[i].want)
+            input = io->sources[i];
+    }
+    input->fd = fd;
+    input->path = path;
+    return input;
 }
 
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,

@@ -86,24 +86,7 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
     return status;
 }
 
-/* The row of the table that reads files, opened on this one. Returns what it is opened with. */
-static const struct source_capture_input *choose_source(const struct read_options *o, const char *path, int fd,
-                                                        struct pipeline_config *config)
-{
-    struct source_capture_input *input = NULL;
-
-    for (size_t i = 0; i < source_count; i++) {
-        config->sources[i].config = o->io.sources[i];
-        config->sources[i].want = config->sources[i].need = source_table[i] == &source_capture_ops;
-        if (config->sources[i].want)
-            input = o->io.sources[i];
-    }
-    input->fd = fd;
-    input->path = path;
-    return input;
-}
-
-static int explain(const struct read_options *o, const char *path)
+static int read_file(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums };
@@ -122,7 +105,7 @@ static int explain(const struct read_options *o, const char *path)
         return status;
     }
     config.sinks = &sinks;
-    input = choose_source(o, path, fd, &config);
+    input = command_read_file(&config, &o->io, path, fd);
     /* what is parsed from here on may be hostile */
     r = rights_drop(false);
     if (r < 0) {
@@ -158,7 +141,7 @@ static int run(int argc, char *argv[])
         else if (rest + 1 < argc)
             status = command_usage_error("read", "'%s' is one file too many", argv[rest + 1]);
         else
-            status = explain(&o, argv[rest]);
+            status = read_file(&o, argv[rest]);
     }
     command_io_free(&o.io);
     return status;

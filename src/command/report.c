@@ -142,39 +142,15 @@ static void compress_into(struct report *r, const char *data, size_t len, int fl
         write_base64(r, NULL, 0, true);
 }
 
-static int refuse(const struct report *r)
-{
-    const struct trace_check_result *found = trace_check_result(r->check);
-    const char *name = in_name(r);
-
-    switch (found->refusal) {
-    case TRACE_IS_CAPTURE:
-        log_error("%s is a packet capture: make a trace of it first, with tcplens read %s -o TRACE.ndjson", name,
-                  r->in_path);
-        break;
-    case TRACE_IS_OTHER_VERSION:
-        log_error("%s has version %d of the trace format; this tcplens reads version 1", name, found->version);
-        break;
-    case TRACE_IS_EMPTY: log_error("%s is empty: a trace begins with a header", name); break;
-    default: log_error("%s is no tcplens trace: its first line is not the header of one", name); break;
-    }
-    return EXIT_FAILED;
-}
-
 /* The next piece of the trace, checked. 1: there is more, 0: it was the last, -1: a message was printed. gzread() fills
  * the buffer but for the end of the input. */
 static int read_piece(struct report *r, char *buffer, size_t *ret_len)
 {
     const struct trace_check_result *found = trace_check_result(r->check);
-    int code, result, got = gzread(r->in, buffer, CHUNK);
+    int result, got = gzread(r->in, buffer, CHUNK);
 
-    gzerror(r->in, &code);
-    if (got < 0 || code == Z_BUF_ERROR) {
-        r->damage = code == Z_BUF_ERROR ? "its gzip data ends too early"
-                    : code == Z_ERRNO   ? strerror(errno)
-                                        : "its gzip data is damaged";
-        got = got < 0 ? 0 : got;
-    }
+    r->damage = command_gzip_damage(r->in, got);
+    got = got < 0 ? 0 : got;
     r->bytes += (unsigned)got;
     if (r->bytes > LIMIT_REPORT_TRACE) {
         log_error("%s is too large: a page with more than %d GiB of trace would not open; record less (--port, "
@@ -190,7 +166,7 @@ static int read_piece(struct report *r, char *buffer, size_t *ret_len)
         return -1;
     }
     if (result < 0 || !found->header) { /* no header of ours is as long as a piece */
-        refuse(r);
+        command_refuse_trace(in_name(r), r->in_path, found);
         return -1;
     }
     *ret_len = (size_t)got;

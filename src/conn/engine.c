@@ -20,6 +20,8 @@
 #define CLOSED_LINGER_NS 5000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
+/* How often a live trace looks for what has gone on for long: nothing may happen that would tell. */
+#define LOOK_NS 10000000000ull
 /* A difference between the witnesses that stands this long, with no further event, is none of their speed. */
 #define SETTLE_NS 1000000000ull
 
@@ -29,7 +31,7 @@ static void on_change(void *arg, const struct change *change)
     struct conn_engine *g = arg;
 
     g->config.emit(g->config.arg, change);
-    findings_take(&g->findings, change);
+    findings_take(&g->findings, change, g->about && g->about->conn.number == change->conn ? g->about : NULL);
 }
 
 int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_engine)
@@ -40,6 +42,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
     if (!g)
         return -ENOMEM;
     g->config = *config;
+    findings_init(&g->findings, config->sysctl);
     if (!g->config.conn_max)
         g->config.conn_max = LIMIT_CONNECTIONS;
     g->out = (struct emitter){ .fn = on_change, .arg = g };
@@ -109,6 +112,7 @@ static void settle(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 
 static void expire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
+    g->about = l;
     wire_expire(&g->out, &l->conn, emit_time(&g->out, ts_ns));
     lives_retire(g, l, ts_ns);
 }
@@ -133,6 +137,17 @@ static void sweep(struct conn_engine *g, uint64_t now)
     }
 }
 
+static void look_around(struct conn_engine *g, uint64_t now)
+{
+    if (g->config.wire_only || now < g->looked_ns + LOOK_NS)
+        return;
+    g->looked_ns = now;
+    findings_look_begin(&g->findings);
+    for (const struct conn *c = table_first(&g->conns, LIST_LIVE); c; c = table_behind(&g->conns, c))
+        findings_look(&g->findings, life_of((struct conn *)c), now);
+    findings_look_end(&g->findings, now);
+}
+
 static void on_gap(struct conn_engine *g, const struct event *e)
 {
     struct change change;
@@ -152,6 +167,7 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
     struct life *l = NULL;
 
     sweep(g, e->ts_ns);
+    look_around(g, e->ts_ns);
     if (e->kind == EVENT_SEGMENT)
         l = engine_segment(g, e);
     else if (g->config.wire_only)
@@ -174,6 +190,7 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
     while ((c = table_oldest(&g->conns))) {
         lives_judge(g, life_of(c), ts_ns);
         table_take_out(&g->conns, c);
+        findings_tell(&g->findings, &g->out, ts_ns, false);
     }
     findings_tell(&g->findings, &g->out, ts_ns, true);
 }

@@ -1,26 +1,85 @@
 #include "finding.h"
 
-#define FINDING(name) extern const struct finding_ops finding_##name##_ops;
-#include "findings.def"
-#undef FINDING
+#define EXTERN(prefix, id, word, meaning) extern const struct finding_ops finding_##id##_ops;
+WORDS_finding_kind(EXTERN)
+#undef EXTERN
 
-#define FINDING(name) &finding_##name##_ops,
-static const struct finding_ops *const table[] = {
-#include "findings.def"
-};
-#undef FINDING
+#define ROW(prefix, id, word, meaning) [FINDING_##id] = &finding_##id##_ops,
+    static const struct finding_ops *const table[FINDING_N] = { WORDS_finding_kind(ROW) };
+#undef ROW
 
-static struct finding *find(struct findings *f, const struct finding_ops *ops, uint32_t listener)
+void findings_init(struct findings *f, const char *const *sysctl)
 {
-    for (unsigned i = 0; i < f->count; i++)
-        if (f->all[i].ops == ops && f->all[i].latest.listener == listener)
-            return &f->all[i];
-    if (f->count == LIMIT_FINDINGS) {
-        f->refused++;
-        return NULL;
+    f->sysctl = sysctl;
+    for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++)
+        for (unsigned i = 0; i < FINDING_N; i++)
+            if (table[i]->of >> kind & 1)
+                f->seen_in[kind][f->seen_in_count[kind]++] = (uint8_t)i;
+}
+
+static bool is_about(const struct finding *f, const struct finding_ops *ops, const struct finding_subject *s)
+{
+    return f->ops == ops && f->subject.cause == s->cause && f->subject.listener == s->listener &&
+           f->subject.owner.pid == s->owner.pid && endpoint_equal(&f->subject.peer, &s->peer);
+}
+
+static unsigned bucket_of(const struct finding_ops *ops, const struct finding_subject *s)
+{
+    uint64_t parts[2], mixed;
+
+    memcpy(parts, s->peer.addr.bytes, sizeof(parts));
+    mixed = parts[0] ^ parts[1] ^ s->peer.port ^ (uint64_t)ops->kind << 56 ^ (uint64_t)s->listener << 16 ^
+            (uint64_t)s->owner.pid << 24 ^ (uint64_t)s->cause << 48;
+    return (unsigned)(mixed * 0x9e3779b97f4a7c15ull >> 56);
+}
+_Static_assert(FINDING_BUCKETS == 1 << 8, "bucket_of takes eight bits");
+_Static_assert(LIMIT_FINDINGS < UINT16_MAX, "a place fits");
+
+static void unlink_from(struct findings *f, struct finding *old)
+{
+    uint16_t *link = &f->buckets[bucket_of(old->ops, &old->subject)];
+
+    while (&f->all[*link - 1] != old)
+        link = &f->all[*link - 1].next;
+    *link = old->next;
+}
+
+/* Room for one more: one that was never told makes way. NULL: all were. */
+static struct finding *make_room(struct findings *f)
+{
+    if (f->count < LIMIT_FINDINGS)
+        return &f->all[f->count++];
+    for (unsigned tried = 0; !f->full && tried < LIMIT_FINDINGS; tried++) {
+        struct finding *one = &f->all[f->hand++ % LIMIT_FINDINGS];
+
+        if (one->told)
+            continue;
+        unlink_from(f, one);
+        memset(one, 0, sizeof(*one));
+        return one;
     }
-    f->all[f->count].ops = ops;
-    return &f->all[f->count++];
+    f->full = true;
+    f->refused++;
+    return NULL;
+}
+
+static struct finding *find(struct findings *f, const struct finding_ops *ops, const struct finding_subject *subject)
+{
+    uint16_t *bucket = &f->buckets[bucket_of(ops, subject)];
+    struct finding *found;
+
+    for (unsigned i = *bucket; i; i = f->all[i - 1].next)
+        if (is_about(&f->all[i - 1], ops, subject))
+            return &f->all[i - 1];
+    found = make_room(f);
+    if (!found)
+        return NULL;
+    found->ops = ops;
+    found->all = f;
+    found->subject = *subject;
+    found->next = *bucket;
+    *bucket = (uint16_t)(found - f->all + 1);
+    return found;
 }
 
 static void note_conn(struct finding *f, uint32_t conn)
@@ -32,46 +91,128 @@ static void note_conn(struct finding *f, uint32_t conn)
         f->conns[f->conn_count++] = conn;
 }
 
+static void note_record(struct finding *f, uint64_t n)
+{
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX; i++) {
+        if (!f->records[i])
+            f->records[i] = n;
+        if (f->records[i] == n)
+            return;
+    }
+}
+
+static bool matters(const struct finding *f)
+{
+    return f->count && (!f->ops->matters || f->ops->matters(f));
+}
+
 /* Once, and then as often as it has doubled: a record each for a million would be one more thing that is wrong. */
 static bool is_due(const struct finding *f)
 {
-    return f->count >= 2 * f->told;
+    return f->count >= 2 * f->told && matters(f);
 }
 
-void findings_take(struct findings *f, const struct change *c)
+/* Cases that go on are counted when they are found; they are over with their connection, and then count no more than once. */
+static void recount(struct finding *f, uint64_t ts_ns)
 {
-    for (unsigned i = 0; i < sizeof(table) / sizeof(*table); i++) {
+    const uint64_t count = f->over + f->held;
+
+    if (!f->count)
+        f->first_ns = ts_ns;
+    f->last_ns = ts_ns;
+    f->fresh = true;
+    if (count > f->count)
+        f->count = count;
+    if (is_due(f))
+        f->all->due = true;
+}
+
+static void look(struct findings *f, const struct finding_ops *ops, const struct finding_sight *s)
+{
+    struct finding_subject subject = { 0 };
+    struct finding *found;
+
+    if (!ops->concerns(s, &subject) || !(found = find(f, ops, &subject)))
+        return;
+    found->fresh = true;
+    if (ops->take && !ops->take(found, s))
+        return;
+    found->over++;
+    found->held -= found->held > 0;
+    note_record(found, s->change->n);
+    note_conn(found, s->change->conn);
+    recount(found, s->change->ts_ns);
+}
+
+void findings_look_begin(struct findings *f)
+{
+    for (unsigned i = 0; i < f->count; i++)
+        f->all[i].held = 0;
+}
+
+void findings_look(struct findings *f, const struct life *life, uint64_t ts_ns)
+{
+    for (unsigned i = 0; i < FINDING_N; i++) {
+        struct finding_subject subject = { 0 };
         struct finding *found;
 
-        if (c->kind != table[i]->of || !table[i]->is_shown(c))
+        if (!table[i]->goes_on || !table[i]->goes_on(life, ts_ns, &subject) || !(found = find(f, table[i], &subject)))
             continue;
-        found = find(f, table[i], c->listener);
-        if (!found)
-            continue;
-        if (!found->count++)
-            found->first_ns = c->ts_ns;
-        found->last_ns = c->ts_ns;
-        found->latest = *c;
-        note_conn(found, c->conn);
-        f->due |= is_due(found);
+        found->held++;
+        note_conn(found, life->conn.number);
+    }
+}
+
+void findings_look_end(struct findings *f, uint64_t ts_ns)
+{
+    for (unsigned i = 0; i < f->count; i++)
+        if (f->all[i].over + f->all[i].held > f->all[i].count)
+            recount(&f->all[i], ts_ns);
+}
+
+void findings_take(struct findings *f, const struct change *c, const struct life *life)
+{
+    const struct finding_sight s = { c, life, f };
+    const bool is_segment = c->kind == CHANGE_SEGMENT;
+
+    if (is_segment && c->segment.segment.payload_len)
+        f->data_segments++;
+    for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++) {
+        const struct finding_ops *ops = table[f->seen_in[c->kind][i]];
+
+        if (!is_segment || !ops->notes || (ops->notes & c->segment.notes))
+            look(f, ops, &s);
     }
 }
 
 static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)
 {
     struct change change;
+    unsigned count = 0;
 
+    memset(&f->words, 0, sizeof(f->words));
+    f->ops->say(f, &f->words);
+    f->told = f->count;
+    f->fresh = false;
     change_init(&change, CHANGE_FINDING);
-    change.listener = f->latest.listener;
+    change.listener = f->subject.listener;
     change.finding.kind = f->ops->kind;
     change.finding.severity = f->ops->severity;
-    change.finding.count = f->told = f->count;
+    change.finding.count = f->count;
+    change.finding.cause = f->subject.cause;
+    change.finding.peer = f->subject.peer;
+    change.finding.owner = f->subject.owner;
     memcpy(change.finding.conns, f->conns, sizeof(f->conns));
     change.finding.conn_count = f->conn_count;
     change.finding.first_ns = f->first_ns;
     change.finding.last_ns = f->last_ns;
-    f->ops->say(f, change.finding.text);
-    memcpy(change.finding.remedy, f->ops->remedy, sizeof(f->ops->remedy));
+    change.finding.text = f->words.text;
+    for (unsigned i = 0; i < FINDING_FIGURES_MAX && f->ops->figures[i]; i++)
+        if (f->figures[i])
+            change.finding.evidence[count++] = (struct finding_figure){ f->ops->figures[i], f->figures[i] };
+    for (unsigned i = 0; i < FINDING_REMEDIES_MAX && f->words.remedy[i][0]; i++)
+        change.finding.remedy[i] = f->words.remedy[i];
+    memcpy(change.finding.shown_by, f->records, sizeof(f->records));
     emit(out, emit_time(out, ts_ns), &change);
 }
 
@@ -79,8 +220,9 @@ void findings_tell(struct findings *f, struct emitter *out, uint64_t ts_ns, bool
 {
     if (!f->due && !all)
         return;
+    f->ending = all;
     for (unsigned i = 0; i < f->count; i++)
-        if (all ? f->all[i].count > f->all[i].told : is_due(&f->all[i]))
+        if (all ? f->all[i].fresh && (f->all[i].told || matters(&f->all[i])) : is_due(&f->all[i]))
             tell(&f->all[i], out, ts_ns);
     f->due = false;
 }

@@ -1,33 +1,70 @@
 /* An application that does not call accept() as often as clients come: the kernel drops what it has no room for. */
-#include <stdio.h>
-
 #include "finding.h"
 
-#include "tcplens/trace/sentence.h"
+enum { LIMIT, PEAK, SOMAXCONN, CLIENTS, DELAY };
 
-static bool is_shown(const struct change *c)
+/* A drop; or what became of a connection that one happened to. */
+static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
-    return c->queue.cause == CAUSE_ACCEPT_QUEUE_FULL;
+    const struct change *c = s->change;
+
+    if (c->kind == CHANGE_QUEUE) {
+        ret_subject->listener = c->listener;
+        return c->queue.cause == CAUSE_ACCEPT_QUEUE_FULL;
+    }
+    if (!s->life || !life_kernel_end(s->life, END_SERVER)->overflowed)
+        return false;
+    ret_subject->listener = s->life->kernel->lane.listener;
+    return true;
 }
 
-static void say(const struct finding *f, char text[static FINDING_TEXT_MAX])
+static bool take(struct finding *f, const struct finding_sight *s)
 {
-    const uint32_t held = f->latest.queue.limit;
+    const struct change *c = s->change;
 
-    snprintf(
-        text, FINDING_TEXT_MAX,
-        "The accept queue of L%u was full: it holds %u %s that accept() has not taken, and %llu %s been dropped that "
-        "would have joined it.",
-        f->latest.listener, held, held == 1 ? "connection" : "connections", (unsigned long long)f->count,
-        f->count == 1 ? "segment has" : "segments have");
+    if (c->kind == CHANGE_OUTCOME) {
+        f->figures[CLIENTS]++;
+        figure_max(&f->figures[DELAY], c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]);
+        figure_max(&f->figures[DELAY], c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
+        return false;
+    }
+    f->figures[LIMIT] = c->queue.limit;
+    f->figures[SOMAXCONN] = finding_sysctl(f->all, SYSCTL_SOMAXCONN);
+    figure_max(&f->figures[PEAK], c->queue.accept);
+    return true;
+}
+
+static void say(const struct finding *f, struct finding_words *w)
+{
+    const unsigned long long limit = f->figures[LIMIT], somaxconn = f->figures[SOMAXCONN];
+    const bool at_somaxconn = somaxconn && limit - 1 >= somaxconn;
+    char time[FINDING_TIME_MAX];
+
+    finding_say(w,
+                "The accept queue of L%u was full: it holds %llu connection%s that accept() has not taken, and %llu "
+                "segment%s that would have joined it %s been dropped.",
+                f->subject.listener, limit, finding_s(limit), (unsigned long long)f->count, finding_s(f->count),
+                finding_have(f->count));
+    if (f->figures[CLIENTS])
+        finding_say(w, " %llu client%s met that, opening took up to %s.", (unsigned long long)f->figures[CLIENTS],
+                    finding_s(f->figures[CLIENTS]), finding_time(f->figures[DELAY], time));
+    finding_advise(w, "call accept() sooner, or from more threads");
+    if (at_somaxconn)
+        finding_advise(w, "raise net.core.somaxconn (%llu here), which binds, and the backlog of listen() with it",
+                       somaxconn);
+    else if (somaxconn)
+        finding_advise(w, "give listen() a larger backlog than %llu: net.core.somaxconn allows %llu here", limit - 1,
+                       somaxconn);
+    else
+        finding_advise(w, "give listen() a larger backlog than %llu, up to net.core.somaxconn", limit - 1);
 }
 
 const struct finding_ops finding_accept_queue_ops = {
-    .kind = "accept-queue-overflow",
+    .kind = FINDING_accept_queue,
     .severity = SEVERITY_ERROR,
-    .of = CHANGE_QUEUE,
-    .is_shown = is_shown,
+    .of = SEEN_IN(QUEUE) | SEEN_IN(OUTCOME),
+    .figures = { "limit", "peak", "somaxconn", "clients", "delay_ns" },
+    .concerns = concerns,
+    .take = take,
     .say = say,
-    .remedy = { "call accept() sooner, or from more threads",
-                "give listen() a larger backlog, up to net.core.somaxconn" },
 };

@@ -3,7 +3,7 @@
 #include "outcome.h"
 #include "reconcile.h"
 
-struct life *lives_find(const struct conn_engine *g, const struct event *e, uint32_t hash)
+static struct life *find(const struct conn_engine *g, const struct event *e, uint32_t hash)
 {
     struct table_walk walk = table_walk(&g->conns, hash);
     struct life *current = NULL;
@@ -20,9 +20,18 @@ struct life *lives_find(const struct conn_engine *g, const struct event *e, uint
     return current;
 }
 
+struct life *lives_find(struct conn_engine *g, const struct event *e, uint32_t hash)
+{
+    struct life *l = find(g, e, hash);
+
+    g->about = l;
+    return l;
+}
+
 /* A late event can be what ends it, but it is said now. */
 void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
+    g->about = l;
     if (l->has_kernel)
         kernel_events_flush(&g->out, &l->conn, &l->kernel->lane);
     reconcile(l, g->events_lost, &g->out, ts_ns);
@@ -32,6 +41,7 @@ void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 void lives_retire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
     lives_judge(g, l, ts_ns);
+    g->about = NULL;
     table_remove(&g->conns, &l->conn);
 }
 
@@ -80,6 +90,7 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
     life_of(c)->has_kernel = !g->config.wire_only;
     ends_begin(&c->ends, e->ts_ns, how.midstream);
     introduce(g, c, e->ts_ns, how.roles_assumed);
+    g->about = life_of(c);
     return life_of(c);
 }
 

@@ -25,13 +25,15 @@ struct conn_engine {
         struct event event;
     } held_syns[LIMIT_HELD_SYNS];
     unsigned held_syn_next;
-    uint64_t forgotten; /* for which there was no room */
-    bool events_lost;   /* so far, by any witness */
+    const struct life *about; /* the life whose event or end is told of; NULL: none */
+    uint64_t looked_ns;       /* when all connections were looked at */
+    uint64_t forgotten;       /* for which there was no room */
+    bool events_lost;         /* so far, by any witness */
 };
 
 /* The life that an event belongs to, where endpoints were used more than once: that of its socket, else the one that goes
  * on. NULL: none. hash: table_hash() of the event. */
-struct life *lives_find(const struct conn_engine *g, const struct event *e, uint32_t hash);
+struct life *lives_find(struct conn_engine *g, const struct event *e, uint32_t hash);
 
 /* What begins at the endpoints of an event. */
 struct introduction {

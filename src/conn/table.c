@@ -77,6 +77,11 @@ struct conn *table_first(const struct table *t, enum table_list list)
     return t->lists[list].first ? at(t, t->lists[list].first) : NULL;
 }
 
+struct conn *table_behind(const struct table *t, const struct conn *c)
+{
+    return c->next ? at(t, c->next) : NULL;
+}
+
 struct conn *table_oldest(const struct table *t)
 {
     struct conn *found = NULL;

@@ -75,6 +75,8 @@ void table_put(struct table *t, struct conn *c, enum table_list list);
 void table_take_out(struct table *t, struct conn *c);
 /* The one whose last event is oldest; NULL: the list is empty. */
 struct conn *table_first(const struct table *t, enum table_list list);
+/* The one behind it in its list; NULL: it is the last. */
+struct conn *table_behind(const struct table *t, const struct conn *c);
 /* Of all lists. */
 struct conn *table_oldest(const struct table *t);
 

@@ -468,10 +468,10 @@ static void format_finding(struct line *l, const struct change *c)
 {
     line_style(l, c->finding.severity == SEVERITY_ERROR ? STYLE_ALARM : STYLE_YELLOW, false);
     line_addf(l, "‼ %s: ", severity_name(c->finding.severity));
-    line_add_untrusted(l, c->finding.text, sizeof(c->finding.text));
+    line_add_untrusted(l, c->finding.text, FINDING_TEXT_MAX);
     line_reset_style(l);
     if (c->finding.remedy[0])
-        line_addf(l, "  What helps: %.128s.", c->finding.remedy[0]);
+        line_addf(l, "  What helps: %.160s.", c->finding.remedy[0]);
 }
 
 /* "#7" a connection, "L2" a listener. */

@@ -61,7 +61,8 @@ static int take_change(const struct trace_decoder *d, struct change *c, struct d
     TAKE_FIELD(number, "n", c->n, "record number", false)
     TAKE_FIELD(time, "t", c->ts_ns, "time", false)
     TAKE_FIELD(yes, "late", c->late, "true", true)
-    TAKE_FIELD(number, "because", c->because, "record number", true)
+    if (c->kind != CHANGE_FINDING) /* which has several */
+        TAKE_FIELD(number, "because", c->because, "record number", true)
     switch (c->kind) {
 /* clang-format off */
 #define KIND(id, word, kind_member, says) case CHANGE_##id: return take_kind_##kind_member(d, c, error);

@@ -114,6 +114,7 @@ TAKE_WORD(cause)
 TAKE_WORD(stall)
 TAKE_WORD(known)
 TAKE_WORD(end_reason)
+TAKE_WORD(finding_kind)
 TAKE_WORD(severity)
 
 bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)
@@ -454,6 +455,35 @@ bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c)
     cJSON_ArrayForEach (conn, item) {
         if (c->finding.conn_count == FINDING_CONNS_MAX ||
             !take_id(start_ns, conn, &c->finding.conns[c->finding.conn_count++]))
+            return false;
+    }
+    return true;
+}
+
+bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    const cJSON *figure;
+    unsigned count = 0;
+
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach (figure, item) {
+        if (count == FINDING_FIGURES_MAX || !take_count(start_ns, figure, &c->finding.evidence[count].value))
+            return false;
+        c->finding.evidence[count++].name = figure->string;
+    }
+    return true;
+}
+
+bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
+{
+    const cJSON *record;
+    unsigned count = 0;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach (record, item) {
+        if (count == FINDING_RECORDS_MAX || !take_number(start_ns, record, &c->finding.shown_by[count++]))
             return false;
     }
     return true;

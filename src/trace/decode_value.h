@@ -37,6 +37,7 @@ bool take_stall(uint64_t start_ns, const cJSON *item, enum stall *ret_value);
 bool take_stalled(uint64_t start_ns, const cJSON *item, struct stalled *ret_stalled);
 bool take_known(uint64_t start_ns, const cJSON *item, enum known *ret_value);
 bool take_end_reason(uint64_t start_ns, const cJSON *item, enum end_reason *ret_value);
+bool take_finding_kind(uint64_t start_ns, const cJSON *item, enum finding_kind *ret_value);
 bool take_severity(uint64_t start_ns, const cJSON *item, enum severity *ret_value);
 bool take_int32(uint64_t start_ns, const cJSON *item, int *ret_value);
 bool take_offset(uint64_t start_ns, const cJSON *item, int64_t *ret_value);
@@ -70,6 +71,8 @@ bool take_pair(uint64_t start_ns, const cJSON *item, uint64_t (*ret_pair)[END_N]
 bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_state_times(uint64_t start_ns, const cJSON *item, uint64_t (*ret_ns)[END_N][TCP_STATE_N]);
 bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_records(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c);
 
 /* Into an array of size bytes; a full one has no NUL of its own. */
@@ -77,11 +80,10 @@ bool take_chars_of(const cJSON *item, char *to, size_t size);
 #define take_chars(start_ns, item, value) ((void)(start_ns), take_chars_of(item, *(value), sizeof(*(value))))
 #define take_name take_text
 #define take_label take_text
-#define take_key take_text
+#define take_line take_text
 #define take_comm take_chars
 #define take_reason take_chars
 #define take_hook take_chars
-#define take_line take_chars
 #define take_zeek_state take_chars
 #define take_zeek_history take_chars
 

@@ -49,6 +49,7 @@ PUT_WORD(queue_why, enum queue_why, queue_why_name)
 PUT_WORD(verdict, enum verdict, verdict_name)
 PUT_WORD(cause, enum cause, cause_name)
 PUT_WORD(known, enum known, known_name)
+PUT_WORD(finding_kind, enum finding_kind, finding_name)
 PUT_WORD(severity, enum severity, severity_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
 
@@ -73,14 +74,13 @@ PUT_CONSTANT(assumed, "\"assumed\"")
     }
 PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
-PUT_TEXT(key, CALL_NAME_MAX)
+PUT_TEXT(line, FINDING_TEXT_MAX)
 
 /* An array of char. */
 #define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
 #define put_comm put_chars
 #define put_reason put_chars
 #define put_hook put_chars
-#define put_line put_chars
 #define put_zeek_state put_chars
 #define put_zeek_history put_chars
 
@@ -365,7 +365,35 @@ static char *put_conns(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "]");
 }
 
-#define REMEDY_MAX 128
+static char *put_figures(char *p, uint64_t start_ns, const struct change *c)
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < FINDING_FIGURES_MAX && c->finding.evidence[i].name; i++) {
+        *p++ = ',';
+        p = json_put_text(p, c->finding.evidence[i].name, FINDING_FIGURE_NAME_MAX);
+        *p++ = ':';
+        p = json_put_u64(p, c->finding.evidence[i].value);
+    }
+    if (p == open)
+        return PUT(p, "{}");
+    *open = '{';
+    return PUT(p, "}");
+}
+
+static char *put_records(char *p, uint64_t start_ns, const struct change *c)
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && c->finding.shown_by[i]; i++) {
+        *p++ = ',';
+        p = json_put_u64(p, c->finding.shown_by[i]);
+    }
+    *open = '[';
+    return PUT(p, "]");
+}
 
 static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
 {
@@ -374,7 +402,7 @@ static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
     (void)start_ns;
     for (unsigned i = 0; i < FINDING_REMEDIES_MAX && c->finding.remedy[i]; i++) {
         *p++ = ',';
-        p = json_put_text(p, c->finding.remedy[i], REMEDY_MAX);
+        p = json_put_text(p, c->finding.remedy[i], FINDING_REMEDY_MAX);
     }
     if (p == open)
         return PUT(p, "[]");

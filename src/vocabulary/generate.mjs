@@ -35,6 +35,12 @@ const SAFE = Number.MAX_SAFE_INTEGER;
 /** JSON knows it; JavaScript would round it. */
 const U64 = '@U64@';
 
+/** One record, but for a kind that says otherwise. */
+const becauseOf = (kind) => {
+  const own = kind.fields.find((f) => f.key === 'because');
+  return own ? typeSchema(own.type) : ref('number');
+};
+
 function kindSchema(kind) {
   const frame = kind.word === 'header' || kind.word === 'end';
   const fields = kind.fields.filter((f) => f.key !== 'because');
@@ -44,7 +50,7 @@ function kindSchema(kind) {
     t: kind.word === 'header' ? { const: 0 } : ref('time'),
     ...(!frame && { late: { const: true } }),
     ...Object.fromEntries(fields.map((f) => [f.key, typeSchema(f.type)])),
-    ...(!frame && { because: ref('number') }),
+    ...(!frame && { because: becauseOf(kind) }),
   };
   const required = ['record', 'n', 't', ...fields.filter((f) => f.presence !== 'where').map((f) => f.key)];
   return { required, additionalProperties: false, properties, ...kind.extra };
@@ -170,6 +176,7 @@ const LISTS = [
   ['QUEUE_WHYS', 'QueueWhy', of('queue_why')], ['NOTES', 'Note', of('segment_note')],
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
+  ['FINDINGS', 'FindingKind', of('finding_kind')],
   ['BEYONDS', 'Beyond', of('beyond')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
@@ -181,7 +188,8 @@ const tag = (f) => (f.presence === 'needed' ? TAG_OF_LIST[f.type] : f.type === '
 function shape(word) {
   const frame = word === 'header' || word === 'end';
   const own = kindOf(word).fields.filter((f) => f.key !== 'because');
-  const fields = frame ? own : [...own, { key: 'because', type: 'number', presence: 'where' }];
+  const because = kindOf(word).fields.find((f) => f.key === 'because') ?? { key: 'because', type: 'number', presence: 'where' };
+  const fields = frame ? own : [...own, because];
   const part = (need) => fields.filter((f) => (f.presence === 'needed') === need)
     .map((f) => `${/^[a-z_]+$/.test(f.key) ? f.key : quote(f.key)}: ${quote(tag(f))}`);
   const braces = (items) => (items.length ? `{\n${wrapped(items, '      ')}\n    }` : '{}');

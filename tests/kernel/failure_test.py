@@ -90,7 +90,7 @@ try: connect()
 except ConnectionRefusedError: pass
 """)
     outcome = trace.one("outcome")
-    cause, because = None, ""
+    cause, because = None, " Why was not seen."
     if lib.kernel_has("reasons of resets sent"):
         cause, because = "no-listener", " Nobody listens on that port."
     check_equal((outcome["verdict"], outcome.get("cause")), ("refused", cause))

@@ -26,7 +26,8 @@ static void overflow_and_cookie(void **state)
     script_finish(&s);
     assert_string_equal(lines(&s, 2), "    queue 1 overflow syn 0 accept 2 limit 2 drops 1\n"
                                       "finding accept-queue-overflow error listener 1 count 1\n"
-                                      "    queue 1 cookie syn 1 accept 0 limit 2 drops 1\n");
+                                      "    queue 1 cookie syn 1 accept 0 limit 2 drops 1\n"
+                                      "finding syn-cookies warning listener 1 count 1\n");
 }
 
 static void outcome_is(enum verdict verdict, enum cause cause, uint32_t drops)

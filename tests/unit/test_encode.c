@@ -564,7 +564,9 @@ static void check_any_content(enum change_kind kind, int how)
         c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
         break;
     case CHANGE_FINDING:
-        c.finding.kind = long_word;
+        c.finding.text = long_word;
+        for (unsigned i = 0; i < FINDING_FIGURES_MAX; i++)
+            c.finding.evidence[i] = (struct finding_figure){ long_word, UINT64_MAX };
         for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
             c.finding.remedy[i] = long_word;
         break;

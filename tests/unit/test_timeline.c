@@ -429,6 +429,7 @@ static void test_any_content(void **state)
                 c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
                 break;
             case CHANGE_FINDING:
+                c.finding.text = long_word;
                 for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
                     c.finding.remedy[i] = long_word;
                 break;

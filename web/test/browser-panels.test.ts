@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { demo } from './sample';
 import { makeTrace } from './scenes';
+import { Writer } from './writer';
 import { axe, give, launch, open } from './page';
 
 let browser: Browser;
@@ -58,6 +60,46 @@ test('the filter completes words, by keyboard and by hand', async () => {
   }
   assert.deepEqual(complaints, []);
   await page.close();
+});
+
+test('findings come first, the worst on top; a connection that shows one is a step away', async () => {
+  const w = new Writer();
+  w.header();
+  demo(w);
+  demo(w, 2, 40400);
+  const of = (severity: string, kind: string, more: object) => w.put('finding', 10, {
+    kind, severity, count: 1, conns: [2], first: 0, last: w.t, text: `It is ${kind}.`, evidence: {}, remedy: ['do this', 'or that'], ...more,
+  });
+  of('note', 'keep-alive-off', {});
+  of('warning', 'resets', { peer: '192.0.2.1' });
+  of('error', 'refused', { peer: '192.0.2.1', port: 80, conns: [2, 9], because: [12] });
+  w.end();
+  const { page, complaints } = await withTrace(w.text());
+  assert.deepEqual(await page.$$eval('.found li b', (all) => all.map((b) => b.textContent)), ['Refused', 'Resets', 'No keep-alive']);
+  assert.match(await page.innerText('.found h2'), /1 error.*1 warning.*1 note/s);
+  assert.equal(await page.$$eval('.found li:first-child button', (all) => all.map((b) => b.textContent).join()), '#2', 'one that is not in the trace is no link');
+  await page.click('.found li:first-child button');
+  await page.waitForSelector('.summary:has-text("#2 ")');
+  await page.click('.found li:first-child summary');
+  await page.waitForSelector('.found p:has-text("or that")');
+  assert.deepEqual(await axe(page), []);
+  await page.click('.found h2 button');
+  await page.waitForSelector('#found-list', { state: 'detached' });
+  await page.click('button:has-text("中")');
+  await page.waitForSelector('.found:has-text("发现的问题")');
+  assert.deepEqual(complaints, []);
+  await page.close();
+
+  // worth knowing is not worth the room
+  const mild = new Writer();
+  mild.header();
+  demo(mild);
+  mild.put('finding', 10, { kind: 'keep-alive-off', severity: 'note', count: 1, conns: [1], first: 0, last: 1, text: 'It.', evidence: {}, remedy: [] });
+  mild.end();
+  const quiet = await withTrace(mild.text());
+  await quiet.page.waitForSelector('.found button[aria-expanded=false]');
+  assert.deepEqual(quiet.complaints, []);
+  await quiet.page.close();
 });
 
 test('from the keyboard alone: the sample, connections that were reset, one event by event, each explained', async () => {

@@ -97,7 +97,7 @@ function wireOnly(w: Writer, id: number, us: number): void {
   w.put('gap', 4_000, { source: 'wire', lost: 12, from: w.t - 2_000_000, to: w.t });
   w.put('finding', 4_000, {
     kind: 'accept-queue-overflow', severity: 'error', count: 2, listener: 1, conns: [1], first: w.t - 2_000_000, last: w.t,
-    text: 'The accept queue of L1 was full.', remedy: ['call accept() sooner'],
+    text: 'The accept queue of L1 was full.', evidence: { limit: 2, peak: 2 }, remedy: ['call accept() sooner', 'give listen() a larger backlog'], because: [2],
   });
   talk.segment(3_000_000, 'server', ['PSH', 'ACK'], 1448, { cut: true });
   talk.outcome(10, 'still-open', 'Still open.', { conn_state: 'S1', history: 'ShADd' });

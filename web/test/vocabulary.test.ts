@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { dictionaries, type Dictionary } from '../src/i18n';
+import { dictionaries, known, type Dictionary } from '../src/i18n';
 import { REASONS } from '../src/i18n/types';
 import { evidence, headline } from '../src/kinds/outcome';
 import { Trace } from '../src/trace/model';
@@ -30,6 +30,8 @@ const TRANSLATED: Record<string, Words> = {
   'outcome.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'refused', text: 'Its text.', cause: id })],
   'queue.cause': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'no-answer', text: 'Its text.', cause: id })],
   'outcome.stalled.what': (d, id) => [headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: 'still-open', text: 'Its text.', stalled: { what: id, end: 'client', count: 2, ns: 1e9 } })],
+  'finding.kind': (d, id) => pick(known(d.findings as Record<string, object>, id) ?? {}, 'name'),
+  'finding.cause': (d, id) => pick(d.causes, id),
   'finding.severity': (d, id) => pick(d.why.severities, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),
   'end.reason': (d, id) => pick(d.why.ends, id),

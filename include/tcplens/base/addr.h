@@ -40,6 +40,11 @@ bool addr_is_loopback(const struct addr *a);
 /* How well a socket bound to `bound` fits `to`, an address where somebody connects to; 0: not at all. Of IPV6_V6ONLY it
  * knows nothing: :: fits every address. */
 unsigned addr_fit(const struct addr *bound, const struct addr *to);
+/* ::, which names no host. */
+static inline bool addr_is_unspecified(const struct addr *a)
+{
+    return !memcmp(a->bytes, (const uint8_t[16]){ 0 }, sizeof(a->bytes));
+}
 static inline bool addr_equal(const struct addr *a, const struct addr *b)
 {
     return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));

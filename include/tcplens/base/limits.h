@@ -28,15 +28,15 @@
     X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten",                      \
       "its `outcome`, `beyond` of `end`")                                                                              \
     X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "`beyond` of `end`")             \
-    X(FINDINGS, 256, COUNT, "kinds of finding, per listener", "further ones are not told", "`beyond` of `end`")        \
+    X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
     X(HELD_RANGES, 16, COUNT, "ranges kept beyond a hole, per direction",                                              \
-      "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")                                                                                       \
-    X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                              \
-      "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")              \
+      "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")     \
+    X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                               \
+      "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
     X(HELD_SYNS, 16, COUNT, "SYNs into open connections that may begin another",                                       \
-      "such a connection begins with its SYN,ACK", "its first `segment`")                                                \
+      "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \
     X(CAPTURE_INTERFACES, 4096, COUNT, "interfaces of a section of a pcapng file", "reading ends there",               \

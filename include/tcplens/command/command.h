@@ -8,6 +8,8 @@
 
 #include "tcplens/base/options.h"
 #include "tcplens/pipeline.h"
+#include "tcplens/source/capture.h"
+#include "tcplens/trace/check.h"
 
 /* Exit statuses; documented in the man pages. */
 enum exit_status {
@@ -64,6 +66,14 @@ int command_usage_error(const char *command, const char *format, ...) __attribut
 
 /* Opens what is to be read ("-": standard input), no directory. -1: the reason was told. */
 int command_open_input(const char *path) __attribute__((warn_unused_result));
+
+/* Says why a file is no trace that can be read. name: as a person reads it. */
+void command_refuse_trace(const char *name, const char *path, const struct trace_check_result *found);
+/* Why a gzip stream could not be read on, after gzread() gave `got`; NULL: it could, or it ended. file: a gzFile. */
+const char *command_gzip_damage(void *file, int got);
+/* The pipeline reads this capture file: the row of the table that reads files is opened on it. Returns what with. */
+const struct source_capture_input *command_read_file(struct pipeline_config *config, const struct command_io *io,
+                                                     const char *path, int fd);
 
 /* The rows that trace and read share, for the member output of their options. */
 struct command_output {

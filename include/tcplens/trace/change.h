@@ -16,9 +16,19 @@ enum timer_phase { TIMER_SET, TIMER_FIRED, TIMER_CANCELLED };
 #define HISTORY_MAX 32       /* bytes of Zeek's history */
 #define VERDICT_TEXT_MAX 512 /* enough for verdict_format() */
 
-#define FINDING_TEXT_MAX 256
-#define FINDING_CONNS_MAX 8
+#define FINDING_TEXT_MAX 320
+#define FINDING_REMEDY_MAX 160
 #define FINDING_REMEDIES_MAX 4
+#define FINDING_CONNS_MAX 8
+#define FINDING_RECORDS_MAX 4
+#define FINDING_FIGURES_MAX 8
+#define FINDING_FIGURE_NAME_MAX 32
+
+/* One of the figures of a finding. */
+struct finding_figure {
+    const char *name; /* NULL: no more */
+    uint64_t value;
+};
 
 /* Bits that have a word. */
 #define NOTES_KNOWN ((1u << NOTE_N) - 1)

@@ -39,7 +39,8 @@
     X(TIMER_WHY, NONE, "", "")                                                                                         \
     X(TIMER_WHY, REUSED, "reused", "its endpoints serve a new connection")                                             \
     X(TIMER_WHY, RESET, "reset", "a RST ended it: RFC 1337")                                                           \
-    X(TIMER_WHY, NOT_IDLE, "not-idle", "of `keepalive`, which fired: something is unacknowledged, so no probe is sent") \
+    X(TIMER_WHY, NOT_IDLE, "not-idle",                                                                                 \
+      "of `keepalive`, which fired: something is unacknowledged, so no probe is sent")                                 \
     X(TIMER_WHY, REMOVED, "removed", "the namespace ended, or there were too many")
 
 #define WORDS_queue_why(X)                                                                                             \
@@ -92,8 +93,7 @@
     X(VERDICT, REFUSED, "refused", "a RST answered the SYN")                                                           \
     X(VERDICT, RESET_BY_CLIENT, "reset-by-client", "the client ended it with a RST")                                   \
     X(VERDICT, RESET_BY_SERVER, "reset-by-server", "the server did")                                                   \
-    X(VERDICT, TIMED_OUT, "timed-out",                                                                                 \
-      "the kernel of an end gave up: what it waited for never came")                     \
+    X(VERDICT, TIMED_OUT, "timed-out", "the kernel of an end gave up: what it waited for never came")                  \
     X(VERDICT, NO_ANSWER, "no-answer", "no SYN,ACK came")                                                              \
     X(VERDICT, HANDSHAKE_INCOMPLETE, "handshake-incomplete", "the server took no ACK for its SYN,ACK")                 \
     X(VERDICT, MIDSTREAM, "midstream", "open before the trace, and its end was not seen")
@@ -149,6 +149,39 @@
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
 
+/* What can be wrong over many connections. A row is one file, src/conn/finding_ID.c, and its words in each language of the page. */
+#define WORDS_finding_kind(X)                                                                                          \
+    X(FINDING, accept_queue, "accept-queue-overflow",                                                                  \
+      "a listener dropped connections, for accept() was not called as often as they came")                             \
+    X(FINDING, syn_queue, "syn-queue-overflow",                                                                        \
+      "a listener dropped SYNs, for there were as many requests as it keeps")                                          \
+    X(FINDING, syn_cookies, "syn-cookies", "a listener answered SYNs with cookies, and keeps nothing of them")         \
+    X(FINDING, slow_accept, "slow-accept", "connections waited long for accept()")                                     \
+    X(FINDING, deferred, "deferred-accept", "a listener held completed handshakes back (TCP_DEFER_ACCEPT)")            \
+    X(FINDING, handshake, "handshake-incomplete", "nobody completed the handshakes that a server answered")            \
+    X(FINDING, refused, "refused", "a RST answered the SYNs")                                                          \
+    X(FINDING, no_answer, "no-answer", "nothing answered the SYNs")                                                    \
+    X(FINDING, icmp, "icmp-error", "ICMP errors ended connections")                                                    \
+    X(FINDING, local_drop, "local-drop", "what an end sent was dropped on its own host")                               \
+    X(FINDING, resets, "resets", "RSTs ended connections")                                                             \
+    X(FINDING, timed_out, "timed-out", "kernels gave up: what they waited for never came")                             \
+    X(FINDING, half_open, "half-open-peer", "peers were gone, and nothing said so")                                    \
+    X(FINDING, no_keep_alive, "keep-alive-off", "a silent connection is not asked whether its peer is there")          \
+    X(FINDING, close_wait, "close-wait-held", "an application did not close what its peers had closed")                \
+    X(FINDING, fin_wait_2, "fin-wait-2-orphans", "a closed end waited in vain for its peer to close")                  \
+    X(FINDING, time_wait, "time-wait-pile-up", "connections in TIME-WAIT hold many of the ports")                      \
+    X(FINDING, no_ports, "ports-exhausted", "connect() found no free port")                                            \
+    X(FINDING, no_descriptors, "descriptors-exhausted", "calls failed, for there were no more descriptors")            \
+    X(FINDING, port_reuse, "port-reuse",                                                                               \
+      "endpoints were used again while the peer held them for an earlier connection")                                  \
+    X(FINDING, retransmissions, "retransmissions", "more than 1 % of what was sent was sent again")                    \
+    X(FINDING, spurious, "spurious-retransmissions", "what had arrived was sent again")                                \
+    X(FINDING, rto, "rto-stalls", "connections stood still until a retransmission timer fired")                        \
+    X(FINDING, mtu, "mtu-black-hole", "only large segments were lost")                                                 \
+    X(FINDING, zero_window, "zero-window-stalls", "a receiver did not read, and its peer had to wait")                 \
+    X(FINDING, small_writes, "small-write-stalls", "small segments waited for delayed ACKs (Nagle's algorithm)")       \
+    X(FINDING, bad_checksums, "bad-checksums", "all that a sender sent has a wrong checksum")
+
 /* How bad a finding is. */
 #define WORDS_severity(X)                                                                                              \
     X(SEVERITY, ERROR, "error", "connections fail")                                                                    \
@@ -199,7 +232,9 @@
     X(SYSCTL, KEEPALIVE_INTVL, "net.ipv4.tcp_keepalive_intvl", "")                                                     \
     X(SYSCTL, KEEPALIVE_PROBES, "net.ipv4.tcp_keepalive_probes", "")                                                   \
     X(SYSCTL, ORPHAN_RETRIES, "net.ipv4.tcp_orphan_retries", "")                                                       \
-    X(SYSCTL, RETRIES1, "net.ipv4.tcp_retries1", "")
+    X(SYSCTL, RETRIES1, "net.ipv4.tcp_retries1", "")                                                                   \
+    X(SYSCTL, LOCAL_PORT_RANGE, "net.ipv4.ip_local_port_range", "")                                                    \
+    X(SYSCTL, MTU_PROBING, "net.ipv4.tcp_mtu_probing", "")
 
 /* How capture files begin: pcap in both byte orders, with each resolution, and as Kuznetzov patched it; pcapng. */
 #define WORDS_capture_magic(X)                                                                                         \
@@ -227,6 +262,7 @@ enum verdict { WORDS_verdict(WORD_ENUM) VERDICT_N };
 enum cause { WORDS_cause(WORD_ENUM) CAUSE_N };
 enum stall { WORDS_stall(WORD_ENUM) STALL_N };
 enum known { WORDS_known(WORD_ENUM) KNOWN_N };
+enum finding_kind { WORDS_finding_kind(WORD_ENUM) FINDING_N };
 enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
 enum beyond { WORDS_beyond(WORD_ENUM) BEYOND_N };
@@ -255,6 +291,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(cause, CAUSE_N)                                                                                                  \
     L(stall, STALL_N)                                                                                                  \
     L(known, KNOWN_N)                                                                                                  \
+    L(finding_kind, FINDING_N)                                                                                         \
     L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
@@ -275,6 +312,7 @@ const char *verdict_name(enum verdict verdict);
 const char *stall_name(enum stall stall);
 const char *known_name(enum known known);
 const char *cause_name(enum cause cause);
+const char *finding_name(enum finding_kind kind);
 const char *severity_name(enum severity severity);
 const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);

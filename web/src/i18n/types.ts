@@ -5,7 +5,7 @@ import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Difference, Direction, End, EndReason, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
@@ -13,6 +13,15 @@ export interface Who { a: string; A: string; b: string; B: string }
 
 /** What happened, and why. `{a}`, `{A}`, `{b}`, `{B}` stand for the ends, see Who. */
 export type Told = readonly [what: string, why: string];
+
+/** What a finding is called, and what it says; without `text` and `remedy`: as the trace says it. A hole `{name}` is a figure of
+ * its evidence (`_ns`: a time), or `count`, `where` (whom it is about), `cause`; a sentence with a hole that nothing fills is
+ * left out. `{?name}` is the value of that sysctl in brackets, where it is known. */
+export interface Found {
+  name: string; text?: readonly string[]; remedy?: readonly string[];
+  /** Instead of `remedy` where this is the cause. */
+  by?: Partial<Record<Cause, readonly string[]>>;
+}
 
 export const ERRNOS = [
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EAGAIN', 'EINPROGRESS', 'EADDRINUSE',
@@ -70,7 +79,7 @@ export interface Dictionary {
   problems: {
     empty: string; notTrace: (head: string) => string; version: (found: string) => string;
     capture: string; captureRun: string; unreadable: (m: string) => string;
-    malformed: (count: number, line: number, why: string) => string; truncated: string; stopped: string; helps: (remedy: string) => string; moreFindings: (n: string) => string;
+    malformed: (count: number, line: number, why: string) => string; truncated: string; stopped: string;
     gap: (n: string, times: number) => string; tooLarge: (n: string) => string; longConn: (n: string) => string; missing: (source: string, why: string) => string;
     liveConnecting: string; liveLost: string; liveRefused: string; liveEnded: string; liveDropped: (n: string) => string;
     cannotOpen: (name: string) => string; saveFailed: (why: string) => string;
@@ -79,6 +88,13 @@ export interface Dictionary {
   verdict: Record<Verdict, string>;
   /** What an outcome says, as trace/sentence.ts puts it together; without, it is the trace's own English sentence. */
   sentences?: Record<SentenceKey, string>;
+  /** One that has no words here is called by its kind, and says what the trace says. */
+  findings: Partial<Record<FindingKind, Found>>;
+  found: {
+    title: string; counts: Record<Severity, (n: number) => string>; times: (n: string) => string; helps: string; more: (n: string) => string;
+  };
+  /** In a few words. */
+  causes: Record<Cause, string>;
   /** What the trace recorded besides, each only where it did. */
   evidence: { acked: string; dropped: (n: string) => string; reason: (who: string, text: string) => string };
   /** Words of the format, as labels. */

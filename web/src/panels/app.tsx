@@ -7,6 +7,7 @@ import { openFile } from '../state/open';
 import { clock } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
+import { Findings } from './findings';
 import { explain } from '../kinds';
 import { Help } from './help';
 import { Ladder } from './ladder';
@@ -28,6 +29,7 @@ export function App() {
       <TopBar />
       <Loading />
       <Notices />
+      {t && <Guard><Findings /></Guard>}
       {t ? <Panels /> : !loading.value && <Empty />}
       <Help />
       <DropTarget />

@@ -10,7 +10,7 @@ import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { around, primary, type Conn } from '../trace/model';
 import { firstRowBelow, rowAbove, type Ladder as Rows } from '../trace/rows';
-import { ENDS, type End } from '../trace/records';
+import { causeOf, ENDS, type End } from '../trace/records';
 import { kindOf, shortOf } from '../kinds';
 import { address, clock, owner, show, span as spanText } from '../text';
 import { Glyph } from '../glyph';
@@ -108,7 +108,7 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   for (let i = first; i < rows.rows.length && rows.rows[i]!.y < to; i++) shown.push(rows.rows[i]!);
   const now = currentRow.value;
   const rec = now?.rec;
-  const because = rec && 'because' in rec ? rec.because : undefined;
+  const because = rec && causeOf(rec);
   const cause = because === undefined ? undefined : rows.rowOf.get(because);
   const hot = hovered.value;
   const marked = marks.value;

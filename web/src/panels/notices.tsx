@@ -16,16 +16,12 @@ function Note({ tone, children }: { tone: 'info' | 'warn' | 'bad'; children: Com
   return <div class={`notice ${tone}`}>{children}</div>;
 }
 
-/** Drawn at once; more would leave no room for the picture. */
-const FINDINGS = 3;
-
 export function Notices() {
   const p = d.value.problems;
   void revision.value;
   const t = trace.value;
   const m = malformed.value;
   const lost = t?.gaps.reduce((sum, g) => sum + g.lost, 0) ?? 0;
-  const hidden = (t?.findings.size ?? 0) - FINDINGS;
   const missing = t?.header?.missing ?? [];
   return (
     <div class="notices" role="status">
@@ -38,12 +34,6 @@ export function Notices() {
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
       {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {text(failed.value)} · {p.stopped}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
-      {[...t?.findings.values() ?? []].slice(0, FINDINGS).map((f) => (
-        <Note key={`${f.listener} ${f.kind}`} tone={f.severity === 'error' ? 'bad' : f.severity === 'warning' ? 'warn' : 'info'}>
-          ‼ {show(f.text ?? f.kind, 300)}{f.remedy?.[0] !== undefined && <> {p.helps(show(f.remedy[0], 160))}</>}
-        </Note>
-      ))}
-      {hidden > 0 && <Note tone="info">{p.moreFindings(count(hidden))}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
       {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}

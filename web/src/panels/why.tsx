@@ -1,5 +1,6 @@
 // "Why?": the selected record in plain words.
 
+import { causeOf } from '../trace/records';
 import { around } from '../trace/model';
 import { conn, currentRec, currentRow, d, trace } from '../state/app';
 import { moveToRecord } from '../state/cursor';
@@ -75,7 +76,7 @@ function Text() {
   const rec = currentRec.value!;
   const e = explain(words, around(t, conn.value), rec);
   const sysctl = t.header?.sysctl ?? {};
-  const because = 'because' in rec ? t.byN(rec.because) : undefined;
+  const because = t.byN(causeOf(rec));
   return (
     <>
       <h3 class="why-head"><span class="tag">{nameOf(words, rec.record)}</span> {e.title}</h3>

@@ -103,7 +103,7 @@ export class Trace {
   conns: Conn[] = [];
   readonly listeners: Listener[] = [];
   gaps: GapRec[] = [];
-  /** The last record of each kind and listener, which is the one that counts. */
+  /** The last record of each kind and subject, which is the one that counts. */
   readonly findings = new Map<string, FindingRec>();
   /** Times of all problems, as they came. */
   troubles: number[] = [];
@@ -281,7 +281,7 @@ export class Trace {
   }
 
   #addFinding(rec: FindingRec): void {
-    this.findings.set(`${rec.listener} ${rec.kind}`, rec);
+    this.findings.set(`${rec.kind} ${rec.cause} ${rec.listener} ${rec.peer} ${rec.port} ${rec.owner?.pid}`, rec);
   }
 
   #addListener(rec: ListenerRec): void {

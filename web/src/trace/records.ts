@@ -69,8 +69,9 @@ export interface OutcomeRec extends Base {
   cause?: string; cause_end?: End; stalled?: { what: string; end: End; count: number; ns: number }; errno?: string; unread?: number; listener?: number; drops?: number;
 }
 export interface FindingRec extends Base {
-  record: 'finding'; kind: string; severity: string; count?: number; listener?: number; conns?: number[]; first?: number; last?: number;
-  text?: string; remedy?: string[];
+  record: 'finding'; kind: string; severity: string; count?: number; conns?: number[]; first?: number; last?: number;
+  cause?: string; listener?: number; peer?: string; port?: number; owner?: Owner;
+  text?: string; evidence?: Record<string, number>; remedy?: string[]; because?: number[];
 }
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
@@ -80,6 +81,9 @@ export interface EndRec extends Omit<Base, 'late'> {
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
   | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
+
+/** The record that caused this one; a finding has several, and none of them is its cause. */
+export const causeOf = (rec: Rec): number | undefined => ('because' in rec && typeof rec.because === 'number' ? rec.because : undefined);
 
 type Check = (v: unknown) => boolean;
 const obj: Check = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);

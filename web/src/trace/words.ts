@@ -81,6 +81,15 @@ export const SEVERITIES = [
 ] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
+export const FINDINGS = [
+  'accept-queue-overflow', 'syn-queue-overflow', 'syn-cookies', 'slow-accept', 'deferred-accept',
+  'handshake-incomplete', 'refused', 'no-answer', 'icmp-error', 'local-drop', 'resets', 'timed-out',
+  'half-open-peer', 'keep-alive-off', 'close-wait-held', 'fin-wait-2-orphans', 'time-wait-pile-up',
+  'ports-exhausted', 'descriptors-exhausted', 'port-reuse', 'retransmissions', 'spurious-retransmissions',
+  'rto-stalls', 'mtu-black-hole', 'zero-window-stalls', 'small-write-stalls', 'bad-checksums',
+] as const;
+export type FindingKind = (typeof FINDINGS)[number];
+
 export const BEYONDS = [
   'connections', 'listeners', 'findings', 'held-events',
 ] as const;
@@ -96,7 +105,7 @@ export const SYSCTLS = [
   'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_syn_retries', 'net.ipv4.tcp_synack_retries', 'net.ipv4.tcp_retries2',
   'net.ipv4.tcp_tw_reuse', 'net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_fastopen', 'net.ipv4.tcp_keepalive_time',
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_orphan_retries',
-  'net.ipv4.tcp_retries1',
+  'net.ipv4.tcp_retries1', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_mtu_probing',
 ] as const;
 export type Sysctl = (typeof SYSCTLS)[number];
 
@@ -253,8 +262,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       kind: 'str', severity: 'str',
     },
     may: {
-      count: 'int', listener: 'int', conns: 'array', first: 'int', last: 'int', text: 'str', remedy: 'strings',
-      because: 'int',
+      count: 'int', cause: 'str', listener: 'int', peer: 'str', port: 'int', owner: 'object', conns: 'array',
+      first: 'int', last: 'int', text: 'str', evidence: 'ints', remedy: 'strings', because: 'array',
     },
   },
   end: {

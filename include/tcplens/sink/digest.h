@@ -1,0 +1,24 @@
+/* What is wrong, in the end: the findings of a trace, worst first, each with a connection that shows it, and what helps. */
+#ifndef TCPLENS_SINK_DIGEST_H
+#define TCPLENS_SINK_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcplens/base/writer.h"
+#include "tcplens/trace/change.h"
+
+struct digest;
+
+/* 0 or -ENOMEM. */
+int digest_new(struct digest **ret_digest) __attribute__((warn_unused_result));
+/* NULL is fine; returns NULL. */
+struct digest *digest_free(struct digest *digest);
+
+/* Takes what the engine tells, or what was read back; start_ns: UNIX time of the trace's beginning. */
+void digest_take(struct digest *digest, const struct change *change, uint64_t start_ns);
+
+/* Prints the findings; whole: then the endings that none of them is about, and whether nothing is wrong. */
+void digest_print(const struct digest *digest, struct writer *writer, bool whole, bool colour);
+
+#endif

@@ -1,0 +1,421 @@
+/* Theory of operation. The last record of a finding counts, so each is kept once, by its kind and subject. The sentence of an
+ * ending belongs to it when it names the connection, which it may do before or after that has ended: the last endings are kept
+ * for those to come. Endings that are not good are counted by verdict and cause; where a finding names one of them it is about
+ * all. So the memory is bounded, whatever the trace holds. */
+#include "tcplens/sink/digest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tcplens/base/limits.h"
+#include "tcplens/base/line.h"
+#include "tcplens/sink/sink.h"
+#include "tcplens/trace/encode.h"
+#include "tcplens/trace/sentence.h"
+
+#define LINE_MAX_BYTES 2048
+#define RECENT 64 /* a power of 2 */
+#define INDENT 9  /* cells */
+#define WIDTH 110
+
+struct ending {
+    uint32_t conn; /* 0: none */
+    bool good;
+    enum cause cause;
+    char text[VERDICT_TEXT_MAX];
+};
+
+struct held {
+    struct change change; /* of which no text is borrowed any more */
+    char text[FINDING_TEXT_MAX + 1], remedy[FINDING_REMEDIES_MAX][FINDING_REMEDY_MAX + 1];
+    struct ending ending; /* of the connection that shows it best */
+};
+
+/* Endings of one verdict and one cause. */
+struct group {
+    uint64_t count;
+    uint32_t conns[FINDING_CONNS_MAX];
+    bool explained; /* a finding is about them */
+    char text[VERDICT_TEXT_MAX];
+};
+
+struct digest {
+    uint64_t start_ns;
+    struct held findings[LIMIT_FINDINGS];
+    unsigned count;
+    struct ending recent[RECENT];
+    unsigned recent_next;
+    struct group groups[VERDICT_N][CAUSE_N];
+    uint64_t endings;
+};
+
+int digest_new(struct digest **ret_digest)
+{
+    *ret_digest = calloc(1, sizeof(**ret_digest));
+    return *ret_digest ? 0 : -ENOMEM;
+}
+
+struct digest *digest_free(struct digest *d)
+{
+    free(d);
+    return NULL;
+}
+
+static bool is_good(const struct change *c)
+{
+    switch (c->outcome.verdict) {
+    case VERDICT_CLOSED_NORMALLY:
+    case VERDICT_CLOSED_BOTH:
+    case VERDICT_STILL_OPEN:
+    case VERDICT_MIDSTREAM:
+    case VERDICT_UNKNOWN: return c->outcome.cause == CAUSE_NONE;
+    default: return false;
+    }
+}
+
+static bool names(const struct change *finding, uint32_t conn)
+{
+    for (unsigned i = 0; i < finding->finding.conn_count; i++)
+        if (finding->finding.conns[i] == conn)
+            return true;
+    return false;
+}
+
+static bool is_same(const struct change *a, const struct change *b)
+{
+    return a->finding.kind == b->finding.kind && a->finding.cause == b->finding.cause && a->listener == b->listener &&
+           a->finding.owner.pid == b->finding.owner.pid && endpoint_equal(&a->finding.peer, &b->finding.peer);
+}
+
+/* One that ended badly shows it better, and best one whose cause is known. */
+static void show_by(struct held *h, const struct ending *e)
+{
+    const struct ending *best = &h->ending;
+
+    if (!best->conn || (best->good && !e->good) || (!best->cause && e->cause))
+        h->ending = *e;
+}
+
+static void copy(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+static void take_finding(struct digest *d, const struct change *c)
+{
+    struct held *h = d->findings;
+
+    while (h < d->findings + d->count && !is_same(&h->change, c))
+        h++;
+    if (h == d->findings + LIMIT_FINDINGS)
+        return;
+    if (h == d->findings + d->count)
+        d->count++;
+    h->change = *c;
+    copy(h->text, sizeof(h->text), c->finding.text);
+    for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
+        copy(h->remedy[i], sizeof(h->remedy[i]), c->finding.remedy[i]);
+    for (unsigned i = 0; i < RECENT; i++)
+        if (d->recent[i].conn && names(c, d->recent[i].conn))
+            show_by(h, &d->recent[i]);
+}
+
+static bool is_explained(const struct digest *d, const struct group *g)
+{
+    for (unsigned i = 0; i < d->count; i++)
+        for (unsigned j = 0; j < FINDING_CONNS_MAX && g->conns[j]; j++)
+            if (names(&d->findings[i].change, g->conns[j]))
+                return true;
+    return g->explained;
+}
+
+static void take_outcome(struct digest *d, const struct change *c)
+{
+    struct ending *e = &d->recent[d->recent_next++ % RECENT];
+    struct group *g = &d->groups[c->outcome.verdict][c->outcome.cause];
+
+    d->endings++;
+    *e = (struct ending){ .conn = c->conn, .good = is_good(c), .cause = c->outcome.cause };
+    verdict_format(c, e->text, sizeof(e->text));
+    for (unsigned i = 0; i < d->count; i++) {
+        if (!names(&d->findings[i].change, c->conn))
+            continue;
+        show_by(&d->findings[i], e);
+        g->explained = true;
+    }
+    if (e->good)
+        return;
+    if (g->count < FINDING_CONNS_MAX)
+        g->conns[g->count] = c->conn;
+    if (!g->count++)
+        memcpy(g->text, e->text, sizeof(g->text));
+}
+
+void digest_take(struct digest *d, const struct change *c, uint64_t start_ns)
+{
+    d->start_ns = start_ns;
+    if (c->kind == CHANGE_FINDING)
+        take_finding(d, c);
+    else if (c->kind == CHANGE_OUTCOME)
+        take_outcome(d, c);
+}
+
+/* ---- what is printed */
+
+struct printer {
+    struct writer *writer;
+    bool colour;
+    char buf[LINE_MAX_BYTES];
+};
+
+static struct line begin(struct printer *p)
+{
+    return line_begin(p->buf, sizeof(p->buf), p->colour);
+}
+
+static void end(struct printer *p, struct line *l)
+{
+    writer_write(p->writer, p->buf, line_end(l));
+}
+
+/* Text from the trace behind what stands on the line already; it goes on below, between words, where the line is full. */
+static void print_wrapped(struct printer *p, struct line *l, const char *text)
+{
+    const unsigned left = line_here(l);
+
+    while (*text) {
+        const unsigned room = left + 20 < WIDTH ? WIDTH - left : 20;
+        size_t len = strlen(text);
+
+        if (len > room) {
+            len = room;
+            while (len && text[len] != ' ')
+                len--;
+            if (!len)
+                len = strcspn(text, " ");
+        }
+        line_add_untrusted(l, text, len);
+        text += len;
+        text += *text == ' ';
+        if (!*text)
+            break;
+        end(p, l);
+        *l = begin(p);
+        line_go_to(l, left, 0);
+    }
+    end(p, l);
+}
+
+static void add_conns(struct line *l, const uint32_t *conns, unsigned count, uint64_t of)
+{
+    for (unsigned i = 0; i < count; i++)
+        line_addf(l, "%s#%u", i ? " " : "", conns[i]);
+    if (of > count)
+        line_add(l, " \u2026");
+}
+
+static void add_seconds(struct line *l, const struct digest *d, uint64_t ts_ns)
+{
+    const uint64_t ns = trace_time(ts_ns, d->start_ns);
+
+    line_addf(l, "%llu.%03llu s", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns / 1000000 % 1000));
+}
+
+static void print_finding(const struct digest *d, struct printer *p, const struct held *h)
+{
+    const struct change *c = &h->change;
+    struct line l = begin(p);
+
+    line_style(&l, c->finding.severity == SEVERITY_ERROR ? STYLE_ALARM : STYLE_YELLOW, false);
+    line_add(&l, severity_name(c->finding.severity));
+    line_reset_style(&l);
+    line_go_to(&l, INDENT, 1);
+    line_style(&l, STYLE_BOLD, false);
+    line_add(&l, finding_name(c->finding.kind));
+    line_reset_style(&l);
+    line_style(&l, STYLE_DIM, false);
+    line_addf(&l, "  seen %llu %s, ", (unsigned long long)c->finding.count, c->finding.count == 1 ? "time" : "times");
+    add_seconds(&l, d, c->finding.first_ns);
+    if (c->finding.last_ns != c->finding.first_ns) {
+        line_add(&l, " to ");
+        add_seconds(&l, d, c->finding.last_ns);
+    }
+    if (c->finding.conn_count) {
+        line_add(&l, ", ");
+        add_conns(&l, c->finding.conns, c->finding.conn_count,
+                  c->finding.conn_count == FINDING_CONNS_MAX ? c->finding.count : 0);
+    }
+    line_reset_style(&l);
+    end(p, &l);
+    l = begin(p);
+    line_go_to(&l, INDENT, 0);
+    print_wrapped(p, &l, h->text);
+    if (h->ending.conn) {
+        l = begin(p);
+        line_go_to(&l, INDENT, 0);
+        line_addf(&l, "#%u: ", h->ending.conn);
+        print_wrapped(p, &l, h->ending.text);
+    }
+    for (unsigned i = 0; i < FINDING_REMEDIES_MAX && h->remedy[i][0]; i++) {
+        l = begin(p);
+        line_go_to(&l, INDENT, 0);
+        line_style(&l, STYLE_GREEN, false);
+        line_add(&l, i ? "or:" : "helps:");
+        line_reset_style(&l);
+        line_go_to(&l, INDENT + 7, 1);
+        print_wrapped(p, &l, h->remedy[i]);
+    }
+}
+
+/* "2 errors, 1 note": what there is, worst first. */
+static void print_title(const struct digest *d, struct printer *p)
+{
+    unsigned counts[SEVERITY_N] = { 0 };
+    const char *between = "";
+    struct line l = begin(p);
+
+    for (unsigned i = 0; i < d->count; i++)
+        counts[d->findings[i].change.finding.severity]++;
+    line_style(&l, STYLE_BOLD, false);
+    line_add(&l, "Findings: ");
+    for (unsigned i = 0; i < SEVERITY_N; i++) {
+        if (!counts[i])
+            continue;
+        line_addf(&l, "%s%u %s%s", between, counts[i], severity_name((enum severity)i), counts[i] == 1 ? "" : "s");
+        between = ", ";
+    }
+    line_reset_style(&l);
+    end(p, &l);
+}
+
+static void print_findings(const struct digest *d, struct printer *p)
+{
+    if (!d->count)
+        return;
+    print_title(d, p);
+    for (unsigned severity = 0; severity < SEVERITY_N; severity++)
+        for (unsigned i = 0; i < d->count; i++)
+            if (d->findings[i].change.finding.severity == severity)
+                print_finding(d, p, &d->findings[i]);
+}
+
+/* Returns whether there are any. */
+static bool print_endings(const struct digest *d, struct printer *p)
+{
+    bool any = false;
+
+    for (unsigned verdict = 0; verdict < VERDICT_N; verdict++) {
+        for (unsigned cause = 0; cause < CAUSE_N; cause++) {
+            const struct group *g = &d->groups[verdict][cause];
+            struct line l;
+
+            if (!g->count || is_explained(d, g))
+                continue;
+            l = begin(p);
+            if (!any) {
+                line_style(&l, STYLE_BOLD, false);
+                line_add(&l, d->count ? "Endings that are not good, without a finding:" : "Endings that are not good:");
+                line_reset_style(&l);
+                end(p, &l);
+                l = begin(p);
+            }
+            any = true;
+            line_addf(&l, "%llu \u00d7", (unsigned long long)g->count);
+            line_go_to(&l, INDENT, 1);
+            print_wrapped(p, &l, g->text);
+            l = begin(p);
+            line_go_to(&l, INDENT, 0);
+            line_style(&l, STYLE_DIM, false);
+            add_conns(&l, g->conns, g->count < FINDING_CONNS_MAX ? (unsigned)g->count : FINDING_CONNS_MAX, g->count);
+            line_reset_style(&l);
+            end(p, &l);
+        }
+    }
+    return any;
+}
+
+void digest_print(const struct digest *d, struct writer *writer, bool whole, bool colour)
+{
+    struct printer p = { .writer = writer, .colour = colour };
+    struct line l;
+
+    print_findings(d, &p);
+    if (!whole || print_endings(d, &p) || d->count)
+        return;
+    l = begin(&p);
+    if (d->endings)
+        line_addf(&l, "Nothing is wrong: %llu connection%s, and no finding.", (unsigned long long)d->endings,
+                  d->endings == 1 ? "" : "s");
+    else
+        line_add(&l, "Nothing is wrong: no connection ended, and there is no finding.");
+    end(&p, &l);
+}
+
+/* ---- as the pipeline knows it: at the end of what a terminal shows */
+
+struct shown {
+    struct digest *digest;
+    bool colour;
+};
+
+static int ops_open(struct sink_context *context, const void *config, void **ret_sink,
+                    char error[static SINK_ERROR_MAX])
+{
+    struct shown *s;
+
+    (void)config;
+    if (!context->terminal || context->quiet || context->stdout_gets_trace)
+        return 0;
+    s = calloc(1, sizeof(*s));
+    if (!s || digest_new(&s->digest) < 0) {
+        free(s);
+        snprintf(error, SINK_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    s->colour = context->colour;
+    *ret_sink = s;
+    return 0;
+}
+
+static void ops_change(void *sink, const struct change *change, uint64_t start_ns)
+{
+    digest_take(((struct shown *)sink)->digest, change, start_ns);
+}
+
+static int ops_flush(void *sink, bool all)
+{
+    (void)sink;
+    (void)all;
+    return 0;
+}
+
+static void ops_finish(void *sink)
+{
+    struct shown *s = sink;
+    struct writer *writer;
+
+    if (writer_open(NULL, &writer) < 0)
+        return;
+    digest_print(s->digest, writer, false, s->colour);
+    (void)writer_close(writer); /* what stood before it tells of a reader that went away */
+}
+
+static int ops_close(void *sink)
+{
+    struct shown *s = sink;
+
+    digest_free(s->digest);
+    free(s);
+    return 0;
+}
+
+const struct sink_ops sink_digest_ops = {
+    .name = "digest",
+    .open = ops_open,
+    .change = ops_change,
+    .flush = ops_flush,
+    .finish = ops_finish,
+    .close = ops_close,
+};
