@@ -42,6 +42,15 @@ static inline uint64_t notes_rtt_ns(const struct notes_lane *lane)
     return lane->handshake_known ? lane->handshake_ns : 0;
 }
 
+/* Time since the end last sent what it had not sent before. */
+static inline uint64_t notes_since_new(const struct notes_lane *lane, enum end end, uint64_t ts_ns)
+{
+    const uint16_t *parts = lane->end[end].next_seq_at.parts;
+    const uint64_t at = (uint64_t)parts[2] << 32 | (uint64_t)parts[1] << 16 | parts[0];
+
+    return (ts_ns - at) & ((UINT64_C(1) << 48) - 1);
+}
+
 /* Of one segment. */
 struct notes {
     uint32_t notes;   /* enum segment_note */
