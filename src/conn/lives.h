@@ -19,9 +19,9 @@ struct conn_engine {
     struct sockets sockets;
     struct findings findings;
     const struct life *about; /* the life whose event or end is told of; NULL: none */
-    uint64_t looked_ns; /* when all connections were looked at */
-    uint64_t forgotten; /* for which there was no room */
-    bool events_lost;   /* so far, by any witness */
+    uint64_t looked_ns;       /* when all connections were looked at */
+    uint64_t forgotten;       /* for which there was no room */
+    bool events_lost;         /* so far, by any witness */
 };
 
 /* The life that an event belongs to, where endpoints were used more than once: that of its socket, else the one that goes

@@ -28,7 +28,7 @@
     X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten",                      \
       "its `outcome`, `beyond` of `end`")                                                                              \
     X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "`beyond` of `end`")             \
-    X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")        \
+    X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
     X(HELD_RANGES, 4, COUNT, "ranges kept beyond a hole, per direction", "a FIN behind them takes effect later",       \

@@ -21,8 +21,9 @@ struct conn_config {
         conn_max; /* connections followed at once; 0: LIMIT_CONNECTIONS. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
-    bool wire_only;        /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */
-    const char *const *sysctl; /* settings of the host, by enum sysctl, as /proc/sys has them; NULL: not known. Borrowed */
+    bool wire_only; /* only EVENT_SEGMENT will come, others are left alone: a connection takes less memory */
+    const char *const
+        *sysctl;           /* settings of the host, by enum sysctl, as /proc/sys has them; NULL: not known. Borrowed */
     bool ignore_checksums; /* a segment with a wrong one counts like any other: offload, seen at the sender */
 };
 
