@@ -110,6 +110,7 @@ struct inet_connection_sock {
 struct tcp_sock {
     __u32 rcv_nxt, copied_seq;
     __u32 snd_una, write_seq, snd_wnd;
+    __u8 fastopen_connect : 1;
 };
 
 struct mptcp_sock {

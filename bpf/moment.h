@@ -18,6 +18,7 @@ struct moment {
     __u32 rearmed;                 /* the function armed that timer again */
     __u64 moving;                  /* timer of a request, off the wheel but not cancelled */
     __u64 killed;                  /* cookie of the minisock whose timer was cancelled */
+    __u64 closed;                  /* cookie of the socket that was closed last, and belongs to nobody any more */
 };
 
 struct {

@@ -3,6 +3,7 @@
 #define TCPLENS_BPF_RESET_H
 
 #include "listener.h"
+#include "moment.h"
 #include "packet.h"
 
 static __always_inline int reset_event(enum tcplens_hook hook, enum tcplens_kind kind, const struct name *name,
@@ -26,7 +27,12 @@ static __always_inline int reset_sent(const struct sock *sk, struct sk_buff *skb
     struct listener *l;
 
     if (sk && READ(sk, __sk_common.skc_state) != TCP_LISTEN) {
-        if (!object_wanted(&sk->__sk_common, &name))
+        /* an abort closes the socket first (tcp_disconnect(), __tcp_close()) */
+        struct moment *moment = pid_count ? moment_now() : NULL;
+
+        if (!object_named(&sk->__sk_common, &name))
+            return 0;
+        if (!cookie_wanted(name.cookie) && (!moment || moment->closed != name.cookie))
             return 0;
     } else {
         if (!skb || !segment_received(skb, &segment, &name.flow))

@@ -55,6 +55,39 @@ static __always_inline void accept_queued(struct moment *moment, const struct na
     event_submit(e);
 }
 
+/* connect() with TCP_FASTOPEN_CONNECT and a cookie sends nothing: a later call does, perhaps another thread's, and the answer
+ * can be there before any timer of it is started. By the address of the sock. */
+struct deferred_connect {
+    __u64 ns;
+    __u32 pid, tid;
+    char comm[TCPLENS_COMM_LEN];
+    __u8 during; /* enum tcplens_call */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, __u64);
+    __type(value, struct deferred_connect);
+} deferred SEC(".maps");
+
+static bool has_deferred; /* there was one: most programs never have */
+
+static __always_inline void connect_may_be_deferred(const struct sock *sk)
+{
+    struct deferred_connect c = { .ns = bpf_ktime_get_ns() };
+    __u64 id = bpf_get_current_pid_tgid(), key = (__u64)sk;
+
+    if (!BPF_CORE_READ_BITFIELD_PROBED((const struct tcp_sock *)sk, fastopen_connect))
+        return;
+    c.pid = id >> 32;
+    c.tid = (__u32)id;
+    c.during = has_calls ? call_on(sk, TCP_CLOSE, TCP_SYN_SENT) : TCPLENS_CALL_NONE;
+    bpf_get_current_comm(c.comm, sizeof(c.comm));
+    bpf_map_update_elem(&deferred, &key, &c, BPF_ANY);
+    has_deferred = true;
+}
+
 static __always_inline void connect_begins(const struct sock *sk)
 {
     __u64 cookie;
@@ -68,6 +101,7 @@ static __always_inline void connect_begins(const struct sock *sk)
         if (!cookie_wanted(cookie))
             return;
     }
+    connect_may_be_deferred(sk);
     d = doing_now(BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (!d) {
         count_lost(TCPLENS_HOOK_SET_STATE);
@@ -86,6 +120,8 @@ static __always_inline int connect_has_port(const struct sock *sk)
 
     if (!d || d->connecting != (__u64)sk)
         return 0; /* the port was bound before, or this is a retry */
+    if (has_deferred)
+        bpf_map_delete_elem(&deferred, &d->connecting);
     d->connecting = 0;
     if (!object_wanted(&sk->__sk_common, &name))
         return 0;
@@ -100,9 +136,32 @@ static __always_inline int connect_has_port(const struct sock *sk)
     return 0;
 }
 
+/* Tells of a connect() that was put off, before its socket goes on. */
+static __always_inline void connect_was_deferred(const struct sock *sk, const struct name *name)
+{
+    __u64 key = (__u64)sk;
+    struct deferred_connect *c = bpf_map_lookup_elem(&deferred, &key);
+    struct tcplens_event *e;
+
+    if (!c)
+        return;
+    e = event_of_task(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, name);
+    if (e) {
+        e->ts_ns = c->ns;
+        e->from = TCP_CLOSE;
+        e->to = TCP_SYN_SENT;
+        e->during = c->during;
+        e->pid = c->pid;
+        e->tid = c->tid;
+        __builtin_memcpy(e->comm, c->comm, sizeof(e->comm));
+        event_submit(e);
+    }
+    bpf_map_delete_elem(&deferred, &key);
+}
+
 /* Whether a socket is of a process that is wanted, and if it is, that it is remembered as long as it lives: who
  * connects or listens owns it, and a child belongs to who owns its listener. */
-static __always_inline bool socket_owned(const struct moment *moment, const struct name *name, int from, int to)
+static __always_inline bool socket_owned(struct moment *moment, const struct name *name, int from, int to)
 {
     __u8 *as;
 
@@ -118,8 +177,10 @@ static __always_inline bool socket_owned(const struct moment *moment, const stru
     if (!as)
         return false;
     /* a minisock goes on under the same cookie, and requests are cancelled after their listener is closed */
-    if (to == TCP_CLOSE && from != TCP_LISTEN && *as == OWNED_SOCK)
+    if (to == TCP_CLOSE && from != TCP_LISTEN && *as == OWNED_SOCK) {
         disown(name->cookie);
+        moment->closed = name->cookie;
+    }
     return true;
 }
 

@@ -78,6 +78,8 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         child_named(moment, &name);
     if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE))
         return listener_event(sk, &name, from, to);
+    if (from == TCP_SYN_SENT && has_deferred)
+        connect_was_deferred(sk, &name);
     if (to == TCP_CLOSE)
         return closed_event(sk, &name, from);
     /* The task is told only where it is certain to be the cause: this happens inside its system call. */

@@ -14,6 +14,10 @@ static bool take_listener(struct conn_engine *g, const struct event *e)
             listener_existed(&s);
         return true;
     }
+    if (e->kind == EVENT_OWNER && e->snapshot.state == TCP_STATE_LISTEN) {
+        listener_owned(&s, &e->snapshot.owner);
+        return true;
+    }
     if (e->kind != EVENT_SOCK_STATE)
         return false;
     if (e->sock.to == TCP_STATE_LISTEN) {
@@ -134,7 +138,7 @@ static void take_event(struct conn_engine *g, const struct event *e, struct life
     if (l && e->kind == EVENT_OVERFLOW && e->queue.of_ack)
         wire_refused(&g->out, &l->conn, &l->wire, e->ts_ns);
     if (why != QUEUE_WHY_N && s.listener)
-        listener_queue(&of_listener, s.listener, l ? l->conn.number : 0, why);
+        listener_queue(&of_listener, s.listener->cookie, l ? l->conn.number : 0, why);
 }
 
 struct life *engine_kernel(struct conn_engine *g, const struct event *e)

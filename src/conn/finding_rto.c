@@ -2,17 +2,31 @@
  * loss sooner. */
 #include "finding.h"
 
+#define RTO_MIN_NS 200000000ull /* TCP_RTO_MIN: what is sent again sooner was asked for otherwise */
 #define LONG_NS 1000000000ull
 #define FEW 3
 
 enum { LONGEST, STALLED };
+enum { FOLLOWED, LAST };
+
+/* Packets show that time has passed, where no kernel tells of the timer. */
+static bool is_shown(const struct finding_sight *s)
+{
+    const struct change *c = s->change;
+
+    return c->segment.segment.payload_len &&
+           !(c->segment.notes & (NOTE_FAST_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION)) &&
+           !ends_kernel_tells(&s->life->conn.ends, c->end) &&
+           notes_since_new(&s->life->notes, c->end, c->ts_ns) >= RTO_MIN_NS;
+}
 
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
 
-    if (c->timer.name != TIMER_RETRANSMIT || c->timer.phase != TIMER_FIRED || !s->life ||
-        ends_best(&s->life->conn.ends, c->end) < TCP_STATE_ESTABLISHED)
+    if (!s->life || ends_best(&s->life->conn.ends, c->end) < TCP_STATE_ESTABLISHED)
+        return false;
+    if (c->kind == CHANGE_SEGMENT ? !is_shown(s) : c->timer.name != TIMER_RETRANSMIT || c->timer.phase != TIMER_FIRED)
         return false;
     *ret_subject = finding_host(s->life, !c->end, false);
     return true;
@@ -20,8 +34,18 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 
 static bool take(struct finding *f, const struct finding_sight *s)
 {
-    figure_max(&f->figures[LONGEST], s->change->timer.rto_ns);
-    f->figures[STALLED] += s->change->timer.rto_ns;
+    const struct change *c = s->change;
+    uint64_t waited = c->timer.rto_ns;
+
+    if (c->kind == CHANGE_SEGMENT) {
+        waited = notes_since_new(&s->life->notes, c->end, c->ts_ns);
+        if (f->kept[FOLLOWED] == c->conn && c->ts_ns - f->kept[LAST] < waited) /* not the first time */
+            waited = c->ts_ns - f->kept[LAST];
+        f->kept[FOLLOWED] = c->conn;
+        f->kept[LAST] = c->ts_ns;
+    }
+    figure_max(&f->figures[LONGEST], waited);
+    f->figures[STALLED] += waited;
     return true;
 }
 
@@ -48,7 +72,8 @@ static void say(const struct finding *f, struct finding_words *w)
 const struct finding_ops finding_rto_ops = {
     .kind = FINDING_rto,
     .severity = SEVERITY_WARNING,
-    .of = SEEN_IN(TIMER),
+    .of = SEEN_IN(TIMER) | SEEN_IN(SEGMENT),
+    .notes = NOTE_RETRANSMISSION,
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,

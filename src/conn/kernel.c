@@ -51,6 +51,7 @@ static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enu
     change.state.kernel_state = kernel_state_name(claim->to, claim->object);
     change.state.object = claim->object;
     change.state.owner = k->owner;
+    change.state.opened_by = k->opened_by;
     change.state.call = claim->call;
     change.state.error = -(int64_t)claim->error;
     s->moved = ends_move(&s->conn->ends, LANE_KERNEL, &move, s->out, &change);

@@ -18,8 +18,9 @@ struct kernel_end {
     uint16_t error;       /* errno, of the socket as it was closed; 0: none */
     uint8_t previous;     /* enum tcp_state: the one before this */
     uint64_t cookie;
-    uint64_t deadline_ns; /* of the minisock's timer, as last said */
-    struct task owner;    /* pid 0: pending or not known */
+    uint64_t deadline_ns;  /* of the minisock's timer, as last said */
+    struct task owner;     /* pid 0: pending or not known */
+    struct task opened_by; /* another one; pid 0: it is the same */
     /* Records of segments it sent: the last of a kind; the first that acknowledged the peer's SYN, FIN. 0: none. */
     uint64_t last_syn, last_fin, last_rst, ack_of_syn, ack_of_fin;
 };

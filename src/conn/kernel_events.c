@@ -320,6 +320,19 @@ static void on_snapshot(struct kernel_step *s)
         kernel_tell_timer(s, kernel_timer_of(e->snapshot.state), TIMER_SET, k->deadline_ns);
 }
 
+/* Its process has ended, or handed it on: another one holds it. */
+static void on_owner(const struct kernel_step *s)
+{
+    struct kernel_end *k = end_of(s);
+    const struct task *owner = &s->event->snapshot.owner;
+
+    if (!owner->pid || k->cookie != s->event->cookie || k->owner.pid == owner->pid)
+        return;
+    if (k->owner.pid && !k->opened_by.pid)
+        k->opened_by = k->owner;
+    k->owner = *owner;
+}
+
 /* The server's kernel sends a RST. Whether somebody listens it knew at that moment, and so does the registry. */
 static void note_missing_listener(const struct kernel_step *s)
 {
@@ -486,6 +499,7 @@ enum queue_why kernel_event(struct kernel_step *s)
     case EVENT_RETRANSMIT: on_retransmit(s); break;
     case EVENT_RESET: on_reset(s); break;
     case EVENT_SNAPSHOT: on_snapshot(s); break;
+    case EVENT_OWNER: on_owner(s); break;
     default: break;
     }
     return QUEUE_WHY_N;

@@ -10,6 +10,7 @@ static void tell_listener(const struct listener_step *s, const struct listener *
     change.listening.backlog = l->backlog;
     change.listening.netns = l->netns;
     change.listening.owner = l->owner;
+    change.listening.opened_by = l->opened_by;
     change.listening.before_trace = before_trace;
     change.listening.closed = closed;
     emit(s->out, s->event->ts_ns, &change);
@@ -28,7 +29,8 @@ static void tell_queue(const struct listener_step *s, const struct listener *l, 
     change.queue.syn = depth->syn;
     change.queue.accept = depth->accept;
     change.queue.limit = l->backlog + 1;
-    change.queue.drops = depth->drops - l->drops_start;
+    /* the socket counts an ACK that it drops twice (tcp_v4_rcv(), tcp_v4_syn_recv_sock()); but a sample has nothing else */
+    change.queue.drops = why == QUEUE_SAMPLE ? depth->drops - l->drops_start : l->dropped;
     change.queue.why = why;
     emit(s->out, s->event->ts_ns, &change);
 }
@@ -137,7 +139,38 @@ const struct listener *listener_of_queue(const struct listener_step *s, bool had
     return l;
 }
 
-void listener_queue(const struct listener_step *s, const struct listener *l, uint32_t conn, enum queue_why why)
+void listener_owned(const struct listener_step *s, const struct task *owner)
 {
+    struct listener *l = registry_find(s->registry, s->event->cookie);
+
+    if (!l || !owner->pid || owner->pid == l->owner.pid)
+        return;
+    if (l->owner.pid && !l->opened_by.pid)
+        l->opened_by = l->owner;
+    l->owner = *owner;
+    tell_listener(s, l, false, false);
+}
+
+/* Of several processes that take connections (prefork) the first is as good as any. */
+static void taken_by(const struct listener_step *s, struct listener *l)
+{
+    const struct task *task = &s->event->queue.call.task;
+
+    if (!task->pid || !l->owner.pid || task->pid == l->owner.pid || l->opened_by.pid)
+        return;
+    l->opened_by = l->owner;
+    l->owner = *task;
+    tell_listener(s, l, false, false);
+}
+
+void listener_queue(const struct listener_step *s, uint64_t cookie, uint32_t conn, enum queue_why why)
+{
+    struct listener *l = registry_find(s->registry, cookie);
+
+    if (!l)
+        return;
+    if (why == QUEUE_ACCEPT)
+        taken_by(s, l);
+    l->dropped += why == QUEUE_OVERFLOW;
     tell_queue(s, l, &s->event->queue.depth, conn, why);
 }

@@ -21,7 +21,10 @@ void listener_sampled(const struct listener_step *s);
 /* The listener whose queues an event tells of. One known only by its cookie and depth figures is introduced; but not where
  * the connection that moved had one already: that was closed meanwhile, and its SYN queue empties later. NULL: none. */
 const struct listener *listener_of_queue(const struct listener_step *s, bool had_one);
-/* What the event did to its queues. conn: the number of the connection that moved; 0: none is known. */
-void listener_queue(const struct listener_step *s, const struct listener *l, uint32_t conn, enum queue_why why);
+/* What the event did to the queues of the listener with this cookie. conn: the number of the connection that moved; 0: none
+ * is known. */
+void listener_queue(const struct listener_step *s, uint64_t cookie, uint32_t conn, enum queue_why why);
+/* EVENT_OWNER: a process holds it. */
+void listener_owned(const struct listener_step *s, const struct task *owner);
 
 #endif

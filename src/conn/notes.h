@@ -46,6 +46,15 @@ static inline uint64_t notes_rtt_ns(const struct notes_lane *lane)
 /* What an end does in vain, when it was last seen; .what is STALL_NONE: nothing. */
 struct stalled notes_stalled(const struct notes_lane *lane, const struct streams *streams, enum end end);
 
+/* Time since the end last sent what it had not sent before. */
+static inline uint64_t notes_since_new(const struct notes_lane *lane, enum end end, uint64_t ts_ns)
+{
+    const uint16_t *parts = lane->end[end].next_seq_at.parts;
+    const uint64_t at = (uint64_t)parts[2] << 32 | (uint64_t)parts[1] << 16 | parts[0];
+
+    return (ts_ns - at) & ((UINT64_C(1) << 48) - 1);
+}
+
 /* Of one segment. */
 struct notes {
     uint32_t notes;   /* enum segment_note */

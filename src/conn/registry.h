@@ -13,7 +13,8 @@ struct listener {
     uint64_t cookie;
     uint32_t number, netns, backlog, drops_start;
     struct endpoint addr;
-    struct task owner;
+    struct task owner, opened_by; /* opened_by: who called listen(), where that is another one; pid 0: it is not */
+    uint32_t dropped;             /* segments, as told */
 };
 
 /* All zeros: empty. */

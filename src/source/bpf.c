@@ -4,6 +4,7 @@
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,11 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/source/source.h"
 
+#define MISSES_MAX 32 /* programs */
+
+/* Listeners whose process is looked after. */
+#define WATCHED_MAX 64
+
 struct source_bpf {
     struct tcplens *skeleton;
     struct ring_buffer *ring;
@@ -33,7 +39,13 @@ struct source_bpf {
     struct bpf_decoder decoder; /* its names are owned by btf */
     struct bpf_mend mend;
     uint64_t unsure; /* of bpf_mend, as last told */
-    event_fn emit;   /* during a drain */
+    struct watched {
+        uint64_t cookie; /* 0: a free place */
+        uint32_t pid;
+    } watched[WATCHED_MAX];
+    uint64_t watched_ns;                    /* when they were looked after */
+    uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
+    event_fn emit;                          /* during a drain */
     void *arg;
 };
 
@@ -54,13 +66,70 @@ static const char *const hook_names[] = {
 };
 _Static_assert(sizeof(hook_names) / sizeof(*hook_names) == TCPLENS_HOOK_N, "a name for each hook");
 
+/* Who opened a listener may end while another process holds it (every daemon that forks): of each the process is known. */
+static void watch(struct source_bpf *s, const struct event *e)
+{
+    const bool begins = (e->kind == EVENT_SOCK_STATE && e->sock.to == TCP_STATE_LISTEN) ||
+                        (e->kind == EVENT_SNAPSHOT && e->snapshot.state == TCP_STATE_LISTEN);
+    const bool ends = e->kind == EVENT_SOCK_STATE && e->sock.from == TCP_STATE_LISTEN && e->sock.to == TCP_STATE_CLOSED;
+
+    for (unsigned i = 0; (begins || ends) && i < WATCHED_MAX; i++) {
+        struct watched *w = &s->watched[i];
+
+        if (ends ? w->cookie == e->cookie : !w->cookie || w->cookie == e->cookie) {
+            w->cookie = ends ? 0 : e->cookie;
+            w->pid = e->kind == EVENT_SNAPSHOT ? e->snapshot.owner.pid : e->sock.task.pid;
+            return;
+        }
+    }
+}
+
 static void decode_and_emit(void *arg, const struct tcplens_event *e)
 {
     struct source_bpf *s = arg;
     struct event out;
 
-    if (bpf_decode(&s->decoder, e, &out))
-        s->emit(s->arg, &out);
+    if (!bpf_decode(&s->decoder, e, &out))
+        return;
+    watch(s, &out);
+    s->emit(s->arg, &out);
+}
+
+/* The same objects as in the snapshot at the beginning; of those that are known only who holds them is of interest. */
+static void emit_owner(void *arg, const struct tcplens_event *e)
+{
+    struct source_bpf *s = arg;
+    struct event out;
+
+    if (!bpf_decode(&s->decoder, e, &out) || !out.snapshot.owner.pid)
+        return;
+    out.kind = EVENT_OWNER;
+    s->emit(s->arg, &out);
+}
+
+#define WATCH_EVERY_NS 1000000000ull
+
+/* Asks again who holds what, where the process of a listener has ended. */
+static void look_after(struct source_bpf *s, uint64_t now)
+{
+    bool ended = false;
+
+    if (now < s->watched_ns + WATCH_EVERY_NS)
+        return;
+    s->watched_ns = now;
+    for (unsigned i = 0; i < WATCHED_MAX; i++) {
+        struct watched *w = &s->watched[i];
+
+        if (!w->cookie || !w->pid || kill((pid_t)w->pid, 0) == 0 || errno != ESRCH)
+            continue;
+        w->pid = 0;
+        ended = true;
+    }
+    /* a failure leaves who was said to own them */
+    if (ended &&
+        bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
+                     !s->skeleton->rodata->only_netns, emit_owner, s) < 0)
+        s->watched_ns = now;
 }
 
 static int on_event(void *arg, void *data, size_t size)
@@ -90,16 +159,41 @@ static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uin
     s->emit(s->arg, &gap);
 }
 
-static void report_loss(struct source_bpf *s, uint64_t now)
+/* A program does not run where it would interrupt itself on the same processor, and the kernel only counts that. It takes a
+ * system call for each program: not at every drain. */
+#define MISSES_EVERY_NS 500000000ull
+
+static void report_misses(struct source_bpf *s, uint64_t now)
+{
+    struct bpf_program *program;
+    unsigned i = 0;
+
+    bpf_object__for_each_program(program, s->skeleton->obj)
+    {
+        struct bpf_prog_info info = { 0 };
+        const char *section = bpf_program__section_name(program), *hook = strchr(section, '/');
+        __u32 len = sizeof(info);
+        int fd = bpf_program__fd(program);
+
+        if (i < MISSES_MAX && fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
+            report_gap(s, now, hook ? hook + 1 : section, info.recursion_misses, &s->misses[i]);
+        i++;
+    }
+    s->misses_ns = now;
+}
+
+static void report_loss(struct source_bpf *s, uint64_t now, bool last)
 {
     for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
         report_gap(s, now, hook_names[hook], __atomic_load_n(&s->skeleton->bss->lost[hook], __ATOMIC_RELAXED),
                    &s->lost[hook]);
     report_gap(s, now, "cancellations", s->mend.unsure, &s->unsure);
+    if (last || now >= s->misses_ns + MISSES_EVERY_NS)
+        report_misses(s, now);
     s->drained_ns = now;
 }
 
-void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
+void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
 {
     uint64_t now = trace_clock_now(s->clock);
 
@@ -107,7 +201,8 @@ void source_bpf_drain(struct source_bpf *s, event_fn emit, void *arg)
     s->arg = arg;
     ring_buffer__consume(s->ring);
     bpf_mend_end_batch(&s->mend, decode_and_emit, s);
-    report_loss(s, now);
+    report_loss(s, now, last);
+    look_after(s, now);
 }
 
 int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
@@ -121,6 +216,9 @@ int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
 uint64_t source_bpf_lost(const struct source_bpf *s)
 {
     uint64_t sum = s->unsure;
+
+    for (unsigned i = 0; i < MISSES_MAX; i++)
+        sum += s->misses[i];
 
     for (unsigned hook = 0; hook < TCPLENS_HOOK_N; hook++)
         sum += s->lost[hook];
@@ -401,8 +499,8 @@ static int ops_snapshot(void *source, event_fn emit, void *arg)
 
 static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
 {
-    (void)last, (void)error;
-    source_bpf_drain(source, emit, arg);
+    (void)error;
+    source_bpf_drain(source, last, emit, arg);
     return 0;
 }
 

@@ -372,6 +372,22 @@ static void a_large_one_had_arrived(void **state)
     assert_null(found(FINDING_mtu));
 }
 
+/* By packets alone: 1 s and 2 s of standing still, not 1 s and 3 s. */
+static void a_timer_fires_unseen(void **state)
+{
+    (void)state;
+    send_handshake(&s);
+    send(&s, C, "PA", 1, 1, 10);
+    wait_ns(&s, SECOND - MS);
+    send(&s, C, "PA", 1, 1, 10);
+    wait_ns(&s, 2 * SECOND - MS);
+    send(&s, C, "PA", 1, 1, 10);
+    script_finish(&s);
+    assert_string_equal(said(FINDING_rto),
+                        "What was sent to 192.0.2.2 was not acknowledged until a timer fired, 2 times: "
+                        "3.000 s of standing still, up to 2.000 s at once.");
+}
+
 /* The share of all data, not told before there is enough to be one. */
 static void share_of_retransmissions(void **state)
 {
@@ -497,6 +513,7 @@ int main(void)
         CAPTURE_TEST(slow_answers_are_none),
         TEST(only_large_segments_are_lost),
         TEST(a_large_one_had_arrived),
+        CAPTURE_TEST(a_timer_fires_unseen),
         TEST(share_of_retransmissions),
         TEST(few_retransmissions),
         TEST(all_checksums_are_bad),

@@ -56,6 +56,7 @@ enum event_kind {
     EVENT_RESET,            /* .reset */
     EVENT_CALL,             /* .call: a system call on a socket returned */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
+    EVENT_OWNER,            /* .snapshot: who holds a socket that is known already */
     EVENT_GAP,              /* .gap: events were lost */
     EVENT_KIND_N
 };

@@ -29,8 +29,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
  * namespaces are watched, of each that a process is in. Needs the rights that opening needed. 0 or -errno. */
 int source_bpf_snapshot(struct source_bpf *source, event_fn emit, void *arg) __attribute__((warn_unused_result));
 
-/* Hands over all that has been collected. Order is nearly, not exactly, that of time. Makes no system call. */
-void source_bpf_drain(struct source_bpf *source, event_fn emit, void *arg);
+/* Hands over all that has been collected. Order is nearly, not exactly, that of time. Where the process
+ * of a listener has ended, asks who holds the sockets now. last: nothing comes after. */
+void source_bpf_drain(struct source_bpf *source, bool last, event_fn emit, void *arg);
 
 /* Events for which there was no room so far; each loss also came as an EVENT_GAP. */
 uint64_t source_bpf_lost(const struct source_bpf *source);

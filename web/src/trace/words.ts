@@ -169,7 +169,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn: 'int', end: 'end', from: 'state', to: 'state', how: 'words:HOWS', source: 'words:SOURCES',
     },
     may: {
-      rfc: 'str', kernel: 'object', owner: 'object', error: 'str', call: 'str', because: 'int',
+      rfc: 'str', kernel: 'object', owner: 'object', opened_by: 'object', error: 'str', call: 'str', because: 'int',
     },
   },
   object: {
@@ -203,7 +203,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       listener: 'int', addr: 'str', port: 'int',
     },
     may: {
-      backlog: 'int', limit: 'int', netns: 'int', owner: 'object', since: 'str', closed: 'true', because: 'int',
+      backlog: 'int', limit: 'int', netns: 'int', owner: 'object', opened_by: 'object', since: 'str', closed: 'true',
+      because: 'int',
     },
   },
   queue: {
