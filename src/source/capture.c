@@ -37,6 +37,8 @@ struct source_capture {
     uint64_t size, offset, packets, unsupported;
     int unsupported_dlt, supported_dlt; /* the last ones */
     bool supported, ended;
+    struct tunnels *tunnels;
+    struct skips skips;
     const char *filter_text;
     struct link_filter filters[LIMIT_FILTERED_LINK_TYPES];
     unsigned filter_count;
@@ -50,6 +52,14 @@ static int fail(const struct source_capture *s, char *error, const char *what)
     snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s at byte %" PRIu64 ", after %" PRIu64 " packets", what,
              s->offset + s->at, s->packets);
     return -EIO;
+}
+
+/* zlib puts a name before what it says: "<fd:5>: ". Who calls knows a better one. */
+static const char *without_name(const char *text)
+{
+    const char *end = strncmp(text, "<fd:", 4) == 0 ? strstr(text, ">: ") : NULL;
+
+    return end ? end + 3 : text;
 }
 
 /* Makes n bytes (at most LIMIT_CAPTURE_BLOCK) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
@@ -68,7 +78,7 @@ static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAP
         room = LIMIT_CAPTURE_BLOCK - s->have;
         got = gzread(s->file, s->buffer + s->have, (unsigned)(room < READ_BYTES ? room : READ_BYTES));
         if (got < 0 || (got == 0 && (gzerror(s->file, &code), code == Z_BUF_ERROR))) {
-            const char *text = gzerror(s->file, &code);
+            const char *text = without_name(gzerror(s->file, &code));
 
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "cannot read on after %llu packets: %.200s",
                      (unsigned long long)s->packets, code == Z_ERRNO ? strerror(errno) : text);
@@ -142,6 +152,12 @@ static bool link_supported(struct source_capture *s, int dlt)
     return false;
 }
 
+/* What is counted as no segment. */
+static void skip_packet(struct source_capture *s, enum skip_kind kind, uint32_t number)
+{
+    skips_add(&s->skips, &(struct skip){ .kind = kind, .number = number });
+}
+
 static void say_unsupported(const struct source_capture *s, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     const char *name = pcap_datalink_val_to_name(s->unsupported_dlt);
@@ -155,9 +171,12 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
                 char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     const uint8_t *data = s->buffer + s->at + p->data_offset;
+    struct segment_aside aside;
 
-    if (!link_supported(s, p->dlt))
+    if (!link_supported(s, p->dlt)) {
+        skip_packet(s, SKIP_LINK_TYPE, (uint32_t)p->dlt);
         return 0;
+    }
     if (s->filter_text) {
         const struct bpf_program *program = filter_for(s, p->dlt, error);
 
@@ -166,11 +185,23 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
         if (!bpf_filter(program->bf_insns, data, p->len, p->caplen))
             return 0;
     }
-    if (segment_parse(p->dlt, data, p->caplen, p->len, &e->segment) != SEGMENT_OK)
-        return 0;
+    switch (segment_parse(p->dlt, data, p->caplen, p->len, s->tunnels, &e->segment, &aside)) {
+    case SEGMENT_OK:
+        e->kind = EVENT_SEGMENT;
+        e->local = e->segment.src;
+        e->remote = e->segment.dst;
+        break;
+    case SEGMENT_ICMP:
+        e->kind = EVENT_ICMP;
+        e->icmp = aside.icmp;
+        e->local = aside.icmp.src;
+        e->remote = aside.icmp.dst;
+        break;
+    default: skips_add(&s->skips, &aside.skip); return 0;
+    }
     e->ts_ns = p->ts_ns;
-    e->local = e->segment.src;
-    e->remote = e->segment.dst;
+    e->tunnel = aside.tunnel;
+    e->frame = s->packets;
     emit(arg, e);
     return 0;
 }
@@ -178,7 +209,7 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
 int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, void *arg,
                          char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
-    struct event e = { .kind = EVENT_SEGMENT, .source = WITNESS_WIRE };
+    struct event e = { .source = WITNESS_WIRE };
 
     while (max--) {
         struct capture_packet packet;
@@ -222,6 +253,38 @@ int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, 
     return 1;
 }
 
+/* What people take for a capture. */
+static const struct {
+    const char *begin;
+    size_t len;
+    const char *hint;
+} others[] = {
+#define BEGINS(literal) literal, sizeof(literal) - 1
+    { BEGINS("version https://git-lfs"), ": a Git LFS pointer, `git lfs pull` gets the file itself" },
+    { BEGINS("\x28\xb5\x2f\xfd"), ": compressed, `zstd -dc FILE | tcplens read -` reads it" },
+    { BEGINS("\xfd"
+             "7zXZ"),
+      ": compressed, `xz -dc FILE | tcplens read -` reads it" },
+    { BEGINS("BZh"), ": compressed, `bzip2 -dc FILE | tcplens read -` reads it" },
+    { BEGINS("\x04\x22\x4d\x18"), ": compressed, `lz4 -dc FILE | tcplens read -` reads it" },
+    { BEGINS("PK\x03\x04"), ": a zip archive, `unzip -p FILE | tcplens read -` reads what is in it" },
+    { BEGINS("snoop\0\0\0"), ": a capture of snoop, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("GMBU"), ": a capture of Network Monitor, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("RTSS"), ": a capture of Network Monitor, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("XCP\0"), ": a capture of NetXray, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("TRSNIFF data"), ": a capture of Sniffer, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("{\"record\":\"header\""), ": a trace already, `tcplens explain` and `tcplens report` read it" },
+#undef BEGINS
+};
+
+static const char *hint_of(const uint8_t *begin, size_t have)
+{
+    for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (have >= others[i].len && memcmp(begin, others[i].begin, others[i].len) == 0)
+            return others[i].hint;
+    return "";
+}
+
 int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
@@ -240,6 +303,11 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
     if (fstat(fd, &st) < 0) {
         r = -errno;
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
+        goto fail;
+    }
+    if (tunnels_new(&s->tunnels) < 0) {
+        r = -ENOMEM;
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         goto fail;
     }
     s->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
@@ -261,7 +329,8 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
         if (r == 0)
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "the file is empty");
         else if (r == -EINVAL)
-            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip");
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip%s",
+                     hint_of(s->buffer, s->have));
         else if (r == -EIO && s->have < CAPTURE_FILE_HEADER)
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "too short for a capture file (%zu bytes)", s->have);
         r = -EINVAL;
@@ -295,6 +364,26 @@ uint64_t source_capture_packets(const struct source_capture *s)
     return s->packets;
 }
 
+/* Those of link types are libpcap's. */
+static const char *name_of(const struct skip *skip, char buf[static SKIP_NAME_MAX])
+{
+    const char *link = skip->kind == SKIP_LINK_TYPE ? pcap_datalink_val_to_name((int)skip->number) : NULL;
+
+    if (!link)
+        return skip_name(skip, buf);
+    snprintf(buf, SKIP_NAME_MAX, "link type %s", link);
+    return buf;
+}
+
+void source_capture_skipped(const struct source_capture *s, struct trace_end *end)
+{
+    char name[SKIP_NAME_MAX];
+
+    for (unsigned i = 0; i < s->skips.row_count; i++)
+        trace_end_skipped(end, name_of(&s->skips.rows[i].skip, name), s->skips.rows[i].count);
+    trace_end_skipped(end, "others", s->skips.others);
+}
+
 struct source_capture *source_capture_close(struct source_capture *s)
 {
     if (!s)
@@ -306,6 +395,7 @@ struct source_capture *source_capture_close(struct source_capture *s)
     else if (s->fd >= 0)
         close(s->fd);
     capture_format_free(&s->format);
+    tunnels_free(s->tunnels);
     free(s);
     return NULL;
 }
@@ -350,6 +440,11 @@ static void ops_progress(const void *source, uint64_t *ret_at, uint64_t *ret_siz
     *ret_packets = source_capture_packets(source);
 }
 
+static void ops_skipped(const void *source, struct trace_end *end)
+{
+    source_capture_skipped(source, end);
+}
+
 static void ops_close(void *source)
 {
     source_capture_close(source);
@@ -363,6 +458,7 @@ const struct source_ops source_capture_ops = {
     .config_size = sizeof(struct source_capture_input),
     .open = ops_open,
     .drain = ops_drain,
+    .skipped = ops_skipped,
     .describe = ops_describe,
     .progress = ops_progress,
     .close = ops_close,
