@@ -96,7 +96,7 @@ static void tell_rest(const struct pipeline *pipeline, const char *path, const c
         log_note("%s: no TCP connection in it%s%s%s", path, filter ? " that the filter lets through" : "",
                  *skipped ? ", but " : "", skipped);
     else if (*skipped)
-        log_note("%s: besides, %s", path, skipped);
+        log_note("%s: besides TCP connections: %s", path, skipped);
 }
 
 static int read_file(const struct read_options *o, const char *path)

@@ -19,7 +19,7 @@ CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpor
 @case
 def file_and_standard_input_give_the_same_trace():
     status, trace, stderr = tcplens("read", "-o", "-", CAPTURE)
-    assert (status, stderr) == (0, f"tcplens: {CAPTURE}: besides, 48 udp, 6 arp, 4 spanning tree\n")
+    assert (status, stderr) == (0, f"tcplens: {CAPTURE}: besides TCP connections: 48 udp, 6 arp, 4 spanning tree\n")
     other = tcplens("read", "-o", "-", "-", data=read(CAPTURE))
     assert other[0] == 0
     records, others = ([json.loads(line) for line in text.splitlines()] for text in (trace, other[1]))

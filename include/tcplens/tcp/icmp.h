@@ -14,8 +14,6 @@
     ROW(X, PORT_UNREACHABLE, "port-unreachable", "nobody is at the port, or a filter says so")                         \
     ROW(X, FRAGMENTATION_NEEDED, "fragmentation-needed", "too large for a link on the way")                            \
     ROW(X, SOURCE_ROUTE_FAILED, "source-route-failed", "the route that was asked for does not exist")                  \
-    ROW(X, NET_PROHIBITED, "net-prohibited", "a filter refuses the network")                                           \
-    ROW(X, HOST_PROHIBITED, "host-prohibited", "a filter refuses the host")                                            \
     ROW(X, ADMIN_PROHIBITED, "admin-prohibited", "a filter refuses it")                                                \
     ROW(X, TIME_EXCEEDED, "time-exceeded", "too many hops: mostly a loop")                                             \
     ROW(X, OTHER, "other", "another error")

@@ -353,8 +353,6 @@ export const en: Dictionary = {
     'icmp-port-unreachable': 'port unreachable',
     'icmp-fragmentation-needed': 'too large for a link',
     'icmp-source-route-failed': 'source route failed',
-    'icmp-net-prohibited': 'network prohibited',
-    'icmp-host-prohibited': 'host prohibited',
     'icmp-admin-prohibited': 'refused by a filter',
     'icmp-time-exceeded': 'too many hops',
     'icmp-other': 'another ICMP error',

@@ -15,7 +15,7 @@ export const SENTENCES = [
   'cause.probe-timeout', 'cause.keep-alive-timeout', 'cause.user-timeout', 'cause.syn-timeout',
   'cause.orphan-timeout', 'cause.time-wait-answered', 'cause.local-drop', 'cause.icmp-net-unreachable',
   'cause.icmp-host-unreachable', 'cause.icmp-protocol-unreachable', 'cause.icmp-port-unreachable', 'cause.icmp-fragmentation-needed',
-  'cause.icmp-source-route-failed', 'cause.icmp-net-prohibited', 'cause.icmp-host-prohibited', 'cause.icmp-admin-prohibited',
+  'cause.icmp-source-route-failed', 'cause.icmp-admin-prohibited',
   'cause.icmp-time-exceeded', 'cause.icmp-other',
 ] as const;
 export type SentenceKey = (typeof SENTENCES)[number];

@@ -60,8 +60,8 @@ export const CAUSES = [
   'deferred', 'unread-data', 'abort', 'data-after-close', 'no-socket', 'killed', 'retransmission-timeout',
   'probe-timeout', 'keep-alive-timeout', 'user-timeout', 'syn-timeout', 'orphan-timeout', 'time-wait-answered',
   'local-drop', 'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable',
-  'icmp-port-unreachable', 'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-net-prohibited',
-  'icmp-host-prohibited', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
+  'icmp-port-unreachable', 'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-admin-prohibited',
+  'icmp-time-exceeded', 'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -97,7 +97,7 @@ export type Beyond = (typeof BEYONDS)[number];
 
 export const ICMP_ERRORS = [
   'net-unreachable', 'host-unreachable', 'protocol-unreachable', 'port-unreachable', 'fragmentation-needed',
-  'source-route-failed', 'net-prohibited', 'host-prohibited', 'admin-prohibited', 'time-exceeded', 'other',
+  'source-route-failed', 'admin-prohibited', 'time-exceeded', 'other',
 ] as const;
 export type IcmpError = (typeof ICMP_ERRORS)[number];
 
