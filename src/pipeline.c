@@ -415,6 +415,14 @@ unsigned pipeline_tick_events(const struct pipeline *p)
     return p->tick_events;
 }
 
+void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
+{
+    for (size_t i = 0; i < source_count; i++)
+        if (p->sources[i].source && source_table[i]->skipped)
+            source_table[i]->skipped(p->sources[i].source, end);
+    conn_engine_skipped(p->engine, end);
+}
+
 static int write_end(struct pipeline *p, enum end_reason reason, int status)
 {
     struct trace_end end = {
@@ -429,6 +437,7 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
     for (size_t i = 0; i < source_count; i++)
         if (p->sources[i].source && source_table[i]->lost)
             end.lost[source_table[i]->witness] += source_table[i]->lost(p->sources[i].source);
+    pipeline_skipped(p, &end);
     r = trace_encode_end(&end, p->start_ns, &line);
     if (r < 0)
         return r;

@@ -24,10 +24,10 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PEERS = {"source", "sink"}
 # Inside the engine, a row a file (finding_x is a finding): ground, lanes, judges, roof. Lanes do not know each other.
 CONN = [
-    {"config", "emit", "ends", "stream", "hash", "table", "registry", "senders"},
+    {"config", "emit", "ends", "stream", "hash", "table", "registry", "senders", "strays"},
     {"wire", "notes", "zeek", "kernel", "kernel_events", "kernel_ending", "kernel_samples", "listener", "socket"},
     {"life", "outcome", "cause", "reconcile", "finding"},
-    {"lives", "roof", "engine", "engine_segment", "engine_kernel"},
+    {"lives", "roof", "engine", "engine_segment", "engine_icmp", "engine_kernel"},
 ]
 CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}
 LANES = 1

@@ -203,3 +203,31 @@ int command_open_sinks(const char *command, const struct command_output *output,
         log_error("%s", error);
     return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+#define SKIPPED_SHOWN 8
+
+static int by_count(const void *a, const void *b)
+{
+    const struct trace_skipped *x = a, *y = b;
+
+    return x->count < y->count ? 1 : x->count > y->count ? -1 : strcmp(x->what, y->what);
+}
+
+const char *command_skipped(const struct pipeline *pipeline, char buf[static COMMAND_SKIPPED_MAX])
+{
+    struct trace_end end = { 0 };
+    size_t len = 0;
+
+    pipeline_skipped(pipeline, &end);
+    qsort(end.skipped, end.skipped_count, sizeof(*end.skipped), by_count);
+    *buf = '\0';
+    for (unsigned i = 0; i < end.skipped_count && len < COMMAND_SKIPPED_MAX; i++) {
+        if (i == SKIPPED_SHOWN) {
+            snprintf(buf + len, COMMAND_SKIPPED_MAX - len, ", and more (`skipped` of the trace's end)");
+            break;
+        }
+        len += (size_t)snprintf(buf + len, COMMAND_SKIPPED_MAX - len, "%s%llu %s", i ? ", " : "",
+                                (unsigned long long)end.skipped[i].count, end.skipped[i].what);
+    }
+    return buf;
+}

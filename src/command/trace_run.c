@@ -182,6 +182,7 @@ static int open_sources(struct trace *t)
 
 static int watch(struct trace *t)
 {
+    char skipped[COMMAND_SKIPPED_MAX];
     int r, lost;
 
     r = rights_drop(t->child.pid != 0);
@@ -209,6 +210,8 @@ static int watch(struct trace *t)
     r = pipeline_finish(t->pipeline, t->reason, t->child_status, t->error);
     if (is_failure(r) && !t->failed)
         log_error("%s", t->error);
+    if (*command_skipped(t->pipeline, skipped))
+        log_note("besides TCP connections: %s", skipped);
     lost = pipeline_lost(t->pipeline) != 0;
     if (lost)
         log_note("%llu events were lost; the trace says where (gap records)",

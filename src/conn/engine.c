@@ -170,6 +170,8 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
     look_around(g, e->ts_ns);
     if (e->kind == EVENT_SEGMENT)
         l = engine_segment(g, e);
+    else if (e->kind == EVENT_ICMP)
+        l = engine_icmp(g, e);
     else if (g->config.wire_only)
         return;
     else if (e->kind == EVENT_GAP)
@@ -205,6 +207,11 @@ void conn_engine_beyond(const struct conn_engine *g, uint64_t beyond[static BEYO
     beyond[BEYOND_CONNECTIONS] = g->forgotten;
     beyond[BEYOND_LISTENERS] = g->listeners.refused;
     beyond[BEYOND_FINDINGS] = g->findings.refused;
+}
+
+void conn_engine_skipped(const struct conn_engine *g, struct trace_end *end)
+{
+    strays_tell(&g->strays, end);
 }
 
 struct conn_engine *conn_engine_free(struct conn_engine *g)

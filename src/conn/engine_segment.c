@@ -47,6 +47,7 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
     change.segment.seq = place->seq;
     change.segment.ack = place->ack;
     change.segment.window = stream_window(streams, p->from, seg);
+    change.segment.frame = p->event->frame;
     change.segment.notes = n->notes;
     change.segment.dup_ack = n->dup_ack;
     change.segment.rtt_ns = n->rtt_ns;
@@ -82,8 +83,10 @@ static struct life *begin(struct conn_engine *g, const struct event *e, uint32_t
 {
     const struct wire_roles roles = wire_roles_of(&e->segment);
 
-    if (roles.assumed && (e->segment.flags & SEGMENT_RST))
+    if (roles.assumed && (e->segment.flags & SEGMENT_RST)) {
+        strays_add(&g->strays, &e->local, &e->remote);
         return NULL;
+    }
     return lives_begin(g, e, hash,
                        (struct introduction){ .local_is_client = roles.client,
                                               .midstream = roles.assumed,

@@ -33,14 +33,14 @@ static uint64_t hash_endpoint(uint64_t seed, const struct endpoint *e)
     return mix(mix(words[0] ^ seed, words[1] ^ 0x9e3779b97f4a7c15) ^ e->port, seed | 1);
 }
 
-uint32_t hash_of(uint64_t seed, const struct endpoint *a, const struct endpoint *b, uint32_t netns)
+uint32_t hash_of(uint64_t seed, const struct endpoint *a, const struct endpoint *b, uint64_t network)
 {
     uint64_t sum;
 
     seed ^= 0xa0761d6478bd642f; /* a factor must not be 0 */
     sum = hash_endpoint(seed, a) + hash_endpoint(seed, b);
 
-    return (uint32_t)mix(sum ^ netns, 0xd6e8feb86659fd93);
+    return (uint32_t)mix(sum ^ network, 0xd6e8feb86659fd93);
 }
 
 /* There is room. */

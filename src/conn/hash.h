@@ -21,8 +21,8 @@ struct hash {
 /* 0 or -ENOMEM. */
 int hash_init(struct hash *h) __attribute__((warn_unused_result));
 void hash_free(struct hash *h);
-/* Symmetric: both directions, and both ends' view, give the same value. */
-uint32_t hash_of(uint64_t seed, const struct endpoint *a, const struct endpoint *b, uint32_t netns);
+/* Symmetric: both directions, and both ends' view, give the same value. network: what the endpoints belong to. */
+uint32_t hash_of(uint64_t seed, const struct endpoint *a, const struct endpoint *b, uint64_t network);
 /* False: out of memory. */
 bool hash_add(struct hash *h, uint32_t hash, uint32_t place);
 /* It is there. */

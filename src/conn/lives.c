@@ -57,7 +57,7 @@ static bool is_local(const struct conn_engine *g, const struct addr *a)
     return false;
 }
 
-static void introduce(struct conn_engine *g, const struct conn *c, uint64_t ts_ns, bool roles_assumed)
+static void introduce(struct conn_engine *g, const struct conn *c, const struct event *e, bool roles_assumed)
 {
     struct change change;
 
@@ -70,7 +70,8 @@ static void introduce(struct conn_engine *g, const struct conn *c, uint64_t ts_n
         change.connection.local[i] = is_local(g, &c->endpoint[i].addr);
     change.connection.before_trace = c->ends.midstream;
     change.connection.roles_assumed = roles_assumed;
-    emit(&g->out, ts_ns, &change);
+    change.connection.tunnel = e->tunnel;
+    emit(&g->out, e->ts_ns, &change);
 }
 
 struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t hash, struct introduction how)
@@ -81,15 +82,14 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
         g->forgotten++;
         lives_retire(g, life_of(table_oldest(&g->conns)), e->ts_ns);
     }
-    c = table_add(&g->conns, hash, how.local_is_client ? &e->local : &e->remote,
-                  how.local_is_client ? &e->remote : &e->local, e->netns);
+    c = table_add(&g->conns, hash, e, how.local_is_client);
     if (!c) {
         g->forgotten++;
         return NULL;
     }
     life_of(c)->has_kernel = !g->config.wire_only;
     ends_begin(&c->ends, e->ts_ns, how.midstream);
-    introduce(g, c, e->ts_ns, how.roles_assumed);
+    introduce(g, c, e, how.roles_assumed);
     g->about = life_of(c);
     return life_of(c);
 }

@@ -7,6 +7,7 @@
 #include "listener.h"
 #include "senders.h"
 #include "socket.h"
+#include "strays.h"
 
 #include "tcplens/conn/config.h"
 
@@ -20,6 +21,7 @@ struct conn_engine {
     struct sockets sockets;
     struct findings findings;
     struct senders senders;
+    struct strays strays;
     struct held_syn {
         uint32_t conn; /* 0: none */
         struct event event;

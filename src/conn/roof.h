@@ -1,7 +1,8 @@
 /* The roof of the engine: it finds the connection that an event is about, once, and hands it to each lane in turn. Lanes
  * neither look for connections nor end them.
  *
- * lives.c finds, begins and ends them; engine_segment.c hands segments down, engine_kernel.c what kernels tell; engine.c is
+ * lives.c finds, begins and ends them; engine_segment.c hands segments down, engine_icmp.c what others say of them,
+ * engine_kernel.c what kernels tell; engine.c is
  * what others see, and knows what is due when. */
 #ifndef TCPLENS_CONN_ROOF_H
 #define TCPLENS_CONN_ROOF_H
@@ -10,6 +11,7 @@
 
 /* Each returns the life the event was about, or NULL. */
 struct life *engine_segment(struct conn_engine *g, const struct event *e);
+struct life *engine_icmp(struct conn_engine *g, const struct event *e);
 struct life *engine_kernel(struct conn_engine *g, const struct event *e);
 
 #endif

@@ -20,8 +20,7 @@ void table_free(struct table *t)
     hash_free(&t->hash);
 }
 
-struct conn *table_add(struct table *t, uint32_t hash, const struct endpoint *client, const struct endpoint *server,
-                       uint32_t netns)
+struct conn *table_add(struct table *t, uint32_t hash, const struct event *e, bool local_is_client)
 {
     const uint32_t place = slab_take(&t->conns);
     struct conn *c;
@@ -35,9 +34,10 @@ struct conn *table_add(struct table *t, uint32_t hash, const struct endpoint *cl
     c = at(t, place);
     c->place = place;
     c->number = ++t->number;
-    c->netns = netns;
-    c->endpoint[END_CLIENT] = *client;
-    c->endpoint[END_SERVER] = *server;
+    c->netns = e->netns;
+    c->tunnel = table_tunnel(e);
+    c->endpoint[END_CLIENT] = local_is_client ? e->local : e->remote;
+    c->endpoint[END_SERVER] = local_is_client ? e->remote : e->local;
     c->list = LIST_N;
     return c;
 }
@@ -53,7 +53,9 @@ void table_take_out(struct table *t, struct conn *c)
 
 void table_remove(struct table *t, struct conn *c)
 {
-    hash_remove(&t->hash, hash_of(t->seed, &c->endpoint[END_CLIENT], &c->endpoint[END_SERVER], c->netns), c->place);
+    const uint64_t network = table_network(c->netns, c->tunnel);
+
+    hash_remove(&t->hash, hash_of(t->seed, &c->endpoint[END_CLIENT], &c->endpoint[END_SERVER], network), c->place);
     table_take_out(t, c);
     if (c->rare)
         slab_give(&t->rare, c->rare);
@@ -97,10 +99,10 @@ struct conn *table_oldest(const struct table *t)
 
 static bool is_about(const struct conn *c, const struct event *e)
 {
-    return c->netns == e->netns && ((endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
-                                     endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
-                                    (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
-                                     endpoint_equal(&c->endpoint[END_CLIENT], &e->remote)));
+    if (c->netns != e->netns || c->tunnel != table_tunnel(e))
+        return false;
+    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
 }
 
 struct conn *table_next(const struct table *t, const struct event *e, struct table_walk *walk)

@@ -26,6 +26,7 @@ struct conn {
     uint32_t rare;       /* place in table.rare, as struct stream_room has it */
     uint8_t list;        /* enum table_list */
     bool superseded;     /* a newer connection has the same endpoints */
+    uint16_t tunnel;     /* number of what carries it; 0: nothing */
     struct ends ends;
     struct streams streams;
 };
@@ -48,15 +49,26 @@ static inline size_t table_count(const struct table *t)
     return t->hash.count;
 }
 
+/* Endpoints are those of a network namespace and, where packets are carried by others, of a tunnel. */
+static inline uint64_t table_network(uint32_t netns, uint16_t tunnel)
+{
+    return (uint64_t)tunnel << 32 | netns;
+}
+
+static inline uint16_t table_tunnel(const struct event *e)
+{
+    return e->tunnel ? e->tunnel->number : 0;
+}
+
 /* The hash of the endpoints of an event, whichever end sees it. */
 static inline uint32_t table_hash(const struct table *t, const struct event *e)
 {
-    return hash_of(t->seed, &e->local, &e->remote, e->netns);
+    return hash_of(t->seed, &e->local, &e->remote, table_network(e->netns, table_tunnel(e)));
 }
 
-/* A new one, in no list; all else is zeros. hash: of its endpoints. NULL: out of memory. */
-struct conn *table_add(struct table *t, uint32_t hash, const struct endpoint *client, const struct endpoint *server,
-                       uint32_t netns);
+/* A new one, between the endpoints of an event, in no list; all else is zeros. hash: that of the event. NULL: out of
+ * memory. */
+struct conn *table_add(struct table *t, uint32_t hash, const struct event *e, bool local_is_client);
 void table_remove(struct table *t, struct conn *c);
 
 /* A walk over the connections that have the endpoints of an event, in this role or the other. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/date.h"
 #include "tcplens/base/line.h"
 #include "tcplens/base/writer.h"
 #include "tcplens/sink/sink.h"
@@ -86,6 +87,20 @@ static void end_side(struct line *l, const struct change *c, struct line *lane)
     add_lane(l, c->end, lane);
 }
 
+/* ", in vxlan 42 192.0.2.1 > 192.0.2.2", the innermost first. */
+static void add_tunnel(struct line *l, const struct tunnel *t)
+{
+    char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+
+    for (; t; t = t->outer) {
+        line_addf(l, ", in %s", tunnel_type_name(t->hop.type));
+        if (t->hop.has_id)
+            line_addf(l, " %u", t->hop.id);
+        if (t->hop.has_addrs)
+            line_addf(l, " %s > %s", addr_format(&t->hop.from, from), addr_format(&t->hop.to, to));
+    }
+}
+
 static void format_connection(struct line *l, const struct change *c)
 {
     char client[ENDPOINT_TEXT_MAX], server[ENDPOINT_TEXT_MAX];
@@ -102,6 +117,8 @@ static void format_connection(struct line *l, const struct change *c)
     line_add(l, c->connection.before_trace ? "  open before the trace began" : "  new connection");
     if (c->connection.roles_assumed)
         line_add(l, ", roles are a guess");
+    if (c->connection.tunnel)
+        add_tunnel(l, c->connection.tunnel);
 }
 
 static const char *object_words(enum object object)
@@ -172,6 +189,13 @@ static void format_object(struct line *l, const struct change *c)
     line_addf(&lane, "%s: %s → %s", tcp_state_name(c->object.state), object_words(c->object.from),
               object_words(c->object.to));
     end_side(l, c, &lane);
+}
+
+/* Where Wireshark shows it. */
+static void add_frame(struct line *l, uint64_t frame)
+{
+    if (frame)
+        line_addf(l, "  frame %llu", (unsigned long long)frame);
 }
 
 static void add_flags(struct line *l, unsigned flags)
@@ -273,7 +297,23 @@ static void format_segment(struct line *l, const struct change *c)
         line_add(l, " mptcp");
     if (s->cut)
         line_add(l, " cut");
+    add_frame(l, c->segment.frame);
     line_reset_style(l);
+}
+
+static void format_icmp(struct line *l, const struct change *c)
+{
+    char buf[192], by[ADDR_TEXT_MAX];
+    struct line lane = line_piece(l, buf, sizeof(buf));
+
+    line_style(&lane, STYLE_ALARM, false);
+    begin_side(&lane, c);
+    line_addf(&lane, "ICMP %s", icmp_error_name(c->icmp.error));
+    end_side(l, c, &lane);
+    line_addf(l, "by %s", addr_format(&c->icmp.by, by));
+    if (c->icmp.mtu)
+        line_addf(l, ": at most %u bytes pass", c->icmp.mtu);
+    add_frame(l, c->icmp.frame);
 }
 
 static void format_call(struct line *l, const struct change *c)
@@ -489,11 +529,15 @@ static void add_subject(struct line *l, const struct change *c)
 size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, char buf[static TIMELINE_LINE_MAX])
 {
     struct line l = line_begin(buf, TIMELINE_LINE_MAX, colour);
+    char date[DATE_TEXT_MAX];
 
     if ((unsigned)c->kind >= CHANGE_KIND_N)
         return 0;
     line_style(&l, STYLE_DIM, false);
-    add_time(&l, trace_time(c->ts_ns, start_ns), 5);
+    if (trace_time_fits(c->ts_ns, start_ns))
+        add_time(&l, trace_time(c->ts_ns, start_ns), 5);
+    else
+        line_add(&l, date_format(c->ts_ns, date));
     line_reset_style(&l);
     line_go_to(&l, 0, 2);
     add_subject(&l, c);
@@ -502,6 +546,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_STATE: format_state(&l, c); break;
     case CHANGE_OBJECT: format_object(&l, c); break;
     case CHANGE_SEGMENT: format_segment(&l, c); break;
+    case CHANGE_ICMP: format_icmp(&l, c); break;
     case CHANGE_CALL: format_call(&l, c); break;
     case CHANGE_LISTENER: format_listener(&l, c); break;
     case CHANGE_QUEUE: format_queue(&l, c); break;

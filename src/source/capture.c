@@ -37,6 +37,8 @@ struct source_capture {
     uint64_t size, offset, packets, unsupported;
     int unsupported_dlt, supported_dlt; /* the last ones */
     bool supported, ended;
+    struct tunnels *tunnels;
+    struct skips skips;
     const char *filter_text;
     struct link_filter filters[LIMIT_FILTERED_LINK_TYPES];
     unsigned filter_count;
@@ -142,6 +144,12 @@ static bool link_supported(struct source_capture *s, int dlt)
     return false;
 }
 
+/* What is counted as no segment. */
+static void skip_packet(struct source_capture *s, enum skip_kind kind, uint32_t number)
+{
+    skips_add(&s->skips, &(struct skip){ .kind = kind, .number = number });
+}
+
 static void say_unsupported(const struct source_capture *s, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     const char *name = pcap_datalink_val_to_name(s->unsupported_dlt);
@@ -155,9 +163,12 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
                 char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     const uint8_t *data = s->buffer + s->at + p->data_offset;
+    struct segment_aside aside;
 
-    if (!link_supported(s, p->dlt))
+    if (!link_supported(s, p->dlt)) {
+        skip_packet(s, SKIP_LINK_TYPE, (uint32_t)p->dlt);
         return 0;
+    }
     if (s->filter_text) {
         const struct bpf_program *program = filter_for(s, p->dlt, error);
 
@@ -166,11 +177,23 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
         if (!bpf_filter(program->bf_insns, data, p->len, p->caplen))
             return 0;
     }
-    if (segment_parse(p->dlt, data, p->caplen, p->len, &e->segment) != SEGMENT_OK)
-        return 0;
+    switch (segment_parse(p->dlt, data, p->caplen, p->len, s->tunnels, &e->segment, &aside)) {
+    case SEGMENT_OK:
+        e->kind = EVENT_SEGMENT;
+        e->local = e->segment.src;
+        e->remote = e->segment.dst;
+        break;
+    case SEGMENT_ICMP:
+        e->kind = EVENT_ICMP;
+        e->icmp = aside.icmp;
+        e->local = aside.icmp.src;
+        e->remote = aside.icmp.dst;
+        break;
+    default: skips_add(&s->skips, &aside.skip); return 0;
+    }
     e->ts_ns = p->ts_ns;
-    e->local = e->segment.src;
-    e->remote = e->segment.dst;
+    e->tunnel = aside.tunnel;
+    e->frame = s->packets;
     emit(arg, e);
     return 0;
 }
@@ -178,7 +201,7 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
 int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, void *arg,
                          char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
-    struct event e = { .kind = EVENT_SEGMENT, .source = WITNESS_WIRE };
+    struct event e = { .source = WITNESS_WIRE };
 
     while (max--) {
         struct capture_packet packet;
@@ -242,6 +265,11 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "%s", strerror(-r));
         goto fail;
     }
+    if (tunnels_new(&s->tunnels) < 0) {
+        r = -ENOMEM;
+        snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
+        goto fail;
+    }
     s->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     s->file = gzdopen(s->fd, "rb");
     if (!s->file) {
@@ -295,6 +323,26 @@ uint64_t source_capture_packets(const struct source_capture *s)
     return s->packets;
 }
 
+/* Those of link types are libpcap's. */
+static const char *name_of(const struct skip *skip, char buf[static SKIP_NAME_MAX])
+{
+    const char *link = skip->kind == SKIP_LINK_TYPE ? pcap_datalink_val_to_name((int)skip->number) : NULL;
+
+    if (!link)
+        return skip_name(skip, buf);
+    snprintf(buf, SKIP_NAME_MAX, "link type %s", link);
+    return buf;
+}
+
+void source_capture_skipped(const struct source_capture *s, struct trace_end *end)
+{
+    char name[SKIP_NAME_MAX];
+
+    for (unsigned i = 0; i < s->skips.row_count; i++)
+        trace_end_skipped(end, name_of(&s->skips.rows[i].skip, name), s->skips.rows[i].count);
+    trace_end_skipped(end, "others", s->skips.others);
+}
+
 struct source_capture *source_capture_close(struct source_capture *s)
 {
     if (!s)
@@ -306,6 +354,7 @@ struct source_capture *source_capture_close(struct source_capture *s)
     else if (s->fd >= 0)
         close(s->fd);
     capture_format_free(&s->format);
+    tunnels_free(s->tunnels);
     free(s);
     return NULL;
 }
@@ -350,6 +399,11 @@ static void ops_progress(const void *source, uint64_t *ret_at, uint64_t *ret_siz
     *ret_packets = source_capture_packets(source);
 }
 
+static void ops_skipped(const void *source, struct trace_end *end)
+{
+    source_capture_skipped(source, end);
+}
+
 static void ops_close(void *source)
 {
     source_capture_close(source);
@@ -363,6 +417,7 @@ const struct source_ops source_capture_ops = {
     .config_size = sizeof(struct source_capture_input),
     .open = ops_open,
     .drain = ops_drain,
+    .skipped = ops_skipped,
     .describe = ops_describe,
     .progress = ops_progress,
     .close = ops_close,

@@ -19,7 +19,7 @@
 #include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
-/* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header. */
+/* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header; or the same once more in a tunnel. */
 #define SNAPLEN 256
 
 struct handle {
@@ -35,6 +35,9 @@ struct source_pcap {
     unsigned count;
     uint32_t netns;
     const struct trace_clock *clock;
+    struct filter filter;
+    struct tunnels *tunnels;
+    struct skips skips;
     uint64_t drained_ns;
     event_fn emit; /* during a drain */
     void *arg;
@@ -44,20 +47,35 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
 {
     struct handle *h = (struct handle *)user;
     struct source_pcap *s = h->source;
+    struct segment_aside aside;
     struct event e;
     uint64_t ts;
 
-    if (segment_parse(h->dlt, bytes, header->caplen, header->len, &e.segment) != SEGMENT_OK)
-        return;
+    switch (segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside)) {
+    case SEGMENT_OK:
+        e.kind = EVENT_SEGMENT;
+        e.local = e.segment.src;
+        e.remote = e.segment.dst;
+        break;
+    case SEGMENT_ICMP:
+        e.kind = EVENT_ICMP;
+        e.icmp = aside.icmp;
+        e.local = aside.icmp.src;
+        e.remote = aside.icmp.dst;
+        /* what it quotes is nothing that the kernel's filter can ask for */
+        if (!filter_wants(&s->filter, &e.local, &e.remote))
+            return;
+        break;
+    default: skips_add(&s->skips, &aside.skip); return;
+    }
     ts = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
     e.ts_ns = trace_clock_from_realtime(s->clock, ts);
     e.late = false;
-    e.kind = EVENT_SEGMENT;
     e.source = WITNESS_WIRE;
     e.netns = s->netns;
+    e.tunnel = aside.tunnel;
     e.cookie = 0;
-    e.local = e.segment.src;
-    e.remote = e.segment.dst;
+    e.frame = 0;
     s->emit(s->arg, &e);
 }
 
@@ -89,12 +107,32 @@ static int error_of(int status)
     }
 }
 
+/* ICMP errors, which quote segments; and, where all connections are wanted, what may carry some: which those are cannot be
+ * asked by the kernel's filter. */
+#define ICMP_WANTED "icmp[0] = 3 or icmp[0] = 11 or icmp[0] = 12 or (ip6 proto 58 and ip6[40] >= 1 and ip6[40] <= 4)"
+#define TUNNELS_WANTED                                                                                                 \
+    "ip proto 4 or ip proto 41 or ip proto 47 or ip proto 97 or ip proto 137 or ip6 proto 4 or ip6 proto 41 or "       \
+    "ip6 proto 47 or ip6 proto 97 or ip6 proto 137 or udp port 1701 or udp port 2152 or udp port 3544 or "             \
+    "udp port 4754 or udp portrange 4789-4790 or udp port 5072 or udp portrange 6080-6081 or udp port 6635 or "        \
+    "udp port 8472 or ether proto 0x8847 or ether proto 0x8864 or ether proto 0x88e7 or ether proto 0x8926 or "        \
+    "ether proto 0x893f"
+#define WANTED_MAX (FILTER_PACKETS_MAX + sizeof(ICMP_WANTED TUNNELS_WANTED) + 16)
+
+static void packets_wanted(const struct filter *filter, char buf[static WANTED_MAX])
+{
+    char segments[FILTER_PACKETS_MAX];
+    const bool all = !filter->port_count && !filter->host_count;
+
+    snprintf(buf, WANTED_MAX, "(%s) or %s%s", filter_packets(filter, segments), ICMP_WANTED,
+             all ? " or " TUNNELS_WANTED : "");
+}
+
 static int open_interface(struct source_pcap *s, const char *name, const struct source_pcap_config *config,
                           char error[static SOURCE_PCAP_ERROR_MAX])
 {
     bool any = strcmp(name, "any") == 0, loopback = strcmp(name, "lo") == 0;
     struct handle *h = &s->handles[s->count];
-    char reason[PCAP_ERRBUF_SIZE], wanted[FILTER_PACKETS_MAX], filter[FILTER_PACKETS_MAX + 64];
+    char reason[PCAP_ERRBUF_SIZE], wanted[WANTED_MAX], filter[WANTED_MAX + 64];
     int r;
 
     snprintf(h->name, sizeof(h->name), "%s", name);
@@ -124,11 +162,11 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
         return -EIO;
     }
     h->dlt = pcap_datalink(h->pcap);
-    filter_packets(&config->filter, wanted);
+    packets_wanted(&config->filter, wanted);
     if (any)
-        snprintf(filter, sizeof(filter), "%s and not (outbound and ifindex %u)", wanted, if_nametoindex("lo"));
+        snprintf(filter, sizeof(filter), "(%s) and not (outbound and ifindex %u)", wanted, if_nametoindex("lo"));
     else
-        snprintf(filter, sizeof(filter), "%s%s", loopback ? "inbound and " : "", wanted);
+        snprintf(filter, sizeof(filter), "%s(%s)", loopback ? "inbound and " : "", wanted);
     r = set_filter(h->pcap, filter, error);
     if (r < 0)
         return r;
@@ -154,7 +192,11 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
     }
     s->netns = config->netns;
     s->clock = clock;
+    s->filter = config->filter;
     s->drained_ns = trace_clock_now(clock);
+    r = tunnels_new(&s->tunnels);
+    if (r < 0)
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
     for (unsigned i = 0; i < count && i < LIMIT_INTERFACES && r == 0; i++)
         r = open_interface(s, names[i], config, error);
     if (r < 0) {
@@ -210,6 +252,15 @@ uint64_t source_pcap_lost(const struct source_pcap *s)
     return sum;
 }
 
+void source_pcap_skipped(const struct source_pcap *s, struct trace_end *end)
+{
+    char name[SKIP_NAME_MAX];
+
+    for (unsigned i = 0; i < s->skips.row_count; i++)
+        trace_end_skipped(end, skip_name(&s->skips.rows[i].skip, name), s->skips.rows[i].count);
+    trace_end_skipped(end, "others", s->skips.others);
+}
+
 struct source_pcap *source_pcap_close(struct source_pcap *s)
 {
     if (!s)
@@ -217,6 +268,7 @@ struct source_pcap *source_pcap_close(struct source_pcap *s)
     for (unsigned i = 0; i < LIMIT_INTERFACES; i++)
         if (s->handles[i].pcap)
             pcap_close(s->handles[i].pcap);
+    tunnels_free(s->tunnels);
     free(s);
     return NULL;
 }
@@ -287,6 +339,11 @@ static uint64_t ops_lost(const void *source)
     return source_pcap_lost(source);
 }
 
+static void ops_skipped(const void *source, struct trace_end *end)
+{
+    source_pcap_skipped(source, end);
+}
+
 static void ops_describe(const void *config, struct trace_header *header)
 {
     const struct options *o = config;
@@ -331,6 +388,7 @@ const struct source_ops source_pcap_ops = {
     .open = ops_open,
     .drain = ops_drain,
     .lost = ops_lost,
+    .skipped = ops_skipped,
     .describe = ops_describe,
     .close = ops_close,
     .probe = probe,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tcplens/base/cursor.h"
+#include "icmp_open.h"
 #include "tcplens/tcp/ip_packet.h"
 #include "tcplens/tcp/link.h"
 
@@ -155,13 +156,9 @@ static bool checksum_wrong(const struct ip_packet *packet, const uint8_t *tcp, u
     return fold(sum_bytes(pseudo_len, tcp, len)) != UINT16_MAX;
 }
 
-static struct addr packet_addr(const struct ip_packet *packet, const uint8_t *bytes)
+static enum segment_result tcp_header(struct walk *w, const struct ip_packet *packet, struct segment *ret_segment)
 {
-    return packet->ipv6 ? addr_from_ipv6(bytes) : addr_from_ipv4(bytes);
-}
-
-static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *packet, struct segment *ret_segment)
-{
+    struct cursor *c = &w->c;
     struct cursor whole = *c, options;
     uint64_t len = c->wire - c->at;
     uint64_t header_len;
@@ -175,15 +172,15 @@ static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *
         return SEGMENT_MALFORMED;
 
     *ret_segment = (struct segment){
-        .src = { .addr = packet_addr(packet, packet->src), .port = be16_at(header) },
-        .dst = { .addr = packet_addr(packet, packet->dst), .port = be16_at(header + 2) },
+        .src = { .addr = ip_packet_addr(packet, packet->src), .port = be16_at(header) },
+        .dst = { .addr = ip_packet_addr(packet, packet->dst), .port = be16_at(header + 2) },
         .seq = be32_at(header + 4),
         .ack = be32_at(header + 8),
         .payload_len = len > header_len ? (uint32_t)(len - header_len) : 0,
         .flags = offset_flags & 0x1ff,
         .window = be16_at(header + 14),
         .cut = header_len > whole.have - whole.at,
-        .ifindex = packet->ifindex,
+        .ifindex = w->ifindex,
     };
     if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
         ret_segment->bad_checksum = checksum_wrong(packet, cursor_take(&whole, len), len);
@@ -198,20 +195,55 @@ static enum segment_result tcp_header(struct cursor *c, const struct ip_packet *
     return SEGMENT_OK;
 }
 
-bool segment_link_supported(int dlt)
+/* The walk's beginning; its hops need no zeros. */
+static void begin(struct walk *w, const uint8_t *data, size_t caplen, size_t len)
 {
-    struct cursor empty = { 0 };
-    uint32_t ifindex;
-    uint8_t version;
-
-    return link_open(dlt, &empty, &version, &ifindex) != SEGMENT_UNSUPPORTED_LINK;
+    w->c = (struct cursor){ .data = data, .have = caplen, .wire = len > caplen ? len : caplen };
+    w->ifindex = 0;
+    w->skip = (struct skip){ .kind = SKIP_NOTHING };
+    w->doubtful = false;
+    w->hop_count = 0;
 }
 
-enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct segment *ret_segment)
+bool segment_link_supported(int dlt)
 {
-    struct cursor c = { .data = data, .have = caplen, .wire = len > caplen ? len : caplen };
-    struct ip_packet packet;
-    enum segment_result result = ip_packet_open(dlt, &c, &packet);
+    struct walk w;
+    uint16_t type;
 
-    return result == SEGMENT_OK ? tcp_header(&c, &packet, ret_segment) : result;
+    begin(&w, NULL, 0, 0);
+    return link_open(dlt, &w, &type) != SEGMENT_UNSUPPORTED_LINK;
+}
+
+/* Which tunnel it came through; where that cannot be kept, its connection would be mistaken for another's. */
+static enum segment_result name_tunnel(struct walk *w, struct tunnels *tunnels, enum segment_result result,
+                                       struct segment_aside *ret_aside)
+{
+    ret_aside->tunnel = tunnels_find(tunnels, w->hops, w->hop_count);
+    if (ret_aside->tunnel)
+        return result;
+    walk_skip(w, SKIP_FURTHER, 0);
+    return SEGMENT_NOT_TCP;
+}
+
+enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct tunnels *tunnels,
+                                  struct segment *ret_segment, struct segment_aside *ret_aside)
+{
+    struct walk w;
+    struct ip_packet packet;
+    enum segment_result result;
+
+    begin(&w, data, caplen, len);
+    ret_aside->tunnel = NULL;
+    result = ip_packet_open(dlt, &w, &packet);
+    if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP))
+        result = name_tunnel(&w, tunnels, result, ret_aside);
+    if (result == SEGMENT_OK)
+        result = tcp_header(&w, &packet, ret_segment);
+    else if (result == SEGMENT_ICMP)
+        result = icmp_open(&w, &packet, &ret_aside->icmp);
+    if (result == SEGMENT_TRUNCATED || result == SEGMENT_MALFORMED)
+        walk_skip(&w, result == SEGMENT_TRUNCATED ? SKIP_TRUNCATED : SKIP_MALFORMED, 0);
+    if (result != SEGMENT_OK && result != SEGMENT_ICMP)
+        ret_aside->skip = w.skip;
+    return result;
 }

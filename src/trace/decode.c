@@ -61,6 +61,7 @@ static int take_change(const struct trace_decoder *d, struct change *c, struct d
     TAKE_FIELD(number, "n", c->n, "record number", false)
     TAKE_FIELD(time, "t", c->ts_ns, "time", false)
     TAKE_FIELD(yes, "late", c->late, "true", true)
+    TAKE_FIELD(start, "at", c->ts_ns, "date", true)
     if (c->kind != CHANGE_FINDING) /* which has several */
         TAKE_FIELD(number, "because", c->because, "record number", true)
     switch (c->kind) {

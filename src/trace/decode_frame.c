@@ -4,32 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "exact_json.h"
 #include "tcplens/base/limits.h"
-
-#define NS_PER_S 1000000000ULL
-
-/* "2026-11-21T10:35:12.868538113Z" */
-static bool take_start(const cJSON *item, uint64_t *ret_ns)
-{
-    struct tm tm = { 0 };
-    unsigned long nanoseconds;
-    const char *rest;
-    char *end;
-
-    if (!cJSON_IsString(item))
-        return false;
-    rest = strptime(item->valuestring, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest || *rest != '.' || strspn(rest + 1, "0123456789") != 9)
-        return false;
-    nanoseconds = strtoul(rest + 1, &end, 10);
-    if (strcmp(end, "Z") != 0 || timegm(&tm) < 0)
-        return false;
-    *ret_ns = (uint64_t)timegm(&tm) * NS_PER_S + nanoseconds;
-    return true;
-}
 
 static bool take_sources(const cJSON *tree, struct trace_header *h)
 {
@@ -146,7 +123,7 @@ int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX +
         return decode_wrong(error, "header", "version", "1");
     if (!is_zero(json_member(tree, "n")) || !is_zero(json_member(tree, "t")))
         return decode_wrong(error, "header", "n, t", "0");
-    if (!take_start(json_member(tree, "start"), &h->start_ns))
+    if (!take_start(0, json_member(tree, "start"), &h->start_ns))
         return decode_wrong(error, "header", "start", "RFC 3339 with nanoseconds, UTC");
     if (!may_be(tree, "missing", cJSON_IsArray) || !take_sources(tree, h))
         return decode_wrong(error, "header", "sources", "array of kernel, diag, wire; missing: array of {source, why}");
@@ -190,6 +167,19 @@ static bool take_counts(const cJSON *object, const char *(*word)(unsigned), unsi
     return cJSON_IsObject(object);
 }
 
+static bool take_skipped(const cJSON *tree, struct trace_end *e)
+{
+    const cJSON *item;
+    uint64_t count;
+
+    cJSON_ArrayForEach (item, json_member(tree, "skipped")) {
+        if (!take_number(0, item, &count))
+            return false;
+        trace_end_skipped(e, item->string, count);
+    }
+    return true;
+}
+
 int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct decode_error *error)
 {
     const cJSON *status = json_member(tree, "status"), *counts = json_member(tree, "counts");
@@ -199,6 +189,8 @@ int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct
     if (!take_number(start_ns, json_member(tree, "n"), &e->n) ||
         !take_time(start_ns, json_member(tree, "t"), &e->ts_ns))
         return decode_wrong(error, "end", "n, t", "integer");
+    if (json_member(tree, "at") && !take_start(start_ns, json_member(tree, "at"), &e->ts_ns))
+        return decode_wrong(error, "end", "at", "date");
     if (!take_end_reason(start_ns, json_member(tree, "reason"), &e->reason))
         return decode_wrong(error, "end", "reason", "a word");
     if (status && !take_int32(start_ns, status, &e->status))
@@ -209,6 +201,8 @@ int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct
         return decode_wrong(error, "end", "lost", "source to integer");
     if (beyond && !take_counts(beyond, beyond_word, BEYOND_N, e->beyond))
         return decode_wrong(error, "end", "beyond", "name to integer");
+    if (!may_be(tree, "skipped", cJSON_IsObject) || !take_skipped(tree, e))
+        return decode_wrong(error, "end", "skipped", "name to integer");
     return take_count(start_ns, json_member(tree, "late"), &e->late) ? 0
                                                                      : decode_wrong(error, "end", "late", "integer");
 }

@@ -1,7 +1,9 @@
 #include "decode_value.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "exact_json.h"
 
@@ -80,6 +82,27 @@ bool take_time(uint64_t start_ns, const cJSON *item, uint64_t *ret_ts_ns)
     return true;
 }
 
+/* "2026-11-21T10:35:12.868538113Z" */
+bool take_start(uint64_t start_ns, const cJSON *item, uint64_t *ret_ns)
+{
+    struct tm tm = { 0 };
+    unsigned long nanoseconds;
+    const char *rest;
+    char *end;
+
+    (void)start_ns;
+    if (!cJSON_IsString(item))
+        return false;
+    rest = strptime(item->valuestring, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (!rest || *rest != '.' || strspn(rest + 1, "0123456789") != 9)
+        return false;
+    nanoseconds = strtoul(rest + 1, &end, 10);
+    if (strcmp(end, "Z") != 0 || timegm(&tm) < 0)
+        return false;
+    *ret_ns = (uint64_t)timegm(&tm) * UINT64_C(1000000000) + nanoseconds;
+    return true;
+}
+
 /* The value of a word in a list; -1: it is none of it. */
 static int value_of(const cJSON *item, const char *list)
 {
@@ -116,6 +139,8 @@ TAKE_WORD(known)
 TAKE_WORD(end_reason)
 TAKE_WORD(finding_kind)
 TAKE_WORD(severity)
+TAKE_WORD(icmp_error)
+TAKE_WORD(tunnel_type)
 
 bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)
 {
@@ -487,6 +512,35 @@ bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
             return false;
     }
     return true;
+}
+
+static bool take_tunnel(uint64_t start_ns, const cJSON *item, struct hop *hop)
+{
+    const cJSON *id = json_member(item, "id"), *from = json_member(item, "from");
+
+    hop->has_id = id;
+    hop->has_addrs = from;
+    return take_tunnel_type(start_ns, json_member(item, "type"), &hop->type) &&
+           (!id || take_u32(start_ns, id, &hop->id)) &&
+           (!from || (take_addr(start_ns, from, &hop->from) && take_addr(start_ns, json_member(item, "to"), &hop->to)));
+}
+
+bool take_tunnels(uint64_t start_ns, const cJSON *item, const struct tunnel **ret_tunnel)
+{
+    static _Thread_local struct tunnel tunnels[LIMIT_NESTED_TUNNELS]; /* until the next line */
+    const cJSON *element;
+    unsigned count = 0;
+
+    if (!cJSON_IsArray(item))
+        return false;
+    memset(tunnels, 0, sizeof(tunnels));
+    cJSON_ArrayForEach (element, item) {
+        if (count == LIMIT_NESTED_TUNNELS || !take_tunnel(start_ns, element, &tunnels[count].hop))
+            return false;
+        tunnels[count].outer = count ? &tunnels[count - 1] : NULL;
+        *ret_tunnel = &tunnels[count++];
+    }
+    return count != 0;
 }
 
 bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c)

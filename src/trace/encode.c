@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tcplens/base/date.h"
 #include "tcplens/base/json.h"
 #include "tcplens/trace/sentence.h"
 
@@ -28,10 +29,16 @@
         return json_put_u64(p, *value);                                                                                \
     }
 PUT_INTEGER(id, uint32_t)
-PUT_INTEGER(number, uint64_t)
 PUT_INTEGER(count, uint64_t)
 PUT_INTEGER(u16, uint16_t)
 PUT_INTEGER(u32, uint32_t)
+
+/* What a reader that has only doubles cannot hold exactly is more than anything that is measured. */
+static inline char *put_number(char *p, uint64_t start_ns, const uint64_t *value)
+{
+    (void)start_ns;
+    return json_put_u64(p, *value < TRACE_TIME_MAX ? *value : TRACE_TIME_MAX);
+}
 
 #define PUT_WORD(name, type, word_of)                                                                                  \
     static inline char *put_##name(char *p, uint64_t start_ns, const type *value)                                      \
@@ -51,6 +58,7 @@ PUT_WORD(cause, enum cause, cause_name)
 PUT_WORD(known, enum known, known_name)
 PUT_WORD(finding_kind, enum finding_kind, finding_name)
 PUT_WORD(severity, enum severity, severity_name)
+PUT_WORD(icmp_error, enum icmp_error, icmp_error_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
 
 /* The condition of the field says that it is so. */
@@ -410,6 +418,27 @@ static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "]");
 }
 
+/* The outermost first. */
+static char *put_tunnel(char *p, const struct tunnel *t)
+{
+    if (t->outer)
+        p = PUT(put_tunnel(p, t->outer), ",");
+    p = json_put_word(PUT(p, "{\"type\":"), tunnel_type_name(t->hop.type));
+    if (t->hop.has_id)
+        p = json_put_u64(PUT_KEY(p, "id"), t->hop.id);
+    if (t->hop.has_addrs) {
+        p = put_addr(PUT_KEY(p, "from"), 0, &t->hop.from);
+        p = put_addr(PUT_KEY(p, "to"), 0, &t->hop.to);
+    }
+    return PUT(p, "}");
+}
+
+static char *put_tunnels(char *p, uint64_t start_ns, const struct tunnel *const *tunnel)
+{
+    (void)start_ns;
+    return PUT(put_tunnel(PUT(p, "["), *tunnel), "]");
+}
+
 /* ---- a record of each kind ---- */
 
 #define PUT_FIELD(type, key, value) p = put_##type(PUT_KEY(p, #key), start_ns, &(value));
@@ -479,6 +508,11 @@ size_t trace_encode(const struct change *c, uint64_t start_ns, char buf[static T
     PUT_FIELD(time, t, c->ts_ns)
     if (c->late)
         p = PUT(p, ",\"late\":true");
+    if (!trace_time_fits(c->ts_ns, start_ns)) {
+        char date[DATE_TEXT_MAX];
+
+        p = json_put_word(PUT_KEY(p, "at"), date_format(c->ts_ns, date));
+    }
     switch (c->kind) {
 #define KIND(id, word, member, says)                                                                                   \
     case CHANGE_##id:                                                                                                  \

@@ -5,18 +5,16 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cjson/cJSON.h>
 
+#include "tcplens/base/date.h"
 #include "tcplens/base/json.h"
 #include "tcplens/base/limits.h"
 
-#define NS_PER_S 1000000000ULL
 #define TEXT_MAX 512 /* bytes of one text, at first */
 #define TEXT_MIN 4
 #define ELLIPSIS "\u2026"
@@ -80,15 +78,9 @@ static bool add_i64(cJSON *object, const char *key, int64_t value)
 
 static bool add_start(cJSON *root, uint64_t start_ns)
 {
-    const time_t seconds = (time_t)(start_ns / NS_PER_S);
-    char date[32], text[64];
-    struct tm tm;
+    char text[DATE_TEXT_MAX];
 
-    /* The year of the largest uint64_t in nanoseconds is 2554: neither call can fail. */
-    gmtime_r(&seconds, &tm);
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, sizeof(text), "%s.%09" PRIu64 "Z", date, (uint64_t)(start_ns % NS_PER_S));
-    return cJSON_AddStringToObject(root, "start", text) != NULL;
+    return cJSON_AddStringToObject(root, "start", date_format(start_ns, text)) != NULL;
 }
 
 static bool add_sources(cJSON *root, const struct trace_header *h, size_t max)
@@ -276,12 +268,38 @@ int trace_encode_header(const struct trace_header *h, char **ret_line)
     return r;
 }
 
+/* Where t cannot tell. */
+static bool add_at(cJSON *root, uint64_t ts_ns, uint64_t start_ns)
+{
+    char text[DATE_TEXT_MAX];
+
+    return trace_time_fits(ts_ns, start_ns) || cJSON_AddStringToObject(root, "at", date_format(ts_ns, text));
+}
+
+void trace_end_skipped(struct trace_end *e, const char *what, uint64_t count)
+{
+    if (!count || e->skipped_count == TRACE_SKIPPED_MAX)
+        return;
+    snprintf(e->skipped[e->skipped_count].what, TRACE_SKIPPED_NAME_MAX, "%s", what);
+    e->skipped[e->skipped_count++].count = count;
+}
+
+static bool add_skipped(cJSON *root, const struct trace_end *e)
+{
+    cJSON *skipped = e->skipped_count ? cJSON_AddObjectToObject(root, "skipped") : NULL;
+
+    for (unsigned i = 0; skipped && i < e->skipped_count; i++)
+        if (!add_u64(skipped, e->skipped[i].what, e->skipped[i].count))
+            return false;
+    return skipped || !e->skipped_count;
+}
+
 static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
 {
     cJSON *counts, *lost, *beyond = NULL;
 
     if (!cJSON_AddStringToObject(root, "record", "end") || !add_u64(root, "n", e->n) ||
-        !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) ||
+        !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) || !add_at(root, e->ts_ns, start_ns) ||
         !cJSON_AddStringToObject(root, "reason", end_reason_name(e->reason)) ||
         (e->status >= 0 && !add_i64(root, "status", e->status)))
         return false;
@@ -301,7 +319,7 @@ static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
         if (e->beyond[i] && !add_u64(beyond, beyond_name((enum beyond)i), e->beyond[i]))
             return false;
     }
-    return true;
+    return add_skipped(root, e);
 }
 
 int trace_encode_end(const struct trace_end *e, uint64_t start_ns, char **ret_line)

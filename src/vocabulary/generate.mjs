@@ -49,6 +49,7 @@ function kindSchema(kind) {
     n: kind.word === 'header' ? { const: 0 } : ref('number'),
     t: kind.word === 'header' ? { const: 0 } : ref('time'),
     ...(!frame && { late: { const: true } }),
+    ...(kind.word !== 'header' && { at: typeSchema('start') }),
     ...Object.fromEntries(fields.map((f) => [f.key, typeSchema(f.type)])),
     ...(!frame && { because: becauseOf(kind) }),
   };
@@ -64,6 +65,7 @@ function schema() {
     id: integer(1, 4294967295),
     u16: integer(0, 65535),
     u32: integer(0, 4294967295),
+    tunnel: object({ type: { enum: of('tunnel_type') }, id: ref('u32'), from: ref('addr'), to: ref('addr') }, ['type']),
     addr: { type: 'string', pattern: '^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)$' },
     comm: { type: 'string', maxLength: 16 },
     side: { enum: of('end') },
@@ -116,7 +118,7 @@ const TOLD_ONCE = new Set(['end', 'how', 'witness']);
 const NAMES = { end: 'end', how: 'how', witness: 'source', object: 'object' };
 
 function row(f) {
-  const list = f.type === 'notes' ? 'segment_note' : f.type in words && !(f.type in types) ? f.type : undefined;
+  const list = f.type === 'notes' ? 'segment_note' : f.type === 'tunnels' ? 'tunnel_type' : f.type in words && !(f.type in types) ? f.type : undefined;
   const type = f.type === 'flags' ? `array of \`${of('segment_flag').join(' ')}\`, in this order`
     : types[f.type]?.meaning ?? NAMES[f.type] ?? 'string';
   const meaning = list && !TOLD_ONCE.has(list) && list !== 'object' ? `${f.meaning}: ${told(list)}` : f.meaning;
@@ -177,7 +179,8 @@ const LISTS = [
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
   ['FINDINGS', 'FindingKind', of('finding_kind')],
-  ['BEYONDS', 'Beyond', of('beyond')],
+  ['BEYONDS', 'Beyond', of('beyond')], ['ICMP_ERRORS', 'IcmpError', of('icmp_error')],
+  ['TUNNEL_TYPES', 'TunnelType', of('tunnel_type')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
 ];

@@ -11,7 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* make_corpus.py knows the order. */
-static const int link_types[] = { 1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147 };
+static const int link_types[] = { 1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147,
+                                  105, 127, 119, 163, 192, 239, 242, 247, 107, 6,   10,  117, 109, 219, 284 };
 
 #define HEAD 2
 #define INVARIANT(condition)                                                                                           \
@@ -20,15 +21,33 @@ static const int link_types[] = { 1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 2
             abort();                                                                                                   \
     } while (0)
 
+static void check_tunnel(const struct tunnel *t)
+{
+    unsigned depth = 0;
+
+    for (; t; t = t->outer, depth++)
+        INVARIANT(t->number && (unsigned)t->hop.type < TUNNEL_TYPE_N);
+    INVARIANT(depth <= LIMIT_NESTED_TUNNELS);
+}
+
 static enum segment_result decode(int dlt, const uint8_t *frame, size_t caplen, size_t len, struct segment *ret_segment)
 {
     uint8_t *copy = malloc(caplen ? caplen : 1);
+    struct segment_aside aside;
+    struct tunnels *tunnels;
+    char name[SKIP_NAME_MAX];
     enum segment_result result;
 
     INVARIANT(copy);
     if (caplen)
         memcpy(copy, frame, caplen);
-    result = segment_parse(dlt, copy, caplen, len, ret_segment);
+    INVARIANT(tunnels_new(&tunnels) == 0);
+    result = segment_parse(dlt, copy, caplen, len, tunnels, ret_segment, &aside);
+    if (result == SEGMENT_OK || result == SEGMENT_ICMP)
+        check_tunnel(aside.tunnel);
+    else
+        INVARIANT(*skip_name(&aside.skip, name));
+    tunnels_free(tunnels);
     free(copy);
     return result;
 }

@@ -10,7 +10,8 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 from lib import checksum
 
 # The order of link_types in fuzz_segment.c.
-ORDER = [1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147]
+ORDER = [1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147,
+         105, 127, 119, 163, 192, 239, 242, 247, 107, 6, 10, 117, 109, 219, 284]
 
 MACS = bytes.fromhex("020000000001 020000000002")
 SRC4, DST4 = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 7])

@@ -39,6 +39,12 @@ struct link {
 #define MACS "\x02\0\0\0\0\x01\x02\0\0\0\0\x02"
 #define SLL2_TAIL "\0\0" "\0\0\x01\x07" "\0\x01" "\x04\x06" "\x02\0\0\0\0\x01\0\0"
 
+#define SNAP "\xaa\xaa\x03" "\0\0\0"
+#define WLAN(control) control "\0\0" MACS "\x02\0\0\0\0\x03" "\0\0"
+#define GRH "\x60\0\0\0" "\0\0\x1b\x40" V6_ADDRS
+#define UD "\x64\0\xff\xff\0\0\0\x01\0\0\0\x01" "\0\0\x0b\x1b\0\0\0\x02"
+#define V6_ADDRS "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
+
 static const struct link links[] = {
     ETHER("ethernet", 1, MACS),
     ETHER("vlan", 1, MACS "\x81\x00" "\x20\x0a"),
@@ -71,6 +77,45 @@ static const struct link links[] = {
     ETHER("cooked", 113, "\0\0\0\x01\0\x06\x02\0\0\0\0\x01\0\0"),
     ETHER("cooked, vlan", 113, "\0\0\0\x01\0\x06\x02\0\0\0\0\x01\0\0" "\x81\x00" "\0\x05"),
     {"cooked v2", 276, BYTES("\x08\x00" SLL2_TAIL), BYTES("\x86\xdd" SLL2_TAIL), 0x107},
+    ETHER("vn-tag", 1, MACS "\x89\x26" "\x80\0\0\x01"),
+    ETHER("e-tag", 1, MACS "\x89\x3f" "\0\0\x10\x01\0\0"),
+    ETHER("vlan in vn-tag", 1, MACS "\x89\x26" "\x80\0\0\x01" "\x81\0" "\0\x07"),
+    ETHER("mpls pseudo-wire, control word", 1, MACS "\x88\x47" "\0\0\x11\x40" "\0\0\0\0" MACS),
+    ETHER("mpls pseudo-wire", 1, MACS "\x88\x47" "\0\0\x11\x40" MACS),
+    BARE("mpls alone", 219, "\0\0\x11\x40"),
+    ETHER("802.11, data", 105, WLAN("\x08\x01") SNAP),
+    ETHER("802.11, qos, four addresses", 105, WLAN("\x88\x03") "\0\0\0\0\0\x04" "\0\0" SNAP),
+    ETHER("802.11, qos, ht control", 105, WLAN("\x88\x81") "\0\0" "\0\0\0\0" SNAP),
+    ETHER("802.11, aggregate", 105, WLAN("\x88\x02") "\x80\0" MACS "\0\x64" SNAP),
+    ETHER("radiotap", 127, "\0\0\x08\0\0\0\0\0" WLAN("\x08\x01") SNAP),
+    ETHER("radiotap, time and flags, padded", 127,
+          "\0\0\x12\0\x03\0\0\0" "\0\0\0\0\0\0\0\0" "\x20\0" WLAN("\x88\x01") "\0\0" "\0\0" SNAP),
+    ETHER("radiotap, two words", 127, "\0\0\x0e\0\x02\0\0\x80\0\0\0\0" "\0\0" WLAN("\x08\x01") SNAP),
+    ETHER("avs", 163, "\x80\x21\x10\x01" "\0\0\0\x0c" "\0\0\0\0" WLAN("\x08\x01") SNAP),
+    ETHER("prism", 119, "\x44\0\0\0" "\x0c\0\0\0" "\0\0\0\0" WLAN("\x08\x01") SNAP),
+    ETHER("ppi, 802.11", 192, "\0\0\x0c\0" "\x69\0\0\0" "\0\0\0\0" WLAN("\x08\x01") SNAP),
+    ETHER("pktap, ethernet", 258, "\x10\0\0\0" "\x01\0\0\0" "\x01\0\0\0" "\0\0\0\0" MACS),
+    BARE("nflog, little-endian", 239, "\x02\0\0\0" "\x05\0\x0a\0" "x\0\0\0" "\x2c\0\x09\0"),
+    BARE("nflog, big-endian", 239, "\x02\0\0\0" "\0\x05\0\x0a" "x\0\0\0" "\0\x2c\0\x09"),
+    {"ipoib", 242, BYTES(GRH "\x08\0" "\0\0"), BYTES(GRH "\x86\xdd" "\0\0"), 0},
+    {"infiniband", 247, BYTES("\0\x02\0\0\0\0\0\0" UD "\x08\0" "\0\0"),
+     BYTES("\0\x02\0\0\0\0\0\0" UD "\x86\xdd" "\0\0"), 0},
+    {"infiniband, global", 247, BYTES("\0\x03\0\0\0\0\0\0" GRH UD "\x08\0" "\0\0"),
+     BYTES("\0\x03\0\0\0\0\0\0" GRH UD "\x86\xdd" "\0\0"), 0},
+    TAIL("frame relay", 107, "\x18\x41\x03", "\xcc", "\x8e"),
+    ETHER("frame relay, snap", 107, "\x18\x41\x03" "\0\x80" "\0\0\0"),
+    ETHER("token ring", 6, "\x10\x40" MACS SNAP),
+    ETHER("token ring, routed", 6, "\x10\x40" "\x02\0\0\0\0\x01\x82\0\0\0\0\x02" "\x06\x30\0\x11\0\x20" SNAP),
+    ETHER("fddi", 10, "\x50" MACS SNAP),
+    ETHER("rfc 1483", 100, SNAP),
+    ETHER("rfc 2625", 122, "\0\0\x10\0\0\0\0\x01\x10\0\0\0\0\0\0\x02" SNAP),
+    BARE("pflog", 117, "\x3d\x02\0\0" "0123456789" "0123456789" "0123456789" "0123456789" "0123456789" "0123456789"),
+    BARE("enc", 109, "\x02\0\0\0" "\0\0\0\0" "\0\0\0\0"),
+    PPP("ppp with direction", 204, "\x01" "\xff\x03"),
+    ETHER("netanalyzer", 240, "\0\0\0\0" MACS),
+    ETHER("mpacket", 274, "\x55\x55\x55\x55\x55\x55\x55\xd5" MACS),
+    ETHER("dsa", 284, MACS "\x40\0\0\0"),
+    ETHER("edsa", 285, MACS "\xda\xda\0\0" "\x40\0\0\0"),
     {"cooked v2, vlan", 276, BYTES("\x81\x00" SLL2_TAIL "\0\x05" "\x08\x00"),
      BYTES("\x81\x00" SLL2_TAIL "\0\x05" "\x86\xdd"), 0x107},
 };
@@ -86,7 +131,6 @@ struct net {
 };
 #define V4_ADDRS "\xc0\0\x02\x01" "\xc6\x33\x64\x07"
 #define V4(first, fragment, protocol) first "\0" "\0\0" "\x12\x34" fragment "\x40" protocol "\0\0" V4_ADDRS
-#define V6_ADDRS "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
 #define V6(next) "\x60\x01\x23\x45" "\0\0" next "\x40" V6_ADDRS
 #define AH(next) next "\x04" "\0\0" "\0\0\0\x01" "\0\0\0\x02" "\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc"
 

@@ -98,12 +98,24 @@ static void put_json(struct line *line, const cJSON *value)
 
 static void tell_connection(struct line *line, const cJSON *r)
 {
+    const cJSON *tunnel;
+
     put(line, "connection %.0f ", number(r, "conn"));
     put_endpoint(line, cJSON_GetObjectItem(r, "client"), "192.0.2.1");
     put(line, " > ");
     put_endpoint(line, cJSON_GetObjectItem(r, "server"), "192.0.2.2");
     put_word(line, r, "since");
     put_word(line, r, "roles");
+    cJSON_ArrayForEach (tunnel, cJSON_GetObjectItem(r, "tunnel")) {
+        put(line, " in %s", word(tunnel, "type"));
+        put_number(line, " ", tunnel, "id");
+    }
+}
+
+static void tell_icmp(struct line *line, const cJSON *r)
+{
+    put(line, "  %.0f %s icmp %s by %s", number(r, "conn"), word(r, "end"), word(r, "error"), word(r, "by"));
+    put_number(line, " mtu ", r, "mtu");
 }
 
 static void tell_segment(struct line *line, const cJSON *r)
@@ -240,7 +252,7 @@ static const struct {
     { "outcome", tell_outcome },       { "object", tell_object },   { "call", tell_call },
     { "listener", tell_listener },     { "queue", tell_queue },     { "timer", tell_timer },
     { "reset", tell_reset },           { "gap", tell_gap },         { "disagreement", tell_disagreement },
-    { "finding", tell_finding },
+    { "finding", tell_finding },       { "icmp", tell_icmp },
 };
 
 size_t tell_record(struct telling *telling, const char *record, char *text, size_t len, size_t room)

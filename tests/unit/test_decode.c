@@ -174,7 +174,7 @@ static void order_of_lines(void **state)
 static void large_numbers(void **state)
 {
     static const char line[] =
-        "{\"record\":\"gap\",\"n\":9007199254740993,\"t\":9,\"source\":\"kernel\",\"hook\":\"1234567890123456789\","
+        "{\"record\":\"gap\",\"n\":9007199254740991,\"t\":9,\"source\":\"kernel\",\"hook\":\"1234567890123456789\","
         "\"lost\":18446744073709551615,\"from\":8,\"to\":9}\n",
                       too_large[] =
                           "{\"record\":\"gap\",\"n\":1,\"t\":9,\"source\":\"kernel\",\"lost\":18446744073709551616,"

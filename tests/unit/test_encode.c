@@ -524,6 +524,18 @@ static void fill(void *data, size_t size, int how)
         ((uint8_t *)data)[i] = how < 0 ? (uint8_t)random_u64() : (uint8_t)how;
 }
 
+static const struct tunnel *longest_tunnel(void)
+{
+    static struct tunnel nested[LIMIT_NESTED_TUNNELS];
+
+    for (unsigned i = 0; i < LIMIT_NESTED_TUNNELS; i++) {
+        nested[i].hop = (struct hop){ .type = TUNNEL_VXLAN_GPE, .has_id = true, .has_addrs = true, .id = UINT32_MAX };
+        nested[i].hop.from = nested[i].hop.to = endpoint("1111:2222:3333:4444:5555:6666:7777:8888", 1).addr;
+        nested[i].outer = i ? &nested[i - 1] : NULL;
+    }
+    return &nested[LIMIT_NESTED_TUNNELS - 1];
+}
+
 /* Whatever a change holds, its line is JSON and fits, with room to spare. how: the byte it is filled with. */
 static void check_any_content(enum change_kind kind, int how)
 {
@@ -540,6 +552,7 @@ static void check_any_content(enum change_kind kind, int how)
     case CHANGE_CONNECTION:
         c.connection.local[0] = c.connection.local[1] = true;
         c.connection.before_trace = c.connection.roles_assumed = true;
+        c.connection.tunnel = longest_tunnel();
         break;
     case CHANGE_STATE:
         c.state.kernel_state = c.state.rfc = c.state.call = long_word;

@@ -176,7 +176,8 @@ static void test_end(void **state)
     for (unsigned i = 0; i < CHANGE_KIND_N; i++)
         e.counts[i] = 1000000000000000;
     assert_int_equal(trace_encode_end(&e, START, &line), 0);
-    assert_non_null(strstr(line, "\"n\":18446744073709551615,\"t\":9007199254740991,\"reason\":\"input\",\"counts\""));
+    assert_non_null(strstr(line, "\"n\":18446744073709551615,\"t\":9007199254740991,"
+                               "\"at\":\"2554-07-21T23:34:33.709551615Z\",\"reason\":\"input\",\"counts\""));
     assert_non_null(strstr(line, "\"connection\":1000000000000000,"));
     assert_non_null(strstr(line, "\"late\":9007199254740992}\n"));
     cJSON_Delete(cJSON_Parse(line));

@@ -11,6 +11,9 @@
 
 #include "segment_frames.h"
 #include "tcplens/tcp/segment.h"
+static struct tunnels *tunnels;
+static struct segment_aside aside; /* of the last frame */
+
 /* Decodes a copy that ends where its allocation does, for the address sanitizer to watch. */
 static enum segment_result decode(const struct frame *f, size_t caplen, size_t len, struct segment *ret_segment)
 {
@@ -19,7 +22,7 @@ static enum segment_result decode(const struct frame *f, size_t caplen, size_t l
 
     assert_non_null(copy);
     memcpy(copy + 1, f->bytes, caplen);
-    result = segment_parse(f->dlt, copy + 1, caplen, len, ret_segment);
+    result = segment_parse(f->dlt, copy + 1, caplen, len, tunnels, ret_segment, &aside);
     free(copy);
     return result;
 }
@@ -258,11 +261,11 @@ static void jumbogram_checksum(void **state)
     store16(f.bytes + f.net_at + 46, (uint16_t)ip_len);
     store16(checksum_of(&f), (uint16_t)~sum);
     memcpy(bytes, f.bytes, f.len);
-    assert_int_equal(segment_parse(1, bytes, len, len, &s), SEGMENT_OK);
+    assert_int_equal(segment_parse(1, bytes, len, len, tunnels, &s, &aside), SEGMENT_OK);
     assert_int_equal(s.payload_len, 66001);
     assert_false(s.bad_checksum);
     bytes[len - 1] ^= 1;
-    assert_int_equal(segment_parse(1, bytes, len, len, &s), SEGMENT_OK);
+    assert_int_equal(segment_parse(1, bytes, len, len, tunnels, &s, &aside), SEGMENT_OK);
     assert_true(s.bad_checksum);
     free(bytes);
 }
@@ -311,12 +314,13 @@ static void failures(void **state)
          BYTES(MACS "\x88\x64" "\x11\xa7\0\0\0\0" "\0\x21" V4LEN("\x45", "\0\x28", "\0\0", "\x06") TCP20),
          SEGMENT_NOT_TCP},
         {"ppp lcp", 9, BYTES("\xff\x03\xc0\x21\x01\x01\0\x04"), SEGMENT_NOT_TCP},
-        {"mpls pseudowire", 1, BYTES(MACS "\x88\x47" "\0\0\x11\x40" "\0\0\0\0"), SEGMENT_NOT_TCP},
+        {"mpls pseudo-wire of something else", 1, BYTES(MACS "\x88\x47" "\0\0\x11\x40" "\0\0\0\0" MACS "\x88\xcc"),
+         SEGMENT_NOT_TCP},
         {"null, other family", 0, BYTES("\x07\0\0\0\x45"), SEGMENT_NOT_TCP},
         {"raw, neither version", 101, BYTES("\x50\0\0\0"), SEGMENT_NOT_TCP},
         {"v4 udp", 101, BYTES(V4LEN("\x45", "\0\x1c", "\0\0", "\x11") "\0\x35\0\x35\0\x08\0\0"), SEGMENT_NOT_TCP},
         {"v4 later fragment", 101, BYTES(V4LEN("\x45", "\0\x28", "\x20\x01", "\x06") TCP20), SEGMENT_NOT_TCP},
-        {"v4 tunnel", 101, BYTES(V4LEN("\x45", "\0\x28", "\0\0", "\x04") TCP20), SEGMENT_NOT_TCP},
+        {"v4 tunnel of nothing", 101, BYTES(V4LEN("\x45", "\0\x28", "\0\0", "\x04") TCP20), SEGMENT_MALFORMED},
         {"v6 icmp", 101, BYTES(V6LEN("\0\x08", "\x3a") "\x80\0\0\0\0\0\0\0"), SEGMENT_NOT_TCP},
         {"v6 no next header", 101, BYTES(V6LEN("\0\0", "\x3b")), SEGMENT_NOT_TCP},
         {"v6 later fragment", 101, BYTES(V6LEN("\0\x1c", "\x2c") "\x06\0\0\x08\0\0\0\x01" TCP20), SEGMENT_NOT_TCP},
@@ -449,13 +453,26 @@ static void options(void **state)
 
 static void supported_links(void **state)
 {
-    static const int unknown[] = { -1, 2, 105, 127, 147, 277 };
+    static const int unknown[] = { -1, 2, 147, 277 };
 
     (void)state;
     for (size_t l = 0; l < COUNT(links); l++)
         assert_true(segment_link_supported(links[l].dlt));
     for (size_t i = 0; i < COUNT(unknown); i++)
         assert_false(segment_link_supported(unknown[i]));
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return tunnels_new(&tunnels);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tunnels_free(tunnels);
+    return 0;
 }
 
 int main(void)
@@ -475,5 +492,5 @@ int main(void)
         cmocka_unit_test(supported_links),
     };
 
-    return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("segment", tests, begin, end);
 }

@@ -370,7 +370,7 @@ static void test_outcome(void **state)
               "client sent 1 byte, server 0 bytes, 5.112 s");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER, .duration_ns = 999999 };
     c.ts_ns = START - 1;
-    check(&c, "    0.000000  #1    ■ No answer: no SYN,ACK came back to the client's SYN. Why was not seen.  0.999 ms");
+    check(&c, "2027-01-15T07:59:59.999999999Z  #1    ■ No answer: no SYN,ACK came back to the client's SYN. Why was not seen.  0.999 ms");
     c.ts_ns = START + 123456ULL * 1000000000;
     assert_int_equal(strncmp(format(&c, false), "123456.000000  #1    ■", sizeof("123456.000000  #1    ■") - 1), 0);
 }
@@ -409,7 +409,10 @@ static void test_any_content(void **state)
             c.kind = (enum change_kind)kind;
             c.late = true;
             switch (c.kind) {
-            case CHANGE_CONNECTION: c.connection.before_trace = c.connection.roles_assumed = true; break;
+            case CHANGE_CONNECTION:
+                c.connection.before_trace = c.connection.roles_assumed = true;
+                c.connection.tunnel = NULL;
+                break;
             case CHANGE_STATE:
                 c.state.rfc = long_word;
                 c.state.from = c.state.to = TCP_STATE_SYN_RECEIVED;

@@ -45,6 +45,14 @@
       "the file counts as damaged, exit status 1")                                                                     \
     X(CAPTURE_BLOCK, 1 << 20, BYTES, "a block of a pcapng file that is looked at", "reading ends there",               \
       "the file counts as damaged, exit status 1")                                                                     \
+    X(NESTED_TUNNELS, 8, COUNT, "tunnels within each other", "what is further inside is not looked at",                \
+      "`skipped` of `end`: `nested too deep`")                                                                         \
+    X(TUNNELS, 65535, COUNT, "tunnels told apart, by direction", "the connections of further ones are not told",       \
+      "`skipped` of `end`: `further tunnels`")                                                                         \
+    X(SKIPPED_KINDS, 48, COUNT, "protocols that are counted by name", "counted together",                              \
+      "`skipped` of `end`: `others`")                                                                                  \
+    X(STRAY_RESETS, 16, COUNT, "pairs of endpoints whose RSTs without a connection are counted", "counted together",   \
+      "`skipped` of `end`: `stray RST`")                                                                               \
     X(FILTERED_LINK_TYPES, 16, COUNT, "link types in one capture file with `--filter`", "refused",                     \
       "an error, exit status 1")                                                                                       \
     X(FILTER_PORTS, 16, COUNT, "ports of `--port`", "refused", "an error, exit status 2")                              \

@@ -104,6 +104,10 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
                        struct sink_context *ret_context, struct sinks *ret_sinks);
 
+/* What told of no connection, the most frequent first: "12 udp, 3 arp". Empty: nothing. Returns buf. */
+#define COMMAND_SKIPPED_MAX 512
+const char *command_skipped(const struct pipeline *pipeline, char buf[static COMMAND_SKIPPED_MAX]);
+
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);

@@ -9,6 +9,7 @@
 
 #include "tcplens/conn/config.h"
 #include "tcplens/event/event.h"
+#include "tcplens/trace/encode.h"
 
 struct conn_engine;
 
@@ -25,6 +26,8 @@ void conn_engine_finish(struct conn_engine *engine, uint64_t ts_ns);
 uint64_t conn_engine_next_n(const struct conn_engine *engine);
 /* How often there was more than is kept at once: sets those of the engine. */
 void conn_engine_beyond(const struct conn_engine *engine, uint64_t beyond[static BEYOND_N]);
+/* What belonged to no connection that was seen: adds that of the engine. */
+void conn_engine_skipped(const struct conn_engine *engine, struct trace_end *end);
 struct conn_engine *conn_engine_free(struct conn_engine *engine);
 
 #endif

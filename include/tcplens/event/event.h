@@ -8,30 +8,15 @@
 #include "tcplens/base/addr.h"
 #include "tcplens/base/words.h"
 #include "tcplens/tcp/fsm.h"
+#include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/segment.h"
+#include "tcplens/tcp/tunnel.h"
 
 #define WORDS_witness(X)                                                                                               \
     X(WITNESS, KERNEL, "kernel", "eBPF")                                                                               \
     X(WITNESS, DIAG, "diag", "sock_diag")                                                                              \
     X(WITNESS, WIRE, "wire", "packets")
 enum witness { WORDS_witness(WORD_ENUM) WITNESS_N };
-
-/* What an ICMP error says of the segment that it quotes (RFC 792, 1122 3.2.2.1, 1812 5.2.7.1, 4443), whichever version. ROW is
- * handed X before each row. */
-#define ICMP_ERRORS(ROW, X)                                                                                            \
-    ROW(X, NET_UNREACHABLE, "net-unreachable", "no route to the network")                                              \
-    ROW(X, HOST_UNREACHABLE, "host-unreachable", "the host does not answer")                                           \
-    ROW(X, PROTOCOL_UNREACHABLE, "protocol-unreachable", "the host has no TCP")                                        \
-    ROW(X, PORT_UNREACHABLE, "port-unreachable", "nobody is at the port, or a filter says so")                         \
-    ROW(X, FRAGMENTATION_NEEDED, "fragmentation-needed", "too large for a link on the way")                            \
-    ROW(X, SOURCE_ROUTE_FAILED, "source-route-failed", "the route that was asked for does not exist")                  \
-    ROW(X, NET_PROHIBITED, "net-prohibited", "a filter refuses the network")                                           \
-    ROW(X, HOST_PROHIBITED, "host-prohibited", "a filter refuses the host")                                            \
-    ROW(X, ADMIN_PROHIBITED, "admin-prohibited", "a filter refuses it")                                                \
-    ROW(X, TIME_EXCEEDED, "time-exceeded", "too many hops: mostly a loop")                                             \
-    ROW(X, OTHER, "other", "another error")
-#define ICMP_ENUM(X, id, word, meaning) ICMP_##id,
-enum icmp_error { ICMP_ERRORS(ICMP_ENUM, ) ICMP_ERROR_N };
 
 enum event_kind {
     EVENT_SEGMENT,          /* .segment */
@@ -120,16 +105,13 @@ struct event {
     enum event_kind kind;
     enum witness source;
     uint32_t netns;                /* inode number; 0 for a capture file */
+    const struct tunnel *tunnel;   /* what carries the packet; NULL: nothing */
     uint64_t cookie;               /* socket cookie of the kernel object; 0: not known or none */
+    uint64_t frame;                /* number in the capture file, from 1; 0: live */
     struct endpoint local, remote; /* as the object sees it; of a segment: sender, receiver */
     union {
         struct segment segment;
-        struct {
-            enum icmp_error error;
-            struct addr by; /* who sent it */
-            uint32_t seq;   /* of the segment quoted */
-            uint32_t mtu;   /* of FRAGMENTATION_NEEDED; 0: not told */
-        } icmp;
+        struct icmp icmp;
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */

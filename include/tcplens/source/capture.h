@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tcplens/event/event.h"
+#include "tcplens/trace/encode.h"
 
 struct source_capture;
 
@@ -32,6 +33,9 @@ int source_capture_drain(struct source_capture *capture, unsigned max, event_fn 
 uint64_t source_capture_position(const struct source_capture *capture, uint64_t *ret_size);
 /* Packets read so far. */
 uint64_t source_capture_packets(const struct source_capture *capture);
+
+/* What told of no connection, by name. */
+void source_capture_skipped(const struct source_capture *capture, struct trace_end *end);
 
 struct source_capture *source_capture_close(struct source_capture *capture);
 

@@ -8,6 +8,7 @@
 #include "tcplens/base/clock.h"
 #include "tcplens/base/filter.h"
 #include "tcplens/event/event.h"
+#include "tcplens/trace/encode.h"
 
 struct source_pcap;
 
@@ -33,6 +34,9 @@ int source_pcap_drain(struct source_pcap *source, event_fn emit, void *arg, char
 
 /* Packets that were captured but found no room; each loss also came as an EVENT_GAP. */
 uint64_t source_pcap_lost(const struct source_pcap *source);
+
+/* What told of no connection, by name; only what the kernel's filter lets through. */
+void source_pcap_skipped(const struct source_pcap *source, struct trace_end *end);
 
 struct source_pcap *source_pcap_close(struct source_pcap *source);
 

@@ -52,6 +52,8 @@ struct source_ops {
     int (*drain)(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX]);
     /* Events for which there was no room; each loss also came as an EVENT_GAP. NULL: none is ever lost. */
     uint64_t (*lost)(const void *source);
+    /* What was seen that tells of no connection: adds to those of the end. NULL: nothing ever. */
+    void (*skipped)(const void *source, struct trace_end *end);
     /* What a trace's header says of it besides its name. NULL: nothing. */
     void (*describe)(const void *config, struct trace_header *header);
     /* Works, but not wholly: one line of what is not seen and why. NULL, or returns NULL: nothing to say. */

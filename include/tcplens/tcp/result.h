@@ -4,7 +4,8 @@
 
 enum segment_result {
     SEGMENT_OK = 0,
-    SEGMENT_NOT_TCP,   /* another protocol, or a later fragment: nothing to say of it */
+    SEGMENT_ICMP,      /* no segment, but an ICMP error that quotes one */
+    SEGMENT_NOT_TCP,   /* another protocol, or a later fragment */
     SEGMENT_TRUNCATED, /* captured bytes end before the TCP window */
     SEGMENT_MALFORMED, /* lengths contradict each other */
     SEGMENT_UNSUPPORTED_LINK,

@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
+#include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/result.h"
+#include "tcplens/tcp/skip.h"
+#include "tcplens/tcp/tunnel.h"
 
 /* Header flags as they stand in the TCP header (RFC 9293 3.1; AE is RFC 9768). */
 enum segment_flag {
@@ -53,11 +56,20 @@ struct segment {
     uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */
 };
 
+/* What else a frame tells. */
+struct segment_aside {
+    const struct tunnel *tunnel; /* what carries the segment, or the ICMP error; NULL: nothing */
+    struct icmp icmp;            /* of SEGMENT_ICMP */
+    struct skip skip;            /* where there is neither: what there is */
+};
+
 /* Decodes one captured frame.
- * dlt: libpcap's DLT_ value (numbers are repeated in segment.c: <pcap/dlt.h> is not for this layer).
+ * dlt: libpcap's DLT_ value (numbers are repeated in link.c: <pcap/dlt.h> is not for this layer).
  * data: caplen captured bytes, of a frame that was len bytes on the wire (len >= caplen).
- * *ret_segment is written only with SEGMENT_OK. */
-enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct segment *ret_segment)
+ * tunnels: where those that are met are kept.
+ * *ret_segment is written only with SEGMENT_OK; of *ret_aside what goes with the result. */
+enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct tunnels *tunnels,
+                                  struct segment *ret_segment, struct segment_aside *ret_aside)
     __attribute__((warn_unused_result));
 
 /* True where segment_parse knows the link type. */

@@ -10,11 +10,16 @@
 #include "tcplens/trace/change.h"
 
 /* No line is longer, newline included; what could be (names, texts) is cut to fit its field. */
-#define TRACE_LINE_MAX 8192
+#define TRACE_LINE_MAX 9216
 
 /* Where a trace writes UNIX time, it is nanoseconds since its start: 0 for what came before. The cap (104 days) is what
- * a reader that has only doubles holds exactly. */
+ * a reader that has only doubles holds exactly. A record that happened outside says so, in a field of its own. */
 #define TRACE_TIME_MAX ((UINT64_C(1) << 53) - 1)
+
+static inline bool trace_time_fits(uint64_t ts_ns, uint64_t start_ns)
+{
+    return ts_ns - start_ns <= TRACE_TIME_MAX;
+}
 
 static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 {
@@ -24,6 +29,8 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 }
 
 #define TRACE_SYSCTL_MAX SYSCTL_N
+#define TRACE_SKIPPED_NAME_MAX 128
+#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 4)
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
 struct trace_header {
@@ -42,13 +49,24 @@ struct trace_header {
     unsigned sysctl_count;
 };
 
+/* Packets that told of no connection, for one reason. */
+struct trace_skipped {
+    char what[TRACE_SKIPPED_NAME_MAX];
+    uint64_t count;
+};
+
 /* Last line of a trace. */
 struct trace_end {
     uint64_t n, ts_ns;
     enum end_reason reason;
     int status; /* of the command; < 0: there was none */
     uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late, beyond[BEYOND_N];
+    struct trace_skipped skipped[TRACE_SKIPPED_MAX];
+    unsigned skipped_count;
 };
+
+/* There is room for all that are counted; what is not, is passed over. count 0: nothing to say. */
+void trace_end_skipped(struct trace_end *end, const char *what, uint64_t count);
 
 /* Writes one line, newline included, without NUL, straight into buf (TRACE_LINE_MAX bytes at least): this is the hot
  * path. start_ns is the header's. Returns the length; what then stands behind the line means nothing. */

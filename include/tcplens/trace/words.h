@@ -132,6 +132,9 @@
     X(STALL, KEEP_ALIVES, "keep-alives", "its keep-alive probes were never answered")                                  \
     X(STALL, ZERO_WINDOW, "zero-window", "its peer announced a window of zero, and no other since")
 
+#define WORDS_icmp_error(X) ICMP_ERRORS(ICMP_WORD, X)
+#define ICMP_WORD(X, id, word, meaning) X(ICMP, id, word, meaning)
+
 /* Why the witnesses differ, where that is known; docs/differences.md tells of each. */
 #define WORDS_known(X)                                                                                                 \
     X(KNOWN, NONE, "", "")                                                                                             \
@@ -292,6 +295,8 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(stall, STALL_N)                                                                                                  \
     L(known, KNOWN_N)                                                                                                  \
     L(finding_kind, FINDING_N)                                                                                         \
+    L(icmp_error, ICMP_ERROR_N)                                                                                        \
+    L(tunnel_type, TUNNEL_TYPE_N)                                                                                      \
     L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
@@ -311,6 +316,7 @@ const char *segment_flag_name(unsigned bit);
 const char *verdict_name(enum verdict verdict);
 const char *stall_name(enum stall stall);
 const char *known_name(enum known known);
+const char *icmp_error_name(enum icmp_error error);
 const char *cause_name(enum cause cause);
 const char *finding_name(enum finding_kind kind);
 const char *severity_name(enum severity severity);

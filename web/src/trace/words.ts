@@ -95,6 +95,18 @@ export const BEYONDS = [
 ] as const;
 export type Beyond = (typeof BEYONDS)[number];
 
+export const ICMP_ERRORS = [
+  'net-unreachable', 'host-unreachable', 'protocol-unreachable', 'port-unreachable', 'fragmentation-needed',
+  'source-route-failed', 'net-prohibited', 'host-prohibited', 'admin-prohibited', 'time-exceeded', 'other',
+] as const;
+export type IcmpError = (typeof ICMP_ERRORS)[number];
+
+export const TUNNEL_TYPES = [
+  'ipip', '6in4', '4in6', '6in6', 'gre', 'nvgre', 'pptp', 'eoip', 'erspan', 'etherip', 'mpls', 'vxlan', 'vxlan-gpe',
+  'geneve', 'gtp-u', 'teredo', 'ayiya', 'l2tp', 'gue', 'fou', '802.1ah',
+] as const;
+export type TunnelType = (typeof TUNNEL_TYPES)[number];
+
 export const DIRECTIONS = [
   'sent', 'received',
 ] as const;
@@ -110,7 +122,7 @@ export const SYSCTLS = [
 export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
-  'header', 'connection', 'state', 'object', 'segment', 'call', 'listener', 'queue', 'timer', 'reset',
+  'header', 'connection', 'state', 'object', 'segment', 'icmp', 'call', 'listener', 'queue', 'timer', 'reset',
   'disagreement', 'gap', 'outcome', 'finding', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
@@ -133,6 +145,7 @@ export const SAYS: Record<Kind, string> = {
   state: 'One end changed state, by one witness',
   object: 'The kernel moved one end into another object while its RFC state stayed',
   segment: 'One TCP segment on the wire',
+  icmp: 'An ICMP error quotes a segment of the connection',
   call: 'A system call of the application, at its return',
   listener: 'A socket listens, or its backlog changed, or it was closed',
   queue: 'A queue of a listener changed',
@@ -161,7 +174,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn: 'int', client: 'address', server: 'address',
     },
     may: {
-      family: 'str', netns: 'int', local: 'strings', since: 'str', roles: 'str', because: 'int',
+      family: 'str', netns: 'int', local: 'strings', since: 'str', roles: 'str', tunnel: 'array', because: 'int',
     },
   },
   state: {
@@ -186,7 +199,15 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       seq_abs: 'int', ack: 'int', win: 'int', options: 'object', notes: 'strings', dup_ack: 'int', rtt_ns: 'int',
-      cut: 'true', because: 'int',
+      cut: 'true', frame: 'int', because: 'int',
+    },
+  },
+  icmp: {
+    need: {
+      conn: 'int', end: 'end', error: 'str',
+    },
+    may: {
+      by: 'str', seq_abs: 'int', mtu: 'int', frame: 'int', because: 'int',
     },
   },
   call: {
@@ -270,7 +291,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
   end: {
     need: {},
     may: {
-      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int', beyond: 'ints',
+      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int', beyond: 'ints', skipped: 'ints',
     },
   },
 };

@@ -1,0 +1,27 @@
+/* An ICMP error is told with the connection whose segment it quotes; it moves no state. What it means is for the judges: Linux
+ * takes most of them for passing trouble. */
+#include "roof.h"
+
+struct life *engine_icmp(struct conn_engine *g, const struct event *e)
+{
+    struct life *l = lives_find(g, e, table_hash(&g->conns, e));
+    struct change change;
+    enum end end;
+
+    if (!l) {
+        g->strays.icmp_errors++;
+        return NULL;
+    }
+    end = conn_end_of(&l->conn, &e->local);
+    l->wire.icmp[end] = (uint8_t)(1 + e->icmp.error);
+    change_init(&change, CHANGE_ICMP);
+    change.conn = l->conn.number;
+    change.end = end;
+    change.icmp.error = e->icmp.error;
+    change.icmp.by = e->icmp.by;
+    change.icmp.seq = e->icmp.seq;
+    change.icmp.mtu = e->icmp.mtu;
+    change.icmp.frame = e->frame;
+    emit(&g->out, e->ts_ns, &change);
+    return l;
+}
