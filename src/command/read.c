@@ -86,11 +86,24 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
     return status;
 }
 
+/* What is not among the connections. */
+static void tell_rest(const struct pipeline *pipeline, const char *path, const char *filter)
+{
+    char skipped[COMMAND_SKIPPED_MAX];
+
+    command_skipped(pipeline, skipped);
+    if (!pipeline_connections(pipeline))
+        log_note("%s: no TCP connection in it%s%s%s", path, filter ? " that the filter lets through" : "",
+                 *skipped ? ", but " : "", skipped);
+    else if (*skipped)
+        log_note("%s: besides, %s", path, skipped);
+}
+
 static int read_file(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums };
-    char error[PIPELINE_ERROR_MAX], skipped[COMMAND_SKIPPED_MAX];
+    char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;
     struct sink_context context;
@@ -118,12 +131,8 @@ static int read_file(const struct read_options *o, const char *path)
     } else {
         /* not where it would stand between the lines of the timeline */
         status = read_all(pipeline, path, isatty(STDERR_FILENO) && !(context.terminal && context.stdout_taken));
-        command_skipped(pipeline, skipped);
-        if (status == EXIT_DONE && !pipeline_connections(pipeline))
-            log_note("%s: no TCP connection in it%s%s%s", path, input->filter ? " that the filter lets through" : "",
-                     *skipped ? ", but " : "", skipped);
-        else if (*skipped)
-            log_note("%s: besides, %s", path, skipped);
+        if (status == EXIT_DONE && !pipeline_write_failed(pipeline))
+            tell_rest(pipeline, path, input->filter);
         pipeline_close(pipeline);
     }
     r = sinks_close(&sinks);

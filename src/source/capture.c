@@ -54,6 +54,14 @@ static int fail(const struct source_capture *s, char *error, const char *what)
     return -EIO;
 }
 
+/* zlib puts a name before what it says: "<fd:5>: ". Who calls knows a better one. */
+static const char *without_name(const char *text)
+{
+    const char *end = strncmp(text, "<fd:", 4) == 0 ? strstr(text, ">: ") : NULL;
+
+    return end ? end + 3 : text;
+}
+
 /* Makes n bytes (at most LIMIT_CAPTURE_BLOCK) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
 static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
@@ -70,7 +78,7 @@ static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAP
         room = LIMIT_CAPTURE_BLOCK - s->have;
         got = gzread(s->file, s->buffer + s->have, (unsigned)(room < READ_BYTES ? room : READ_BYTES));
         if (got < 0 || (got == 0 && (gzerror(s->file, &code), code == Z_BUF_ERROR))) {
-            const char *text = gzerror(s->file, &code);
+            const char *text = without_name(gzerror(s->file, &code));
 
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "cannot read on after %llu packets: %.200s",
                      (unsigned long long)s->packets, code == Z_ERRNO ? strerror(errno) : text);
@@ -245,6 +253,38 @@ int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, 
     return 1;
 }
 
+/* What people take for a capture. */
+static const struct {
+    const char *begin;
+    size_t len;
+    const char *hint;
+} others[] = {
+#define BEGINS(literal) literal, sizeof(literal) - 1
+    { BEGINS("version https://git-lfs"), ": a Git LFS pointer, `git lfs pull` gets the file itself" },
+    { BEGINS("\x28\xb5\x2f\xfd"), ": compressed, `zstd -dc FILE | tcplens read -` reads it" },
+    { BEGINS("\xfd"
+             "7zXZ"),
+      ": compressed, `xz -dc FILE | tcplens read -` reads it" },
+    { BEGINS("BZh"), ": compressed, `bzip2 -dc FILE | tcplens read -` reads it" },
+    { BEGINS("\x04\x22\x4d\x18"), ": compressed, `lz4 -dc FILE | tcplens read -` reads it" },
+    { BEGINS("PK\x03\x04"), ": a zip archive, `unzip -p FILE | tcplens read -` reads what is in it" },
+    { BEGINS("snoop\0\0\0"), ": a capture of snoop, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("GMBU"), ": a capture of Network Monitor, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("RTSS"), ": a capture of Network Monitor, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("XCP\0"), ": a capture of NetXray, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("TRSNIFF data"), ": a capture of Sniffer, `editcap -F pcap FILE OUT` makes a pcap of it" },
+    { BEGINS("{\"record\":\"header\""), ": a trace already, `tcplens explain` and `tcplens report` read it" },
+#undef BEGINS
+};
+
+static const char *hint_of(const uint8_t *begin, size_t have)
+{
+    for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (have >= others[i].len && memcmp(begin, others[i].begin, others[i].len) == 0)
+            return others[i].hint;
+    return "";
+}
+
 int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
@@ -289,7 +329,8 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
         if (r == 0)
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "the file is empty");
         else if (r == -EINVAL)
-            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip");
+            snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip%s",
+                     hint_of(s->buffer, s->have));
         else if (r == -EIO && s->have < CAPTURE_FILE_HEADER)
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "too short for a capture file (%zu bytes)", s->have);
         r = -EINVAL;

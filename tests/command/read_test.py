@@ -3,6 +3,7 @@
 
 TCPLENS names the program. Needs no right and no network.
 """
+import gzip
 import json
 import os
 import re
@@ -18,7 +19,7 @@ CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpor
 @case
 def file_and_standard_input_give_the_same_trace():
     status, trace, stderr = tcplens("read", "-o", "-", CAPTURE)
-    assert (status, stderr) == (0, "")
+    assert (status, stderr) == (0, f"tcplens: {CAPTURE}: besides, 48 udp, 6 arp, 4 spanning tree\n")
     other = tcplens("read", "-o", "-", "-", data=read(CAPTURE))
     assert other[0] == 0
     records, others = ([json.loads(line) for line in text.splitlines()] for text in (trace, other[1]))
@@ -48,13 +49,24 @@ def input_that_cannot_be_read():
     write("empty", b"")
     write("text", b"hello, world, this is no capture\n" * 20)
     write("cut", read(CAPTURE)[:5000])
+    write("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    write("zst", b"\x28\xb5\x2f\xfd" + bytes(40))
+    write("xz", b"\xfd7zXZ\0" + bytes(40))
+    write("snoop", b"snoop\0\0\0" + bytes(40))
+    write("trace.ndjson", b'{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n')
+    write("damaged.gz", gzip.compress(read(CAPTURE))[:3000])
     for arguments, expected, words in (
             (["none"], 1, ["none", "No such file"]), (["."], 1, ["directory"]), (["empty"], 1, ["empty"]),
-            (["text"], 1, ["text"]), (["cut", "-o", "trace"], 1, ["cut"]), ([CAPTURE, "more"], 2, ["more"]),
+            (["text"], 1, ["text"]),
+            (["pointer"], 1, ["pointer", "Git LFS"]), (["zst"], 1, ["zst", "zstd -d"]), (["xz"], 1, ["xz", "xz -d"]),
+            (["snoop"], 1, ["snoop", "editcap"]), (["trace.ndjson"], 1, ["trace.ndjson", "tcplens report"]),
+            (["damaged.gz", "-q"], 1, ["damaged.gz: cannot read on"]),
+            (["cut", "-o", "trace"], 1, ["cut"]), ([CAPTURE, "more"], 2, ["more"]),
             ([CAPTURE, "--filter", "nonsense("], 1, ["nonsense(", "syntax"]), ([], 2, ["--help"])):
         status, _, stderr = tcplens("read", *arguments)
         assert status == expected, (arguments, status, stderr)
         one_line(stderr, *words)
+        assert "<fd:" not in stderr, stderr
     assert b'"record":"end"' in read("trace"), "what was readable is lost"
 
 
