@@ -104,6 +104,20 @@ function wireOnly(w: Writer, id: number, us: number): void {
 }
 
 /** What only some kernels, rights or accidents bring: samples, calls before the connection, timers cut short, doubts. */
+/** A SYN in a tunnel, in a tunnel, which a router refuses; none of it in the time that a trace can tell. */
+function tunnelled(w: Writer, id: number, us: number): void {
+  const { client, server } = ends(id);
+  w.put('connection', us, {
+    conn: id, client: { addr: client.addr, port: client.port }, server: { addr: server.addr, port: server.port },
+    family: client.addr.includes(':') ? 'ipv6' : 'ipv4', local: [],
+    tunnel: [{ type: '802.1ah', id: 66051 }, { type: 'gre', from: '192.0.2.1', to: '192.0.2.2' }],
+  });
+  w.put('segment', 0, {
+    conn: id, from: 'client', flags: ['SYN'], seq: 0, seq_abs: 7, len: 1400, win: 1024, frame: 12, at: '2038-08-01T03:59:08.451127000Z',
+  });
+  w.put('icmp', 1, { conn: id, end: 'client', error: 'fragmentation-needed', by: '192.0.2.9', seq_abs: 7, mtu: 1280, frame: 13 });
+}
+
 export function rare(w: Writer, id: number, us: number): void {
   const e = ends(id);
   const call = (name: string, more: object) =>
@@ -169,7 +183,10 @@ export function makeTrace(o: Options = {}): string {
     w.put('listener', 10, { listener: 2, addr: '::', port: 443, backlog: 2, limit: LIMIT, owner: { pid: 810, comm: 'httpd' } });
     const n = o.scene === 'demo' ? 1 : (o.connections ?? 12);
     for (let id = 2; id <= n; id++) SCENES[(id - 2) % SCENES.length]!(w, id, 3000);
-    if (o.scene === 'rare') rare(w, n + 1, 100);
+    if (o.scene === 'rare') {
+      rare(w, n + 1, 100);
+      tunnelled(w, n + 2, 100);
+    }
     if (o.scene === 'hostile') hostile(w, n + 1, 100);
   }
   w.end();

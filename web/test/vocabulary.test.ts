@@ -24,6 +24,7 @@ const TRANSLATED: Record<string, Words> = {
   'queue.why': (d, id) => [...pick(d.why.queues, id), ...pick(d.terms, id)],
   'timer.name': (d, id) => [...pick(d.why.timers, id), ...pick(d.terms, id)],
   'timer.why': (d, id) => [...pick(d.why.timerWhys, id), ...pick(d.terms, id)],
+  'icmp.error': (d, id) => pick(d.causes, `icmp-${id}`),
   'reset.direction': (d, id) => [...pick(d.why.reset, id), ...pick(d.ui.rst, id)],
   'disagreement.known': (d, id) => pick(d.why.differences, id),
   'outcome.verdict': (d, id) => [...pick(d.verdict, id), headline(d, { record: 'outcome', n: 1, t: 1, conn: 1, verdict: id, text: 'Its text.' })],
@@ -40,7 +41,7 @@ const TRANSLATED: Record<string, Words> = {
   'tcp_state': (d, id) => pick(d.states, id),
 };
 /** Names of the protocol, the kernel and Zeek, the same in every language; or never on the page. */
-const NAMES = ['connection.family', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object'];
+const NAMES = ['connection.family', 'tunnel.type', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object'];
 
 function enums(node: unknown, path: string[], out: Map<string, string[]>): Map<string, string[]> {
   if (typeof node !== 'object' || node === null) return out;

@@ -126,6 +126,7 @@ const why: Dictionary['why'] = {
     timewait: ['The socket of {a} is closed; a small stand-in (minisock) goes on waiting.', 'No data can come, so the kernel keeps only what answers late packets. The RFC’s state does not change here.'],
     other: ['The kernel keeps {a} in another object now.', 'The RFC’s state does not change here.'],
   },
+  icmp: ['Somebody on the way, or {b}, could not pass on a segment of {a}, or refused it.', 'It moves no state by itself. While connecting Linux gives up at once with most of them; later it tries on, and tells the application only if that fails.'],
   reset: {
     sent: ['The kernel of {a} sends a reset.', 'It is final: no answer, no TIME-WAIT.'],
     received: ['A reset reached {a}.', 'The application learns of it from its next call: ECONNREFUSED while connecting, else ECONNRESET or EPIPE.'],
@@ -201,6 +202,7 @@ const why: Dictionary['why'] = {
     owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 
@@ -391,7 +393,7 @@ export const en: Dictionary = {
   source: { kernel: 'kernel (eBPF)', diag: 'kernel (socket table)', wire: 'packets' },
   kinds: {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
-    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
+    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
     outcome: 'outcome', end: 'end',
   },
   why,

@@ -125,6 +125,7 @@ const why: Dictionary['why'] = {
     timewait: ['{A}的套接字已关闭，由很小的替身（minisock）继续等待。', '不会再有数据，内核只保留应答迟到报文所需的信息。RFC 意义上的状态此刻不变。'],
     other: ['内核改用另一个对象保存{a}。', 'RFC 意义上的状态此刻不变。'],
   },
+  icmp: ['途中的某台设备或{b}无法转发{a}的报文段，或者拒绝了它。', '它本身不改变状态。正在连接时，Linux 收到多数这类错误会立即放弃；之后则继续尝试，只有失败时才告诉应用程序。'],
   reset: {
     sent: ['{A}的内核发送 RST。', '到此为止：没有应答，也没有 TIME-WAIT。'],
     received: ['{A}收到 RST。', '应用程序在下一次调用时得知：正在连接时是 ECONNREFUSED，否则是 ECONNRESET 或 EPIPE。'],
@@ -200,6 +201,7 @@ const why: Dictionary['why'] = {
     owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', expires: '到期',
     reason: '原因', lost: '丢失', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
     drops: '丢弃', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
+    tunnel: '隧道', frame: '捕获文件中的帧号', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
   },
 };
 
@@ -571,7 +573,7 @@ export const zh: Dictionary = {
   source: { kernel: '内核（eBPF）', diag: '内核（套接字表）', wire: '报文' },
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
-    listener: '监听', queue: '队列', timer: '定时器', reset: '重置', disagreement: '说法不一', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
+    listener: '监听', queue: '队列', timer: '定时器', icmp: 'ICMP 错误', reset: '重置', disagreement: '说法不一', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
   },
   why,
 };

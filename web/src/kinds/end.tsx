@@ -13,6 +13,7 @@ export const end: KindOf<EndRec> = {
     fact(e, f.reason, known(d.why.ends, rec.reason) ?? rec.reason);
     fact(e, f.result, rec.status === undefined ? undefined : String(rec.status));
     fact(e, f.lost, Object.entries(rec.lost ?? {}).map(([s, n]) => `${show(s, 16)} ${count(n)}`).join(' · '));
+    fact(e, f.skipped, Object.entries(rec.skipped ?? {}).map(([what, n]) => `${show(what)} ${count(n)}`).join(' · '));
     for (const [what, n] of Object.entries(rec.beyond ?? {}))
       e.more.push(`${known(d.why.beyond, what) ?? show(what, 32)} (${count(n)}).`);
   },

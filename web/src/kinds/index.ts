@@ -4,7 +4,7 @@ import type { Dictionary } from '../i18n';
 import type { Problem } from '../trace/problems';
 import type { Rec } from '../trace/records';
 import type { Kind } from '../trace/words';
-import { clock } from '../text';
+import { clock, show } from '../text';
 import { header } from './header';
 import { connection } from './connection';
 import { state } from './state';
@@ -14,6 +14,7 @@ import { call } from './call';
 import { listener } from './listener';
 import { queue } from './queue';
 import { timer } from './timer';
+import { icmp } from './icmp';
 import { reset } from './reset';
 import { disagreement } from './disagreement';
 import { gap } from './gap';
@@ -25,7 +26,7 @@ import { fact, nameOf, type Around, type Explanation, type KindOf } from './kind
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  reset, disagreement, gap, outcome, finding, end,
+  icmp, reset, disagreement, gap, outcome, finding, end,
 };
 
 /** The row of the registry, or what stands in for one. */
@@ -40,7 +41,7 @@ export const shortOf = (rec: Rec): string => kindOf(rec).short?.(rec) ?? rec.rec
 export function explain(d: Dictionary, around: Around, rec: Rec): Explanation {
   const e: Explanation = { title: nameOf(d, rec.record), what: '', why: '', more: [], facts: [], governs: { rfc: [] } };
   kindOf(rec).explain(d, around, rec, e);
-  fact(e, d.why.fields.at, `${clock(rec.t)} s`);
+  fact(e, d.why.fields.at, rec.at === undefined ? `${clock(rec.t)} s` : show(rec.at));
   fact(e, d.why.fields.record, `#${rec.n}`);
   return e;
 }

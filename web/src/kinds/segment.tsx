@@ -35,6 +35,7 @@ export const segment: KindOf<SegmentRec> = {
     if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
     if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
     if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
+    if (rec.frame !== undefined) e.facts.push({ label: f.frame, value: count(rec.frame) });
     if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
     const sections: Record<typeof kind, string[]> = {
       'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],

@@ -3,7 +3,7 @@
 import type { CallRec } from './records';
 
 export const PROBLEMS = [
-  'reset', 'retransmission', 'loss', 'window', 'checksum', 'overflow', 'expired', 'failed', 'timeout', 'disagreement', 'gap', 'finding',
+  'reset', 'icmp', 'retransmission', 'loss', 'window', 'checksum', 'overflow', 'expired', 'failed', 'timeout', 'disagreement', 'gap', 'finding',
 ] as const;
 export type Problem = (typeof PROBLEMS)[number];
 

@@ -10,7 +10,7 @@ export interface Owner { pid?: number; comm?: string }
 export interface KernelView { state?: string; object?: string }
 export interface PerEnd<T> { client?: T; server?: T }
 
-interface Base { n: number; t: number; late?: true }
+interface Base { n: number; t: number; late?: true; at?: string }
 
 export interface HeaderRec extends Base {
   record: 'header'; format: string; version: number; tool?: string; start?: string; kernel?: string;
@@ -20,8 +20,10 @@ export interface HeaderRec extends Base {
 }
 export interface ConnectionRec extends Base {
   record: 'connection'; conn: number; client: Address; server: Address; family?: string;
-  netns?: number; local?: string[]; since?: string; roles?: string;
+  netns?: number; local?: string[]; since?: string; roles?: string; tunnel?: Tunnel[];
 }
+/** What carries a connection's packets. */
+export interface Tunnel { type?: string; id?: number; from?: string; to?: string }
 export interface StateRec extends Base {
   record: 'state'; conn: number; end: End; from: State; to: State; how: How; source: Source;
   because?: number; call?: string; kernel?: KernelView; owner?: Owner; rfc?: string;
@@ -33,7 +35,10 @@ export interface ObjectRec extends Base {
 export interface SegmentRec extends Base {
   record: 'segment'; conn: number; from: End; flags: string[]; seq: number; ack?: number;
   seq_abs?: number; len: number; win?: number; options?: Record<string, unknown>; notes?: string[];
-  cut?: true; dup_ack?: number; rtt_ns?: number;
+  cut?: true; dup_ack?: number; rtt_ns?: number; frame?: number;
+}
+export interface IcmpRec extends Base {
+  record: 'icmp'; conn: number; end: End; error: string; by?: string; seq_abs?: number; mtu?: number; frame?: number;
 }
 export interface CallRec extends Base {
   record: 'call'; conn?: number; listener?: number; socket?: number; end?: End; name: string; fd?: number;
@@ -75,12 +80,12 @@ export interface FindingRec extends Base {
 }
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
-  beyond?: Record<string, number>;
+  beyond?: Record<string, number>; skipped?: Record<string, number>;
 }
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
+  | IcmpRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
 
 /** The record that caused this one; a finding has several, and none of them is its cause. */
 export const causeOf = (rec: Rec): number | undefined => ('because' in rec && typeof rec.because === 'number' ? rec.because : undefined);
