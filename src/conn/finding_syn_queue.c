@@ -28,9 +28,16 @@ static void say(const struct finding *f, struct finding_words *w)
 
     finding_say(w, "The SYN queue of L%u had no room: SYNs were dropped %llu time%s.", f->subject.listener,
                 (unsigned long long)f->count, finding_s(f->count));
-    if (f->figures[LIMIT])
-        finding_say(w, " It held %llu requests, its limit is %llu.", (unsigned long long)f->figures[PEAK],
-                    (unsigned long long)f->figures[LIMIT]);
+    if (!f->figures[LIMIT]) {
+        /* the settings may have been others when the trace began */
+        finding_say(w, " Without cookies net.ipv4.tcp_max_syn_backlog lets it keep %llu requests.",
+                    (unsigned long long)f->figures[PEAK]);
+        finding_advise(w, "set net.ipv4.tcp_syncookies to 1: what finds no room is then answered with a cookie");
+        finding_advise(w, "raise net.ipv4.tcp_max_syn_backlog");
+        return;
+    }
+    finding_say(w, " It held %llu requests, its limit is %llu.", (unsigned long long)f->figures[PEAK],
+                (unsigned long long)f->figures[LIMIT]);
     finding_advise(w, "set net.ipv4.tcp_syncookies to 1%s: what finds no room is then answered with a cookie",
                    finding_here(f, SYSCTL_SYNCOOKIES, here));
     finding_advise(w, "raise net.ipv4.tcp_max_syn_backlog%s, and the backlog of listen()",

@@ -161,6 +161,7 @@
     X(FINDING, syn_cookies, "syn-cookies", "a listener answered SYNs with cookies, and keeps nothing of them")         \
     X(FINDING, slow_accept, "slow-accept", "connections waited long for accept()")                                     \
     X(FINDING, deferred, "deferred-accept", "a listener held completed handshakes back (TCP_DEFER_ACCEPT)")            \
+    X(FINDING, owner_gone, "owner-gone", "another process holds a listener than the one that opened it")               \
     X(FINDING, handshake, "handshake-incomplete", "nobody completed the handshakes that a server answered")            \
     X(FINDING, refused, "refused", "a RST answered the SYNs")                                                          \
     X(FINDING, no_answer, "no-answer", "nothing answered the SYNs")                                                    \

@@ -299,6 +299,7 @@ export const en: Dictionary = {
     'syn-cookies': { name: 'SYN cookies' },
     'slow-accept': { name: 'Slow accept()' },
     'deferred-accept': { name: 'Deferred accept' },
+    'owner-gone': { name: 'Listener changed hands' },
     'handshake-incomplete': { name: 'Handshakes not completed' },
     refused: { name: 'Refused' },
     'no-answer': { name: 'No answer' },

@@ -364,8 +364,13 @@ export const zh: Dictionary = {
     },
     'deferred-accept': {
       name: '推迟的 accept',
-      text: ['{count} 条连接在服务器那里始终没有成立：{where} 要先等到数据（TCP_DEFER_ACCEPT）。'],
+      text: ['{where} 要先等到数据（TCP_DEFER_ACCEPT）：它丢弃了 {count} 个完成握手的 ACK，客户端已认为连接成立。'],
       remedy: ['如果应由服务器先说话，就不要设置 TCP_DEFER_ACCEPT', '让客户端立即发出请求'],
+    },
+    'owner-gone': {
+      name: '监听者易主',
+      text: ['由进程 {opened_by} 打开的监听套接字现在由 {where} 持有。'],
+      remedy: ['如果它不是服务器：在 exec 之前关闭该套接字（SOCK_CLOEXEC），否则客户端会永远等待'],
     },
     'handshake-incomplete': {
       name: '握手未完成',

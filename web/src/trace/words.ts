@@ -82,7 +82,7 @@ export const SEVERITIES = [
 export type Severity = (typeof SEVERITIES)[number];
 
 export const FINDINGS = [
-  'accept-queue-overflow', 'syn-queue-overflow', 'syn-cookies', 'slow-accept', 'deferred-accept',
+  'accept-queue-overflow', 'syn-queue-overflow', 'syn-cookies', 'slow-accept', 'deferred-accept', 'owner-gone',
   'handshake-incomplete', 'refused', 'no-answer', 'icmp-error', 'local-drop', 'resets', 'timed-out',
   'half-open-peer', 'keep-alive-off', 'close-wait-held', 'fin-wait-2-orphans', 'time-wait-pile-up',
   'ports-exhausted', 'descriptors-exhausted', 'port-reuse', 'retransmissions', 'spurious-retransmissions',
