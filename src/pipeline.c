@@ -503,6 +503,11 @@ uint64_t pipeline_connections(const struct pipeline *p)
     return p->counts[CHANGE_CONNECTION];
 }
 
+unsigned pipeline_offloaded(const struct pipeline *p)
+{
+    return p->engine ? conn_engine_offloaded(p->engine) : 0;
+}
+
 struct pipeline *pipeline_close(struct pipeline *p)
 {
     if (!p)

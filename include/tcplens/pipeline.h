@@ -70,6 +70,8 @@ int pipeline_finish(struct pipeline *pipeline, enum end_reason reason, int statu
 uint64_t pipeline_lost(const struct pipeline *pipeline);
 /* Connections found so far. */
 uint64_t pipeline_connections(const struct pipeline *pipeline);
+/* Hosts of which all checksums were wrong, and were ignored for that. */
+unsigned pipeline_offloaded(const struct pipeline *pipeline);
 /* What was seen so far that told of no connection: adds to those of end. */
 void pipeline_skipped(const struct pipeline *pipeline, struct trace_end *end);
 /* An error was one of the output, not of the sources. */

@@ -89,8 +89,14 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
 /* What is not among the connections. */
 static void tell_rest(const struct pipeline *pipeline, const char *path, const char *filter)
 {
+    const unsigned offloaded = pipeline_offloaded(pipeline);
     char skipped[COMMAND_SKIPPED_MAX];
 
+    if (offloaded)
+        log_note(
+            "%s: all checksums of %u host%s are wrong, as where a network card fills them in or a capture was edited: they "
+            "were ignored (--checksums check leaves such segments out)",
+            path, offloaded, offloaded == 1 ? "" : "s");
     command_skipped(pipeline, skipped);
     if (!pipeline_connections(pipeline))
         log_note("%s: no TCP connection in it%s%s%s", path, filter ? " that the filter lets through" : "",

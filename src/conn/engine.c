@@ -202,6 +202,11 @@ uint64_t conn_engine_next_n(const struct conn_engine *g)
     return g->out.n + 1;
 }
 
+unsigned conn_engine_offloaded(const struct conn_engine *g)
+{
+    return senders_offloaded(&g->senders);
+}
+
 void conn_engine_beyond(const struct conn_engine *g, uint64_t beyond[static BEYOND_N])
 {
     beyond[BEYOND_CONNECTIONS] = g->forgotten;

@@ -24,6 +24,9 @@ void conn_engine_event(struct conn_engine *engine, const struct event *event);
 void conn_engine_finish(struct conn_engine *engine, uint64_t ts_ns);
 /* The record number the next change would get. */
 uint64_t conn_engine_next_n(const struct conn_engine *engine);
+/* Of how many hosts all checksums were wrong, and so said nothing (CONN_CHECKSUMS_AUTO). */
+unsigned conn_engine_offloaded(const struct conn_engine *engine);
+
 /* How often there was more than is kept at once: sets those of the engine. */
 void conn_engine_beyond(const struct conn_engine *engine, uint64_t beyond[static BEYOND_N]);
 /* What belonged to no connection that was seen: adds that of the engine. */
