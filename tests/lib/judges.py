@@ -47,6 +47,7 @@ class Connection:
         self.number = record["conn"]
         self.client = endpoint(record["client"]["addr"], record["client"]["port"])
         self.server = endpoint(record["server"]["addr"], record["server"]["port"])
+        self.tunnel = record.get("tunnel")
         self.segments = []
         self.path = {"client": [], "server": []}
         self.outcome = None
@@ -118,7 +119,7 @@ class Agreement:
     """How often two say the same of each field, and where they do not."""
 
     def __init__(self, explained=()):
-        self.fields = collections.defaultdict(lambda: [0, 0, 0])  # agree, explained, differ
+        self.fields = {}  # field: [agree, explained, differ]
         self.explained = dict(explained)
         self.used = set()
         self.lines = []  # (field, text)
@@ -132,21 +133,28 @@ class Agreement:
 
     def compare(self, field, where, truth, ours, detail=None):
         """where: capture, and what of it. detail: the difference, where it is not the two values."""
+        counts = self.fields.setdefault(field, [0, 0, 0])
         if truth == ours:
-            self.fields[field][0] += 1
+            counts[0] += 1
             return
         why = self._why(field, *where)
-        self.fields[field][1 if why else 2] += 1
+        counts[1 if why else 2] += 1
         said = detail or f"truth {truth}, tcplens {ours}"
         self.lines.append((field, f"{where[0]} {where[1]}: {field}: {said}" + (f" ({why})" if why else "")))
+
+    def add(self, other):
+        for field, counts in other.fields.items():
+            self.fields[field] = [a + b for a, b in zip(self.fields.get(field, (0, 0, 0)), counts)]
+        self.lines += other.lines
 
     @property
     def differ(self):
         return sum(differ for _, _, differ in self.fields.values())
 
     def percent(self, field):
-        agree, why, differ = self.fields[field]
-        return 100 * agree / max(1, agree + why + differ)
+        """What is explained counts as neither."""
+        agree, _, differ = self.fields[field]
+        return 100 * agree / max(1, agree + differ)
 
     def print_lines(self, most=None):
         """most: of each field."""
