@@ -81,7 +81,8 @@ def compare_tshark(report, directory, cache):
         a, b = group[0][1:]
         where = (pcap, f"{a[0]}:{a[1]}>{b[0]}:{b[1]}")
         conns = cache(pcap, "ignore").get(pair, [])
-        resets_only = all(int(r["rst_a"]) + int(r["rst_b"]) == int(r["pkts_ab"]) + int(r["pkts_ba"]) for r, _, _ in group)
+        resets_only = all(int(r["rst_a"]) + int(r["rst_b"]) == int(r["pkts_ab"]) + int(r["pkts_ba"])
+                          for r, _, _ in group)
         if not conns:
             if not resets_only:
                 report.compare("tshark stream", where, "present", "absent")

@@ -154,7 +154,7 @@ class Agreement:
     def percent(self, field):
         """What is explained counts as neither."""
         agree, _, differ = self.fields[field]
-        return 100 * agree / max(1, agree + differ)
+        return 100 * agree / (agree + differ) if agree or differ else 100.0
 
     def print_lines(self, most=None):
         """most: of each field."""

@@ -3,14 +3,14 @@
 
 acked_unseen.py [--strict PERCENT] [--differences N] CAPTURE|TRACE.ndjson|FOLDER...
 
-An ACK acknowledges what was not seen where, of the sequence numbers that it newly acknowledges (beyond the highest ACK of
-its sender before), at least one was not captured before it. SYN and FIN have a number each; what is damaged or cut was
-captured. What is new to the first ACK of an end is counted from the first number captured of its peer; where something is
-missing there and that was no SYN, or nothing was captured of the peer, it cannot be told how much is new, and neither answer
-is judged.
+An ACK acknowledges what was not seen where, of the sequence numbers that it newly acknowledges (beyond the highest
+ACK of its sender before), at least one was not captured before it. SYN and FIN have a number each; what is damaged or
+cut was captured. What is new to the first ACK of an end is counted from the first number captured of its peer; where
+something is missing there and that was no SYN, or nothing was captured of the peer, it cannot be told how much is
+new, and neither answer is judged.
 
-Prints the share of notes that are false (nothing is unseen) and of unseen data that was missed (there is no note). With
---strict, exit status 1 where a smaller share of notes is right, or of unseen data is noted.
+Prints the share of notes that are false (nothing is unseen) and of unseen data that was missed (there is no note).
+With --strict, exit status 1 where a smaller share of notes is right, or of unseen data is noted.
 """
 import bisect
 import collections

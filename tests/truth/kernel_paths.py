@@ -4,9 +4,10 @@
 kernel_paths.py [--strict PERCENT] [--differences N] FOLDER...
 
 A folder has kernel_truth.tsv beside its captures, or above their folder `captures`, as tests/corpora has: what the
-tracepoint of the kernel told of the local end while the capture was taken. Prints how many paths are the same from first to
-last, and apart from that what comes before the end, and the end. Steps after the last packet (its figure of them is shown) are
-the kernel's own: a timer's, or a call's. With --strict, exit status 1 where a smaller share of whole paths agrees.
+tracepoint of the kernel told of the local end while the capture was taken. Prints how many paths are the same from
+first to last, and apart from that what comes before the end, and the end. Steps after the last packet (its figure of
+them is shown) are the kernel's own: a timer's, or a call's. With --strict, exit status 1 where a smaller share of
+whole paths agrees.
 """
 import collections
 import csv

@@ -3,10 +3,10 @@
 
 tshark.py [--strict PERCENT] [--differences N] CAPTURE|FOLDER...
 
-tshark reads each capture in two passes and checks checksums. A stream is tshark's; its segments are found in the trace by
-time and sender, so that each difference names its frame. Prints for each field in how many streams both say the same and
-the differences; with --strict, exit status 1 where they agree in a smaller share of a field's streams. docs/judged.md says
-what is compared, and what makes tshark differ by definition.
+tshark reads each capture in two passes and checks checksums. A stream is tshark's; its segments are found in the
+trace by time and sender, so that each difference names its frame. Prints for each field in how many streams both say
+the same and the differences; with --strict, exit status 1 where they agree in a smaller share of a field's streams.
+docs/judged.md says what is compared, and what makes tshark differ by definition.
 """
 import collections
 import ipaddress
@@ -33,7 +33,8 @@ MOST_FRAMES = 8
 
 FIELDS = ["frame.number", "frame.time_epoch", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst",
           "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.flags", "tcp.hdr_len", "tcp.len", "tcp.checksum",
-          "tcp.checksum.status", "tcp.completeness", "tcp.analysis.initial_rtt", *(f"tcp.analysis.{name}" for name in ANALYSIS)]
+          "tcp.checksum.status", "tcp.completeness", "tcp.analysis.initial_rtt",
+          *(f"tcp.analysis.{name}" for name in ANALYSIS)]
 
 
 class Frame:
@@ -87,8 +88,8 @@ def tshark(path):
 
 
 def match(frames, reading):
-    """Finds the segment of each frame, in order: by all that both tell, else without what they may differ in. Returns the
-    segments, with their connections, that are of no frame."""
+    """Finds the segment of each frame, in order: by all that both tell, else without what they may differ in.
+    Returns the segments, with their connections, that are of no frame."""
     for f in frames:
         f.conn = f.segment = None
     keys = (lambda ns, source, flags, size: (ns, source, flags, size), lambda ns, source, flags, size: (ns, source),
