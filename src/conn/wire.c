@@ -389,13 +389,13 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
     take_fin(s, to);
 }
 
-bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg)
+bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg, uint32_t window)
 {
     const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
 
     if (ends_state(&c->ends, !from, LANE_WIRE) == TCP_STATE_SYN_SENT && receiver->syn_sent &&
         (seg->flags & SEGMENT_ACK))
-        return seg->ack - receiver->base - 1 >= receiver->snd_max;
+        return seg->ack - receiver->base - 1 >= (uint32_t)receiver->snd_max + window;
     if (ends_state(&c->ends, from, LANE_WIRE) == TCP_STATE_SYN_SENT && sender->syn_sent && (seg->flags & SEGMENT_RST))
         return seg->seq != sender->base + (uint32_t)sender->snd_max;
     return false;

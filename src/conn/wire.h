@@ -55,8 +55,9 @@ struct wire_roles {
 struct wire_roles wire_roles_of(const struct segment *seg);
 
 /* RFC 9293 3.5.1 and 3.10.7.3: to a SYN on endpoints that the peer still holds for an earlier connection it answers with
- * what acknowledges no SYN, and gets a RST in that numbering. Neither moves an end of this connection. */
-bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg);
+ * what acknowledges no SYN, and gets a RST in that numbering. Neither moves an end of this connection. window: what the sender
+ * announces at the most: data that was not captured may be acknowledged. */
+bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg, uint32_t window);
 
 /* Of a peer that is never seen, what it sent shows in the acknowledgments alone: this one is of its FIN. Before the
  * streams take the segment. */
