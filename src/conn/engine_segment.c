@@ -133,10 +133,10 @@ static void take(const struct passage *p, struct notes *n)
                               .rtt_ns = notes_rtt_ns(&l->notes) };
     const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 
-    if (gaps && c->streams.of[!p->from].segments)
+    if (gaps) {
         n->notes |= NOTE_ACKED_UNSEEN;
-    if (gaps)
         zeek_gaps(&l->zeek, !p->from, gaps);
+    }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
     if (conn_is_self(c)) {
