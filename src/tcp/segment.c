@@ -210,7 +210,7 @@ bool segment_link_supported(int dlt)
     struct walk w;
     uint16_t type;
 
-    begin(&w, NULL, 0, 0);
+    begin(&w, (const uint8_t[]){ 0 }, 0, 0);
     return link_open(dlt, &w, &type) != SEGMENT_UNSUPPORTED_LINK;
 }
 
