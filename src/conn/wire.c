@@ -277,9 +277,8 @@ static void contradict_rst(struct wire_step *s, enum end from, const struct stre
         return;
     s->lane->end[from].closed_by_rst = false;
     streams->of[from].rst_sent = false;
-    if (forged || s->conn->ends.reset_by == (unsigned)!from)
+    if (forged) /* else it was sent, though it did not arrive */
         ends_not_reset(&s->conn->ends);
-    streams->of[!from].rst_sent = false;
     take_back(s, from, s->segment->flags & SEGMENT_SYN ? TCP_STATE_SYN_SENT : state_shown(s, from, false));
 }
 
