@@ -343,8 +343,12 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         s->lane->end[from].doubts = 0;
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
         take_fin(s, from);
-    if (flags & SEGMENT_FIN)
-        send_fin(s, from);
+    if (!(flags & SEGMENT_FIN))
+        return;
+    send_fin(s, from);
+    /* its acknowledgment overtook it */
+    if (!s->again && stream_fin_acked(&s->conn->streams, from) && is_believed(s, from))
+        take_input(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
 }
 
 /* What getting it does to the receiver. */
