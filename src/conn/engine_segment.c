@@ -164,7 +164,7 @@ static enum stream_fit fit_of(const struct passage *p)
     struct stream_edges edges = { .seq = INT64_MAX, .ack = INT64_MAX, .synchronised = wire_is_open(c) };
     int64_t window;
 
-    if (conn_is_self(c) || !s->of[!from].segments)
+    if (conn_is_self(c) || (!s->of[!from].segments && !(seg->flags & SEGMENT_SYN)))
         return STREAM_FITS;
     /* once it is open, segments of both directions may stand in the capture in another order than they were handled in */
     window = notes_window(&p->life->notes, s, !from);
@@ -280,6 +280,14 @@ static struct life *begin_with(struct conn_engine *g, const struct held_syn *hel
     return p.life;
 }
 
+/* After the end of a connection others go on at its endpoints, in numbers of their own: they began unseen. */
+static bool is_of_later_use(struct conn_engine *g, const struct event *e, struct life *l)
+{
+    const struct passage p = { .engine = g, .event = e, .life = l, .from = conn_end_of(&l->conn, &e->local) };
+
+    return ends_over(&l->conn.ends) && fit_of(&p) == STREAM_FOUND;
+}
+
 /* *ret_notes: NOTE_PORT_REUSE where the endpoints were used before, by a connection that was still followed. NULL: the segment
  * answers something that was never seen, or there is no memory. */
 static struct life *life_for(struct conn_engine *g, const struct event *e, uint32_t *ret_notes)
@@ -298,7 +306,7 @@ static struct life *life_for(struct conn_engine *g, const struct event *e, uint3
         held->conn = 0;
         return begin_with(g, held, l, e->ts_ns);
     }
-    if (!wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg))
+    if (!wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg) && !is_of_later_use(g, e, l))
         return l;
     *ret_notes = NOTE_PORT_REUSE;
     lives_supersede(g, l, e->ts_ns);

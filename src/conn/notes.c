@@ -254,7 +254,7 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
     const struct notes_end *fwd = &lane->end[end], *rev = &lane->end[!end];
     struct stalled s = { .end = end, .count = fwd->repeats };
 
-    if (rev->seen && !rev->window && !streams->of[!end].rst_sent) {
+    if (fwd->seen && rev->seen && !rev->window && !streams->of[!end].rst_sent) {
         s.what = STALL_ZERO_WINDOW;
         s.ns =
             between(fwd->next_seq_at, is_backwards(between(rev->last_at, fwd->last_at)) ? rev->last_at : fwd->last_at);
@@ -268,9 +268,17 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
     return s;
 }
 
-/* It began with what was sent just before, which is what is sent again. */
-static void count_repeat(struct notes_end *fwd)
+/* Counts in vain what is sent again, but no copies; of a peer that is never seen it is not known what it answers. It began with
+ * what was sent just before, which is what is sent again. */
+static void count_repeat(struct notes_end *fwd, const struct notes_end *rev, const struct segment *s,
+                         const struct notes *n)
 {
+    const bool probes = n->notes & (NOTE_KEEP_ALIVE | NOTE_ZERO_WINDOW_PROBE);
+
+    if (!rev->seen && !n->notes && segment_seq_len(s))
+        fwd->repeats = 0;
+    if (!n->again || !(probes ? rev->seen : !!(n->notes & NOTE_RETRANSMISSION)))
+        return;
     if (!fwd->repeats)
         fwd->repeats_at = (uint32_t)(value(fwd->last_at) >> 16);
     if (fwd->repeats < UINT16_MAX)
@@ -295,8 +303,7 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
         fwd->dup_acks = 0;
     if (!(n.notes & NOTE_KEEP_ALIVE))
         n.notes |= note_repeated(lane, from, s, ts_ns);
-    if (n.notes & (NOTE_RETRANSMISSION | NOTE_KEEP_ALIVE | NOTE_ZERO_WINDOW_PROBE))
-        count_repeat(fwd);
+    count_repeat(fwd, rev, s, &n);
     n.rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(lane, s, ts_ns);
     time_segment(fwd, s, n.notes, ts_ns);

@@ -157,7 +157,7 @@ void stream_adapt(struct streams *s, enum end from, const struct segment *seg, e
     case STREAM_RENUMBERS: change_base(s, from, seg->seq, room); break;
     case STREAM_GOES_BACK:
         change_base(s, !from, seg->ack - 1, room);
-        s->of[!from].snd_max = 1;
+        s->of[!from].snd_max = s->of[from].rcv_nxt = 1; /* that SYN was captured */
         break;
     case STREAM_STRAY: remember_stray(from, seg, room); break;
     case STREAM_FOUND:
@@ -319,8 +319,8 @@ void stream_take(struct streams *s, enum end from, const struct segment *seg, co
     /* it acknowledges what was not captured: it has it nevertheless */
     if ((seg->flags & SEGMENT_ACK) && place->ack > sender->rcv_nxt)
         receive(s, from, sender->rcv_nxt, place->ack, room);
-    /* RFC 7413: what a SYN carried is sent again unless the SYN,ACK covers it */
-    if ((seg->flags & SEGMENT_SYN) && (seg->flags & SEGMENT_ACK) && place->ack >= 1)
+    /* RFC 7413: what a SYN carried is sent again unless the SYN,ACK covers it; one that was answered before says nothing new */
+    if ((seg->flags & SEGMENT_SYN) && (seg->flags & SEGMENT_ACK) && place->ack >= 1 && !receiver->acked)
         sender->rcv_nxt = place->ack;
     if ((seg->flags & SEGMENT_ACK) && place->ack > sender->acked)
         sender->acked = place->ack;

@@ -99,7 +99,7 @@ bool wire_is_open(const struct conn *c)
     for (unsigned i = 0; i < END_N; i++) {
         const enum tcp_state state = ends_state(&c->ends, i, LANE_WIRE);
 
-        if (state < TCP_STATE_SYN_RECEIVED || state == TCP_STATE_TIME_WAIT || !c->streams.of[i].segments)
+        if (state < TCP_STATE_ESTABLISHED || state == TCP_STATE_TIME_WAIT || !c->streams.of[i].segments)
             return false;
     }
     return true;
@@ -109,8 +109,12 @@ bool wire_begins_anew(const struct conn *c, enum end from, const struct segment 
 {
     const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
 
-    if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN)
+    if (!(seg->flags & SEGMENT_SYN))
         return false;
+    /* it answers a SYN that was not captured */
+    if (seg->flags & SEGMENT_ACK)
+        return sender->syn_sent && sender->base != seg->seq && receiver->base_known &&
+               receiver->base != seg->ack - 1 && (ends_over(&c->ends) || !receiver->segments);
     if ((sender->syn_sent && sender->base == seg->seq) || wire_is_open(c))
         return false;
     /* simultaneous open, and the split handshake that answers a SYN with an ACK first */
@@ -277,9 +281,8 @@ static void contradict_rst(struct wire_step *s, enum end from, const struct stre
         return;
     s->lane->end[from].closed_by_rst = false;
     streams->of[from].rst_sent = false;
-    if (forged || s->conn->ends.reset_by == (unsigned)!from)
+    if (forged) /* else it was sent, though it did not arrive */
         ends_not_reset(&s->conn->ends);
-    streams->of[!from].rst_sent = false;
     take_back(s, from, s->segment->flags & SEGMENT_SYN ? TCP_STATE_SYN_SENT : state_shown(s, from, false));
 }
 
@@ -346,8 +349,12 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
     }
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
         take_fin(s, from);
-    if (flags & SEGMENT_FIN)
-        send_fin(s, from);
+    if (!(flags & SEGMENT_FIN))
+        return;
+    send_fin(s, from);
+    /* its acknowledgment overtook it */
+    if (!s->again && stream_fin_acked(&s->conn->streams, from) && is_believed(s, from))
+        take_input(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
 }
 
 /* What getting it does to the receiver. */

@@ -42,7 +42,7 @@ struct wire_step {
     struct wire_moves moves;
 };
 
-/* Both ends take part, and are not over: a SYN in another numbering does not begin anything (RFC 9293 3.10.7.4). */
+/* Both ends are synchronised, and not over: a SYN in another numbering does not begin anything (RFC 9293 3.10.7.4). */
 bool wire_is_open(const struct conn *c);
 /* A SYN on known endpoints: is it a new use of them, or belongs it to the handshake that is going on? */
 bool wire_begins_anew(const struct conn *c, enum end from, const struct segment *seg);
