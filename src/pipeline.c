@@ -269,6 +269,16 @@ static int snapshot_sources(struct pipeline *p, char error[static PIPELINE_ERROR
     return 0;
 }
 
+/* Packets are captured on all interfaces of the only namespace that is traced. */
+static bool sees_all_packets(const struct pipeline *p)
+{
+    struct trace_header header = { 0 };
+
+    describe_sources(p, &header);
+    return p->live && takes_part(p, WITNESS_WIRE) && !p->config.all_netns && header.interface_count == 1 &&
+           strcmp(header.interfaces[0], "any") == 0;
+}
+
 static int new_engine(struct pipeline *p)
 {
     struct conn_config config = { .emit = on_change,
@@ -277,6 +287,7 @@ static int new_engine(struct pipeline *p)
                                   .segments = p->config.segments,
                                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
                                   .checksums = p->config.checksums,
+                                  .all_packets = sees_all_packets(p),
                                   .all_netns = p->config.all_netns };
 
     if (getrandom(&config.hash_seed, sizeof(config.hash_seed), 0) != sizeof(config.hash_seed))

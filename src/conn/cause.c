@@ -44,6 +44,14 @@ static enum cause of_socket(const struct life *l, const struct ending *e, struct
     return is_icmp(lane->ending.cause) && icmp ? CAUSE_ICMP_NET_UNREACHABLE + icmp - 1 : lane->ending.cause;
 }
 
+/* Its kernel sent SYNs, and none is among the packets: its own host dropped them. */
+static bool is_dropped_at_home(const struct life *l, const struct ending *e)
+{
+    return e->all_packets && e->verdict == VERDICT_NO_ANSWER && !l->conn.ends.midstream &&
+           ends_kernel_tells(&l->conn.ends, END_CLIENT) && life_kernel_end(l, END_CLIENT)->retried &&
+           !l->conn.streams.of[END_CLIENT].segments;
+}
+
 struct reason cause_of_ending(const struct life *l, const struct registry *listeners, const struct ending *e)
 {
     struct reason reason = { .end = END_UNKNOWN };
@@ -53,6 +61,10 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
         reason.of_listener = reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER;
         if (reason.cause == CAUSE_NONE)
             reason.cause = of_socket(l, e, &reason);
+        if ((reason.cause == CAUSE_NONE || reason.cause == CAUSE_SYN_TIMEOUT) && is_dropped_at_home(l, e)) {
+            reason.cause = CAUSE_LOCAL_DROP;
+            reason.end = END_CLIENT;
+        }
     }
     if (reason.cause == CAUSE_NONE)
         reason.cause = wire_cause(&l->conn, &l->wire, &reason.end);

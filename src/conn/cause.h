@@ -8,6 +8,7 @@
 struct ending {
     enum verdict verdict;
     enum end reset_by; /* who ended it with a RST; END_UNKNOWN: nobody */
+    bool all_packets;  /* what is not among the packets was not sent */
 };
 
 struct reason {

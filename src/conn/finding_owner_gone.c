@@ -22,7 +22,8 @@ static void say(const struct finding *f, struct finding_words *w)
 
     finding_say(w, "L%u, which process %llu opened, is held by %s.", f->subject.listener,
                 (unsigned long long)f->figures[OPENED_BY], finding_where(f, where));
-    finding_advise(w, "where that one is no server: close the socket before exec (SOCK_CLOEXEC), as its clients wait for ever");
+    finding_advise(
+        w, "where that one is no server: close the socket before exec (SOCK_CLOEXEC), as its clients wait for ever");
 }
 
 const struct finding_ops finding_owner_gone_ops = {

@@ -48,7 +48,7 @@ void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
     if (l->has_kernel)
         kernel_events_flush(&g->out, &l->conn, &l->kernel->lane);
     reconcile(l, g->events_lost, &g->out, ts_ns);
-    outcome_tell(l, &g->listeners, &g->out, emit_time(&g->out, ts_ns));
+    outcome_tell(l, &g->listeners, g->config.all_packets && !g->events_lost, &g->out, emit_time(&g->out, ts_ns));
 }
 
 void lives_retire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
@@ -80,8 +80,8 @@ static void introduce(struct conn_engine *g, const struct conn *c, const struct 
     change.connection.server = c->endpoint[END_SERVER];
     change.connection.netns = c->netns;
     for (unsigned i = 0; i < END_N; i++)
-        change.connection.local[i] = is_local(g, &c->endpoint[i].addr) ||
-                                     (e->source != WITNESS_WIRE && conn_end_of(c, &e->local) == i);
+        change.connection.local[i] =
+            is_local(g, &c->endpoint[i].addr) || (e->source != WITNESS_WIRE && conn_end_of(c, &e->local) == i);
     change.connection.before_trace = c->ends.midstream;
     change.connection.roles_assumed = roles_assumed;
     change.connection.tunnel = e->tunnel;

@@ -183,9 +183,9 @@ static struct stalled stalled_of(const struct life *l, enum verdict verdict)
     return longest;
 }
 
-static void put_reason(const struct life *l, const struct registry *listeners, struct change *change)
+static void put_reason(const struct life *l, const struct registry *listeners, bool all_packets, struct change *change)
 {
-    const struct ending ending = { change->outcome.verdict, change->outcome.reset_by };
+    const struct ending ending = { change->outcome.verdict, change->outcome.reset_by, all_packets };
     const struct reason reason = cause_of_ending(l, listeners, &ending);
 
     change->outcome.cause = reason.cause;
@@ -198,7 +198,8 @@ static void put_reason(const struct life *l, const struct registry *listeners, s
     }
 }
 
-void outcome_tell(const struct life *l, const struct registry *listeners, struct emitter *out, uint64_t ts_ns)
+void outcome_tell(const struct life *l, const struct registry *listeners, bool all_packets, struct emitter *out,
+                  uint64_t ts_ns)
 {
     const struct ends *ends = &l->conn.ends;
     struct change change;
@@ -221,7 +222,7 @@ void outcome_tell(const struct life *l, const struct registry *listeners, struct
     change.outcome.closed_by = closer_of(l, change.outcome.reset_by, change.outcome.final, change.outcome.state_ns);
     change.outcome.verdict =
         verdict_of(l, change.outcome.reset_by, change.outcome.closed_by, change.outcome.final, change.outcome.state_ns);
-    put_reason(l, listeners, &change);
+    put_reason(l, listeners, all_packets, &change);
     change.outcome.stalled = stalled_of(l, change.outcome.verdict);
     change.outcome.endpoints = l->conn.endpoint;
     change.outcome.rtt_ns = notes_rtt_ns(&l->notes);

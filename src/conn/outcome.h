@@ -5,6 +5,7 @@
 #include "life.h"
 
 /* Tells it, as things stand at ts_ns. */
-void outcome_tell(const struct life *l, const struct registry *listeners, struct emitter *out, uint64_t ts_ns);
+void outcome_tell(const struct life *l, const struct registry *listeners, bool all_packets, struct emitter *out,
+                  uint64_t ts_ns);
 
 #endif

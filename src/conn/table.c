@@ -101,8 +101,10 @@ static bool is_about(const struct table *t, const struct conn *c, const struct e
 {
     if ((c->netns != e->netns && !t->any_netns) || c->tunnel != table_tunnel(e))
         return false;
-    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
-           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
+    return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) &&
+            endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
+           (endpoint_equal(&c->endpoint[END_SERVER], &e->local) &&
+            endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
 }
 
 struct conn *table_next(const struct table *t, const struct event *e, struct table_walk *walk)

@@ -113,8 +113,8 @@ bool wire_begins_anew(const struct conn *c, enum end from, const struct segment 
         return false;
     /* it answers a SYN that was not captured */
     if (seg->flags & SEGMENT_ACK)
-        return sender->syn_sent && sender->base != seg->seq && receiver->base_known &&
-               receiver->base != seg->ack - 1 && (ends_over(&c->ends) || !receiver->segments);
+        return sender->syn_sent && sender->base != seg->seq && receiver->base_known && receiver->base != seg->ack - 1 &&
+               (ends_over(&c->ends) || !receiver->segments);
     if ((sender->syn_sent && sender->base == seg->seq) || wire_is_open(c))
         return false;
     /* simultaneous open, and the split handshake that answers a SYN with an ACK first */

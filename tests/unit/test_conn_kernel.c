@@ -340,6 +340,25 @@ static void connect_times_out(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_NO_ANSWER);
 }
 
+/* Packets of all interfaces are captured, and its SYNs are not among them. */
+static void syns_that_never_left(void **state)
+{
+    (void)state;
+    for (unsigned all = 0; all < 2; all++) {
+        struct event e;
+
+        script_free(&s);
+        script_configure(&s, (struct conn_config){ .all_packets = all });
+        sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        e = kernel_event(&s, EVENT_RETRANSMIT, C, CLIENT);
+        e.retransmit = (typeof(e.retransmit)){ .state = SYN_SENT, .count = 1 };
+        feed(&s, &e);
+        sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+        script_finish(&s);
+        assert_int_equal(outcome_of(&s, 1)->outcome.cause, all ? CAUSE_LOCAL_DROP : CAUSE_NONE);
+    }
+}
+
 /* The segment that carried the RST is the cause at both ends. */
 static void reset_has_a_cause(void **state)
 {
@@ -427,6 +446,7 @@ int main(void)
         TEST(simultaneous_open),
         TEST(refused),
         TEST(connect_times_out),
+        TEST(syns_that_never_left),
         TEST(reset_has_a_cause),
         TEST(reset_about_nothing),
         TEST(gap),
