@@ -113,8 +113,8 @@ bool wire_begins_anew(const struct conn *c, enum end from, const struct segment 
         return false;
     /* it answers a SYN that was not captured */
     if (seg->flags & SEGMENT_ACK)
-        return sender->syn_sent && sender->base != seg->seq && receiver->base_known &&
-               receiver->base != seg->ack - 1 && (ends_over(&c->ends) || !receiver->segments);
+        return sender->syn_sent && sender->base != seg->seq && receiver->base_known && receiver->base != seg->ack - 1 &&
+               (ends_over(&c->ends) || !receiver->segments);
     if ((sender->syn_sent && sender->base == seg->seq) || wire_is_open(c))
         return false;
     /* simultaneous open, and the split handshake that answers a SYN with an ACK first */
@@ -343,8 +343,10 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         send_syn(s, from);
     else
         assume_handshake(s, from, place);
-    if (s->advances) /* it gets what is sent to it */
+    if (s->advances) { /* it gets what is sent to it, and has not closed for good */
         s->lane->end[from].doubts = 0;
+        s->lane->end[!from].data_after_fin = false;
+    }
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
         take_fin(s, from);
     if (!(flags & SEGMENT_FIN))
