@@ -443,6 +443,16 @@ bench-read: all
 bench-web: all
 	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
+## check-truth: `tcplens read` beside tshark and other judges, on captures of your own (CAPTURES=FOLDER, or several;
+##   TRUTH="--strict 99 --differences 50"); docs/judged.md
+.PHONY: check-truth
+check-truth: all
+	@sh tests/deps.sh -n truth
+	@[ -n '$(strip $(CAPTURES))' ] || { echo 'Which captures? make check-truth CAPTURES=FOLDER' >&2; exit 2; }
+	@failed=; for judge in tshark acked_unseen kernel_paths; do printf '\n---- %s\n' $$judge; \
+	    $(TEST_ENV) python3 tests/truth/$$judge.py $(TRUTH) $(CAPTURES) || failed="$$failed $$judge"; done; \
+	[ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
+
 ## golden: what `tcplens read` says of each of tests/scenarios and tests/captures becomes what is expected; read the difference
 .PHONY: golden
 golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios

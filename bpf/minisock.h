@@ -61,8 +61,12 @@ static __always_inline int timewait_event(enum tcplens_hook hook, enum tcplens_k
     substate = READ(tw, tw_substate);
     if (kind != TCPLENS_TIMEWAIT_START)
         bpf_map_delete_elem(&fin_wait_2, &name.flow);
-    else if (substate == TCP_FIN_WAIT2)
+    else if (substate == TCP_FIN_WAIT2) {
+        /* From Linux 6.12 on the minisock can be found before its timer is started: the FIN may come in on another processor
+         * meanwhile. Who looks into the map after this finds it; what happened before shows now. */
         fin_wait_2_add(&name.flow, tw);
+        substate = READ(tw, tw_substate);
+    }
     e = event_new(hook, kind, &name);
     if (!e)
         return 0;

@@ -276,7 +276,8 @@ static int new_engine(struct pipeline *p)
                                   .sysctl = p->sysctl,
                                   .segments = p->config.segments,
                                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
-                                  .checksums = p->config.checksums };
+                                  .checksums = p->config.checksums,
+                                  .all_netns = p->config.all_netns };
 
     if (getrandom(&config.hash_seed, sizeof(config.hash_seed), 0) != sizeof(config.hash_seed))
         config.hash_seed = 0;

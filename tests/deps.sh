@@ -1,5 +1,5 @@
 #!/bin/sh
-# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|kernels|fuzz|lint...
+# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|kernels|fuzz|truth|lint...
 #
 # What is missing is installed where this is Debian or Ubuntu and the user is root (never with -n), else told in one
 # message. Each thing is looked for itself, not as a package: what came from elsewhere (NodeSource's Node.js, which
@@ -69,6 +69,8 @@ check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characte
 kernels qemu-system-x86  has_qemu                 QEMU for x86-64
 kernels kmod             has insmod               insmod
 fuzz   libclang-rt-dev   fuzzer                     libFuzzer and the sanitizers of clang (compiler-rt)
+truth  python3           has python3                Python 3.9 or later
+truth  tshark            has tshark                 tshark
 bench  python3           has python3                Python 3.9 or later
 bench  iproute2          has ip                     ip
 bench  util-linux        has unshare                unshare

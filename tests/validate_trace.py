@@ -420,7 +420,7 @@ def field_mutations(record):
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
             "remedy", "text"}
     for path, node in branches(record):
-        open_keys = path in (("sysctl",), ("args",), ("evidence",))
+        open_keys = path in (("sysctl",), ("args",), ("evidence",), ("skipped",))
         if not open_keys:
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
@@ -476,7 +476,7 @@ def self_test(schema_path):
             for key in node:
                 mutant = copy.deepcopy(record)
                 at(mutant, path)[key + "s"] = at(mutant, path).pop(key)
-                if path not in (("sysctl",), ("args",), ("evidence",)):
+                if path not in (("sysctl",), ("args",), ("evidence",), ("skipped",)):
                     expect(f"{record['record']}: {key} misspelt", list(schema.errors(mutant)), "")
 
     for failure in failures[:ERRORS_SHOWN]:

@@ -50,6 +50,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
         free(g);
         return -ENOMEM;
     }
+    g->conns.any_netns = config->all_netns;
     *ret_engine = g;
     return 0;
 }

@@ -148,6 +148,8 @@ struct life *engine_kernel(struct conn_engine *g, const struct event *e)
     if (take_listener(g, e))
         return NULL;
     l = life_for(g, e);
+    if (l)
+        l->kernel->netns[conn_end_of(&l->conn, &e->local)] = e->netns;
     if (e->kind == EVENT_CALL)
         take_call(g, e, l);
     else if (e->source != WITNESS_DIAG)

@@ -139,10 +139,10 @@ static void take(const struct passage *p, struct notes *n)
                               .rtt_ns = notes_rtt_ns(&l->notes) };
     const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 
-    if (gaps && c->streams.of[!p->from].segments)
+    if (gaps) {
         n->notes |= NOTE_ACKED_UNSEEN;
-    if (gaps)
         zeek_gaps(&l->zeek, !p->from, gaps);
+    }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
     if (conn_is_self(c)) {
@@ -177,8 +177,8 @@ static enum stream_fit fit_of(const struct passage *p)
     if (s->of[!from].acked || s->of[!from].syn_sent)
         edges.seq = s->of[!from].acked + (c->ends.established ? 2 * window : window);
     window = notes_window(&p->life->notes, s, from);
-    if ((int64_t)stream_window(s, from, seg) > window)
-        window = (int64_t)stream_window(s, from, seg);
+    if (window < notes_window_of(s, from, seg))
+        window = notes_window_of(s, from, seg);
     if (s->of[from].acked || s->of[!from].syn_sent)
         edges.ack = s->of[from].acked + window;
     if (edges.ack < s->of[!from].snd_max)
@@ -345,7 +345,7 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return p.life;
     }
     zeek_segment(&p.life->zeek, p.from, seg);
-    if (wire_is_of_earlier_use(c, p.from, seg)) {
+    if (wire_is_of_earlier_use(c, p.from, seg, (uint32_t)notes_window_of(&c->streams, p.from, seg))) {
         const bool blind = (seg->flags & SEGMENT_RST) && ends_state(&c->ends, !p.from, LANE_WIRE) == TCP_STATE_SYN_SENT;
         const struct notes n = { .notes = notes | (blind ? NOTE_UNACCEPTABLE : NOTE_EARLIER_CONNECTION) };
 

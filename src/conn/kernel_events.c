@@ -180,8 +180,16 @@ static void forget_drops(const struct kernel_step *s)
     s->lane->cause = CAUSE_NONE;
 }
 
+/* The child took over from the request, and what a timer of that still tells comes late. */
+static bool is_past_request(const struct kernel_step *s)
+{
+    return end_of(s)->object == OBJECT_SOCK || end_of(s)->object == OBJECT_TIMEWAIT;
+}
+
 static enum queue_why on_request(struct kernel_step *s)
 {
+    if (is_past_request(s) && s->event->kind != EVENT_REQUEST_END)
+        return QUEUE_WHY_N;
     listened_by(s);
     switch (s->event->kind) {
     case EVENT_REQUEST_START:

@@ -16,6 +16,7 @@ struct compared {
 
 /* What a connection has besides where a kernel witness takes part. */
 struct life_kernel {
+    uint32_t netns[END_N]; /* of the kernel object; 0: none has been told of */
     struct kernel_lane lane;
     struct compared compared[END_N];
 };

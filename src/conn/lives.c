@@ -3,6 +3,17 @@
 #include "outcome.h"
 #include "reconcile.h"
 
+/* Two connections can have the same endpoints in different namespaces; the ends of one can be in two. Where a kernel has told of
+ * this end it knows its namespace; where it has not, the event is the first to tell. Packets may be seen anywhere. */
+static bool is_in_reach(const struct life *l, const struct event *e)
+{
+    const enum end end = conn_end_of(&l->conn, &e->local);
+
+    if (l->conn.netns == e->netns || e->source == WITNESS_WIRE || !l->has_kernel)
+        return true;
+    return l->kernel->netns[end] ? l->kernel->netns[end] == e->netns : !ends_kernel_tells(&l->conn.ends, end);
+}
+
 static struct life *find(const struct conn_engine *g, const struct event *e, uint32_t hash)
 {
     struct table_walk walk = table_walk(&g->conns, hash);
@@ -12,6 +23,8 @@ static struct life *find(const struct conn_engine *g, const struct event *e, uin
     while ((c = table_next(&g->conns, e, &walk))) {
         struct life *l = life_of(c);
 
+        if (!is_in_reach(l, e))
+            continue;
         if (!c->superseded)
             current = l;
         if (e->cookie ? life_kernel_end(l, conn_end_of(c, &e->local))->cookie == e->cookie : !c->superseded)
@@ -67,7 +80,8 @@ static void introduce(struct conn_engine *g, const struct conn *c, const struct 
     change.connection.server = c->endpoint[END_SERVER];
     change.connection.netns = c->netns;
     for (unsigned i = 0; i < END_N; i++)
-        change.connection.local[i] = is_local(g, &c->endpoint[i].addr);
+        change.connection.local[i] = is_local(g, &c->endpoint[i].addr) ||
+                                     (e->source != WITNESS_WIRE && conn_end_of(c, &e->local) == i);
     change.connection.before_trace = c->ends.midstream;
     change.connection.roles_assumed = roles_assumed;
     change.connection.tunnel = e->tunnel;

@@ -241,12 +241,25 @@ void notes_renumber(struct notes_lane *lane, enum end end)
     lane->end[end].repeats = 0;
 }
 
+/* Only where both SYNs have been seen it is known; one that does not offer it rules it out. */
+static unsigned shift_at_most(const struct streams *s, enum end end)
+{
+    for (unsigned i = 0; i < END_N; i++)
+        if (s->of[i].syn_sent && !s->of[i].scale_known)
+            return 0;
+    return s->of[END_CLIENT].syn_sent && s->of[END_SERVER].syn_sent ? stream_shift(s, end) : SHIFT_MAX;
+}
+
 int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end)
 {
     const struct notes_end *e = &lane->end[end];
-    const bool told = streams->of[END_CLIENT].syn_sent && streams->of[END_SERVER].syn_sent;
 
-    return (int64_t)e->window << (e->window_of_syn ? 0 : told ? stream_shift(streams, end) : SHIFT_MAX);
+    return (int64_t)e->window << (e->window_of_syn ? 0 : shift_at_most(streams, end));
+}
+
+int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg)
+{
+    return (int64_t)seg->window << (seg->flags & SEGMENT_SYN ? 0 : shift_at_most(streams, from));
 }
 
 /* One that came again can be the network's doing: only the second time says that nobody answers. */

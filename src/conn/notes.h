@@ -77,6 +77,8 @@ static inline uint32_t notes_last_ack(const struct notes_lane *lane, enum end en
 void notes_renumber(struct notes_lane *lane, enum end end);
 /* The window an end announced last, in bytes; where its scale is not known, the largest it can mean. */
 int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end);
+/* Likewise, the one that this segment announces. */
+int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg);
 /* Judges a segment by those before it, and remembers it for those to come. Before the streams take it. */
 struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
                            const struct segment *seg, uint64_t ts_ns);

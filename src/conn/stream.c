@@ -300,8 +300,8 @@ void stream_take(struct streams *s, enum end from, const struct segment *seg, co
     const bool dropped = stream_is_dropped(seg); /* its FIN takes no place */
     const int64_t end = place->seq + (dropped ? seg->payload_len : segment_seq_len(seg));
 
-    /* the first segment of an end under way says where its stream has got to */
-    if (!sender->segments && !sender->syn_sent && receiver->rcv_nxt < place->seq)
+    /* the first segment of an end under way says where its stream has got to, unless its peer has said before */
+    if (!sender->segments && !sender->syn_sent && !sender->syn_unseen && !receiver->segments && receiver->rcv_nxt < place->seq)
         receiver->rcv_nxt = place->seq;
     if (place->seq < -(int64_t)sender->below)
         sender->below = (uint32_t)-place->seq;

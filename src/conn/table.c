@@ -53,7 +53,7 @@ void table_take_out(struct table *t, struct conn *c)
 
 void table_remove(struct table *t, struct conn *c)
 {
-    const uint64_t network = table_network(c->netns, c->tunnel);
+    const uint64_t network = table_network(t->any_netns ? 0 : c->netns, c->tunnel);
 
     hash_remove(&t->hash, hash_of(t->seed, &c->endpoint[END_CLIENT], &c->endpoint[END_SERVER], network), c->place);
     table_take_out(t, c);
@@ -97,9 +97,9 @@ struct conn *table_oldest(const struct table *t)
     return found;
 }
 
-static bool is_about(const struct conn *c, const struct event *e)
+static bool is_about(const struct table *t, const struct conn *c, const struct event *e)
 {
-    if (c->netns != e->netns || c->tunnel != table_tunnel(e))
+    if ((c->netns != e->netns && !t->any_netns) || c->tunnel != table_tunnel(e))
         return false;
     return (endpoint_equal(&c->endpoint[END_CLIENT], &e->local) && endpoint_equal(&c->endpoint[END_SERVER], &e->remote)) ||
            (endpoint_equal(&c->endpoint[END_SERVER], &e->local) && endpoint_equal(&c->endpoint[END_CLIENT], &e->remote));
@@ -113,7 +113,7 @@ struct conn *table_next(const struct table *t, const struct event *e, struct tab
         const struct hash_slot *slot = &t->hash.slots[walk->slot];
 
         walk->slot = (walk->slot + 1) & mask;
-        if (slot->hash == walk->hash && is_about(at(t, slot->place), e))
+        if (slot->hash == walk->hash && is_about(t, at(t, slot->place), e))
             return at(t, slot->place);
     }
     return NULL;

@@ -35,6 +35,7 @@ struct table {
     struct slab conns, rare; /* objects that begin with a struct conn; struct stream_rare[END_N] */
     struct hash hash;
     uint64_t seed;
+    bool any_netns; /* endpoints alone tell connections apart */
     struct {
         uint32_t first, last; /* places */
     } lists[LIST_N];
@@ -63,7 +64,7 @@ static inline uint16_t table_tunnel(const struct event *e)
 /* The hash of the endpoints of an event, whichever end sees it. */
 static inline uint32_t table_hash(const struct table *t, const struct event *e)
 {
-    return hash_of(t->seed, &e->local, &e->remote, table_network(e->netns, table_tunnel(e)));
+    return hash_of(t->seed, &e->local, &e->remote, table_network(t->any_netns ? 0 : e->netns, table_tunnel(e)));
 }
 
 /* A new one, between the endpoints of an event, in no list; all else is zeros. hash: that of the event. NULL: out of

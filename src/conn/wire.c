@@ -99,7 +99,7 @@ bool wire_is_open(const struct conn *c)
     for (unsigned i = 0; i < END_N; i++) {
         const enum tcp_state state = ends_state(&c->ends, i, LANE_WIRE);
 
-        if (state < TCP_STATE_SYN_RECEIVED || state == TCP_STATE_TIME_WAIT || !c->streams.of[i].segments)
+        if (state < TCP_STATE_ESTABLISHED || state == TCP_STATE_TIME_WAIT || !c->streams.of[i].segments)
             return false;
     }
     return true;
@@ -343,9 +343,10 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         send_syn(s, from);
     else
         assume_handshake(s, from, place);
-    if (s->advances) { /* it gets what is sent to it, and has not closed for good */
+    if (s->advances) { /* it gets what is sent to it, has not closed for good, and no error stands in the way any more */
         s->lane->end[from].doubts = 0;
         s->lane->end[!from].data_after_fin = false;
+        s->lane->icmp[!from] = 0;
     }
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
         take_fin(s, from);
@@ -396,13 +397,13 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
     take_fin(s, to);
 }
 
-bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg)
+bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg, uint32_t window)
 {
     const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
 
     if (ends_state(&c->ends, !from, LANE_WIRE) == TCP_STATE_SYN_SENT && receiver->syn_sent &&
         (seg->flags & SEGMENT_ACK))
-        return seg->ack - receiver->base - 1 >= receiver->snd_max;
+        return seg->ack - receiver->base - 1 >= (uint32_t)receiver->snd_max + window;
     if (ends_state(&c->ends, from, LANE_WIRE) == TCP_STATE_SYN_SENT && sender->syn_sent && (seg->flags & SEGMENT_RST))
         return seg->seq != sender->base + (uint32_t)sender->snd_max;
     return false;

@@ -42,7 +42,7 @@ struct wire_step {
     struct wire_moves moves;
 };
 
-/* Both ends take part, and are not over: a SYN in another numbering does not begin anything (RFC 9293 3.10.7.4). */
+/* Both ends are synchronised, and not over: a SYN in another numbering does not begin anything (RFC 9293 3.10.7.4). */
 bool wire_is_open(const struct conn *c);
 /* A SYN on known endpoints: is it a new use of them, or belongs it to the handshake that is going on? */
 bool wire_begins_anew(const struct conn *c, enum end from, const struct segment *seg);
@@ -55,8 +55,9 @@ struct wire_roles {
 struct wire_roles wire_roles_of(const struct segment *seg);
 
 /* RFC 9293 3.5.1 and 3.10.7.3: to a SYN on endpoints that the peer still holds for an earlier connection it answers with
- * what acknowledges no SYN, and gets a RST in that numbering. Neither moves an end of this connection. */
-bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg);
+ * what acknowledges no SYN, and gets a RST in that numbering. Neither moves an end of this connection. window: what the sender
+ * announces at the most: data that was not captured may be acknowledged. */
+bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct segment *seg, uint32_t window);
 
 /* Of a peer that is never seen, what it sent shows in the acknowledgments alone: this one is of its FIN. Before the
  * streams take the segment. */

@@ -244,7 +244,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->sock.to = bpf_state(e->to);
         out->sock.task_context = e->in_task;
         out->sock.call = e->during != TCPLENS_CALL_NONE ? call_name(e->during) : NULL;
-        if (e->has_queue)
+        if (e->kind == TCPLENS_STATE && e->has_queue)
             out->sock.depth = depth_of(e);
         if (e->kind == TCPLENS_CLOSED)
             out->sock.ending = ending_of(e);

@@ -82,8 +82,9 @@ enum segment_result icmp_open(struct walk *w, const struct ip_packet *packet, st
             .src = { ip_packet_addr(&quoted, quoted.src), be16_at(tcp) },
             .dst = { ip_packet_addr(&quoted, quoted.dst), be16_at(tcp + 2) },
             .seq = be32_at(tcp + 4),
-            .mtu = error != ICMP_FRAGMENTATION_NEEDED ? 0 : packet->ipv6 ? rest : rest & 0xffff,
         };
+        if (error == ICMP_FRAGMENTATION_NEEDED)
+            ret_icmp->mtu = packet->ipv6 ? rest : rest & 0xffff; /* RFC 1191: below what was unused */
         return SEGMENT_ICMP;
     }
     return result == SEGMENT_TRUNCATED ? result : no_tcp(w, packet->ipv6);

@@ -207,11 +207,10 @@ static void begin(struct walk *w, const uint8_t *data, size_t caplen, size_t len
 
 bool segment_link_supported(int dlt)
 {
-    static const uint8_t none[1]; /* no bytes, but somewhere: C lets nobody add even 0 to NULL */
     struct walk w;
     uint16_t type;
 
-    begin(&w, none, 0, 0);
+    begin(&w, (const uint8_t[]){ 0 }, 0, 0);
     return link_open(dlt, &w, &type) != SEGMENT_UNSUPPORTED_LINK;
 }
 

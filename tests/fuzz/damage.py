@@ -42,8 +42,8 @@ def problem(data, whole):
         status, out, err = read(file.name)
     if status not in (0, 1) or "Sanitizer" in err or "runtime error" in err:
         return f"status {status}: {err[:400]}"
-    # success may be noted on: nothing of TCP is left
-    if len(err.splitlines()) > 1 or (status == 1 and not err):
+    # success may be noted on: what was passed over, and whose checksums were ignored
+    if len(err.splitlines()) > (1 if status else 2) or (status == 1 and not err):
         return f"status {status} with {len(err.splitlines())} lines on standard error: {err[:200]!r}"
     try:
         records = [json.loads(line) for line in out.splitlines()]

@@ -45,6 +45,14 @@ def ipv6(next_header=6, between=b"", offload=False, **segment):
     return struct.pack("!IHBB", 6 << 28, 0 if offload else len(rest), next_header, 64) + SRC6 + DST6 + rest
 
 
+def carried(protocol, payload):
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0x4000, 64, protocol, 0) + SRC4 + DST4 + payload
+
+
+def udp(port, payload):
+    return struct.pack("!HHHH", 12345, port, 8 + len(payload), 0) + payload
+
+
 AUTHENTICATION = bytes.fromhex("0604000000000001 00000002") + bytes(12)
 EXTENSIONS = (bytes.fromhex("3c00050200000100") + bytes.fromhex("2b00010400000000")
               + bytes.fromhex("2c02020000000000") + SRC6 + bytes.fromhex("0600000000000002"))
@@ -83,6 +91,26 @@ SEEDS = {
     "raw-v6-jumbo": (101, ipv6(next_header=0, between=bytes.fromhex("0600c20400012345"), offload=True)),
     "raw-v6-fragment": (101, ipv6(next_header=44, between=bytes.fromhex("0600000100000001"))),
     "raw-v6-home-address": (101, ipv6(next_header=60, between=bytes.fromhex("060201020000c910") + SRC6)),
+    "vxlan": (1, MACS + ETHER4 + carried(17, udp(4789, bytes.fromhex("0800000000002a00") + MACS + ETHER4 + ipv4()))),
+    "geneve": (1, MACS + ETHER4 + carried(17, udp(6081, bytes.fromhex("0140655800002a00 01028000") + MACS + ETHER6 + ipv6()))),
+    "gtp-u": (1, MACS + ETHER4 + carried(17, udp(2152, bytes.fromhex("34ff000012345678 00000085 01100100") + ipv4()))),
+    "teredo": (101, carried(17, udp(3544, bytes.fromhex("00001234ffffffff") + ipv6()))),
+    "ayiya": (101, carried(17, udp(5072, bytes.fromhex("42521129 00000001") + bytes(36) + ipv6()))),
+    "l2tp": (101, carried(17, udp(1701, bytes.fromhex("000200020003 ff03") + PPP4 + ipv4()))),
+    "gue-gre": (101, carried(17, udp(6080, bytes.fromhex("002f0000 00000800") + ipv4()))),
+    "fou": (101, carried(17, udp(5555, ipv6()))),
+    "gre-key": (101, carried(47, bytes.fromhex("b0000800 00000000 00000007 00000001") + ipv4())),
+    "nvgre": (101, carried(47, bytes.fromhex("20006558 00138933") + MACS + ETHER4 + ipv4())),
+    "pptp": (101, carried(47, bytes.fromhex("3081880b 002c0011 00000001 00000002 ff03") + PPP4 + ipv4())),
+    "erspan-2": (101, carried(47, bytes.fromhex("100088be 00000001 10010005 00000000") + MACS + ETHER4 + ipv4())),
+    "erspan-3": (101, carried(47, bytes.fromhex("100022eb 00000001 20010005 00000000 00000001 0000000000000000") + MACS
+                              + ETHER4 + ipv4())),
+    "ipip-6in4": (101, carried(4, carried(41, ipv6()))),
+    "802.1ah": (1, MACS + bytes.fromhex("88e7 00010203") + MACS + ETHER4 + ipv4()),
+    "icmp": (101, carried(1, bytes.fromhex("0304000000000578") + ipv4()[:28])),
+    "radiotap": (127, bytes.fromhex("00001200030000000000000000000000 2000 88010000") + MACS + bytes.fromhex("020000000003 0000 0000 0000 aaaa03000000")
+                 + ETHER4 + ipv4()),
+    "nflog": (239, bytes.fromhex("02000000 05000a0078000000 2c000900") + ipv4()),
     "unknown-link": (147, ipv4()),
 }
 

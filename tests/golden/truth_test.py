@@ -9,16 +9,15 @@ truth_test.py DIRECTORY compares another directory of the same layout, where not
 """
 import collections
 import csv
-import json
 import os
 import re
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPORA = os.path.join(HERE, "..", "corpora")
 DOCUMENT = os.path.join(HERE, "..", "..", "docs", "differences.md")
-TCPLENS = os.environ["TCPLENS"]
+sys.path.insert(0, os.path.join(HERE, ".."))
+from lib.judges import NOTES, Agreement, endpoint, kernel_path, read_capture, wire_path
 
 # (capture, field, stream or tuple): id in docs/differences.md. "*" stands for all of a capture's.
 EXPLAINED = {
@@ -31,85 +30,6 @@ EXPLAINED = {
     ("zeek-modbus-modbus-and-non-modbus-p502.pcap", "initial_rtt", "*"): "tshark-one-stream",
     ("suricata-frag-ip-tcp-syn.pcap", "tshark stream", "*"): "no-ip-reassembly",
 }
-
-NOTES = {
-    "retransmission": "retransmission",
-    "fast_retransmission": "fast-retransmission",
-    "spurious_retransmission": "spurious-retransmission",
-    "out_of_order": "out-of-order",
-    "duplicate_ack": "duplicate-ack",
-    "zero_window": "zero-window",
-    "zero_window_probe": "zero-window-probe",
-    "keep_alive": "keep-alive",
-    "keep_alive_ack": "keep-alive-ack",
-    "lost_segment": "lost-segment",
-    "window_full": "window-full",
-    "reused_ports": "port-reuse",
-}
-KERNEL_NAMES = {
-    "CLOSE": "CLOSED", "LISTEN": "LISTEN", "SYN_SENT": "SYN-SENT", "SYN_RECV": "SYN-RECEIVED",
-    "ESTABLISHED": "ESTABLISHED", "FIN_WAIT1": "FIN-WAIT-1", "FIN_WAIT2": "FIN-WAIT-2", "CLOSE_WAIT": "CLOSE-WAIT",
-    "CLOSING": "CLOSING", "LAST_ACK": "LAST-ACK", "TIME_WAIT": "TIME-WAIT",
-}
-
-
-class Conn:
-    def __init__(self, record):
-        self.client = (record["client"]["addr"], record["client"]["port"])
-        self.server = (record["server"]["addr"], record["server"]["port"])
-        self.notes = collections.Counter()
-        self.path = {"client": [], "server": []}
-        self.outcome = None
-
-    def end(self, addr, port):
-        return "client" if (addr, port) == self.client else "server"
-
-
-def read(path, checksums):
-    """All connections of a capture, by their unordered pair of endpoints."""
-    run = subprocess.run([TCPLENS, "read", "--output", "-", "--checksums", checksums, path],
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-    conns, pairs = {}, collections.defaultdict(list)
-    for line in run.stdout.splitlines():
-        record = json.loads(line)
-        kind = record["record"]
-        if kind == "connection":
-            conn = conns[record["conn"]] = Conn(record)
-            pairs[frozenset([conn.client, conn.server])].append(conn)
-        elif kind == "segment":
-            conns[record["conn"]].notes.update(record.get("notes", []))
-        elif kind == "state":
-            path_of = conns[record["conn"]].path[record["end"]]
-            if not path_of:
-                path_of.append(record["from"])
-            if record["how"] != "predicted":  # the end of TIME-WAIT, which no packet tells
-                path_of.append(record["to"])
-        elif kind == "outcome":
-            conns[record["conn"]].outcome = record
-    return pairs
-
-
-class Report:
-    def __init__(self, explained):
-        self.fields = collections.defaultdict(lambda: [0, 0, 0])  # agree, explained, differ
-        self.explained = explained
-        self.used = set()
-        self.lines = []
-
-    def compare(self, field, where, truth, ours):
-        counts = self.fields[field]
-        if truth == ours:
-            counts[0] += 1
-            return
-        capture, of = where
-        why = None
-        for key in ((capture, field, of), (capture, field, "*"), (capture, "*", of), (capture, "*", "*")):
-            if key in self.explained:
-                why = self.explained[key]
-                self.used.add(key)
-                break
-        counts[1 if why else 2] += 1
-        self.lines.append(f"{capture} {of}: {field}: truth {truth}, tcplens {ours}" + (f" ({why})" if why else ""))
 
 
 def rows(directory, name):
@@ -129,7 +49,7 @@ def compare_zeek(report, directory, cache):
     for row in rows(directory, "zeek_truth.tsv"):
         tuples[row["pcap"], row["checksums"], row["orig_h"], row["orig_p"], row["resp_h"], row["resp_p"]].append(row)
     for (pcap, checksums, oh, op, rh, rp), group in tuples.items():
-        orig, resp = (oh, int(op)), (rh, int(rp))
+        orig, resp = endpoint(oh, op), endpoint(rh, rp)
         where = (pcap, f"{oh}:{op}>{rh}:{rp}")
         conns = cache(pcap, "ignore" if checksums == "ignored" else "check").get(frozenset([orig, resp]), [])
         if not conns:
@@ -138,8 +58,8 @@ def compare_zeek(report, directory, cache):
         sent = [0, 0]
         for conn in conns:
             segments = conn.outcome["segments"]
-            sent[0] += segments[conn.end(*orig)]
-            sent[1] += segments[conn.end(*resp)]
+            sent[0] += segments[conn.end(orig)]
+            sent[1] += segments[conn.end(resp)]
         truth = [sum(int(r["orig_pkts"]) for r in group), sum(int(r["resp_pkts"]) for r in group)]
         if int(group[0]["rows_on_tuple"]) > len(group) or group[0]["pkts_check"] != "exact":
             truth = None  # some of the tuple's rows are the other way round, or tshark counts differently
@@ -155,13 +75,14 @@ def compare_zeek(report, directory, cache):
 def compare_tshark(report, directory, cache):
     groups = collections.defaultdict(list)
     for row in rows(directory, "tshark_truth.tsv"):
-        a, b = (row["a_ip"], int(row["a_port"])), (row["b_ip"], int(row["b_port"]))
+        a, b = endpoint(row["a_ip"], row["a_port"]), endpoint(row["b_ip"], row["b_port"])
         groups[row["pcap"], frozenset([a, b])].append((row, a, b))
     for (pcap, pair), group in groups.items():
         a, b = group[0][1:]
         where = (pcap, f"{a[0]}:{a[1]}>{b[0]}:{b[1]}")
         conns = cache(pcap, "ignore").get(pair, [])
-        resets_only = all(int(r["rst_a"]) + int(r["rst_b"]) == int(r["pkts_ab"]) + int(r["pkts_ba"]) for r, _, _ in group)
+        resets_only = all(int(r["rst_a"]) + int(r["rst_b"]) == int(r["pkts_ab"]) + int(r["pkts_ba"])
+                          for r, _, _ in group)
         if not conns:
             if not resets_only:
                 report.compare("tshark stream", where, "present", "absent")
@@ -170,9 +91,9 @@ def compare_tshark(report, directory, cache):
         for row, row_a, _ in group:
             sent[row_a != a] += int(row["pkts_ab"])
             sent[row_a == a] += int(row["pkts_ba"])
-        ours = [sum(c.outcome["segments"][c.end(*x)] for c in conns) for x in (a, b)]
+        ours = [sum(c.outcome["segments"][c.end(x)] for c in conns) for x in (a, b)]
         report.compare("segments", where, sent, ours)
-        ours = sum((c.notes for c in conns), collections.Counter())
+        ours = sum((c.count_notes() for c in conns), collections.Counter())
         for column, note in NOTES.items():
             report.compare(column, where, sum(int(r[column]) for r, _, _ in group), ours[note])
         for (row, _, _), conn in zip(group, conns):
@@ -183,38 +104,29 @@ def compare_tshark(report, directory, cache):
 
 def compare_kernel(report, directory, cache):
     for row in rows(directory, "kernel_truth.tsv"):
-        local, remote = (row["local_ip"], int(row["local_port"])), (row["remote_ip"], int(row["remote_port"]))
+        local, remote = endpoint(row["local_ip"], row["local_port"]), endpoint(row["remote_ip"], row["remote_port"])
         pcap = row["script"] + ".pcap"
         for conn in cache(pcap, "ignore").get(frozenset([local, remote]), []):
-            path = [KERNEL_NAMES[s] for s in row["kernel_path"].split(">")]
-            if row["hidden_tail"] == "TIME_WAIT" and path[-1] == "CLOSED":
-                path[-1] = "TIME-WAIT"  # the socket was closed, a minisock waits, and what ends that is not told
-            ours = conn.path[conn.end(*local)]
-            if "TIME-WAIT" in ours:
-                ours = ours[:ours.index("TIME-WAIT") + 1]
-            report.compare("state path", (pcap, f"{local[0]}:{local[1]}"), path, ours)
+            report.compare("state path", (pcap, f"{local[0]}:{local[1]}"), kernel_path(row), wire_path(conn, local))
 
 
 def main():
     directory = sys.argv[1] if len(sys.argv) > 1 else CORPORA
-    report = Report(EXPLAINED if directory == CORPORA else {})
+    report = Agreement(EXPLAINED if directory == CORPORA else {})
     read_already = {}
 
     def cache(pcap, checksums):
         if (pcap, checksums) not in read_already:
             path = capture_path(directory, pcap)
-            read_already[pcap, checksums] = read(path, checksums) if path else {}
+            read_already[pcap, checksums] = read_capture(path, checksums).pairs if path else {}
         return read_already[pcap, checksums]
 
     compare_zeek(report, directory, cache)
     compare_tshark(report, directory, cache)
     compare_kernel(report, directory, cache)
-    for line in report.lines:
-        print(line)
-    print(f"\n{'field':24}{'agree':>8}{'explained':>11}{'differ':>8}")
-    for field, (agree, why, differ) in sorted(report.fields.items()):
-        print(f"{field:24}{agree:8}{why:11}{differ:8}")
-    failed = sum(differ for _, _, differ in report.fields.values())
+    report.print_lines()
+    report.print_table()
+    failed = report.differ
     with open(DOCUMENT) as f:
         known = set(re.findall(r"^\| `([a-z0-9-]+)` \|", f.read(), re.M))
     for key, why in report.explained.items():

@@ -69,7 +69,7 @@ except OSError: pass
     drops = len(trace.all("queue", conn=2, why="overflow"))
     check(drops >= 2, "the SYN was not dropped twice")
     check_equal(outcome["drops"], drops)
-    check_equal(outcome["text"].split(". ")[1], f"The accept queue of L1 was full, its SYN was dropped {drops} times")
+    check(f" The accept queue of L1 was full, its SYN was dropped {drops} times." in outcome["text"], outcome["text"])
 
 
 @case

@@ -203,5 +203,39 @@ ready(os.stat("/proc/self/ns/net").st_ino)
     check_equal([r.get("why") for r in trace.all("timer", conn=new, name="time-wait")], [None, "removed"])
 
 
+@case
+def ends_in_two_namespaces():
+    """A connection between two containers is one, with both its ends."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", "all", "--source", "kernel", "--port", "17009", "-q", "-o", path)
+        lib.wait_trace(path, '"record":"header"')
+        program = lib.Running(["unshare", "--net", *script("""
+import ctypes, subprocess
+def ip(words): subprocess.run(["ip", *words.split()], check=True)
+go, told = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    if ctypes.CDLL(None).unshare(0x40000000): sys.exit("no namespace")  # CLONE_NEWNET
+    os.write(told[1], b"x"); os.read(go[0], 1)
+    ip("addr add 10.8.0.2/24 dev other"); ip("link set other up")
+    server = listen("10.8.0.2", 17009); os.write(told[1], b"x")
+    peer, _ = server.accept(); rest(peer); peer.close(); os._exit(0)
+os.read(told[0], 1)
+ip(f"link add here type veth peer name other netns {child}")
+ip("addr add 10.8.0.1/24 dev here"); ip("link set here up")
+os.write(go[1], b"x"); os.read(told[0], 1)
+client = connect("10.8.0.2", 17009); client.close(); os.wait()
+""")], stack)
+        check_equal(program.wait(), 0)
+        lib.wait_trace(path, '"LAST-ACK"')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    check_equal(len(trace.all("connection")), 1)
+    check_equal(trace.path(1, "client").split()[:4], (ACTIVE + CLOSES_FIRST).split()[:4])
+    check_equal(trace.path(1, "server").split()[:4], (PASSIVE + CLOSES_SECOND).split()[:4])
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

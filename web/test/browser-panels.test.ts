@@ -19,7 +19,7 @@ async function withTrace(text = makeTrace({ connections: 40, scene: 'rare' }), h
   await opened.page.waitForSelector('.loading', { state: 'detached' });
   return opened;
 }
-const shown = (page: Page, n: number) => page.waitForFunction((want) => document.querySelector('.list h2')!.textContent!.includes(`${want} of 41`), n);
+const shown = (page: Page, n: number) => page.waitForFunction((want) => document.querySelector('.list h2')!.textContent!.includes(`${want} of 42`), n);
 const now = (page: Page) => page.textContent('.position b');
 
 test('the filter completes words, by keyboard and by hand', async () => {
@@ -52,7 +52,7 @@ test('the filter completes words, by keyboard and by hand', async () => {
   await page.click('#completions li:has-text("listener:2")');
   await shown(page, 28);
   for (const [words, n] of [
-    ['ever:closing', 0], ['ever:time-wait', 13], ['problem:overflow', 5], ['problem:any', 18], ['-problem:any', 23], ['problem:gap', 5], ['problem:disagreement', 1],
+    ['ever:closing', 0], ['ever:time-wait', 13], ['problem:overflow', 5], ['problem:any', 19], ['-problem:any', 23], ['problem:gap', 5], ['problem:disagreement', 1],
     ['port:81', 6], ['addr:2001:db8', 8], ['comm:psql -outcome:refused', 7], ['outcome:closing', 1], ['state:unknown-word', 0],
   ] as const) {
     await page.fill('#filter', words);

@@ -104,7 +104,7 @@ function wireOnly(w: Writer, id: number, us: number): void {
 }
 
 /** What only some kernels, rights or accidents bring: samples, calls before the connection, timers cut short, doubts. */
-/** A SYN in a tunnel, in a tunnel, which a router refuses; none of it in the time that a trace can tell. */
+/** A SYN in a tunnel, in a tunnel, which a router refuses; its time is told as a date. */
 function tunnelled(w: Writer, id: number, us: number): void {
   const { client, server } = ends(id);
   w.put('connection', us, {

@@ -33,6 +33,8 @@
       "the `call` names no connection")                                                                                \
     X(HELD_RANGES, 16, COUNT, "ranges kept beyond a hole, per direction",                                              \
       "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")     \
+    X(FOLDED, 65536, COUNT, "connections in TIME-WAIT when a trace begins that the timeline counts",                   \
+      "further ones have lines of their own", "their lines")                                                             \
     X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                               \
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
     X(HELD_SYNS, 16, COUNT, "SYNs into open connections that may begin another",                                       \

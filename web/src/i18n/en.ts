@@ -143,7 +143,7 @@ const why: Dictionary['why'] = {
     TCP_OLD_ACK: 'its ACK is old.',
     TCP_ABORT_ON_DATA: 'data came for a socket that the application has closed already.',
     TCP_TIMEWAIT_SOCKET: 'it came for a connection in TIME-WAIT, and does not fit.',
-    INVALID_SYN: 'a SYN in the middle of a connection.',
+    INVALID_SYN: 'a SYN in the middle of a connection; or the accept queue was full and tcp_abort_on_overflow is set.',
     TCP_ABORT_ON_CLOSE: 'close() with received data unread.',
     TCP_ABORT_ON_LINGER: 'the application did not want to wait in FIN-WAIT-2 (TCP_LINGER2 below 0).',
     TCP_ABORT_ON_MEMORY: 'too little memory, or too many sockets that nobody owns.',

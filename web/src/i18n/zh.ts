@@ -142,7 +142,7 @@ const why: Dictionary['why'] = {
     TCP_OLD_ACK: '确认号是旧的。',
     TCP_ABORT_ON_DATA: '应用程序已关闭套接字，却又收到数据。',
     TCP_TIMEWAIT_SOCKET: '到达 TIME-WAIT 中的连接，且与之不符。',
-    INVALID_SYN: '连接中途出现了 SYN。',
+    INVALID_SYN: '连接中途出现 SYN；或者 accept 队列已满，且设置了 tcp_abort_on_overflow。',
     TCP_ABORT_ON_CLOSE: '还有未读数据就调用了 close()。',
     TCP_ABORT_ON_LINGER: '应用程序不愿在 FIN-WAIT-2 等待（TCP_LINGER2 小于 0）。',
     TCP_ABORT_ON_MEMORY: '内存不足，或没有进程持有的套接字太多。',
