@@ -31,14 +31,16 @@ static uint64_t max0(int64_t number)
     return number > 0 ? (uint64_t)number : 0;
 }
 
-/* Returns the record's number; 0: it is not written. */
+/* Returns the record's number; 0: it is not written. Where those are written that show a problem, what is wrong is still found
+ * among all. */
 static uint64_t tell_segment(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
     const struct segment *seg = &p->event->segment;
     const struct streams *streams = &p->life->conn.streams;
+    const bool wanted = is_wanted(p->engine, seg, n->notes);
     struct change change;
 
-    if (!is_wanted(p->engine, seg, n->notes))
+    if (!wanted && p->engine->config.segments != CONN_SEGMENTS_CONTROL)
         return 0;
     change_init(&change, CHANGE_SEGMENT);
     change.conn = p->life->conn.number;
@@ -54,7 +56,11 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
     for (unsigned i = 0; i < seg->sack_count; i++)
         for (unsigned edge = 0; edge < 2; edge++)
             change.segment.sack[i][edge] = max0(stream_unwrap(&streams->of[!p->from], seg->sack[i][edge]));
-    return emit(&p->engine->out, p->event->ts_ns, &change);
+    if (wanted)
+        return emit(&p->engine->out, p->event->ts_ns, &change);
+    change.ts_ns = p->event->ts_ns;
+    findings_take(&p->engine->findings, &change, p->life);
+    return 0;
 }
 
 /* A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing comes of it. Where it is answered with

@@ -93,7 +93,7 @@ static void note_conn(struct finding *f, uint32_t conn)
 
 static void note_record(struct finding *f, uint64_t n)
 {
-    for (unsigned i = 0; i < FINDING_RECORDS_MAX; i++) {
+    for (unsigned i = 0; n && i < FINDING_RECORDS_MAX; i++) {
         if (!f->records[i])
             f->records[i] = n;
         if (f->records[i] == n)
@@ -170,17 +170,26 @@ void findings_look_end(struct findings *f, uint64_t ts_ns)
             recount(&f->all[i], ts_ns);
 }
 
+/* A copy was not sent again. */
+static uint32_t notes_that_count(const struct change *c)
+{
+    const uint32_t repeats = NOTE_RETRANSMISSION | NOTE_FAST_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION;
+
+    return c->segment.notes & NOTE_COPY ? c->segment.notes & ~repeats : c->segment.notes;
+}
+
 void findings_take(struct findings *f, const struct change *c, const struct life *life)
 {
     const struct finding_sight s = { c, life, f };
     const bool is_segment = c->kind == CHANGE_SEGMENT;
+    const uint32_t notes = is_segment ? notes_that_count(c) : 0;
 
-    if (is_segment && c->segment.segment.payload_len)
+    if (is_segment && c->segment.segment.payload_len && !(notes & NOTE_COPY))
         f->data_segments++;
     for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++) {
         const struct finding_ops *ops = table[f->seen_in[c->kind][i]];
 
-        if (!is_segment || !ops->notes || (ops->notes & c->segment.notes))
+        if (!is_segment || !ops->notes || (ops->notes & notes))
             look(f, ops, &s);
     }
 }

@@ -11,6 +11,7 @@
 #define OUT_OF_ORDER_NS 3000000ull     /* as long as no handshake has told the round-trip time */
 #define COPY_NS 200000000ull           /* the least RTO of Linux: later it can have been sent again */
 #define COPY_SAME_NS 3000000ull        /* no retransmission timer is this short */
+#define COPY_NEXT_NS 1000000ull        /* nor is a tail loss probe: two ticks */
 #define FAST_RETRANSMIT_NS 20000000ull /* from the duplicate ACK that asked for it */
 
 static bool seq_after(uint32_t a, uint32_t b)
@@ -126,6 +127,20 @@ static uint32_t note_repeated(const struct notes_lane *lane, enum end from, cons
     return NOTE_RETRANSMISSION;
 }
 
+static uint8_t place_of(const struct segment *s)
+{
+    return (uint8_t)((s->seq + s->payload_len * 0x85ebca6bu) * 0x9e3779b1u >> 24);
+}
+
+/* The last segment of its direction once more, which is no ACK alone: those are repeated. */
+static bool is_next_copy(const struct notes_end *fwd, const struct segment *s, uint64_t ts_ns)
+{
+    const uint32_t end = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
+
+    return fwd->seen && end != s->seq && !seq_after(end, fwd->next_seq) && s->ack == fwd->last_ack &&
+           s->window == fwd->window && place_of(s) == fwd->place && since(ts_ns, fwd->last_at) < COPY_NEXT_NS;
+}
+
 static uint32_t timed_end(const struct notes_end *e, unsigned i)
 {
     return e->timed[i].end[0] | (uint32_t)e->timed[i].end[1] << 16;
@@ -137,7 +152,7 @@ static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_
     const uint32_t end = s->seq + segment_seq_len(s);
     unsigned kept = 0;
 
-    if (s->seq == end || (s->flags & SEGMENT_RST))
+    if (s->seq == end || (s->flags & SEGMENT_RST) || (notes & NOTE_COPY))
         return;
     /* a keep-alive's byte is sent again too */
     if (notes & (NOTE_RETRANSMISSION | NOTE_OUT_OF_ORDER | NOTE_KEEP_ALIVE)) {
@@ -195,6 +210,7 @@ static void remember(struct notes_end *fwd, const struct segment *s, uint32_t no
         }
         fwd->seen = true;
     }
+    fwd->place = place_of(s);
     fwd->window = s->window;
     fwd->window_of_syn = !!(s->flags & SEGMENT_SYN);
     fwd->last_ack = s->ack;
@@ -303,6 +319,8 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
         fwd->dup_acks = 0;
     if (!(n.notes & NOTE_KEEP_ALIVE))
         n.notes |= note_repeated(lane, from, s, ts_ns);
+    if (is_next_copy(fwd, s, ts_ns))
+        n.notes |= NOTE_COPY;
     count_repeat(fwd, rev, s, &n);
     n.rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(lane, s, ts_ns);

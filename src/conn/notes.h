@@ -25,6 +25,7 @@ struct notes_end {
     bool seen          : 1;                 /* a segment that counts */
     bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
     uint8_t timed_count : 2;
+    uint8_t place; /* a hash of where the last segment stood */
     struct {
         struct short_time at;
         uint16_t end[2]; /* low half first: no room is lost to alignment */

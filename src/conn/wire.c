@@ -343,8 +343,9 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         send_syn(s, from);
     else
         assume_handshake(s, from, place);
-    if (s->advances) { /* it gets what is sent to it, and no error stands in the way any more */
+    if (s->advances) { /* it gets what is sent to it, has not closed for good, and no error stands in the way any more */
         s->lane->end[from].doubts = 0;
+        s->lane->end[!from].data_after_fin = false;
         s->lane->icmp[!from] = 0;
     }
     if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */

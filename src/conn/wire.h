@@ -12,7 +12,7 @@ struct wire_end {
     uint16_t spoke  : 1; /* it sent what only one who is synchronised does */
     uint16_t challenged     : 1; /* it was sent a SYN, or a RST, that it does not take */
     uint16_t answered_older : 1; /* it answered a SYN for an earlier connection */
-    uint16_t data_after_fin : 1; /* it sent data after its peer's FIN */
+    uint16_t data_after_fin : 1; /* it sent data after its peer's FIN, and none of it was acknowledged since */
     uint16_t closed_by_rst  : 1;
     uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
 };

@@ -13,8 +13,8 @@
 #include <endian.h>
 #include <string.h>
 
-#include "tcplens/base/cursor.h"
 #include "icmp_open.h"
+#include "tcplens/base/cursor.h"
 #include "tcplens/tcp/ip_packet.h"
 #include "tcplens/tcp/link.h"
 

@@ -209,7 +209,7 @@ static void test_segment(void **state)
         "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
         "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
         "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
-        "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\"],\"cut\":true}");
+        "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\",\"copy\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
     c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };

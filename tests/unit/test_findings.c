@@ -407,6 +407,32 @@ static void share_of_retransmissions(void **state)
                         "3 of 103 data segments were sent again (2.9 %), 0 of them by fast retransmission.");
 }
 
+/* The same where only problems are written. */
+static void share_among_all_segments(void **state)
+{
+    (void)state;
+    script_free(&s);
+    script_configure(&s, (struct conn_config){ .wire_only = true, .segments = CONN_SEGMENTS_CONTROL });
+    share_of_retransmissions(state);
+}
+
+/* A mirrored port shows each segment twice. */
+static void copies_are_not_sent_again(void **state)
+{
+    unsigned seq = 1;
+
+    (void)state;
+    send_handshake(&s);
+    s.step_ns = 1000;
+    for (unsigned i = 0; i < 100; i++, seq += 10) {
+        send(&s, C, "PA", seq, 1, 10);
+        send(&s, C, "PA", seq, 1, 10);
+    }
+    script_finish(&s);
+    assert_null(found(FINDING_retransmissions));
+    assert_null(found(FINDING_rto));
+}
+
 static void few_retransmissions(void **state)
 {
     unsigned seq = 1;
@@ -515,6 +541,8 @@ int main(void)
         TEST(a_large_one_had_arrived),
         CAPTURE_TEST(a_timer_fires_unseen),
         TEST(share_of_retransmissions),
+        TEST(share_among_all_segments),
+        TEST(copies_are_not_sent_again),
         TEST(few_retransmissions),
         TEST(all_checksums_are_bad),
         TEST(some_checksums_are_bad),

@@ -81,7 +81,8 @@
     X(NOTE_BIT, UNACCEPTABLE, "unacceptable",                                                                          \
       "its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7)")             \
     X(NOTE_BIT, CHALLENGE_ACK, "challenge-ack", "answers a SYN or RST that is not acceptable (RFC 5961)")              \
-    X(NOTE_BIT, EARLIER_CONNECTION, "earlier-connection", "of an earlier use of the same endpoints")
+    X(NOTE_BIT, EARLIER_CONNECTION, "earlier-connection", "of an earlier use of the same endpoints")                   \
+    X(NOTE_BIT, COPY, "copy", "the same again, sooner than it can have been sent: a mirrored port shows all twice")
 
 #define WORDS_verdict(X)                                                                                               \
     X(VERDICT, UNKNOWN, "unknown", "not enough was seen")                                                              \

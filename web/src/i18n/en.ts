@@ -67,6 +67,7 @@ const why: Dictionary['why'] = {
     'unacceptable': 'Its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7). It moves no state.',
     'challenge-ack': 'A challenge ACK: the answer to a SYN or RST that is not acceptable, so that the real peer can prove itself (RFC 5961).',
     'earlier-connection': 'Of an earlier use of the same endpoints.',
+    copy: 'A copy of the segment before, sooner than it can have been sent again: a mirrored port, for one, shows each twice.',
     'bad-checksum': 'The checksum is wrong: the receiver drops it, and no state moves. At a sender whose network card fills it in, that is normal.',
     'out-of-order': 'Overtaken by bytes behind it in the stream: the network reordered, or something was lost.',
     'keep-alive': 'A keep-alive probe: it asks for an ACK and brings nothing new.',

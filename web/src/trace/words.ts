@@ -45,7 +45,7 @@ export const NOTES = [
   'retransmission', 'out-of-order', 'keep-alive', 'duplicate-ack', 'zero-window', 'lost-segment', 'bad-checksum',
   'fast-retransmission', 'spurious-retransmission', 'acked-unseen', 'zero-window-probe', 'zero-window-probe-ack',
   'window-full', 'window-update', 'keep-alive-ack', 'port-reuse', 'unacceptable', 'challenge-ack',
-  'earlier-connection',
+  'earlier-connection', 'copy',
 ] as const;
 export type Note = (typeof NOTES)[number];
 
