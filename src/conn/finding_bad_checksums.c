@@ -43,10 +43,10 @@ static void say(const struct finding *f, struct finding_words *w)
 
     finding_say(w,
                 "All that %s sent on a connection has a wrong checksum, %llu segments in all: it was captured before a "
-                "network card filled them in, or changed afterwards.",
+                "network card filled them in, or changed afterwards. Read as if they were right.",
                 finding_where(f, where), (unsigned long long)f->count);
-    finding_advise(w, "read the capture with --checksums ignore");
     finding_advise(w, "capture at the other end, or switch the offload off for the capture (ethtool -K DEVICE tx off)");
+    finding_advise(w, "where they are wrong on the wire, read the capture with --checksums check");
 }
 
 const struct finding_ops finding_bad_checksums_ops = {

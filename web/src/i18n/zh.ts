@@ -503,8 +503,8 @@ export const zh: Dictionary = {
     },
     'bad-checksums': {
       name: '校验和错误',
-      text: ['{where} 在某条连接上发出的全部报文段校验和都是错的，共 {count} 个：在网卡填写之前就被捕获，或后来被改动。'],
-      remedy: ['读取时加上 --checksums ignore', '在另一端捕获，或为捕获关闭卸载（ethtool -K DEVICE tx off）'],
+      text: ['{where} 在某条连接上发出的全部报文段校验和都是错的，共 {count} 个：在网卡填写之前就被捕获，或后来被改动。已按正确的校验和分析。'],
+      remedy: ['在另一端捕获，或为捕获关闭卸载（ethtool -K DEVICE tx off）', '如果在线路上就是错的，读取时加上 --checksums check'],
     },
   },
   found: {
