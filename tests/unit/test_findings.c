@@ -469,7 +469,7 @@ static void all_checksums_are_bad(void **state)
     assert_string_equal(
         said(FINDING_bad_checksums),
         "All that 192.0.2.1 sent on a connection has a wrong checksum, 3 segments in all: it was captured "
-        "before a network card filled them in, or changed afterwards.");
+        "before a network card filled them in, or changed afterwards. Read as if they were right.");
 }
 
 static void some_checksums_are_bad(void **state)
