@@ -15,6 +15,15 @@ void findings_init(struct findings *f, const char *const *sysctl)
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)
                 f->seen_in[kind][f->seen_in_count[kind]++] = (uint8_t)i;
+    for (unsigned i = 0; i < f->seen_in_count[CHANGE_SEGMENT]; i++) {
+        uint8_t *seen_in = f->seen_in[CHANGE_SEGMENT], here = seen_in[i];
+
+        f->noted |= table[here]->notes;
+        if (table[here]->notes)
+            continue;
+        seen_in[i] = seen_in[f->unnoted];
+        seen_in[f->unnoted++] = here;
+    }
 }
 
 static bool is_about(const struct finding *f, const struct finding_ops *ops, const struct finding_subject *s)
@@ -183,10 +192,12 @@ void findings_take(struct findings *f, const struct change *c, const struct life
     const struct finding_sight s = { c, life, f };
     const bool is_segment = c->kind == CHANGE_SEGMENT;
     const uint32_t notes = is_segment ? notes_that_count(c) : 0;
+    unsigned count;
 
     if (is_segment && c->segment.segment.payload_len && !(notes & NOTE_COPY))
         f->data_segments++;
-    for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++) {
+    count = is_segment && !(notes & f->noted) ? f->unnoted : f->seen_in_count[c->kind];
+    for (unsigned i = 0; i < count; i++) {
         const struct finding_ops *ops = table[f->seen_in[c->kind][i]];
 
         if (!is_segment || !ops->notes || (ops->notes & notes))
