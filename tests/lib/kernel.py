@@ -75,7 +75,11 @@ def trace_of(command, *options, status=0, reason="command"):
     with tempfile.TemporaryDirectory() as directory:
         path = f"{directory}/trace.ndjson"
         done = run("trace", "--netns", "new", "--quiet", "--output", path, *options, "--", *command)
-        check_equal(done.status, status, f"exit status, with stderr {done.stderr!r}:")
+        gaps = ""
+        if done.status != status and os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                gaps = "".join(line for line in file if '"gap"' in line)
+        check_equal(done.status, status, f"exit status, with stderr {done.stderr!r}{gaps}:")
         validate(path)
         with open(path, encoding="utf-8") as file:
             trace = parse(file.read())
