@@ -13,6 +13,9 @@ the load's begin until the tracer is done), which other busy programs on the mac
 judged by it. Tracers other than tcplens see all namespaces, so that what they lose can be others' events. With --against
 each way of tcplens is run with another build of it too, as NAME-other.
 
+A trace of a million connections has 4 GB, and a disk that cannot take them stalls who writes them: traces are written where
+there is a file system in memory, and else below O.
+
 Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the result $O/bench/trace.json).
 """
 import argparse
@@ -31,6 +34,7 @@ TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
 BUILD = os.path.abspath(os.environ.get("O", "build"))
 CHURN = f"{BUILD}/tests/bench/churn"
 OUTPUT = f"{BUILD}/bench"
+TRACES = "/dev/shm" if os.access("/dev/shm", os.W_OK) else OUTPUT
 DEADLINE = 60.0  # seconds for a tracer to start, or to end
 LOAD_SECONDS = 600  # at most, for one run of the load
 
@@ -235,7 +239,7 @@ def run(variant, connections, rate=None):
     load = [CHURN, "--connections", str(connections), "--seconds", str(LOAD_SECONDS)]
     if rate:
         load += ["--rate", str(rate)]
-    with namespace() as pid, tempfile.TemporaryDirectory(dir=OUTPUT) as directory:
+    with namespace() as pid, tempfile.TemporaryDirectory(dir=TRACES) as directory:
         os.chmod(directory, 0o755)
         tracer = Tracer(variant, pid, directory) if variant.command else None
         try:
