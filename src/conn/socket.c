@@ -40,8 +40,10 @@ void socket_call(struct sockets *s, struct emitter *out, const struct event *e, 
     if (!role.conn && !role.listener && e->cookie && closed->cookie == e->cookie)
         role = *closed;
     change_init(&change, CHANGE_CALL);
-    change.call.socket = number_of(s, e->call.socket, e->call.call.name);
+    if (e->call.socket)
+        change.call.socket = number_of(s, e->call.socket, e->call.call.name);
     change.call.call = e->call.call;
+    change.call.waiting = e->call.waiting;
     change.conn = role.conn;
     change.listener = role.listener;
     change.call.has_end = role.conn != 0;

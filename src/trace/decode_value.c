@@ -326,6 +326,34 @@ bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes)
     return take_bits(item, "segment_note", ret_notes);
 }
 
+bool take_poll_events(uint64_t start_ns, const cJSON *item, uint16_t *ret_events)
+{
+    uint32_t bits = 0;
+    const bool taken = take_bits(item, "poll_event", &bits);
+
+    (void)start_ns;
+    *ret_events = (uint16_t)bits;
+    return taken;
+}
+
+bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waiting)
+{
+    const cJSON *one;
+
+    if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > READY_MAX)
+        return false;
+    cJSON_ArrayForEach (one, item) {
+        struct ready *r = &ret_waiting->ready[ret_waiting->count++];
+        const cJSON *fd = json_member(one, "fd");
+
+        r->fd = -1;
+        if ((fd && !take_int32(start_ns, fd, &r->fd)) ||
+            !take_poll_events(start_ns, json_member(one, "events"), &r->events))
+            return false;
+    }
+    return true;
+}
+
 /* An array of two. */
 static bool take_two(uint64_t start_ns, const cJSON *item, uint64_t *ret_a, uint64_t *ret_b)
 {

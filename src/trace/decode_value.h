@@ -66,6 +66,8 @@ bool take_kernel(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_owner(uint64_t start_ns, const cJSON *item, struct task *ret_owner);
 bool take_flags(uint64_t start_ns, const cJSON *item, uint16_t *ret_flags);
 bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes);
+bool take_poll_events(uint64_t start_ns, const cJSON *item, uint16_t *ret_events);
+bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waiting);
 bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);
 bool take_error(uint64_t start_ns, const cJSON *item, int64_t *ret_ret);

@@ -210,6 +210,27 @@ static inline char *put_notes(char *p, uint64_t start_ns, const uint32_t *notes)
     return put_bits(p, *notes & NOTES_KNOWN, segment_note_name);
 }
 
+static inline char *put_poll_events(char *p, uint64_t start_ns, const uint16_t *events)
+{
+    (void)start_ns;
+    return put_bits(p, *events & ((1U << POLL_EVENT_N) - 1), poll_event_name);
+}
+
+static char *put_ready(char *p, uint64_t start_ns, const struct waiting *w)
+{
+    *p++ = '[';
+    for (unsigned i = 0; i < w->count && i < READY_MAX; i++) {
+        if (i)
+            *p++ = ',';
+        *p++ = '{';
+        if (w->ready[i].fd >= 0)
+            p = PUT(json_put_i64(PUT(p, "\"fd\":"), w->ready[i].fd), ",");
+        p = put_poll_events(PUT(p, "\"events\":"), start_ns, &w->ready[i].events);
+        *p++ = '}';
+    }
+    return PUT(p, "]");
+}
+
 static char *put_options(char *p, uint64_t start_ns, const struct change *c)
 {
     const struct segment *s = &c->segment.segment;
