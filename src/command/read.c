@@ -15,6 +15,7 @@
 struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
+    bool udp;
     struct command_output output;
     struct command_io io;
 };
@@ -26,6 +27,7 @@ static const char *const checksums_words[] = {
 static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct read_options, output),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
+    COMMAND_UDP_ROW(struct read_options, udp),
     { .name = "checksums",
       .argument = "WHAT",
       .help =
@@ -108,7 +110,8 @@ static void tell_rest(const struct pipeline *pipeline, const char *path, const c
 static int read_file(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
-                                      .checksums = (enum conn_checksums)o->checksums };
+                                      .checksums = (enum conn_checksums)o->checksums,
+                                      .datagrams = o->udp };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;

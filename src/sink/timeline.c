@@ -318,6 +318,43 @@ static void format_icmp(struct line *l, const struct change *c)
     add_frame(l, c->icmp.frame);
 }
 
+static void add_dns(struct line *l, const struct dns *d)
+{
+    char word[DNS_WORD_MAX], addr[ADDR_TEXT_MAX];
+
+    line_add(l, "  DNS ");
+    if (d->type) {
+        line_addf(l, "%s ", dns_type_name(d->type, word));
+        line_add_untrusted(l, d->name, sizeof(d->name));
+    }
+    if (!d->response) {
+        line_add(l, "?");
+        return;
+    }
+    line_addf(l, ": %s", dns_rcode_name(d->rcode, word));
+    for (unsigned i = 0; i < d->addresses && i < DNS_ANSWERS_MAX; i++)
+        line_addf(l, "%s %s", i ? "," : "", addr_format(&d->answers[i], addr));
+}
+
+static void format_datagram(struct line *l, const struct change *c)
+{
+    const struct datagram *d = &c->datagram.datagram;
+    const bool problem = d->is_error || d->checksum == DATAGRAM_CHECKSUM_BAD;
+    char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX], by[ADDR_TEXT_MAX];
+
+    line_style(l, problem ? STYLE_ALARM : STYLE_PLAIN, false);
+    line_addf(l, "   %s ╌╌ UDP len=%u ╌╌▷ %s", endpoint_format(&d->src, from), d->len, endpoint_format(&d->dst, to));
+    if (d->is_error)
+        line_addf(l, "  refused: ICMP %s by %s", icmp_error_name(d->error), addr_format(&d->by, by));
+    if (d->checksum == DATAGRAM_CHECKSUM_BAD)
+        line_add(l, "  bad checksum");
+    if (problem)
+        line_reset_style(l);
+    if (d->is_dns)
+        add_dns(l, &d->dns);
+    add_frame(l, c->datagram.frame);
+}
+
 static void add_events(struct line *l, uint16_t events)
 {
     const char *bar = "";
@@ -607,6 +644,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_SEGMENT: format_segment(&l, c); break;
     case CHANGE_ICMP: format_icmp(&l, c); break;
     case CHANGE_CALL: format_call(&l, c); break;
+    case CHANGE_DATAGRAM: format_datagram(&l, c); break;
     case CHANGE_LISTENER: format_listener(&l, c); break;
     case CHANGE_QUEUE: format_queue(&l, c); break;
     case CHANGE_TIMER: format_timer(&l, c); break;

@@ -422,6 +422,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     if (!s->skeleton->rodata->can_cast)
         look_into_modules(s->skeleton);
     s->skeleton->rodata->has_calls = config->calls;
+    s->skeleton->rodata->has_datagrams = config->datagrams;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     bpf_program__set_autoload(s->skeleton->progs.blocked_calls, config->calls);
     /* by looking, not by the kernel's version */
@@ -479,7 +480,7 @@ static int take_buffer(const char *value, void *member, char why[static OPTIONS_
 
 static const struct option_row rows[] = {
     { .name = "calls",
-      .help = "system calls on TCP sockets too",
+      .help = "system calls too: on TCP sockets, with --udp on UDP sockets, and those that wait for such",
       .kind = OPTION_FLAG,
       .offset = offsetof(struct options, calls) },
     { .name = "buffer",
@@ -499,6 +500,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
         .filter = context->filter,
         .netns_inode = context->netns,
         .calls = o->calls,
+        .datagrams = context->datagrams,
         .ring_bytes = o->ring_bytes,
     };
     struct source_bpf *source;

@@ -289,6 +289,7 @@ static bool call_of(struct bpf_decoder *d, const struct tcplens_event *e, struct
     if (!call->name)
         return false;
     out->call.socket = e->call.socket;
+    out->call.is_udp = e->call.socket && e->from == IPPROTO_UDP;
     out->call.state = bpf_state(e->to);
     call->fd = e->call.fd;
     call->blocked = e->call.blocked;

@@ -20,6 +20,7 @@
 #include <zlib.h>
 
 #include "capture_block.h"
+#include "packet.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
@@ -36,7 +37,7 @@ struct source_capture {
     int fd; /* belongs to file */
     uint64_t size, offset, packets, unsupported;
     int unsupported_dlt, supported_dlt; /* the last ones */
-    bool supported, ended;
+    bool supported, ended, datagrams;
     struct tunnels *tunnels;
     struct skips skips;
     const char *filter_text;
@@ -172,6 +173,7 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
 {
     const uint8_t *data = s->buffer + s->at + p->data_offset;
     struct segment_aside aside;
+    enum segment_result result;
 
     if (!link_supported(s, p->dlt)) {
         skip_packet(s, SKIP_LINK_TYPE, (uint32_t)p->dlt);
@@ -185,25 +187,20 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
         if (!bpf_filter(program->bf_insns, data, p->len, p->caplen))
             return 0;
     }
-    switch (segment_parse(p->dlt, data, p->caplen, p->len, s->tunnels, &e->segment, &aside)) {
-    case SEGMENT_OK:
-        e->kind = EVENT_SEGMENT;
-        e->local = e->segment.src;
-        e->remote = e->segment.dst;
-        break;
-    case SEGMENT_ICMP:
-        e->kind = EVENT_ICMP;
-        e->icmp = aside.icmp;
-        e->local = aside.icmp.src;
-        e->remote = aside.icmp.dst;
-        break;
-    default: skips_add(&s->skips, &aside.skip); return 0;
+    result = segment_parse(p->dlt, data, p->caplen, p->len, s->tunnels, &e->segment, &aside);
+    if (!packet_event(e, result, &aside, s->datagrams)) {
+        skips_add(&s->skips, &aside.skip);
+        return 0;
     }
     e->ts_ns = p->ts_ns;
-    e->tunnel = aside.tunnel;
     e->frame = s->packets;
     emit(arg, e);
     return 0;
+}
+
+void source_capture_want_datagrams(struct source_capture *s, bool wanted)
+{
+    s->datagrams = wanted;
 }
 
 int source_capture_drain(struct source_capture *s, unsigned max, event_fn emit, void *arg,
@@ -418,9 +415,10 @@ static int ops_open(const struct source_context *context, const void *config, vo
     struct source_capture *source;
     int r = source_capture_open(input->fd, input->filter, &source, why);
 
-    (void)context;
-    if (r == 0)
+    if (r == 0) {
+        source_capture_want_datagrams(source, context->datagrams);
         *ret_source = source;
+    }
     return r;
 }
 

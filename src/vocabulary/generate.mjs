@@ -72,6 +72,7 @@ function schema() {
     witness: { enum: of('witness') },
     kernel_object: { enum: of('object') },
     poll_event: { enum: of('poll_event') },
+    icmp_error: { enum: of('icmp_error') },
     tcp_state: { enum: states },
     endpoint: object({ addr: ref('addr'), port: ref('u16') }),
     kernel: object({ state: { type: 'string', pattern: '^[A-Z][A-Z0-9_]*$' }, object: ref('kernel_object') }),

@@ -200,7 +200,7 @@ except BlockingIOError: pass
 sys.stdin.readline()
 """))
         lib.wait_trace(path, '"name":"persist"')
-        lib.wait_trace(path, '"keep-alive-ack"')
+        lib.wait_trace(path, '"keep-alive"')
         tracer.say()
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)

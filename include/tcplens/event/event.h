@@ -7,6 +7,7 @@
 
 #include "tcplens/base/addr.h"
 #include "tcplens/base/words.h"
+#include "tcplens/tcp/datagram.h"
 #include "tcplens/tcp/fsm.h"
 #include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/segment.h"
@@ -20,6 +21,7 @@ enum witness { WORDS_witness(WORD_ENUM) WITNESS_N };
 
 enum event_kind {
     EVENT_SEGMENT,          /* .segment */
+    EVENT_DATAGRAM,         /* .datagram: UDP, or an ICMP error that quotes it */
     EVENT_ICMP,             /* .icmp: local, remote: sender and receiver of the segment that it quotes */
     EVENT_SOCK_STATE,       /* .sock: a full socket changed state */
     EVENT_REQUEST_START,    /* .queue: a request sock entered the SYN queue */
@@ -144,6 +146,7 @@ struct event {
     union {
         struct segment segment;
         struct icmp icmp;
+        struct datagram datagram;
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
@@ -185,6 +188,7 @@ struct event {
         } reset;
         struct {
             uint64_t socket; /* tells sockets apart that have no cookie yet; not for anybody to see */
+            bool is_udp;
             enum tcp_state state;
             struct call call;
             struct waiting waiting;

@@ -24,6 +24,9 @@ struct source_capture_input {
 int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
 
+/* Whether UDP datagrams are handed over; they are not at first. */
+void source_capture_want_datagrams(struct source_capture *capture, bool wanted);
+
 /* Hands over the segments among the next max packets; 1 while there is more, 0 at the end of the file.
  * -EIO with a line in error where the file breaks off or is damaged; what came before was handed over. */
 int source_capture_drain(struct source_capture *capture, unsigned max, event_fn emit, void *arg,

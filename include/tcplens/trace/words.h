@@ -305,6 +305,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(severity, SEVERITY_N)                                                                                            \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
+    L(datagram_checksum, DATAGRAM_CHECKSUM_N)                                                                          \
     L(poll_event, POLL_EVENT_N)                                                                                        \
     L(sysctl, SYSCTL_N)                                                                                                \
     L(capture_magic, MAGIC_N)
@@ -330,6 +331,7 @@ const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);
 const char *sysctl_name(enum sysctl sysctl);
 const char *poll_event_name(unsigned bit);
+const char *datagram_checksum_name(enum datagram_checksum checksum);
 
 /* Four bytes begin a capture file as this magic says; MAGIC_N: no capture file does. */
 #define CAPTURE_MAGIC_LEN 4

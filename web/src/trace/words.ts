@@ -128,8 +128,8 @@ export const SYSCTLS = [
 export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
-  'header', 'connection', 'state', 'object', 'segment', 'icmp', 'call', 'listener', 'queue', 'timer', 'reset',
-  'disagreement', 'gap', 'outcome', 'finding', 'end',
+  'header', 'connection', 'state', 'object', 'segment', 'icmp', 'datagram', 'call', 'listener', 'queue', 'timer',
+  'reset', 'disagreement', 'gap', 'outcome', 'finding', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
 
@@ -152,6 +152,7 @@ export const SAYS: Record<Kind, string> = {
   object: 'The kernel moved one end into another object while its RFC state stayed',
   segment: 'One TCP segment on the wire',
   icmp: 'An ICMP error quotes a segment of the connection',
+  datagram: 'One UDP datagram on the wire, or an ICMP error that quotes one',
   call: 'A system call of the application, at its return, or while it goes on',
   listener: 'A socket listens, or its backlog changed, or it was closed',
   queue: 'A queue of a listener changed',
@@ -214,6 +215,14 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       by: 'str', seq_abs: 'int', mtu: 'int', frame: 'int', because: 'int',
+    },
+  },
+  datagram: {
+    need: {
+      from: 'address', to: 'address', len: 'int',
+    },
+    may: {
+      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', dns: 'object', frame: 'int', because: 'int',
     },
   },
   call: {
