@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/counters.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
@@ -36,6 +37,7 @@ struct pipeline {
     struct merge *merge; /* NULL: no source needs it */
     struct pairs *pairs; /* the connections whose packets are told; NULL: all */
     uint64_t of_others;  /* packets that were not of those */
+    struct counters counters; /* of the namespace, as the trace began; none: they are not told */
     struct conn_engine *engine;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
@@ -227,6 +229,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
     struct source_context context = { .clock = &p->clock,
                                       .filter = p->config.filter,
                                       .datagrams = p->config.datagrams,
+                                      .command_pid = p->config.command_pid,
                                       .all_netns = p->config.all_netns };
     bool asked = false;
     int failed = 0;
@@ -319,6 +322,8 @@ static int prepare(struct pipeline *p)
         r = pairs_new(&p->pairs);
     if (r == 0 && p->live)
         r = read_addresses(p);
+    if (p->live && !p->config.all_netns && counters_read(&p->counters) < 0)
+        p->counters.count = 0;
     p->start_ns = p->last_ns = p->live ? trace_clock_now(&p->clock) : 0;
     return r;
 }
@@ -449,6 +454,27 @@ void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
     trace_end_skipped(end, "of other processes", p->of_others);
 }
 
+/* Those that moved, and what tells of trouble in any case. */
+static void tell_counters(struct pipeline *p)
+{
+    struct counters now;
+
+    if (!p->counters.count || counters_read(&now) < 0)
+        return;
+    for (unsigned i = 0; i < now.count; i++) {
+        const struct counter *was = counters_find(&p->counters, now.items[i].name);
+        const int64_t delta = was ? now.items[i].value - was->value : 0;
+
+        if (delta || change_counter_matters(now.items[i].name))
+            conn_engine_event(
+                p->engine,
+                &(struct event){ .kind = EVENT_COUNTER,
+                                 .source = WITNESS_KERNEL,
+                                 .ts_ns = p->last_ns,
+                                 .counter = { .name = now.items[i].name, .value = now.items[i].value, .delta = delta } });
+    }
+}
+
 static int write_end(struct pipeline *p, enum end_reason reason, int status)
 {
     struct trace_end end = {
@@ -487,6 +513,7 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
         merge_release(p->merge, UINT64_MAX);
     if (p->live && trace_clock_now(&p->clock) > p->last_ns)
         p->last_ns = trace_clock_now(&p->clock);
+    tell_counters(p);
     conn_engine_finish(p->engine, p->last_ns);
     if (p->started) {
         w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
