@@ -184,12 +184,12 @@ enum tcplens_arg {
 #define TCPLENS_READY_MAX 8
 struct tcplens_ready {
     struct tcplens_event event;
+    __u32 count; /* so many of ready[] are written */
     struct tcplens_ready_one {
         __u64 data;   /* of epoll, as epoll_ctl() was told */
         __s32 fd;     /* of the others */
         __u32 events; /* of epoll(7) */
     } ready[TCPLENS_READY_MAX];
-    __u32 count;
 };
 
 enum tcplens_ending {
@@ -206,8 +206,8 @@ enum tcplens_ending {
 /* How much of an event is written. */
 static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind, bool has_queue, bool in_task)
 {
-    if (kind == TCPLENS_READY)
-        return sizeof(struct tcplens_ready);
+    if (kind == TCPLENS_READY) /* at least */
+        return offsetof(struct tcplens_ready, ready);
     if (in_task)
         return sizeof(struct tcplens_event);
     switch (kind) {

@@ -37,6 +37,7 @@ struct pipeline {
     struct merge *merge; /* NULL: no source needs it */
     struct pairs *pairs; /* the connections whose packets are told; NULL: all */
     uint64_t of_others;  /* packets that were not of those */
+    struct host host;
     struct counters counters; /* of the namespace, as the trace began; none: they are not told */
     struct conn_engine *engine;
     struct addr *addresses;
@@ -106,6 +107,7 @@ static int write_header(struct pipeline *p)
         uname(&uts);
         snprintf(kernel, sizeof(kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
         header.kernel = kernel;
+        header.host = p->host;
         describe_sysctls(p, &header);
     }
     describe_sources(p, &header);
@@ -314,6 +316,8 @@ static int prepare(struct pipeline *p)
     int r;
 
     read_sysctls(p);
+    if (p->live)
+        host_read(&p->host);
     r = new_engine(p);
 
     if (r == 0 && p->live)

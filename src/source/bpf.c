@@ -134,13 +134,20 @@ static void look_after(struct source_bpf *s, uint64_t now)
         s->watched_ns = now;
 }
 
+static bool ready_is_whole(const struct tcplens_event *e, size_t size)
+{
+    const struct tcplens_ready *r = (const struct tcplens_ready *)e;
+
+    return size >= offsetof(struct tcplens_ready, ready) + r->count * sizeof(*r->ready);
+}
+
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
     const struct tcplens_event *e = data;
 
     if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
-        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task))
+        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) && (e->kind != TCPLENS_READY || ready_is_whole(e, size)))
         bpf_mend_put(&s->mend, e, decode_and_emit, s);
     return 0;
 }

@@ -210,6 +210,33 @@ static bool add_sysctl(cJSON *root, const struct trace_header *h, size_t max)
     return object != NULL;
 }
 
+static bool add_known(cJSON *object, const char *key, const char *text, size_t max)
+{
+    return !*text || add_text(object, key, text, max);
+}
+
+static bool add_host(cJSON *root, const struct host *h, size_t max)
+{
+    cJSON *object;
+
+    if (!*h->name && !*h->machine_id && !*h->boot_id)
+        return true;
+    object = cJSON_AddObjectToObject(root, "host");
+    return object && add_known(object, "name", h->name, max) && add_known(object, "machine_id", h->machine_id, max) &&
+           add_known(object, "boot_id", h->boot_id, max);
+}
+
+static bool add_clock(cJSON *root, const struct host *h)
+{
+    cJSON *object;
+
+    if (!h->clock_known)
+        return true;
+    object = cJSON_AddObjectToObject(root, "clock");
+    return object && cJSON_AddBoolToObject(object, "synchronized", h->clock_synchronized) &&
+           add_i64(object, "maxerror_us", h->clock_maxerror_us) && add_i64(object, "esterror_us", h->clock_esterror_us);
+}
+
 static bool add_header(cJSON *root, const struct trace_header *h, size_t max)
 {
     return cJSON_AddStringToObject(root, "record", "header") && add_u64(root, "n", 0) && add_u64(root, "t", 0) &&
@@ -217,7 +244,8 @@ static bool add_header(cJSON *root, const struct trace_header *h, size_t max)
            cJSON_AddStringToObject(root, "tool", "tcplens " TCPLENS_VERSION) && add_start(root, h->start_ns) &&
            add_text(root, "kernel", h->kernel, max) && add_sources(root, h, max) &&
            add_text(root, "input", h->input, max) && add_text(root, "netns", h->netns, max) &&
-           add_interfaces(root, h, max) && add_filter(root, h) && add_command(root, h, max) && add_sysctl(root, h, max);
+           add_interfaces(root, h, max) && add_filter(root, h) && add_command(root, h, max) && add_sysctl(root, h, max) &&
+           add_host(root, &h->host, max) && add_clock(root, &h->host);
 }
 
 /* In JSON text, what is not ASCII, and "<", stands only within strings: there an escape says the same.

@@ -175,7 +175,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       tool: 'str', start: 'str', kernel: 'str', sources: 'strings', missing: 'array', input: 'str', netns: 'str',
-      interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object',
+      interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object', host: 'object', clock: 'object',
     },
   },
   connection: {
