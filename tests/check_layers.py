@@ -17,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may know its own layer (but see PEERS) and those before it.
-LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["pipeline"], ["command"],
+LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["recording"], ["pipeline"], ["command"],
           ["main", "vocabulary"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
