@@ -132,9 +132,12 @@ static int begin(struct source_capture *s, char error[static SOURCE_CAPTURE_ERRO
     return r == 0 && s->at < CAPTURE_FILE_HEADER ? capture_end(s->capture, NULL, NULL, error) : r;
 }
 
-static int open_file(struct source_capture *s, char error[static SOURCE_CAPTURE_ERROR_MAX])
+static int open_file(struct source_capture *s, const struct filter *connections,
+                     char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
-    const struct capture_config config = { .wants = s->filter_text ? wants : NULL, .wants_arg = s };
+    const struct capture_config config = { .wants = s->filter_text ? wants : NULL,
+                                           .wants_arg = s,
+                                           .filter = *connections };
     struct stat st;
 
     if (fstat(s->fd, &st) < 0) {
@@ -151,8 +154,8 @@ static int open_file(struct source_capture *s, char error[static SOURCE_CAPTURE_
     return 0;
 }
 
-int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
-                        char error[static SOURCE_CAPTURE_ERROR_MAX])
+int source_capture_open(int fd, const char *filter, const struct filter *connections,
+                        struct source_capture **ret_capture, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     struct source_capture *s = malloc(sizeof(*s));
     int r;
@@ -165,7 +168,7 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
     memset(s, 0, offsetof(struct source_capture, buffer));
     s->filter_text = filter;
     s->fd = fd;
-    r = open_file(s, error);
+    r = open_file(s, connections, error);
     if (r == 0)
         r = begin(s, error);
     /* a filter that does not parse is told before anything is read */
@@ -219,9 +222,8 @@ static int ops_open(const struct source_context *context, const void *config, vo
 {
     const struct source_capture_input *input = config;
     struct source_capture *source;
-    int r = source_capture_open(input->fd, input->filter, &source, why);
+    int r = source_capture_open(input->fd, input->filter, &context->filter, &source, why);
 
-    (void)context;
     if (r == 0)
         *ret_source = source;
     return r;

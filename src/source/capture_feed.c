@@ -22,7 +22,7 @@ struct capture {
     void *arg; /* while bytes are fed */
     uint64_t offset, packets, unsupported;
     int unsupported_dlt, supported_dlt; /* the last ones */
-    bool supported, detected;
+    bool supported, detected, filtered;
     struct tunnels *tunnels;
     struct skips skips;
     struct capture_format format;
@@ -41,6 +41,7 @@ int capture_new(const struct capture_config *config, struct capture **ret_captur
         return -ENOMEM;
     memset(c, 0, offsetof(struct capture, held));
     c->config = *config;
+    c->filtered = config->filter.port_count || config->filter.host_count;
     c->event.source = WITNESS_WIRE;
     if (tunnels_new(&c->tunnels) < 0) {
         free(c);
@@ -121,6 +122,8 @@ static int take(struct capture *c, const struct capture_packet *p, const uint8_t
         break;
     default: skips_add(&c->skips, &aside.skip); return 0;
     }
+    if (c->filtered && !filter_wants(&c->config.filter, &e->local, &e->remote))
+        return 0;
     e->ts_ns = p->ts_ns;
     e->tunnel = aside.tunnel;
     e->frame = c->packets;

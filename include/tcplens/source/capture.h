@@ -19,10 +19,12 @@ struct source_capture_input {
     const char *filter; /* libpcap's language (pcap-filter(7)), or NULL */
 };
 
-/* fd: taken over, also on failure. filter: libpcap's language (pcap-filter(7)), or NULL.
+/* fd: taken over, also on failure. filter: of packets, in libpcap's language (pcap-filter(7)), or NULL. connections: of what is
+ * in them.
  * 0 or -errno, with one line in error: -EINVAL (no capture file, a filter that does not parse), -EIO, -ENOMEM. */
-int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
-                        char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
+int source_capture_open(int fd, const char *filter, const struct filter *connections,
+                        struct source_capture **ret_capture, char error[static SOURCE_CAPTURE_ERROR_MAX])
+    __attribute__((warn_unused_result));
 
 /* Hands over the segments of the next piece of the file; 1 while there may be more, 0 at its end. -EIO with a line in error
  * where the file breaks off or is damaged; what came before was handed over. */

@@ -23,6 +23,7 @@ typedef int (*capture_wants_fn)(void *arg, int dlt, const uint8_t *data, uint32_
 struct capture_config {
     capture_wants_fn wants; /* NULL: all are */
     void *wants_arg;
+    struct filter filter; /* of the connections that events are told of, inside tunnels too; processes do not count */
 };
 
 /* 0 or -ENOMEM. */
