@@ -71,7 +71,7 @@ static int connect_any(const struct client_config *config, int *ret_fd)
     struct addrinfo *list;
     int r = -EHOSTUNREACH;
 
-    int code = socket_resolve(config->host, config->port, false, &list);
+    int code = socket_resolve(config->host, config->port, SOCK_STREAM, false, &list);
     if (code != 0)
         return client_failed("cannot find host '%s': %s", config->host, socket_resolve_error(code));
     for (const struct addrinfo *at = list; at && r < 0; at = at->ai_next) {

@@ -18,7 +18,8 @@ enum { QUOTE_MAX = 40 }; /* characters of a message shown with --verbose */
 struct exchange {
     const char *message;
     size_t message_length;
-    char *expected;
+    char *buffer;         /* for the answer, if it is not the message itself */
+    const char *expected; /* the answer */
     size_t expected_length;
     size_t sent, checked; /* bytes so far */
 };
@@ -144,7 +145,8 @@ static int exchange_all(const struct client_config *config, int fd, struct excha
         if (i > 0 && pause_ms(fd, config->interval_ms) < 0)
             return -1;
         x->sent = x->checked = 0;
-        x->expected_length = answer_make(&answer, config->greeting, x->message, x->message_length, x->expected);
+        x->expected =
+            answer_make(&answer, config->greeting, x->message, x->message_length, x->buffer, &x->expected_length);
         if (exchange_run(config, fd, x, i == config->count - 1) < 0)
             return -1;
     }
@@ -182,19 +184,19 @@ int client_messages_run(const struct client_config *config, int fd)
     size_t length = config->message ? strlen(config->message) : (size_t)config->size;
     char *pattern = config->message ? NULL : make_pattern(length);
     const char *message = config->message ? config->message : pattern;
-    char *expected = NULL;
+    char *buffer = NULL;
     int r = -1;
 
     assert(length > 0); /* the options see to it */
     if (message)
-        expected = malloc(longest_answer(message, length, config->greeting));
-    if (expected) {
-        struct exchange x = { .message = message, .message_length = length, .expected = expected };
+        buffer = malloc(longest_answer(message, length, config->greeting));
+    if (buffer) {
+        struct exchange x = { .message = message, .message_length = length, .buffer = buffer };
         r = exchange_all(config, fd, &x);
     } else {
         client_failed("cannot hold a message of %zu bytes: %s", length, strerror(ENOMEM));
     }
-    free(expected);
+    free(buffer);
     free(pattern);
     if (r == 0 && !config->verbose)
         printf("%ld message%s of %zu bytes sent, every echo is right\n", config->count, config->count == 1 ? "" : "s",

@@ -30,6 +30,21 @@ struct command_options {
         .help = (help_)                                                                                                \
     }
 
+#define OPTION_ROW_WORD(name_, value_, offset_, words_, help_)                                                         \
+    {                                                                                                                  \
+        .kind = OPTION_WORD, .name = (name_), .argument = (value_), .offset = (offset_), .words = (words_),            \
+        .help = (help_)                                                                                                \
+    }
+#define OPTION_ROW_TAKEN(name_, value_, offset_, take_, help_)                                                         \
+    {                                                                                                                  \
+        .kind = OPTION_TAKEN, .name = (name_), .argument = (value_), .offset = (offset_), .take = (take_),             \
+        .help = (help_)                                                                                                \
+    }
+
+/* IDLE,INTERVAL,COUNT into a struct socket_keepalive. */
+#define OPTIONS_KEEPALIVE "IDLE,INTERVAL,COUNT"
+int options_take_keepalive(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+
 /*
  * Sets every member of config that the table names: to its default, then to what argv says. No word
  * may be left over.
