@@ -21,8 +21,7 @@ int options_error(const char *command, const char *format, ...)
     return STATUS_USAGE;
 }
 
-/* Reads `count` numbers from 1 to max with commas between them. */
-static bool read_numbers(const char *text, int max, int numbers[], int count)
+bool options_read_numbers(const char *text, int max, int numbers[], int count)
 {
     for (int i = 0; i < count; i++) {
         char *end;
@@ -42,7 +41,7 @@ int options_take_keepalive(const char *value, void *member, char why[static OPTI
     enum { MAX_KEEPIDLE = 32767, MAX_KEEPCNT = 127 }; /* include/net/tcp.h; MAX_TCP_KEEPINTVL is the former */
     int numbers[3];
 
-    if (!read_numbers(value, MAX_KEEPIDLE, numbers, 3) || numbers[2] > MAX_KEEPCNT) {
+    if (!options_read_numbers(value, MAX_KEEPIDLE, numbers, 3) || numbers[2] > MAX_KEEPCNT) {
         snprintf(why, OPTIONS_ERROR_MAX, " takes two numbers of seconds up to %d and a count up to %d, not '%.100s'",
                  MAX_KEEPIDLE, MAX_KEEPCNT, value);
         return -EINVAL;

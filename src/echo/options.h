@@ -5,6 +5,8 @@
 #ifndef ECHO_OPTIONS_H
 #define ECHO_OPTIONS_H
 
+#include <stdbool.h>
+
 #include "tcplens/base/options.h"
 
 struct command_options {
@@ -40,6 +42,9 @@ struct command_options {
         .kind = OPTION_TAKEN, .name = (name_), .argument = (value_), .offset = (offset_), .take = (take_),             \
         .help = (help_)                                                                                                \
     }
+
+/* Reads `count` numbers from 1 to max, with commas between them; false: that is not what the text is. */
+bool options_read_numbers(const char *text, int max, int numbers[], int count);
 
 /* IDLE,INTERVAL,COUNT into a struct socket_keepalive. */
 #define OPTIONS_KEEPALIVE "IDLE,INTERVAL,COUNT"

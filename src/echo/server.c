@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+enum { DESCRIPTORS_MORE = 32 }; /* than connections */
 
 struct server_model {
     const char *name;
@@ -127,18 +128,6 @@ static int impossible_fault(const struct server_config *config)
                          fault->model);
 }
 
-/* A thousand clients need more descriptors than a shell's usual limit; no more than an administrator allows. */
-static void raise_descriptor_limit(long connections)
-{
-    const rlim_t wanted = (rlim_t)connections + 32;
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Stands in for every model: the kernel alone deals with the clients. */
 static int never_accept_run(const struct server_config *config)
 {
@@ -180,7 +169,7 @@ int server_main(int argc, char **argv)
     if (status != STATUS_DONE)
         return status;
 
-    raise_descriptor_limit(config.max_connections);
+    socket_raise_limit(config.max_connections + DESCRIPTORS_MORE);
     /* Writing to a client that is gone must be an error of that one write, not our death. */
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NAME, ECHO_COMM_SERVER);

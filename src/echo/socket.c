@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int socket_resolve(const char *host, long port, int type, bool numeric, struct addrinfo **ret_list)
@@ -134,6 +135,17 @@ int socket_set_timeout(int fd, long ms)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) != 0)
         return -errno;
     return 0;
+}
+
+void socket_raise_limit(long descriptors)
+{
+    rlim_t wanted = (rlim_t)descriptors;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int socket_set_nonblocking(int fd)

@@ -55,6 +55,9 @@ int socket_set_keepalive(int fd, const struct socket_keepalive *keepalive);
  * Returns 0 or -errno; on a socket it does not fail. */
 int socket_set_timeout(int fd, long ms);
 
+/* Makes room for so many descriptors, as far as the administrator's limit goes: a shell's own is often 1024. */
+void socket_raise_limit(long descriptors);
+
 /* Returns 0 or -errno. */
 int socket_set_nonblocking(int fd) __attribute__((warn_unused_result));
 
