@@ -426,12 +426,32 @@ bench-trace: all $(TRACE_BENCH)
 	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
 	@$(TEST_ENV) python3 tests/bench/trace.py $(BENCH)
 
+# What tests/bench/echo.py loads servers with, and servers on other libraries; who lacks one goes without.
+has_package = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+ECHO_BENCH := $(B)/tests/bench/echo_load $(if $(call has_package,libevent),$(B)/tests/bench/echo_libevent) \
+    $(if $(call has_package,libuv),$(B)/tests/bench/echo_libuv)
+$(B)/tests/bench/echo_libevent: private LDLIBS += $(shell $(PKG_CONFIG) --libs libevent 2>/dev/null)
+$(B)/tests/bench/echo_libuv: private LDLIBS += $(shell $(PKG_CONFIG) --libs libuv 2>/dev/null)
+$(ECHO_BENCH): %: %.o
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+-include $(ECHO_BENCH:%=%.d)
+
+## bench-echo: how fast the echo servers are, next to others on libevent, libuv, asyncio and redis (BENCH="--rounds 9
+##   --servers epoll,libuv --loads stream")
+.PHONY: bench-echo
+bench-echo: $(B)/tcplens-echo
+	@sh tests/deps.sh -n bench-echo || echo 'Going on without.' >&2
+	@$(MAKE) $(ECHO_BENCH)
+	@$(TEST_ENV) python3 tests/bench/echo.py $(BENCH)
+
 ## bench: what tests/bench measures
 .PHONY: bench
-bench: all $(TRACE_BENCH)
+bench: all $(TRACE_BENCH) $(ECHO_BENCH)
 	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
-	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')
+	    $(foreach s,$(sort $(filter-out tests/bench/echo_asyncio.py,$(wildcard tests/bench/*.py))),'python3 $s')
 
 ## bench-read: `tcplens read` beside tcpdump, tcptrace, tshark and bare loops (SIZES="100000 1000000" ROUNDS=5)
 .PHONY: bench-read
