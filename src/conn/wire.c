@@ -141,15 +141,18 @@ static void take_fin(struct wire_step *s, enum end end)
 static void send_fin(struct wire_step *s, enum end from)
 {
     const struct stream *sender = &s->conn->streams.of[from], *peer = &s->conn->streams.of[!from];
+    bool crossed;
 
     if (tcp_fsm_cell(state_of(s, from), TCP_INPUT_SND_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* who is not open closes nothing */
     ends_closed_by(&s->conn->ends, LANE_WIRE, from);
     /* where it does not acknowledge the peer's FIN, that was on its way when this one was sent: they crossed */
-    if (state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer))
-        move_to(s, from, TCP_STATE_CLOSING, NULL, HOW_INFERRED);
-    else
-        take_input(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
+    crossed = state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer);
+    if (crossed)
+        move_to(s, from, TCP_STATE_ESTABLISHED, NULL, HOW_CORRECTED);
+    take_input(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
+    if (crossed)
+        take_input(s, from, TCP_INPUT_RCV_FIN, HOW_INFERRED);
 }
 
 /* An end that has sent a SYN goes on: its peer answered it. */
@@ -384,6 +387,8 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
         }
         if (is_believed(s, to))
             take_input(s, to, TCP_INPUT_RCV_SYN_ACK, HOW_INFERRED);
+        if (receiver->fin_sent && state_of(s, to) == TCP_STATE_ESTABLISHED)
+            send_fin(s, to); /* it went with its SYN */
     } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1 &&
                is_believed(s, to)) {
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
