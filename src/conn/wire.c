@@ -438,6 +438,19 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
     take_back(&s, END_SERVER, TCP_STATE_SYN_RECEIVED);
 }
 
+void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
+                      uint64_t because, uint64_t ts_ns)
+{
+    struct wire_step s = { .out = out, .conn = c, .lane = lane, .because = because, .ts_ns = ts_ns };
+    const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
+    const int64_t place = sender->base_known ? stream_unwrap(sender, seq) : -1;
+
+    if (sender->syn_sent && place == 0 && state_of(&s, !from) == TCP_STATE_ESTABLISHED && !lane->end[!from].spoke)
+        take_back(&s, !from, receiver->syn_sent ? TCP_STATE_SYN_SENT : TCP_STATE_UNKNOWN);
+    else if (sender->fin_sent && place == stream_fin_seq(sender) && receiver->acked <= place)
+        take_back_fin(&s, !from);
+}
+
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)
 {
     const unsigned by = c->ends.reset_by;

@@ -75,6 +75,10 @@ void wire_segment(struct wire_step *s, enum end from, const struct stream_place 
 /* The server's listener dropped the ACK that would have completed the handshake. */
 void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
 
+/* An ICMP error says that what `from` sent with this number, as sent, never arrived. because: the error's record. */
+void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
+                      uint64_t because, uint64_t ts_ns);
+
 /* What packets show to have ended it, or kept it from beginning. *ret_end: whose doing, where they show that too. */
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end);
 
