@@ -88,7 +88,8 @@ static const struct option_row rows[] = {
     COMMAND_FILTER_ROWS(struct trace_options, filter),
     { .name = "pid",
       .argument = "PID",
-      .help = "only sockets of this process and its descendants, as the kernel sees them; may be repeated",
+      .help = "only sockets of this process and its descendants, and their packets, in its network namespace; may be "
+              "repeated",
       .kind = OPTION_TAKEN,
       .take = command_take_pid,
       .completion = COMPLETE_PROCESS,
@@ -126,7 +127,7 @@ static void choose_sources(struct trace_options *o, struct pipeline_config *conf
     }
 }
 
-/* What not every witness can tell: the others are left out, and one that can must work. */
+/* What not every witness can tell: one that can must work. */
 static int check_scope(const struct trace_options *o, struct pipeline_config *config)
 {
     const bool pids = o->filter.pid_count;
@@ -143,14 +144,6 @@ static int check_scope(const struct trace_options *o, struct pipeline_config *co
     }
     if (!found)
         return command_usage_error("trace", "%s needs the kernel witness, which --source leaves out", what);
-    for (size_t i = 0; pids && i < source_count; i++) {
-        if (source_table[i]->knows_pids || !config->sources[i].want)
-            continue;
-        if (config->sources[i].need)
-            return command_usage_error("trace",
-                                       "--pid: packets do not tell whose they are, it goes with --source kernel");
-        config->sources[i].want = false;
-    }
     return EXIT_DONE;
 }
 

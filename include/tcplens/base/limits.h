@@ -9,6 +9,8 @@
       "`gap` per hook, exit status 4")                                                                                 \
     X(KERNEL_OWNED, 65536, COUNT, "sockets of `--pid` remembered", "the connection is not told",                       \
       "`gap` with hook `owner`, exit status 4")                                                                        \
+    X(PAIRS, 131072, COUNT, "connections of `--pid` whose packets are told",                                           \
+      "of the one least spoken of packets are told no more", "`beyond` of `end`")                                      \
     X(KERNEL_LISTENERS, 16384, COUNT, "listeners whose refusals the kernel side watches",                              \
       "what a further one refuses is not told", "`gap` with hook `listeners`, exit status 4")                          \
     X(KERNEL_FIN_WAIT_2, 65536, COUNT, "minisocks in FIN-WAIT-2 watched for their FIN",                                \

@@ -28,7 +28,7 @@ struct source_ops {
     bool live;       /* of what happens now; else of what happened */
     bool ordered;    /* its events come in order of time: they need not be merged with those of others */
     bool by_default; /* takes part where nobody says otherwise */
-    bool knows_pids; /* can tell whose a connection is */
+    bool knows_pids; /* can tell whose a connection is; of the others is told what these tell of too */
     bool all_netns;  /* can watch every namespace */
     bool stands_in;  /* takes part where no source of the witness that follows can */
     enum witness stands_in_for;

@@ -206,7 +206,8 @@
     X(BEYOND, CONNECTIONS, "connections", "those silent longest were forgotten")                                       \
     X(BEYOND, LISTENERS, "listeners", "not followed")                                                                  \
     X(BEYOND, FINDINGS, "findings", "what shows one, not told")                                                        \
-    X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")
+    X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")                                          \
+    X(BEYOND, PAIRS, "pairs", "connections of a process whose packets were told no more")
 
 /* In the order of their bits, which is that of the header. */
 #define WORDS_segment_flag(X)                                                                                          \

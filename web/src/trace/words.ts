@@ -91,7 +91,7 @@ export const FINDINGS = [
 export type FindingKind = (typeof FINDINGS)[number];
 
 export const BEYONDS = [
-  'connections', 'listeners', 'findings', 'held-events',
+  'connections', 'listeners', 'findings', 'held-events', 'pairs',
 ] as const;
 export type Beyond = (typeof BEYONDS)[number];
 
