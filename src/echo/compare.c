@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,18 @@ static int write_chart(const char *path, const struct compare_plan *plan, const 
     return 0;
 }
 
+/* Clients and servers share one processor: whether they do would decide more than what is compared. */
+static void stay_on_one_processor(void)
+{
+    int here = sched_getcpu();
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    if (here >= 0 && here < CPU_SETSIZE)
+        CPU_SET((size_t)here, &set);
+    sched_setaffinity(0, sizeof set, &set); /* fails where it is not allowed: then it is left to the scheduler */
+}
+
 int compare_main(int argc, char **argv)
 {
     static struct compare_model models[MODEL_N];
@@ -186,6 +199,7 @@ int compare_main(int argc, char **argv)
         .deadline_ms = client_now_ms() + config.duration_s * 1000,
     };
     memcpy(plan.idle, config.idle.idle, sizeof plan.idle);
+    stay_on_one_processor();
     socket_raise_limit(plan.idle[plan.steps - 1] + 64);
     for (size_t i = 0; i < MODEL_N && r == 0; i++) {
         if (config.model && strcmp(config.model, model_names[i]) != 0)

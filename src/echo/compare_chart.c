@@ -3,7 +3,6 @@
  * connection costs in memory, processes and system calls as bars.
  */
 #include <math.h>
-#include <string.h>
 
 #include "compare.h"
 
@@ -14,8 +13,8 @@ enum {
     PLOT_TOP = 70,
     PLOT_WIDTH = 430,
     PLOT_HEIGHT = 400,
-    BARS_LEFT = 660,
-    BARS_WIDTH = 180,
+    BARS_LEFT = 650,
+    BARS_WIDTH = 160,
     BAR_HEIGHT = 16,
     BAR_STEP = 21,
     GROUP_STEP = 160,
@@ -88,7 +87,7 @@ static double place_name(double y, const double *taken, int count)
 {
     for (int i = 0; i < count; i++)
         if (fabs(y - taken[i]) < 13)
-            return place_name(taken[i] + 13.5, taken, count);
+            return place_name(taken[i] - 13.5, taken, count);
     return y;
 }
 
@@ -131,10 +130,13 @@ static void draw_latency(const struct compare_plan *plan, const struct compare_m
         if (last < 0)
             continue;
         draw_line(plan, &models[i], &scale, colours[i], to);
-        taken[i] = place_name(y_of(&scale, models[i].step[last].median_us), taken, i);
-        snprintf(words, sizeof words, "%s%s", models[i].name, last < plan->steps - 1 ? ": then no answer" : "");
+        double y = y_of(&scale, models[i].step[last].median_us);
+        bool ends_early = last < plan->steps - 1; /* its name stands above the lines that go on */
+        if (!ends_early)
+            y = taken[i] = place_name(y, taken, i);
+        snprintf(words, sizeof words, "%s%s", models[i].name, ends_early ? ": no answer beside an idle one" : "");
         fprintf(to, "<g fill=\"%s\">", colours[i]);
-        text(to, x_of(plan, last) + 9, taken[i] + 4, "start", 13, words);
+        text(to, x_of(plan, last) + 9, ends_early ? y - 30 : y + 4, "start", 13, words);
         fputs("</g>\n", to);
     }
 }
