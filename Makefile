@@ -143,7 +143,7 @@ $(B)/tcplens: $(B)/src/main.o $(B)/libtcplens.a
 
 $(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
 	$(say) LINK $@
-	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) -lm $(LDLIBS)
 
 -include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c tests/trace/roundtrip.c)
 

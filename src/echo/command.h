@@ -30,5 +30,6 @@ int client_main(int argc, char **argv);
 int udp_server_main(int argc, char **argv);
 int udp_client_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int compare_main(int argc, char **argv);
 
 #endif

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "udp-server", "answer every datagram with itself", udp_server_main },
     { "udp-client", "send datagrams, and check the echo", udp_client_main },
     { "demo", "run one server and one client, and tell each step", demo_main },
+    { "compare", "measure what each way to serve many clients costs", compare_main },
 };
 enum { COMMAND_N = sizeof commands / sizeof *commands };
 
