@@ -292,6 +292,17 @@ export const en: Dictionary = {
     ['[ ]', 'previous, next problem'], ['Home End', 'first, last event'], ['↑ ↓ · P N', 'previous, next connection'],
     ['Space', 'play, pause'], ['/', 'filter'], ['G', 'go to a time'], ['T', 'ladder to scale, or not'], ['W S', 'zoom in, out (to scale)'], ['F', 'whole connection'], ['E', 'explain'], ['M', 'mark'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
   ],
+  capture: {
+    options: 'How the capture is read', file: 'File',
+    ports: 'Ports', portsHint: 'Only connections with one of these ports at either end (--port)', badPort: 'A port is a number from 1 to 65535.',
+    hosts: 'Hosts', hostsHint: 'Only connections with one of these addresses, or address/length, at either end, inside tunnels too (--host)',
+    checksums: 'Checksums', checksumsOf: { auto: 'by sender', check: 'check', ignore: 'ignore' },
+    checksumsHint: 'A segment with a wrong checksum moves no state; by sender: unless all of its sender’s are wrong, as where a network card fills them in (--checksums)',
+    segments: 'Segments', segmentsOf: { all: 'all', control: 'SYN, FIN, RST, problems', none: 'none' }, segmentsHint: 'Which segments become events (--segments)',
+    again: 'Read again', save: 'Save trace', saving: 'Making the trace…', saveHint: 'The trace as `tcplens read` writes it (NDJSON)',
+    offloaded: (n, one) => `All checksums of ${n} ${one ? 'host' : 'hosts'} are wrong, as where a network card fills them in: they were ignored.`,
+    drop: 'Drop the trace or the capture to open it', orDrop: 'or drop a trace (.ndjson) or a packet capture (.pcap, .pcapng) anywhere on this page, gzipped or not',
+  },
   problems: {
     empty: 'The file is empty: not even a header line.',
     notTrace: (head) => `This is not a tcplens trace. The first line should be a header with "format":"tcplens-trace", but the file begins with: ${head}`,

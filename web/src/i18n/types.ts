@@ -1,5 +1,6 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
+import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
 import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
@@ -7,6 +8,9 @@ import type { Move } from '../trace/transitions';
 import type {
   Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
+
+type Checksums = Options['checksums'];
+type Segments = Options['segments'];
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
 export interface Who { a: string; A: string; b: string; B: string }
@@ -71,6 +75,14 @@ export interface Dictionary {
     overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
     timers: string; openSoFar: (client: State, server: State) => string; rst: Record<Direction, string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
+  };
+  /** A capture that the page reads by itself. */
+  capture: {
+    options: string; file: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
+    checksums: string; checksumsOf: Record<Checksums, string>; checksumsHint: string;
+    segments: string; segmentsOf: Record<Segments, string>; segmentsHint: string;
+    again: string; save: string; saving: string; saveHint: string; offloaded: (n: string, one: boolean) => string;
+    drop: string; orDrop: string;
   };
   /** Ends, as a label and inside of a sentence. */
   label: Record<End, string>;

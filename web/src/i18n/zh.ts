@@ -287,6 +287,17 @@ export const zh: Dictionary = {
     ['[ ]', '上一个、下一个异常'], ['Home End', '第一个、最后一个事件'], ['↑ ↓ · P N', '上一条、下一条连接'],
     ['空格', '播放、暂停'], ['/', '筛选'], ['G', '跳到某个时刻'], ['T', '按时间比例显示，或等距显示'], ['W S', '放大、缩小（按比例时）'], ['F', '整条连接'], ['E', '查看解释'], ['M', '标记'], ['L', '跟随实时跟踪'], ['?', '本帮助'], ['Esc', '关闭、清除、停止'],
   ],
+  capture: {
+    options: '抓包文件的读取方式', file: '文件',
+    ports: '端口', portsHint: '只看任一端使用这些端口的连接（--port）', badPort: '端口是 1 到 65535 的整数。',
+    hosts: '主机', hostsHint: '只看任一端是这些地址（或 地址/前缀长度）的连接，隧道里的也算（--host）',
+    checksums: '校验和', checksumsOf: { auto: '按发送方判断', check: '检查', ignore: '忽略' },
+    checksumsHint: '校验和错误的报文段不改变状态；按发送方判断：若某发送方的校验和全部错误（多因网卡代为计算），则忽略（--checksums）',
+    segments: '报文段', segmentsOf: { all: '全部', control: 'SYN、FIN、RST 和异常', none: '不显示' }, segmentsHint: '哪些报文段作为事件显示（--segments）',
+    again: '重新读取', save: '保存跟踪文件', saving: '正在生成跟踪文件……', saveHint: '与 `tcplens read` 写出的内容相同（NDJSON）',
+    offloaded: (n) => `${n} 台主机的校验和全部错误，多因由网卡代为计算：已忽略。`,
+    drop: '松开即可打开跟踪文件或抓包文件', orDrop: '也可以把跟踪文件（.ndjson）或抓包文件（.pcap、.pcapng）拖到本页任意位置，gzip 压缩的也行',
+  },
   problems: {
     empty: '文件是空的，连文件头都没有。',
     notTrace: (head) => `这不是 tcplens 的跟踪文件。第一行应当是带有 "format":"tcplens-trace" 的文件头，而这个文件的开头是：${head}`,

@@ -3,7 +3,9 @@
 import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
-import { openFile } from '../state/open';
+import { CaptureBar } from '../engine/panel';
+import { hasEngine } from '../engine/state';
+import { openFiles } from '../state/open';
 import { clock } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
@@ -28,6 +30,7 @@ export function App() {
     <>
       <FileInput />
       <TopBar />
+      <CaptureBar />
       <Loading />
       <Notices />
       {t && <Guard><Findings /></Guard>}
@@ -84,8 +87,7 @@ function DropTarget() {
       e.preventDefault();
       depth = 0;
       setOver(false);
-      const file = e.dataTransfer?.files[0];
-      if (file) void openFile(file);
+      openFiles(e.dataTransfer?.files ?? []);
     };
     addEventListener('dragenter', enter);
     addEventListener('dragleave', leave);
@@ -98,5 +100,5 @@ function DropTarget() {
       removeEventListener('drop', drop);
     };
   }, []);
-  return over ? <div class="dropping"><b>{d.value.ui.drop}</b></div> : null;
+  return over ? <div class="dropping"><b>{hasEngine() ? d.value.capture.drop : d.value.ui.drop}</b></div> : null;
 }
