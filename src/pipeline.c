@@ -116,7 +116,7 @@ static void on_ordered(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
-    if (p->pairs && (event->kind == EVENT_SEGMENT || event->kind == EVENT_ICMP) && !pairs_have(p->pairs, event))
+    if (p->pairs && event->source == WITNESS_WIRE && event->kind != EVENT_GAP && !pairs_have(p->pairs, event))
         p->of_others++;
     else
         recording_event(p->recording, event);
@@ -199,6 +199,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
 {
     struct source_context context = { .clock = &p->clock,
                                       .filter = p->config.filter,
+                                      .datagrams = p->config.datagrams,
                                       .all_netns = p->config.all_netns };
     bool asked = false;
     int failed = 0;

@@ -104,6 +104,7 @@ static const struct option_row rows[] = {
       .completion = COMPLETE_SOURCES,
       .offset = AT(sources) },
     COMMAND_SEGMENTS_ROW(struct trace_options, segments),
+    COMMAND_UDP_ROW(struct trace_options, udp),
     { .name = "duration",
       .argument = "SECONDS",
       .help = "end after this time",
@@ -169,6 +170,7 @@ static int run(int argc, char *argv[])
 
     if (status == COMMAND_GO_ON) {
         config.filter = o.filter;
+        config.datagrams = o.udp;
         config.segments = (enum conn_segments)o.segments;
         config.netns = o.netns;
         config.all_netns = o.netns && strcmp(o.netns, "all") == 0;

@@ -111,10 +111,28 @@ static bool opens(const struct event *e)
     }
 }
 
+/* UDP is known by its port alone: a socket may be bound to no address, and talk to anybody. */
+static struct event of_port(const struct event *e, uint16_t port)
+{
+    return (struct event){ .kind = e->kind, .ts_ns = e->ts_ns, .netns = e->netns, .local = { .port = port } };
+}
+
 void pairs_note(struct pairs *p, const struct event *e)
 {
+    struct event udp;
     struct pair *pair;
 
+    if (e->kind == EVENT_CALL && e->call.is_udp) {
+        udp = of_port(e, e->local.port);
+        pair = find(p, &udp);
+        if (!pair && e->local.port)
+            pair = make_room(p, &udp);
+        if (pair) {
+            pair->noted_ns = e->ts_ns;
+            pair->until_ns = OPEN;
+        }
+        return;
+    }
     if (e->kind == EVENT_GAP || !e->local.port || !e->remote.port)
         return;
     pair = find(p, e);
@@ -138,6 +156,12 @@ void pairs_note(struct pairs *p, const struct event *e)
 bool pairs_have(struct pairs *p, const struct event *e)
 {
     struct pair *pair = find(p, e);
+
+    if (e->kind == EVENT_DATAGRAM) {
+        const struct event from = of_port(e, e->local.port), to = of_port(e, e->remote.port);
+
+        return find(p, &from) || find(p, &to);
+    }
 
     if (!pair || e->ts_ns > pair->until_ns)
         return false;

@@ -33,6 +33,8 @@
     X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
+    X(UDP_SOCKETS, 1024, COUNT, "UDP sockets whose datagrams name them", "the newest of those that share a place is named", \
+      "`sender` and `receiver` of `datagram` are absent")                                                              \
     X(HELD_RANGES, 16, COUNT, "ranges kept beyond a hole, per direction",                                              \
       "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")     \
     X(FOLDED, 65536, COUNT, "connections in TIME-WAIT when a trace begins that the timeline counts",                   \

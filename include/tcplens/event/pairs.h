@@ -16,7 +16,7 @@ int pairs_new(struct pairs **ret_pairs) __attribute__((warn_unused_result));
 /* Takes what the kernel told, before the packets of the same time are asked for. */
 void pairs_note(struct pairs *pairs, const struct event *event);
 
-/* Whether a packet (EVENT_SEGMENT, EVENT_ICMP) is of a pair that is open, or was until a moment ago. */
+/* Whether a packet is of a pair that is open, or was until a moment ago; of UDP, is of a port that a call was seen on. */
 bool pairs_have(struct pairs *pairs, const struct event *packet);
 
 /* Open pairs that made room for others: their packets were not told from then on. */

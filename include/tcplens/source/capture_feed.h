@@ -24,6 +24,7 @@ struct capture_config {
     capture_wants_fn wants; /* NULL: all are */
     void *wants_arg;
     struct filter filter; /* of the connections that events are told of, inside tunnels too; processes do not count */
+    bool datagrams;       /* UDP too */
 };
 
 /* 0 or -ENOMEM. */
