@@ -62,6 +62,15 @@ static const char *without_name(const char *text)
     return end ? end + 3 : text;
 }
 
+/* Its gzip data is. */
+static bool is_damaged(const struct source_capture *s)
+{
+    int code;
+
+    gzerror(s->file, &code);
+    return code < 0;
+}
+
 /* Makes n bytes (at most LIMIT_CAPTURE_BLOCK) available at s->at. 1: they are; 0: the file ends before the first; -EIO. */
 static int need(struct source_capture *s, size_t n, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
@@ -277,7 +286,7 @@ static const struct {
 #undef BEGINS
 };
 
-static const char *hint_of(const uint8_t *begin, size_t have)
+const char *source_capture_hint(const void *begin, size_t have)
 {
     for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
         if (have >= others[i].len && memcmp(begin, others[i].begin, others[i].len) == 0)
@@ -330,8 +339,8 @@ int source_capture_open(int fd, const char *filter, struct source_capture **ret_
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "the file is empty");
         else if (r == -EINVAL)
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip%s",
-                     hint_of(s->buffer, s->have));
-        else if (r == -EIO && s->have < CAPTURE_FILE_HEADER)
+                     source_capture_hint(s->buffer, s->have));
+        else if (r == -EIO && s->have < CAPTURE_FILE_HEADER && !is_damaged(s))
             snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "too short for a capture file (%zu bytes)", s->have);
         r = -EINVAL;
         goto fail;

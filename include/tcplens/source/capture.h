@@ -24,6 +24,10 @@ struct source_capture_input {
 int source_capture_open(int fd, const char *filter, struct source_capture **ret_capture,
                         char error[static SOURCE_CAPTURE_ERROR_MAX]) __attribute__((warn_unused_result));
 
+/* What a file is that begins so, where it is no capture file but known, and what makes one of it, as the end of a sentence; "" where
+ * it is not known. */
+const char *source_capture_hint(const void *begin, size_t have);
+
 /* Hands over the segments among the next max packets; 1 while there is more, 0 at the end of the file.
  * -EIO with a line in error where the file breaks off or is damaged; what came before was handed over. */
 int source_capture_drain(struct source_capture *capture, unsigned max, event_fn emit, void *arg,
