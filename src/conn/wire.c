@@ -432,10 +432,23 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 {
     struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
 
-    if (state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED || lane->end[END_SERVER].spoke)
+    if ((state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) != TCP_STATE_CLOSE_WAIT) ||
+        lane->end[END_SERVER].spoke)
         return;
-    lane->end[END_SERVER].doubts = WIRE_DOUBTS_MAX;
-    take_back(&s, END_SERVER, TCP_STATE_SYN_RECEIVED);
+    lane->end[END_SERVER].fin_received = false;
+    /* no doubt is left: of the next one that is refused the listener tells too */
+    move_to(&s, END_SERVER, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+}
+
+void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)
+{
+    struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
+
+    if (state_of(&s, END_CLIENT) == TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) == TCP_STATE_SYN_RECEIVED &&
+        !ends_kernel_tells(&c->ends, END_CLIENT) && c->streams.of[END_CLIENT].syn_sent &&
+        !lane->end[END_CLIENT].spoke &&
+        ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
+        take_back(&s, END_CLIENT, TCP_STATE_SYN_SENT);
 }
 
 void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,

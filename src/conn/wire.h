@@ -79,6 +79,9 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
                       uint64_t because, uint64_t ts_ns);
 
+/* It is judged: a client from which nothing has come since the SYN,ACK never got that, or never sent the SYN. */
+void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
+
 /* What packets show to have ended it, or kept it from beginning. *ret_end: whose doing, where they show that too. */
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end);
 

@@ -262,10 +262,10 @@ static const struct {
 #undef BEGINS
 };
 
-static const char *hint_of(const uint8_t begin[static CAPTURE_FILE_HEADER])
+const char *capture_hint(const void *begin, size_t have)
 {
     for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
-        if (memcmp(begin, others[i].begin, others[i].len) == 0)
+        if (have >= others[i].len && memcmp(begin, others[i].begin, others[i].len) == 0)
             return others[i].hint;
     return "";
 }
@@ -277,7 +277,7 @@ static int detect(struct capture *c, char error[static CAPTURE_ERROR_MAX])
 
     if (capture_format_detect(c->held, &c->format, &used) < 0) {
         snprintf(error, CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip%s",
-                 hint_of(c->held));
+                 capture_hint(c->held, CAPTURE_FILE_HEADER));
         return -EINVAL;
     }
     if (c->format.dlt >= 0 && !link_supported(c, c->format.dlt))
