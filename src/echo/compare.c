@@ -159,13 +159,16 @@ static void print_table(const struct compare_plan *plan, const struct compare_mo
 
 static int write_chart(const char *path, const struct compare_plan *plan, const struct compare_model *models, int count)
 {
+    char action[300];
+
+    snprintf(action, sizeof action, "write %.280s", path);
     FILE *file = fopen(path, "we");
     if (!file)
-        return compare_failed(errno, path);
+        return compare_failed(errno, action);
     compare_chart(plan, models, count, file);
     bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad)
-        return compare_failed(errno, path);
+        return compare_failed(errno, action);
     return 0;
 }
 
