@@ -93,8 +93,11 @@ double compare_memory(const struct compare_plan *plan, const struct compare_mode
     for (int i = plan->steps - 1; i > 0; i--) {
         const struct compare_step *step = &model->step[i];
 
-        if (step->answered && step->pss_kb >= 0 && model->step[0].pss_kb >= 0)
-            return (double)(step->pss_kb - model->step[0].pss_kb) / plan->idle[i];
+        if (step->answered && step->pss_kb >= 0 && model->step[0].pss_kb >= 0) {
+            long more = step->pss_kb - model->step[0].pss_kb;
+
+            return more > 0 ? (double)more / plan->idle[i] : 0; /* of a few clients less than what varies anyway */
+        }
     }
     return -1;
 }

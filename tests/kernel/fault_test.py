@@ -146,8 +146,8 @@ def full():
         while True:
             client.send(bytes(65536))
     except BlockingIOError:
-        pass
-    # nothing more is taken, and what is there is not acknowledged any more: TCP_INFO has no send window left
+        time.sleep(0.05)
+    # the peer's window, tcpi_snd_wnd
     info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     return len(info) >= 232 and struct.unpack("I", info[228:232])[0] == 0
 if faulty:
@@ -332,6 +332,7 @@ def parent_keeps():
         fin = next(r for r in trace.all("segment", conn=1) if r["from"] == "server" and "FIN" in r["flags"])
         closed = [r["pid"] for r in trace.all("call", name="close", conn=1) if r.get("end") == "server"]
         check_equal(parent in closed, not kept, "close() of the parent:")
+        check(child in closed, "no close() of the child")
         ends = next(r for r in trace.all("call", name="close", listener=1) if r["pid"] == parent)
         check_equal(fin["n"] > ends["n"], kept, "the FIN follows the end of the parent:")
 
