@@ -12,11 +12,14 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "client_common.h"
 #include "command.h"
 #include "options.h"
 #include "socket.h"
+
+enum { DESCRIPTORS_MORE = 64 }; /* than clients */
 
 struct idle_list {
     int idle[COMPARE_STEPS_MAX];
@@ -187,6 +190,19 @@ static void stay_on_one_processor(void)
     sched_setaffinity(0, sizeof set, &set); /* fails where it is not allowed: then it is left to the scheduler */
 }
 
+static int check_descriptors(long idle)
+{
+    const long wanted = idle + DESCRIPTORS_MORE;
+    struct rlimit limit;
+
+    socket_raise_limit(wanted);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)wanted)
+        return 0;
+    fprintf(stderr, "tcplens-echo compare: %ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)\n",
+            idle, wanted, (unsigned long long)limit.rlim_cur);
+    return -EMFILE;
+}
+
 int compare_main(int argc, char **argv)
 {
     static struct compare_model models[MODEL_N];
@@ -206,7 +222,8 @@ int compare_main(int argc, char **argv)
     };
     memcpy(plan.idle, config.idle.idle, sizeof plan.idle);
     stay_on_one_processor();
-    socket_raise_limit(plan.idle[plan.steps - 1] + 64);
+    if (check_descriptors(plan.idle[plan.steps - 1]) < 0)
+        return STATUS_FAILED;
     for (size_t i = 0; i < MODEL_N && r == 0; i++) {
         if (config.model && strcmp(config.model, model_names[i]) != 0)
             continue;

@@ -51,14 +51,18 @@ int compare_measure(const struct compare_plan *plan, struct compare_model *model
  * Counts the system calls of a server for one request by ptrace(2). pid: the server, which serves the connected
  * socket fd. The server is killed. Returns 0, or -errno where it cannot be traced; then nothing is printed.
  */
-int compare_calls(int pid, int fd, int requests, struct compare_model *model) __attribute__((warn_unused_result));
+int compare_calls(const struct compare_plan *plan, int pid, int fd, struct compare_model *model)
+    __attribute__((warn_unused_result));
 
 /* "epoll_wait"; NULL: not one of those a server is likely to make. */
 const char *compare_call_name(long number);
 
-/* Sends requests one after another, each when the answer to the last has come. times_us: of each, or NULL.
- * Returns 0, -EAGAIN if an answer did not come in COMPARE_ANSWER_MS, or another -errno. */
-int compare_ask(int fd, int requests, double *times_us) __attribute__((warn_unused_result));
+/*
+ * Sends requests one after another, each when the answer to the last has come. times_us: of each, or NULL.
+ * Returns 0, -EAGAIN if an answer did not come in COMPARE_ANSWER_MS, -ETIME if the deadline has passed, or another -errno.
+ */
+int compare_ask(const struct compare_plan *plan, int fd, int requests, double *times_us)
+    __attribute__((warn_unused_result));
 
 /* One chart of all as SVG. */
 void compare_chart(const struct compare_plan *plan, const struct compare_model *models, int count, FILE *to);

@@ -1114,6 +1114,14 @@ def compared_cannot_write():
     check_equal((status, error), (1, "tcplens-echo compare: cannot write /nowhere/x.svg: No such file or directory\n"))
 
 
+@case
+def compared_with_few_descriptors():
+    done = subprocess.run([ECHO, "compare", "--idle", "1000"], capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
+    check_equal((done.returncode, done.stderr), (1, "tcplens-echo compare: 1000 idle clients need 1064 descriptors, and 300 "
+                                                    "are allowed (ulimit -n)\n"))
+
+
 # --- the demonstration --------------------------------------------------------------------------
 
 
