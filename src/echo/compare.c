@@ -5,8 +5,6 @@
  * memory, processes and threads the server needs, how many system calls a request costs. Then a
  * table, and a chart (--svg).
  */
-#include "compare.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
@@ -16,6 +14,9 @@
 
 #include "client_common.h"
 #include "command.h"
+#include "compare_calls.h"
+#include "compare_chart.h"
+#include "compare_measure.h"
 #include "options.h"
 #include "socket.h"
 
@@ -76,34 +77,6 @@ static const char *const model_names[] = {
 #undef MODEL
 enum { MODEL_N = sizeof model_names / sizeof *model_names };
 static_assert((int)MODEL_N <= (int)COMPARE_MODELS_MAX, "each has a colour");
-
-int compare_failed(int error, const char *action)
-{
-    fprintf(stderr, "tcplens-echo compare: cannot %s: %s\n", action, strerror(error));
-    return -error;
-}
-
-const struct compare_step *compare_last(const struct compare_plan *plan, const struct compare_model *model)
-{
-    for (int i = plan->steps - 1; i >= 0; i--)
-        if (model->step[i].measured)
-            return &model->step[i];
-    return NULL;
-}
-
-double compare_memory(const struct compare_plan *plan, const struct compare_model *model)
-{
-    for (int i = plan->steps - 1; i > 0; i--) {
-        const struct compare_step *step = &model->step[i];
-
-        if (step->answered && step->pss_kb >= 0 && model->step[0].pss_kb >= 0) {
-            long more = step->pss_kb - model->step[0].pss_kb;
-
-            return more > 0 ? (double)more / plan->idle[i] : 0; /* of a few clients less than what varies anyway */
-        }
-    }
-    return -1;
-}
 
 static void print_latency(const struct compare_step *step)
 {

@@ -7,13 +7,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "compare.h"
+#include "compare_calls.h"
 
 enum { KINDS_MAX = 64, TASKS_MAX = 16 };
 

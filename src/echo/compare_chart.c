@@ -4,7 +4,8 @@
  */
 #include <math.h>
 
-#include "compare.h"
+#include "compare_calls.h"
+#include "compare_chart.h"
 
 enum {
     WIDTH = 960,

@@ -6,13 +6,15 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "compare_measure.h"
+
 #include "client_common.h"
-#include "compare.h"
+#include "compare_calls.h"
 #include "program.h"
 #include "server_common.h"
 #include "socket.h"
@@ -91,35 +93,6 @@ static int call_server(const struct subject *s)
     int error = errno == EINPROGRESS ? EAGAIN : errno;
     close(fd);
     return -error;
-}
-
-static double now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-int compare_ask(const struct compare_plan *plan, int fd, int requests, double *times_us)
-{
-    char message[COMPARE_MESSAGE_SIZE], answer[COMPARE_MESSAGE_SIZE];
-
-    memset(message, 'x', sizeof message);
-    for (int i = 0; i < requests; i++) {
-        double start = now_us();
-
-        if (start > (double)plan->deadline_ms * 1e3)
-            return -ETIME;
-        if (send(fd, message, sizeof message, MSG_NOSIGNAL) < 0)
-            return -errno;
-        ssize_t n = recv(fd, answer, sizeof answer, MSG_WAITALL);
-        if (n != sizeof answer)
-            return n < 0 ? -errno : n == 0 ? -ECONNRESET : -EAGAIN;
-        if (times_us)
-            times_us[i] = now_us() - start;
-    }
-    return 0;
 }
 
 /* Idle, but for one request by which we know that it was accepted. */
