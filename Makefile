@@ -304,7 +304,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-echo-san check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -326,7 +326,7 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-echo-san check-kernels check-web check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -377,6 +377,14 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+# The echo servers once more, with sanitizers: what check-kernel tests without.
+check-echo-san:
+	@$(MAKE) SAN=address,undefined check-echo
+
+.PHONY: check-echo
+check-echo: $(B)/tcplens-echo
+	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py'
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
 check-kernels: all

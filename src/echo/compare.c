@@ -5,18 +5,22 @@
  * memory, processes and threads the server needs, how many system calls a request costs. Then a
  * table, and a chart (--svg).
  */
-#include "compare.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "client_common.h"
 #include "command.h"
+#include "compare_calls.h"
+#include "compare_chart.h"
+#include "compare_measure.h"
 #include "options.h"
 #include "socket.h"
+
+enum { DESCRIPTORS_MORE = 64 }; /* than clients */
 
 struct idle_list {
     int idle[COMPARE_STEPS_MAX];
@@ -73,31 +77,6 @@ static const char *const model_names[] = {
 #undef MODEL
 enum { MODEL_N = sizeof model_names / sizeof *model_names };
 static_assert((int)MODEL_N <= (int)COMPARE_MODELS_MAX, "each has a colour");
-
-int compare_failed(int error, const char *action)
-{
-    fprintf(stderr, "tcplens-echo compare: cannot %s: %s\n", action, strerror(error));
-    return -error;
-}
-
-const struct compare_step *compare_last(const struct compare_plan *plan, const struct compare_model *model)
-{
-    for (int i = plan->steps - 1; i >= 0; i--)
-        if (model->step[i].measured)
-            return &model->step[i];
-    return NULL;
-}
-
-double compare_memory(const struct compare_plan *plan, const struct compare_model *model)
-{
-    for (int i = plan->steps - 1; i > 0; i--) {
-        const struct compare_step *step = &model->step[i];
-
-        if (step->answered && step->pss_kb >= 0 && model->step[0].pss_kb >= 0)
-            return (double)(step->pss_kb - model->step[0].pss_kb) / plan->idle[i];
-    }
-    return -1;
-}
 
 static void print_latency(const struct compare_step *step)
 {
@@ -159,13 +138,16 @@ static void print_table(const struct compare_plan *plan, const struct compare_mo
 
 static int write_chart(const char *path, const struct compare_plan *plan, const struct compare_model *models, int count)
 {
+    char action[300];
+
+    snprintf(action, sizeof action, "write %.280s", path);
     FILE *file = fopen(path, "we");
     if (!file)
-        return compare_failed(errno, path);
+        return compare_failed(errno, action);
     compare_chart(plan, models, count, file);
     bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad)
-        return compare_failed(errno, path);
+        return compare_failed(errno, action);
     return 0;
 }
 
@@ -179,6 +161,19 @@ static void stay_on_one_processor(void)
     if (here >= 0 && here < CPU_SETSIZE)
         CPU_SET((size_t)here, &set);
     sched_setaffinity(0, sizeof set, &set); /* fails where it is not allowed: then it is left to the scheduler */
+}
+
+static int check_descriptors(long idle)
+{
+    const long wanted = idle + DESCRIPTORS_MORE;
+    struct rlimit limit;
+
+    socket_raise_limit(wanted);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)wanted)
+        return 0;
+    fprintf(stderr, "tcplens-echo compare: %ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)\n",
+            idle, wanted, (unsigned long long)limit.rlim_cur);
+    return -EMFILE;
 }
 
 int compare_main(int argc, char **argv)
@@ -200,7 +195,8 @@ int compare_main(int argc, char **argv)
     };
     memcpy(plan.idle, config.idle.idle, sizeof plan.idle);
     stay_on_one_processor();
-    socket_raise_limit(plan.idle[plan.steps - 1] + 64);
+    if (check_descriptors(plan.idle[plan.steps - 1]) < 0)
+        return STATUS_FAILED;
     for (size_t i = 0; i < MODEL_N && r == 0; i++) {
         if (config.model && strcmp(config.model, model_names[i]) != 0)
             continue;

@@ -7,13 +7,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "compare.h"
+#include "compare_calls.h"
 
 enum { KINDS_MAX = 64, TASKS_MAX = 16 };
 
@@ -160,7 +161,7 @@ static void store(const struct counts *counts, int requests, struct compare_mode
                              : (struct compare_call){ .number = -1 };
 }
 
-int compare_calls(int pid, int fd, int requests, struct compare_model *model)
+int compare_calls(const struct compare_plan *plan, int pid, int fd, struct compare_model *model)
 {
     struct counts counts = { 0 };
     struct tasks tasks = { .count = 0 };
@@ -168,11 +169,11 @@ int compare_calls(int pid, int fd, int requests, struct compare_model *model)
     int r = seize_all(&tasks, pid);
     pid_t client = r < 0 ? r : fork();
     if (client == 0)
-        _exit(compare_ask(fd, requests, NULL) == 0 ? 0 : 1);
+        _exit(compare_ask(plan, fd, plan->requests, NULL) == 0 ? 0 : 1);
     if (r == 0)
         r = client < 0 ? -errno : watch(client, &counts);
     if (r == 0)
-        store(&counts, requests, model);
+        store(&counts, plan->requests, model);
     kill_all(&tasks, pid);
     return r;
 }

@@ -4,7 +4,8 @@
  */
 #include <math.h>
 
-#include "compare.h"
+#include "compare_calls.h"
+#include "compare_chart.h"
 
 enum {
     WIDTH = 960,
@@ -136,7 +137,7 @@ static void draw_latency(const struct compare_plan *plan, const struct compare_m
             y = taken[i] = place_name(y, taken, i);
         snprintf(words, sizeof words, "%s%s", models[i].name, ends_early ? ": no answer beside an idle one" : "");
         fprintf(to, "<g fill=\"%s\">", colours[i]);
-        text(to, x_of(plan, last) + 9, ends_early ? y - 30 : y + 4, "start", 13, words);
+        text(to, x_of(plan, last) + 9, ends_early ? y - 42 : y + 4, "start", 13, words);
         fputs("</g>\n", to);
     }
 }

@@ -71,6 +71,7 @@ static _Noreturn void child_main(const struct server_config *config, int listene
     sigprocmask(SIG_SETMASK, unblocked, NULL);
 
     blocking_serve(config, fd, peer);
+    blocking_close(config, fd);
     if (config->fault == FAULT_NEVER_CLOSE)
         blocking_wait(fd, -1); /* exit() would close it */
     _exit(fflush(stdout) == 0 ? 0 : 1);

@@ -20,9 +20,11 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
+import xml.etree.ElementTree
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lib import DEADLINE, SLOWDOWN, cannot_run, check, check_equal, wait_for
@@ -783,6 +785,20 @@ def usage_errors():
             (["client", "--size", "99999999999999999999"], "--size"),
             (["client", "--size", "1", "--message", "x"], "exclude each other"),
             (["client", "--message", ""], "an empty message"),
+            (["client", "--short", "--long"], "--short and --long exclude each other"),
+            (["client", "--short"], "--short needs --message or --size"),
+            (["client", "--connections", "2"], "--connections needs --message or --size"),
+            (["client", "--heartbeat", "5"], "--heartbeat needs --message or --size"),
+            (["client", "--heartbeat", "5,11"], "milliseconds up to 3600000, and a count up to 10, not '5,11'"),
+            (["client", "--heartbeat", "x"], "not 'x'"),
+            (["client", "--fault", "nohtons"], "did you mean 'no-htons'?"),
+            (["udp-server", "--buffer", "65536"], "from 1 to 65535"),
+            (["udp-client", "--size", "65508"], "from 1 to 65507"),
+            (["udp-client", "--size", "1", "--message", "x"], "exclude each other"),
+            (["compare", "--idle", "10,5"], "up to 5 rising numbers from 1 to 10000 with commas, not '10,5'"),
+            (["compare", "--idle", "10001"], "not '10001'"),
+            (["compare", "--model", "pol"], "did you mean 'poll'?"),
+            (["demo", "--clients", "11"], "from 1 to 10"),
             (["demo", "--port", "-1"], "--port: '-1'")):
         status, out, error = run(*arguments)
         check_equal((status, out), (2, ""), f"{arguments}:")
@@ -792,7 +808,7 @@ def usage_errors():
 
 @case
 def help_and_version():
-    for command in ([], ["server"], ["client"], ["demo"]):
+    for command in ([], ["server"], ["client"], ["udp-server"], ["udp-client"], ["demo"], ["compare"]):
         for option, begin in (("--help", "Usage: tcplens-echo"), ("--version", "tcplens-echo ")):
             status, out, error = run(*command, option)
             check_equal((status, error), (0, ""), f"{command} {option}:")
@@ -918,6 +934,194 @@ def client_interactive(mode):
             pipe.close()
 
 
+@case
+def client_short_and_long():
+    """A connection for each message, or one for all; so many of them at once."""
+    for options, connections, messages in (
+            ([], 1, 1), (["--count", "5"], 1, 5), (["--count", "5", "--long"], 1, 5), (["--count", "5", "--short"], 5, 5),
+            (["--count", "3", "--connections", "4"], 4, 12), (["--count", "3", "--connections", "4", "--short"], 12, 12)):
+        with Server("--verbose") as server:
+            status, out, error = run("client", "--port", str(server.port), "--message", "hello", *options)
+            check_equal((status, error), (0, ""), f"{options}:")
+            over = f" over {connections} connections" if connections > 1 else ""
+            check_equal(out, f"{messages} message{'s' * (messages > 1)} of 5 bytes sent{over}, every echo is right\n")
+            server.stop()
+            server.reader.join(DEADLINE)
+            for part, count in (("accept() returned", connections), ("read() returned 5 bytes", messages)):
+                check_equal(sum(part in line for line in server.lines), count, f"{options}, {part}:")
+
+
+@case
+def client_holds_connections():
+    with Server("--backlog", "600") as server:
+        idle = server.descriptors()
+        client = subprocess.Popen([ECHO, "client", "--port", str(server.port), "--message", "x", "--connections", "500",
+                                   "--hold", "3600000"], stdout=subprocess.PIPE)
+        wait_for(lambda: server.descriptors() == idle + 500, "500 connections at once")
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        wait_for(lambda: server.descriptors() == idle, "all to be closed")
+
+
+@case
+def client_heartbeat():
+    """It is answered in a pause; a server that stands still is noticed, which keep-alive does not."""
+    with Server("--greeting", "Hello, ", "--verbose") as server:
+        options = ["--port", str(server.port), "--greeting", "Hello, ", "--message", "hi"]
+        status, out, error = run("client", *options, "--hold", "300", "--heartbeat", "50", "--count", "2", "--verbose")
+        check_equal((status, error), (0, ""))
+        check(out.count("the heartbeat is answered") >= 2, out)
+        client = subprocess.Popen([ECHO, "client", *options, "--hold", "3600000", "--heartbeat", "100,2", "--keepalive",
+                                   "1,1,1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        server.wait_line("read() returned 10 bytes")
+        server.process.send_signal(signal.SIGSTOP)
+        _, error = client.communicate(timeout=DEADLINE)
+        server.process.send_signal(signal.SIGCONT)
+        check_equal(client.returncode, 1)
+        check_equal(error, "tcplens-echo client: the server is not alive: no answer to 2 heartbeats, 100 ms apart\n")
+
+
+@case
+def client_timeout():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        status, _, error = run("client", "--port", str(port), "--message", "x", "--timeout", "100")
+        check_equal((status, error), (1, "tcplens-echo client: no answer: nothing came for 100 ms after 0 of 1 bytes "
+                                         "of echo\n"))
+        # The accept queue has one place, and that connection still takes it: the next SYN is dropped.
+        status, _, error = run("client", "--port", str(port), "--message", "x", "--timeout", "100")
+        check_equal((status, error), (1, f"tcplens-echo client: cannot connect to 127.0.0.1:{port}: "
+                                         "Connection timed out\n"))
+
+
+@case
+def client_keep_alive():
+    with Server("--verbose") as server:
+        client = subprocess.Popen([ECHO, "client", "--port", str(server.port), "--keepalive", "100,1,1"],
+                                  stdin=subprocess.PIPE)
+        server.wait_line("accept()")
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            timers = [line.split()[5] for line in file if line.split()[2].endswith(f":{server.port:04X}")]
+        check(len(timers) == 1 and timers[0].startswith("02:"), "no keep-alive timer:", timers)
+        client.communicate(timeout=DEADLINE)
+
+
+# --- datagrams ----------------------------------------------------------------------------------
+
+
+class UdpServer:
+    def __init__(self, *options):
+        self.process = subprocess.Popen([ECHO, "udp-server", "--port", "0", "--verbose", *options],
+                                        stdout=subprocess.PIPE, text=True)
+        match = re.fullmatch(r"receiving at (\S+):(\d+)\n", self.process.stdout.readline())
+        self.options = ["--port", match[2]]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.said = self.process.stdout.read()
+        self.process.stdout.close()
+        check_equal(self.process.wait(DEADLINE), 0, "exit status after SIGTERM:")
+
+
+@case
+def udp_echo():
+    set_sysctl("net.ipv6.bindv6only", "1")
+    with UdpServer("--bind", "::") as server:
+        for options, count, size in ((["--message", "hello"], 1, 5), (["--message", ""], 1, 0), (["--size", "65507"], 1, 65507),
+                                     (["--size", "1000", "--count", "100"], 100, 1000),
+                                     (["--message", "hello", "--host", "::1", "--unconnected"], 1, 5)):
+            status, out, error = run("udp-client", *server.options, *options)
+            check_equal((status, error), (0, ""), f"{options}:")
+            check(re.match(rf"{count} datagrams? of {size} bytes sent, every echo is right; \d+ sent again\n", out), out)
+        check_equal(run("udp-client", *server.options, stdin="one\ntwo\n"), (0, "one\ntwo\n", ""))
+
+
+@case
+def udp_loss():
+    """Every third datagram gets no answer: it is sent again, and that is counted."""
+    with UdpServer("--lose", "3") as server:
+        status, out, error = run("udp-client", *server.options, "--message", "x", "--count", "6", "--timeout", "50")
+        check_equal((status, error), (0, ""))
+        check(int(re.search(r"; (\d+) sent again", out)[1]) >= 2, out)
+    with UdpServer("--lose", "1") as server:
+        status, _, error = run("udp-client", *server.options, "--message", "x", "--timeout", "20", "--retries", "2")
+        check_equal(status, 1)
+        check("no answer from 127.0.0.1:" in error and "sent 3 times, 20 ms apart" in error, error)
+    check_equal(server.said.count("no answer to it"), 3)
+
+
+@case
+def udp_border():
+    """What does not fit the buffer of a recvfrom() is lost for ever; a greeting begins each datagram anew."""
+    with UdpServer("--buffer", "10", "--greeting", "Hello, ") as server:
+        status, _, error = run("udp-client", *server.options, "--size", "400")
+        check_equal((status, error), (1, "tcplens-echo udp-client: the echo differs: 17 bytes came, 400 were expected\n"))
+        check_equal(run("udp-client", *server.options, "--message", "a", "--greeting", "Hello, ", "--count", "2")[0], 0)
+    check("took 10 of 400 bytes" in server.said and "the rest is lost" in server.said, server.said)
+
+
+@case
+def udp_refused():
+    """A connected socket is told of the port unreachable; the other one hears nothing."""
+    status, _, error = run("udp-client", "--message", "x")
+    check_equal(status, 1)
+    check("Connection refused: ICMP port unreachable came back from 127.0.0.1:7007" in error, error)
+    status, _, error = run("udp-client", "--message", "x", "--unconnected", "--timeout", "20", "--retries", "1")
+    check_equal(status, 1)
+    check("sent 2 times" in error and "refused" not in error, error)
+
+
+@case
+def udp_busy():
+    with UdpServer() as server:
+        status, _, error = run("udp-server", *server.options)
+        check_equal(status, 1)
+        check("Address already in use (choose another with --port)" in error, error)
+
+
+# --- the comparison -----------------------------------------------------------------------------
+
+
+@case
+def compared():
+    """Figures that no machine can change: who answers, how many processes and threads, which calls."""
+    with tempfile.TemporaryDirectory() as folder:
+        status, out, error = run("compare", "--idle", "2,20", "--requests", "20", "--svg", f"{folder}/chart.svg")
+        check_equal((status, error), (0, ""))
+        chart = xml.etree.ElementTree.parse(f"{folder}/chart.svg").getroot()
+    rows = {line.split()[0]: line for line in out.splitlines()[2:-1]}
+    check_equal(list(rows), ["iterative", "fork", "thread", "select", "poll", "epoll"])
+    check_equal(rows["iterative"].count(" none"), 2, rows["iterative"])
+    for model, processes, threads, calls in (("fork", 22, 22, "read write"), ("thread", 1, 22, "read write"),
+                                             ("select", 1, 1, "select"), ("poll", 1, 1, "poll"),
+                                             ("epoll", 1, 1, "epoll")):
+        figures = re.search(r" (\d+) +(\d+) +(\S+)  (.*)$", rows[model])
+        check_equal((int(figures[1]), int(figures[2])), (processes, threads), rows[model])
+        if figures[3] != "?":  # ptrace() may be forbidden
+            check(calls in figures[4] and "read write" in figures[4], rows[model])
+            check(abs(float(figures[3]) - (2 if model in ("fork", "thread") else 3)) < 0.3, rows[model])
+        check("none" not in rows[model] and "?" not in rows[model][:60], rows[model])
+    check_equal(len([e for e in chart.iter() if e.tag.endswith("rect")]), 1 + 3 * 6 - 1, "bars, but for iterative's memory:")
+
+
+@case
+def compared_cannot_write():
+    status, _, error = run("compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg", "/nowhere/x.svg")
+    check_equal((status, error), (1, "tcplens-echo compare: cannot write /nowhere/x.svg: No such file or directory\n"))
+
+
+@case
+def compared_with_few_descriptors():
+    done = subprocess.run([ECHO, "compare", "--idle", "1000"], capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
+    check_equal((done.returncode, done.stderr), (1, "tcplens-echo compare: 1000 idle clients need 1064 descriptors, and 300 "
+                                                    "are allowed (ulimit -n)\n"))
+
+
 # --- the demonstration --------------------------------------------------------------------------
 
 
@@ -956,6 +1160,21 @@ def demo_ipv4():
 @case
 def demo_ipv6():
     check_demo(["--ipv6", "--port", "7070"], 7070, "[::1]:7070")
+
+
+@case_of([mode for mode in MODES if mode != "edge"])  # which the demo has no option for
+def demo_of_every_model(mode):
+    status, out, error = run("demo", "--fast", "--clients", "3", *mode)
+    check_equal((status, error), (0, ""))
+    check_equal(out.count("server: accept() returned"), 3)
+    check_equal(len(re.findall(r"^server: close\(\) \S+, 15 bytes echoed$", out, re.M)), 3)
+
+
+@case
+def demo_of_an_unknown_model():
+    status, out, error = run("demo", "--model", "nosuch")
+    check_equal((status, out), (2, ""))
+    check("unknown model 'nosuch'" in error, error)
 
 
 @case

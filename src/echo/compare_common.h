@@ -1,12 +1,11 @@
 /*
- * compare.h - what is measured of each way to serve many clients, and the parts that measure and show it.
+ * compare_common.h - what is measured of each way to serve many clients, for what measures it and what shows it.
  */
-#ifndef ECHO_COMPARE_H
-#define ECHO_COMPARE_H
+#ifndef ECHO_COMPARE_COMMON_H
+#define ECHO_COMPARE_COMMON_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 enum {
     COMPARE_STEPS_MAX = 6,    /* numbers of idle clients */
@@ -44,24 +43,12 @@ struct compare_model {
     struct compare_call call[COMPARE_CALLS_MAX]; /* in the order they were seen; number -1: no more */
 };
 
-/* Each returns 0, or -errno with the error printed. */
-int compare_measure(const struct compare_plan *plan, struct compare_model *model) __attribute__((warn_unused_result));
-
 /*
- * Counts the system calls of a server for one request by ptrace(2). pid: the server, which serves the connected
- * socket fd. The server is killed. Returns 0, or -errno where it cannot be traced; then nothing is printed.
+ * Sends requests one after another, each when the answer to the last has come. times_us: of each, or NULL.
+ * Returns 0, -EAGAIN if an answer did not come in COMPARE_ANSWER_MS, -ETIME if the deadline has passed, or another -errno.
  */
-int compare_calls(int pid, int fd, int requests, struct compare_model *model) __attribute__((warn_unused_result));
-
-/* "epoll_wait"; NULL: not one of those a server is likely to make. */
-const char *compare_call_name(long number);
-
-/* Sends requests one after another, each when the answer to the last has come. times_us: of each, or NULL.
- * Returns 0, -EAGAIN if an answer did not come in COMPARE_ANSWER_MS, or another -errno. */
-int compare_ask(int fd, int requests, double *times_us) __attribute__((warn_unused_result));
-
-/* One chart of all as SVG. */
-void compare_chart(const struct compare_plan *plan, const struct compare_model *models, int count, FILE *to);
+int compare_ask(const struct compare_plan *plan, int fd, int requests, double *times_us)
+    __attribute__((warn_unused_result));
 
 /* Memory of a connection, kB: what the last step that was measured has more than the first; below 0: not known. */
 double compare_memory(const struct compare_plan *plan, const struct compare_model *model);
