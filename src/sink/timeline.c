@@ -297,6 +297,10 @@ static void format_segment(struct line *l, const struct change *c)
         line_addf(l, " tfo=%u", s->tfo_len);
     if (s->options & SEGMENT_OPT_MPTCP)
         line_add(l, " mptcp");
+    if (s->options & SEGMENT_OPT_MD5)
+        line_add(l, " md5");
+    if (s->options & SEGMENT_OPT_AO)
+        line_add(l, " ao");
     if (s->cut)
         line_add(l, " cut");
     add_frame(l, c->segment.frame);

@@ -82,6 +82,14 @@ static void tcp_options(struct cursor *options, struct segment *s)
                 s->ts_ecr = cursor_be32(&value);
             }
             break;
+        case 19: /* RFC 2385 3.0 */
+            if (len == 16)
+                s->options |= SEGMENT_OPT_MD5;
+            break;
+        case 29: /* RFC 5925 2.2 */
+            if (len >= 2)
+                s->options |= SEGMENT_OPT_AO;
+            break;
         case 30: /* RFC 8684 section 3 */ s->options |= SEGMENT_OPT_MPTCP; break;
         case 34: /* RFC 7413 4.1.1 */ fast_open_cookie(len, s); break;
         case 253: /* shared by experiments; the number of Fast Open's is in RFC 7413 section 7 */

@@ -446,7 +446,9 @@ bool take_options(uint64_t start_ns, const cJSON *item, struct change *c)
         return false;
     s->options |= (mss ? SEGMENT_OPT_MSS : 0) | (wscale ? SEGMENT_OPT_WSCALE : 0) | (tfo ? SEGMENT_OPT_TFO : 0) |
                   (cJSON_IsTrue(json_member(item, "sack_ok")) ? SEGMENT_OPT_SACK_OK : 0) |
-                  (cJSON_IsTrue(json_member(item, "mptcp")) ? SEGMENT_OPT_MPTCP : 0);
+                  (cJSON_IsTrue(json_member(item, "mptcp")) ? SEGMENT_OPT_MPTCP : 0) |
+                  (cJSON_IsTrue(json_member(item, "md5")) ? SEGMENT_OPT_MD5 : 0) |
+                  (cJSON_IsTrue(json_member(item, "ao")) ? SEGMENT_OPT_AO : 0);
     return (!mss || take_u16(start_ns, mss, &s->mss)) && (!wscale || take_u8(start_ns, wscale, &s->wscale)) &&
            (!tfo || take_u8(start_ns, tfo, &s->tfo_len)) && (!sack || take_sack(start_ns, sack, c)) &&
            (!ts || take_timestamps(start_ns, ts, s));

@@ -292,6 +292,10 @@ static char *put_options(char *p, uint64_t start_ns, const struct change *c)
         p = json_put_u64(PUT_KEY(p, "tfo"), s->tfo_len);
     if (s->options & SEGMENT_OPT_MPTCP)
         p = PUT(p, ",\"mptcp\":true");
+    if (s->options & SEGMENT_OPT_MD5)
+        p = PUT(p, ",\"md5\":true");
+    if (s->options & SEGMENT_OPT_AO)
+        p = PUT(p, ",\"ao\":true");
     *open = '{';
     return PUT(p, "}");
 }

@@ -91,6 +91,8 @@ function schema() {
         ts: { type: 'array', items: ref('u32'), minItems: 2, maxItems: 2 },
         tfo: integer(0, 255),
         mptcp: { const: true },
+        md5: { const: true },
+        ao: { const: true },
       }, []),
     },
   };

@@ -183,7 +183,7 @@ static void test_segment(void **state)
     c.segment.segment = (struct segment){ .flags = 0x1ff,
                                           .seq = 1,
                                           .payload_len = 1448,
-                                          .options = 0x7f,
+                                          .options = 0x1ff,
                                           .mss = 1460,
                                           .wscale = 14,
                                           .tfo_len = 8,
@@ -205,14 +205,14 @@ static void test_segment(void **state)
         "\"flags\":[\"FIN\",\"SYN\",\"RST\",\"PSH\",\"ACK\",\"URG\",\"ECE\",\"CWR\",\"AE\"],"
         "\"seq\":4294967296,\"seq_abs\":1,\"ack\":77,\"len\":1448,\"win\":1073741824,"
         "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
-        "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
+        "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true,\"md5\":true,\"ao\":true},"
         "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
         "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
         "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
         "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\",\"copy\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
-    c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };
+    c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x8000 }, .notes = 1U << 31 };
     check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\",\"flags\":[],\"seq\":0,"
               "\"len\":0,\"win\":0}");
     c.segment.segment.options = SEGMENT_OPT_SACK;

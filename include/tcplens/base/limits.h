@@ -43,7 +43,7 @@
       "further ones have lines of their own", "their lines")                                                             \
     X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                               \
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
-    X(HELD_SYNS, 16, COUNT, "SYNs into open connections that may begin another",                                       \
+    X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",      \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \

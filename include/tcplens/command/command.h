@@ -117,6 +117,18 @@ const char *command_skipped(const struct pipeline *pipeline, char buf[static COM
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+#define COMMAND_FILTER_ROWS(type, member)                                                                              \
+    { .name = "port",                                                                                                  \
+      .argument = "PORT",                                                                                              \
+      .help = "only connections with this port at either end; may be repeated",                                        \
+      .kind = OPTION_TAKEN,                                                                                            \
+      .take = command_take_port,                                                                                       \
+      .offset = offsetof(type, member) },                                                                              \
+    {                                                                                                                  \
+        .name = "host", .argument = "ADDR[/LEN]",                                                                      \
+        .help = "only connections with this address at either end; may be repeated", .kind = OPTION_TAKEN,             \
+        .take = command_take_host, .offset = offsetof(type, member)                                                    \
+    }
 int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 /* Process ids here are the machine's, which is what the kernel side goes by. */
 bool command_pids_are_the_machines(void);

@@ -80,7 +80,7 @@ size_t trace_encode(const struct change *change, uint64_t start_ns, char buf[sta
 #define TRACE_ERRNO_MAX 4096 /* MAX_ERRNO of linux/err.h, and one more */
 const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX]);
 
-/* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
+/* The cold lines. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
  * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */
 int trace_encode_header(const struct trace_header *header, char **ret_line) __attribute__((warn_unused_result));
 int trace_encode_end(const struct trace_end *end, uint64_t start_ns, char **ret_line)

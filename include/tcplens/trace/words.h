@@ -243,7 +243,8 @@
     X(SYSCTL, ORPHAN_RETRIES, "net.ipv4.tcp_orphan_retries", "")                                                       \
     X(SYSCTL, RETRIES1, "net.ipv4.tcp_retries1", "")                                                                   \
     X(SYSCTL, LOCAL_PORT_RANGE, "net.ipv4.ip_local_port_range", "")                                                    \
-    X(SYSCTL, MTU_PROBING, "net.ipv4.tcp_mtu_probing", "")
+    X(SYSCTL, MTU_PROBING, "net.ipv4.tcp_mtu_probing", "")                                                             \
+    X(SYSCTL, SYN_LINEAR_TIMEOUTS, "net.ipv4.tcp_syn_linear_timeouts", "")
 
 /* How capture files begin: pcap in both byte orders, with each resolution, and as Kuznetzov patched it; pcapng. */
 #define WORDS_capture_magic(X)                                                                                         \

@@ -124,6 +124,7 @@ export const SYSCTLS = [
   'net.ipv4.tcp_tw_reuse', 'net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_fastopen', 'net.ipv4.tcp_keepalive_time',
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_orphan_retries',
   'net.ipv4.tcp_retries1', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_mtu_probing',
+  'net.ipv4.tcp_syn_linear_timeouts',
 ] as const;
 export type Sysctl = (typeof SYSCTLS)[number];
 
