@@ -208,6 +208,17 @@ bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segme
     return place->seq == c->streams.of[from].snd_max || (c->streams.of[!from].acked && seg->seq == receivers_last_ack);
 }
 
+/* What completed it was not taken. No doubt is left: of the next one that is refused the listener tells too. */
+static void take_back_handshake(struct wire_step *s, enum end end)
+{
+    const enum tcp_state state = state_of(s, end);
+
+    if (s->lane->end[end].spoke || (state != TCP_STATE_ESTABLISHED && state != TCP_STATE_CLOSE_WAIT))
+        return;
+    s->lane->end[end].fin_received = false;
+    move_to(s, end, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+}
+
 static void send_rst(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const struct stream *sender = &s->conn->streams.of[from];
@@ -216,6 +227,8 @@ static void send_rst(struct wire_step *s, enum end from, const struct stream_pla
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
         !sender->acked && place->seq == 1)
         take_back(s, from, TCP_STATE_SYN_SENT);
+    if (s->lane->end[from].refused)
+        take_back_handshake(s, from);
     /* An abort says <SEQ=SND.NXT><CTL=RST,ACK>. <SEQ=SEG.ACK><CTL=RST> is the answer of one that has no such connection: its
      * socket went without a word, which only one does that waits in vain. */
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) >= TCP_STATE_ESTABLISHED && !sender->fin_sent &&
@@ -432,12 +445,8 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 {
     struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
 
-    if ((state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) != TCP_STATE_CLOSE_WAIT) ||
-        lane->end[END_SERVER].spoke)
-        return;
-    lane->end[END_SERVER].fin_received = false;
-    /* no doubt is left: of the next one that is refused the listener tells too */
-    move_to(&s, END_SERVER, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+    take_back_handshake(&s, END_SERVER);
+    lane->end[END_SERVER].refused = true;
 }
 
 void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)
@@ -462,6 +471,8 @@ void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lan
         take_back(&s, !from, receiver->syn_sent ? TCP_STATE_SYN_SENT : TCP_STATE_UNKNOWN);
     else if (sender->fin_sent && place == stream_fin_seq(sender) && receiver->acked <= place)
         take_back_fin(&s, !from);
+    else if (place == sender->snd_max && state_of(&s, !from) == TCP_STATE_FIN_WAIT_2)
+        take_back(&s, !from, TCP_STATE_FIN_WAIT_1); /* the ACK of its FIN */
 }
 
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)
