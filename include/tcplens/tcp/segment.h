@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
+#include "tcplens/tcp/datagram.h"
 #include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/result.h"
 #include "tcplens/tcp/skip.h"
@@ -60,9 +61,10 @@ struct segment {
 
 /* What else a frame tells. */
 struct segment_aside {
-    const struct tunnel *tunnel; /* what carries the segment, or the ICMP error; NULL: nothing */
+    const struct tunnel *tunnel; /* what carries the segment, the ICMP error, the datagram; NULL: nothing */
     struct icmp icmp;            /* of SEGMENT_ICMP */
-    struct skip skip;            /* where there is neither: what there is */
+    struct datagram datagram;    /* of SEGMENT_UDP */
+    struct skip skip;            /* where there is no segment: what there is */
 };
 
 /* Decodes one captured frame.
