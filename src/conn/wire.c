@@ -234,6 +234,10 @@ static void send_rst(struct wire_step *s, enum end from, const struct stream_pla
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) >= TCP_STATE_ESTABLISHED && !sender->fin_sent &&
         place->seq < sender->snd_max)
         s->lane->end[from].gave_up = true;
+    /* <SEQ=SEG.ACK> to what acknowledged too much: it waits for the right one still (3.10.7.4) */
+    if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_SYN_RECEIVED &&
+        s->lane->end[from].offered_ahead)
+        return;
     stream_reset(&s->conn->streams.of[from]);
     ends_reset_by(&s->conn->ends, from);
     take_input(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -267,6 +271,8 @@ static void assume_handshake(struct wire_step *s, enum end from, const struct st
         assume_answer(s, from);
     else if (state == TCP_STATE_SYN_RECEIVED && !s->conn->streams.of[!from].segments)
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
+    else if (state == TCP_STATE_SYN_RECEIVED && s->lane->end[from].offered_ahead)
+        take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     else if (state == TCP_STATE_SYN_RECEIVED && !is_believed(s, from) && (s->segment->payload_len || place->ack > 1))
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
 }
@@ -374,6 +380,18 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
 }
 
+/* RFC 9293 3.10.7.4: what acknowledges more than the SYN does not complete the handshake. Where that was sent, and not captured,
+ * the next segment of either end shows it. */
+static void take_ack_of_syn(struct wire_step *s, enum end to)
+{
+    struct wire_end *end = &s->lane->end[to];
+
+    if (s->ahead && state_of(s, to) == TCP_STATE_SYN_RECEIVED && s->conn->streams.of[to].segments && !end->spoke)
+        end->offered_ahead = true;
+    else
+        take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
+}
+
 /* What getting it does to the receiver. */
 static void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
 {
@@ -404,7 +422,7 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
             send_fin(s, to); /* it went with its SYN */
     } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1 &&
                is_believed(s, to)) {
-        take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
+        take_ack_of_syn(s, to);
     }
     /* asked for once more, as if it had not come, and no ACK of it has come from there */
     if ((flags & SEGMENT_FIN) && s->again && s->lane->end[to].fin_received && receiver->segments &&
