@@ -97,6 +97,15 @@ static void decode_and_emit(void *arg, const struct tcplens_event *e)
     s->emit(s->arg, &out);
 }
 
+/* The process that listens with it has not ended. */
+static bool is_watched(const struct source_bpf *s, uint64_t cookie)
+{
+    for (unsigned i = 0; i < WATCHED_MAX; i++)
+        if (s->watched[i].cookie == cookie)
+            return s->watched[i].pid;
+    return false;
+}
+
 /* The same objects as in the snapshot at the beginning; of those that are known only who holds them is of interest. */
 static void emit_owner(void *arg, const struct tcplens_event *e)
 {
@@ -104,6 +113,8 @@ static void emit_owner(void *arg, const struct tcplens_event *e)
     struct event out;
 
     if (!bpf_decode(&s->decoder, e, &out) || !out.snapshot.owner.pid)
+        return;
+    if (out.snapshot.state == TCP_STATE_LISTEN && is_watched(s, out.cookie))
         return;
     out.kind = EVENT_OWNER;
     s->emit(s->arg, &out);

@@ -98,6 +98,7 @@ static struct sock_ending ending_of(const struct tcplens_event *e)
         .closing = flags & TCPLENS_ENDING_CLOSING,
         .user_timeout = flags & TCPLENS_ENDING_USER_TIMEOUT,
         .zero_window = flags & TCPLENS_ENDING_ZERO_WINDOW,
+        .linger2 = flags & TCPLENS_ENDING_LINGER2,
         .error = e->ending.error,
         .retransmits = e->ending.retransmits,
         .probes = e->ending.probes,

@@ -357,7 +357,7 @@ export const zh: Dictionary = {
     'cause.syn-backlog-full': '{listener} 的请求数已达到不用 cookie 时 net.ipv4.tcp_max_syn_backlog 允许的数目，它的 {what} 被丢弃了 {drops} 次。',
     'cause.deferred': '{listener} 要等到数据才接受连接（TCP_DEFER_ACCEPT）。',
     'cause.unread-data': '{causer}关闭时还有数据没有读取（{unread} 字节）。',
-    'cause.abort': '这是{causer}主动要求的：时间为 0 的 SO_LINGER，或其他异常中止的调用。',
+    'cause.abort': '这是{causer}主动要求的：时间为 0 的 SO_LINGER、小于 0 的 TCP_LINGER2，或其他异常中止的调用。',
     'cause.data-after-close': '{causer}的应用关闭套接字之后，又有数据到达。',
     'cause.no-socket': '{causer}没有这条连接，或已不再有。',
     'cause.killed': '{causer}的套接字被从外部销毁（ss -K）。',
