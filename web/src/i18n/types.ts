@@ -1,6 +1,8 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
 import type { CallKind, SegmentKind } from '../trace/describe';
+import type { Sort, Times } from '../trace/orders';
+import type { Problem } from '../trace/problems';
 import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
@@ -66,11 +68,32 @@ export interface Dictionary {
     sent: string; segments: (n: string) => string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
-    save: string; saveHint: string; sortBy: string; sorts: Record<'start' | 'duration' | 'bytes' | 'problems', string>;
+    save: string; saveHint: string; sortBy: string; sorts: Record<Sort, string>; reverse: string;
     filterKeys: Record<FilterKey, string>; goTo: string; goToHint: string; badTime: string; prevProblem: string; nextProblem: string;
     overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
     timers: string; openSoFar: (client: State, server: State) => string; rst: Record<Direction, string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
+  };
+  /** The opening page: what is wrong, and the table of connections. */
+  answers: {
+    answers: string; sequence: string; none: string; best: string; who: string; columns: Record<Sort | 'n', string>; finalStates: string;
+    unknownKey: (keys: string) => string; atEnd: (n: string) => string; useFinal: string; held: string; problems: Record<Problem, string>;
+  };
+  view: {
+    followNewest: string; times: string; timesOf: Record<Times, string>; maximise: string; restore: string; fullScreen: string;
+    collapse: string; expand: string; file: string; moreTraces: (n: string) => string; dropMarks: string;
+    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string;
+    copyLink: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
+  };
+  teach: {
+    title: string; hide: string; hideHint: string; hidden: string; ask: string; which: (end: string, state: string) => string;
+    right: string; wrong: (state: string) => string; score: (right: number, of: number) => string; reveal: string;
+    slides: string; slide: (i: number, of: number) => string; tour: string; tourSteps: readonly string[]; glossary: string;
+    terms: readonly (readonly [string, string])[]; notes: string; figureNotes: readonly string[]; trail: (n: number) => string; previous: string; next: string;
+  };
+  graph: {
+    title: string; modes: Record<'stevens' | 'tcptrace' | 'window' | 'rtt', string>; from: string; hint: string; none: string;
+    range: (ns: string) => string; totals: (segments: string, bytes: string, again: string, rate: string) => string; clear: string;
   };
   /** Ends, as a label and inside of a sentence. */
   label: Record<End, string>;

@@ -2,9 +2,9 @@
 
 import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
-import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
-import { openFile } from '../state/open';
-import { clock } from '../text';
+import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
+import { openFiles } from '../state/open';
+import { clock, show } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
@@ -18,23 +18,36 @@ import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
 import { Queues } from './queues';
+import { Table } from './table';
+import { Teacher } from './teach';
 import { Announce, Summary } from './summary';
 import { Why } from './why';
 
 export function App() {
   const t = trace.value;
+  const name = t && (loadedName.value ?? '');
   useEffect(() => { document.documentElement.lang = d.value.tag; }, [lang.value]);
+  useEffect(() => { document.title = name ? `${show(name, 60)} – tcplens` : 'tcplens'; }, [name]);
   return (
     <>
       <FileInput />
       <TopBar />
       <Loading />
       <Notices />
-      {t && <Guard><Findings /></Guard>}
-      {t ? <Panels /> : !loading.value && <Empty />}
+      {t ? view.value === 'answers' ? <Answers /> : <Panels /> : !loading.value && <Empty />}
+      {t && <Teacher />}
       <Help />
       <DropTarget />
     </>
+  );
+}
+
+function Answers() {
+  return (
+    <main class="answers">
+      <Guard><Findings /></Guard>
+      <Guard><Table /></Guard>
+    </main>
   );
 }
 
@@ -44,10 +57,10 @@ function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   return (
-    <main class={`panels tab-${tab.value}`}>
+    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
-      <Summary />
+      <div class="col-sum"><Guard><Summary /></Guard></div>
       <div class="tabs" role="group" aria-label={ui.narrow}>
         {TABS.map((name) => (
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
@@ -84,8 +97,7 @@ function DropTarget() {
       e.preventDefault();
       depth = 0;
       setOver(false);
-      const file = e.dataTransfer?.files[0];
-      if (file) void openFile(file);
+      openFiles([...e.dataTransfer?.files ?? []]);
     };
     addEventListener('dragenter', enter);
     addEventListener('dragleave', leave);

@@ -2,6 +2,7 @@
 
 import { d } from '../state/app';
 import { openSample } from '../state/open';
+import { tour } from '../state/teach';
 import { pick } from './bar';
 import { Refused } from './notices';
 import { Copy } from './parts';
@@ -19,6 +20,7 @@ export function Empty() {
         <div class="actions">
           <button class="primary" onClick={pick}>{ui.open}</button>
           <button onClick={openSample}>{ui.sample}</button>
+          <button id="tour" onClick={() => { openSample(); tour.value = 0; }}>{d.value.teach.tour}</button>
         </div>
         <p class="muted">{ui.orDrop}</p>
         <p>{ui.trySample}</p>

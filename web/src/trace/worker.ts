@@ -7,11 +7,11 @@ import { Parser, Refused, type Malformed, type Refusal } from './parse';
 import { readFile, type Progress } from './source';
 
 /** What is known of a file besides its records. */
-export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean }
+export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean; more: number[] }
 export type Message = { slice: Slice } | { progress: Progress; status: Status } | { done: Status } | { refused: Refusal };
 export interface Reading { slice(s: Slice): void; progress(p: Progress, s: Status): void }
 
-const statusOf = ({ malformed, tooLarge, ended }: Parser): Status => ({ malformed, tooLarge, ended });
+const statusOf = ({ malformed, tooLarge, ended, more }: Parser): Status => ({ malformed, tooLarge, ended, more });
 const whyOf = (e: unknown): Refusal =>
   (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 
@@ -54,7 +54,7 @@ export async function read(file: File, to: Reading, signal: AbortSignal, start: 
     return readHere(file, to, signal);
   }
   return new Promise((done, fail) => {
-    let status: Status = { malformed: undefined, tooLarge: false, ended: false };
+    let status: Status = { malformed: undefined, tooLarge: false, ended: false, more: [] };
     let heard = false;
     const over = () => worker.terminate();
     signal.addEventListener('abort', () => {
