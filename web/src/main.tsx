@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
+import { loadTexts } from './i18n/packed';
 import { App } from './panels/app';
 import { theme } from './state/app';
 import { startPlayer } from './state/cursor';
@@ -12,7 +13,8 @@ import { openEmbedded } from './state/report';
 import { work } from './trace/worker';
 import { warnOfLoss } from './state/marks';
 
-function page(): void {
+async function page(): Promise<void> {
+  await loadTexts();
   openEmbedded(openFile, readHash);
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const system = signal(dark.matches);
@@ -33,4 +35,4 @@ function page(): void {
 }
 
 if (typeof document === 'undefined') work();
-else page();
+else void page();

@@ -194,7 +194,7 @@ export function Controls() {
       {live.value && live.value !== 'refused' && (
         <>
           {live.value === 'open' && <span class="live"><i aria-hidden="true" />{ui.live}</span>}
-          {live.value !== 'ended' && <button aria-pressed={follow.value} onClick={toggleFollow} title={`${ui.followOff} (L)`}>{follow.value ? ui.followOn : ui.followOff}</button>}
+          {live.value !== 'ended' && <button id="follow" aria-pressed={follow.value} onClick={toggleFollow} title={`${ui.followOff} (L)`}>{follow.value ? ui.followOn : ui.followOff}</button>}
           {live.value !== 'ended' && follow.value && (
             <label class="check newest"><input type="checkbox" checked={followNewest.value} onChange={(e) => { followNewest.value = e.currentTarget.checked; toNewest(); }} /> {words.view.followNewest}</label>
           )}

@@ -114,6 +114,10 @@ function draw(el: HTMLCanvasElement, width: number, height: number, s: Series, a
     g.fillText(`${clock(t0 + ((t1 - t0) * i) / ticks)} s`, x(t0 + ((t1 - t0) * i) / ticks), height - 5);
   }
   const colors = { sent: ink('--text'), again: ink('--bad'), ack: ink('--good'), window: ink('--active'), flight: ink('--warn'), rtt: ink('--text') };
+  g.save();
+  g.beginPath();
+  g.rect(PAD.left, PAD.top - 2, width - PAD.left - PAD.right + 2, height - PAD.top - PAD.bottom + 4);
+  g.clip();
   for (const line of s.lines) {
     g.strokeStyle = colors[line.what];
     g.lineWidth = 1.4;
@@ -143,6 +147,7 @@ function draw(el: HTMLCanvasElement, width: number, height: number, s: Series, a
       g.stroke();
     }
   }
+  g.restore();
   g.fillStyle = ink('--accent');
   if (at >= t0 && at <= t1) g.fillRect(x(at) - 1, PAD.top, 2, height - PAD.top - PAD.bottom);
 }

@@ -76,7 +76,7 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
       <div class="line">
         <span class="num">{c.id}</span>
         <span class="ends-text" title={`${address(c.rec.client)} → ${address(c.rec.server)}`}>
-          <Address of={c.rec.client} title="" /><span class="muted"> → </span>{c.rec.client.addr === c.rec.server.addr ? <span>:{c.rec.server.port}</span> : <Address of={c.rec.server} title="" />}
+          <Address of={c.rec.client} title="" narrow /><span class="muted"> → </span>{c.rec.client.addr === c.rec.server.addr ? <span>:{c.rec.server.port}</span> : <Address of={c.rec.server} title="" narrow />}
         </span>
       </div>
       <div class="line states">

@@ -17,12 +17,12 @@ export function StateName({ state, title }: { state: State; title?: string }) {
 }
 
 /** An address that may be too long for its place: cut in the middle, its port whole. */
-export function Address({ of: a, title }: { of: { addr: string; port: number }; title?: string }) {
+export function Address({ of: a, title, narrow }: { of: { addr: string; port: number }; title?: string; narrow?: true }) {
   const whole = address(a);
   const addr = whole.slice(0, whole.lastIndexOf(':'));
   return (
     <span class="address" title={title ?? whole}>
-      {addr.length > 20 ? <><span class="addr">{addr.slice(0, -8)}</span><span>{addr.slice(-8)}</span></> : <span class="addr">{addr}</span>}
+      {addr.length > 20 && !narrow ? <><span class="addr">{addr.slice(0, -8)}</span><span>{addr.slice(-8)}</span></> : <span class="addr">{addr}</span>}
       <span>:{a.port}</span>
     </span>
   );

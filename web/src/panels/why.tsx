@@ -17,7 +17,7 @@ export function Why() {
   const row = currentRow.value;
   return (
     <section class="panel why" aria-labelledby="why-title">
-      <h2 id="why-title">{words.ui.why} <Maximise name="why" /></h2>
+      <h2 id="why-title">{words.ui.why}<Maximise name="why" /></h2>
       <div class="why-scroll" id="why" tabIndex={0} aria-labelledby="why-title">
         <Marks />
         {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <><Text /><Mark n={rec.n} /></>}

@@ -93,7 +93,7 @@ export function reset(): void {
     selected.value = hovered.value = undefined;
     cursor.value = { t: 0, n: 0 };
     playing.value = false;
-    zoom.value = inSight.value = maximised.value = undefined;
+    zoom.value = inSight.value = undefined;
     touched.value = false;
     view.value = 'sequence';
     filterText.value = '';

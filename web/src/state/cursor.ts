@@ -83,18 +83,33 @@ export function stepProblem(by: 1 | -1): boolean {
 /** How far a time lies outside of the life of a connection; what its outcome says comes after it. */
 const apart = (c: Conn, t: number) => Math.max(c.rec.t - t, t - c.until, 0);
 
+/** Goes to a problem. One that is of no connection, as a finding or a loss, is shown with one that it is about, or that lived then. */
+function showMarked(p: Point): void {
+  const rec = trace.value?.byN(p.n);
+  if (rec?.record === 'finding' || rec?.record === 'gap') {
+    const about = rec.record === 'finding' ? trace.value?.conn(rec.conns?.[0]) : nearest(p.t);
+    if (about) selected.value = about.id;
+  }
+  moveToRecord(p.n);
+}
+
+/** The connection that lived at a time, or nearest to it: the selected one where it did. */
+function nearest(t: number): Conn | undefined {
+  let best = conn.value;
+  if (best && apart(best, t) === 0) return best;
+  for (const c of visible.value) if (!best || apart(c, t) < apart(best, t)) best = c;
+  return best;
+}
+
 /** Puts the cursor at a time of the whole trace: on the problem that is no further away than `reach`, else with the
  * connection that lived then, or lived nearest. */
 export function goTo(t: number, reach = 0): void {
   const marks = reach > 0 ? trace.value?.troubles ?? [] : [];
   let near: Point | undefined;
   for (const p of marks) if (Math.abs(p.t - t) <= reach && (!near || Math.abs(p.t - t) < Math.abs(near.t - t))) near = p;
-  if (near) return moveToRecord(near.n);
-  let best = conn.value;
-  if (!best || apart(best, t) > 0) {
-    for (const c of visible.value) if (!best || apart(c, t) < apart(best, t)) best = c;
-    if (best) selected.value = best.id;
-  }
+  if (near) return showMarked(near);
+  const best = nearest(t);
+  if (best) selected.value = best.id;
   moveToTime(best ? Math.min(Math.max(t, best.rec.t), Math.max(best.until, best.rec.t)) : t);
 }
 

@@ -133,7 +133,7 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
     publish(t, { kind, name, ...found(status), state: { is } });
     traces.value = 1;
     if (status.more.length > 0) void split(file, status.more);
-    showAnswers();
+    if (is !== 'stopped') showAnswers();
   });
 }
 

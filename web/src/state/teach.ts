@@ -1,7 +1,6 @@
 // Teaching with a trace: what comes is hidden, and asked for before it is told; marks as slides; the tour of the sample.
 
 import { computed, effect, signal } from '@preact/signals';
-import type { Conn } from '../trace/model';
 import { EDGES } from '../trace/edges';
 import { STATES, type Rec, type State, type StateRec } from '../trace/records';
 import { conn, currentRow, d, hiding, ladder, loadedKind, maximised, playing, revision, view } from './app';
@@ -94,14 +93,15 @@ const STOPS: ((e: Rec) => boolean)[] = [
   (e) => e.record === 'state' && e.to === 'CLOSE-WAIT', (e) => e.record === 'state' && e.to === 'TIME-WAIT',
 ];
 export const tour = signal<number | undefined>(undefined);
-const stopOf = (c: Conn, i: number): Rec | undefined => c.events.find(STOPS[i]!);
+/** One that has a row of its own. */
+const stopOf = (i: number): Rec | undefined => ladder.value?.events.find((row) => STOPS[i]!(row.rec))?.rec;
 
 export function showTour(i: number | undefined): void {
   const steps = d.value.teach.tourSteps.length;
   tour.value = i === undefined || i < 0 || i >= steps ? undefined : i;
   if (tour.value === undefined) return;
   view.value = 'sequence';
-  const stop = conn.value && stopOf(conn.value, tour.value);
+  const stop = stopOf(tour.value);
   if (stop) moveTo(stop);
 }
 /** The tour tells of the sample and of nothing else. */

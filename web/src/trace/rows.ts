@@ -86,15 +86,17 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
     }
     const to = fold.on && !fold.open.has(row.rec.n) ? runFrom(events, i, perNs) : i;
     if (to > i) {
-      const run: RunRow = { kind: 'run', from: i, to, n: row.rec.n, y, h: RUN_HEIGHT, client: 0, server: 0 };
+      const begun = row.rec.t;
+      const h = Math.max(RUN_HEIGHT, (events[to]!.rec.t - begun) * perNs);
+      const run: RunRow = { kind: 'run', from: i, to, n: row.rec.n, y, h, client: 0, server: 0 };
       for (; i <= to; i++) {
         const { rec } = events[i]!;
         if (rec.record === 'segment') run[rec.from] += rec.len;
-        Object.assign(events[i]!, { y, h: RUN_HEIGHT });
+        Object.assign(events[i]!, { y: y + Math.min((rec.t - begun) * perNs, h - RUN_HEIGHT), h: RUN_HEIGHT });
       }
       i--;
       rows.push(run);
-      y += RUN_HEIGHT;
+      y += h;
       last = events[to]!;
       continue;
     }

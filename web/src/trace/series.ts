@@ -43,10 +43,12 @@ export function seriesOf(events: readonly Rec[], from: End, mode: Mode): Series 
   const steps = lines.flatMap((l) => l.steps);
   const values = [...dots, ...steps.map((s) => s[1])];
   const times = [...points.map((p) => p.t), ...steps.map((s) => s[0])];
-  const most = (list: number[], start: number, pick: (a: number, b: number) => number) => list.reduce(pick, start);
+  const most = (list: number[], start: number, pick: (a: number, b: number) => number) => list.reduce((a, b) => pick(a, b), start);
   return {
     points, lines, unit: mode === 'rtt' ? 'time' : 'bytes',
-    time: [most(times, Infinity, Math.min), most(times, 0, Math.max)], value: [Math.min(0, most(values, 0, Math.min)), most(values, 1, Math.max)],
+    time: [most(times, Infinity, Math.min), most(times, 0, Math.max)], value: [Math.min(0, most(values, 0, Math.min)), mode === 'tcptrace'
+      // A window that is far from full would press the data flat.
+      ? Math.min(most(values, 1, Math.max), most(dots, 1, Math.max) * 2) : most(values, 1, Math.max)],
   };
 }
 
