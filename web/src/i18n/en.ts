@@ -105,6 +105,7 @@ const why: Dictionary['why'] = {
   callFailed: ['The call of {a} failed, and did nothing.', 'Its error says why.'],
   callAgain: ['Nothing could be done at once: the call of {a} returned instead of waiting.', 'How a non-blocking socket works; epoll, poll or select tells when to try again.'],
   callUnderWay: ['connect() of {a} returned at once; the handshake goes on without it.', 'How a non-blocking socket works: when the socket becomes writable, SO_ERROR tells how it went.'],
+  callWaits: ['{A} is still waiting in this call.', 'It has not returned: what it will have done is not known yet. If it returns while recording, that is a record of its own.'],
   callInterrupted: ['A signal came while {a} waited in the call.', 'The kernel starts the call again, or lets it return EINTR. The connection is not affected.'],
   callOther: ['A system call of {a} returned.', 'The application asks, the kernel does TCP.'],
   errno: {
@@ -125,6 +126,7 @@ const why: Dictionary['why'] = {
     'syn-ack': ['{A} repeats its SYN,ACK if no ACK comes until this deadline.', 'After about 1 s, then each time twice as long, tcp_synack_retries times.'],
     'retransmit': ['{A} sends again if no ACK comes until this deadline (RTO).', 'It follows the measured round trip and doubles each time. After tcp_retries2 times the connection is given up.'],
     'keepalive': ['{A} asks at this deadline whether {b} is alive.', 'SO_KEEPALIVE is on.'],
+    'persist': ['{A} asks at this deadline whether the window of {b} has opened.', 'The window was zero, and the segment that opens it may get lost. The wait doubles each time.'],
   },
   synTimer: ['{A} sends its SYN again if no answer comes until this deadline.', 'tcp_syn_retries says how often. The first tcp_syn_linear_timeouts times the wait stays the same, 1 s; only then it doubles.'],
   timerOther: ['A timer of {a}.', 'The kernel acts by itself when it runs out.'],
@@ -152,6 +154,14 @@ const why: Dictionary['why'] = {
     waits: ['The socket of {a} is closed; a small stand-in (minisock) waits out TIME-WAIT.', 'Both directions are closed, so the kernel keeps only what answers late packets. The RFC’s state does not change here.'],
     other: ['The kernel keeps {a} in another object now.', 'The RFC’s state does not change here.'],
   },
+  datagram: ['A UDP datagram was on the wire.', 'UDP (RFC 768) has no connection and no state: nothing acknowledges it, and nothing repeats it but the application.'],
+  datagramRefused: ['An ICMP error says that this UDP datagram was not delivered.', 'The kernel tells the sender by ECONNREFUSED or the like, at its next call and only if its socket is connected.'],
+  udpErrors: {
+    'net-unreachable': 'network unreachable', 'host-unreachable': 'host unreachable', 'protocol-unreachable': 'no UDP there',
+    'port-unreachable': 'nobody has that port', 'fragmentation-needed': 'too large for a link', 'source-route-failed': 'source route failed',
+    'admin-prohibited': 'refused by a filter', 'time-exceeded': 'too many hops', 'other': 'another error',
+  },
+  checksums: { ok: 'Its checksum is right.', bad: 'Its checksum is wrong: the receiver drops it and tells nobody.', none: 'Its sender made no checksum, as IPv4 allows.' },
   icmp: ['Somebody on the way, or {b}, could not pass on a segment of {a}, or refused it.', 'It moves no state by itself. While connecting Linux gives up at once with most of them; later it tries on, and tells the application only if that fails.'],
   resetRefusal: ['The kernel of {a} answers the SYN with a reset: refused.', 'As a rule nothing listens on that port. There was no connection, and no application takes part.'],
   reset: {
@@ -217,6 +227,7 @@ const why: Dictionary['why'] = {
   beyond: {
     connections: 'More connections than are kept at once: those silent longest were forgotten', listeners: 'More listeners than are followed: the rest are not told',
     findings: 'More findings than are kept: not all are told', 'held-events': 'More events than can wait for their order: some may be told late',
+    pairs: 'More connections of the process than are kept at once: packets of these were told no more',
   },
   severities: { error: 'Connections fail because of it.', warning: 'Connections are slowed down by it, or will fail.', note: 'Nothing fails; it is worth knowing.' },
   gap: ['Events were lost here while recording.', 'They came faster than they could be stored. What follows may miss its cause.'],
@@ -226,7 +237,7 @@ const why: Dictionary['why'] = {
   listener: ['A socket listens on this port.', 'The kernel answers its SYNs.'],
   fields: {
     seq: 'Sequence', ack: 'Acknowledges', len: 'Payload', window: 'Window', options: 'Options', notes: 'Analysis',
-    owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', expires: 'Expires',
+    owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', ready: 'Ready', sofar: 'Took so far', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
     tunnel: 'In a tunnel', frame: 'Frame in the capture', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
@@ -353,6 +364,17 @@ export const en: Dictionary = {
     ['[ ]', 'previous, next problem'], ['Home End', 'first, last event'], ['↑ ↓ · P N', 'previous, next connection'],
     ['Space', 'play, pause'], ['/', 'filter'], ['G', 'go to a time'], ['T', 'ladder to scale, or not'], ['W S', 'zoom in, out (to scale)'], ['X', 'fold data, or not'], ['F', 'whole connection'], ['Shift F', 'full screen'], ['V', 'what is wrong, or one connection'], ['H', 'hide what comes, or not'], ['E', 'explain'], ['M', 'mark'], ['L', 'follow the live trace'], ['?', 'this help'], ['Esc', 'close, clear, stop'],
   ],
+  capture: {
+    options: 'How the capture is read',
+    ports: 'Ports', portsHint: 'Only connections with one of these ports at either end (--port)', badPort: 'A port is a number from 1 to 65535.',
+    hosts: 'Hosts', hostsHint: 'Only connections with one of these addresses, or address/length, at either end, inside tunnels too (--host)',
+    checksums: 'Checksums', checksumsOf: { auto: 'by sender', check: 'check', ignore: 'ignore' },
+    checksumsHint: 'A segment with a wrong checksum moves no state; by sender: unless all of its sender’s are wrong, as where a network card fills them in (--checksums)',
+    segments: 'Segments', segmentsOf: { all: 'all', control: 'SYN, FIN, RST, problems', none: 'none' }, segmentsHint: 'Which segments become events (--segments)',
+    again: 'Read again', save: 'Save trace', saving: 'Making the trace…', saveHint: 'The trace as `tcplens read` writes it (NDJSON)',
+    offloaded: (n, one) => `All checksums of ${n} ${one ? 'host' : 'hosts'} are wrong, as where a network card fills them in: they were ignored.`,
+    drop: 'Drop the trace or the capture to open it', orDrop: 'or drop a trace (.ndjson) or a packet capture (.pcap, .pcapng) anywhere on this page, gzipped or not',
+  },
   problems: {
     empty: 'The file is empty: not even a header line.',
     notTrace: (head) => `This is not a tcplens trace. The first line should be a header with "format":"tcplens-trace", but the file begins with: ${head}`,
@@ -482,7 +504,7 @@ export const en: Dictionary = {
   source: { kernel: 'kernel (eBPF)', diag: 'kernel (socket table)', wire: 'packets' },
   kinds: {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
-    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
+    call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', datagram: 'UDP datagram', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
     outcome: 'outcome', end: 'end',
   },
   why,

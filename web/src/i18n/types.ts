@@ -1,5 +1,6 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
+import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
 import type { Sort, Times } from '../trace/orders';
 import type { Problem } from '../trace/problems';
@@ -7,8 +8,11 @@ import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
+
+type Checksums = Options['checksums'];
+type Segments = Options['segments'];
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
 export interface Who { a: string; A: string; b: string; B: string }
@@ -95,6 +99,14 @@ export interface Dictionary {
     title: string; modes: Record<'stevens' | 'tcptrace' | 'window' | 'rtt', string>; from: string; hint: string; none: string;
     range: (ns: string) => string; totals: (segments: string, bytes: string, again: string, rate: string) => string; clear: string;
   };
+  /** A capture that the page reads by itself. */
+  capture: {
+    options: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
+    checksums: string; checksumsOf: Record<Checksums, string>; checksumsHint: string;
+    segments: string; segmentsOf: Record<Segments, string>; segmentsHint: string;
+    again: string; save: string; saving: string; saveHint: string; offloaded: (n: string, one: boolean) => string;
+    drop: string; orDrop: string;
+  };
   /** Ends, as a label and inside of a sentence. */
   label: Record<End, string>;
   end: Record<End, { mid: string; start: string }>;
@@ -137,18 +149,19 @@ export interface Dictionary {
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
     seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callWaits: Told;
     errno: Record<Errno, string>;
     timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
     objects: { sock: Told; timewait: Told; waits: Told; other: Told };
-    icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
+    icmp: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
+    resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
-      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
+      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'ready' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
       'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped', string>;
   };
 }

@@ -3,6 +3,8 @@
 import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
+import { CaptureBar } from '../engine/panel';
+import { hasEngine } from '../engine/state';
 import { openFiles } from '../state/open';
 import { clock, show } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
@@ -32,6 +34,7 @@ export function App() {
     <>
       <FileInput />
       <TopBar />
+      <CaptureBar />
       <Loading />
       <Notices />
       {t ? view.value === 'answers' ? <Answers /> : <Panels /> : !loading.value && <Empty />}
@@ -110,5 +113,5 @@ function DropTarget() {
       removeEventListener('drop', drop);
     };
   }, []);
-  return over ? <div class="dropping"><b>{d.value.ui.drop}</b></div> : null;
+  return over ? <div class="dropping"><b>{hasEngine() ? d.value.capture.drop : d.value.ui.drop}</b></div> : null;
 }

@@ -23,7 +23,7 @@ export function pick(): void {
 export function FileInput() {
   return (
     <input
-      id="file" type="file" multiple class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng"
+      id="file" type="file" multiple class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng,.cap,.dmp"
       onChange={(e) => {
         const input = e.currentTarget;
         openFiles([...input.files ?? []]);

@@ -2,6 +2,7 @@
 
 import { d } from '../state/app';
 import { openSample } from '../state/open';
+import { hasEngine } from '../engine/state';
 import { tour } from '../state/teach';
 import { pick } from './bar';
 import { Refused } from './notices';
@@ -22,7 +23,7 @@ export function Empty() {
           <button onClick={openSample}>{ui.sample}</button>
           <button id="tour" onClick={() => { openSample(); tour.value = 0; }}>{d.value.teach.tour}</button>
         </div>
-        <p class="muted">{ui.orDrop}</p>
+        <p class="muted">{hasEngine() ? d.value.capture.orDrop : ui.orDrop}</p>
         <p>{ui.trySample}</p>
         <h3>{ui.recordYours}</h3>
         <p class="command"><code id="command">{COMMAND}</code> <Copy text={COMMAND} /></p>
