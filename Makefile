@@ -259,7 +259,7 @@ $(O)/viewer-small.html: $(O)/viewer.html ;
 $(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made $(if $(filter 1,$(ENGINE)),$(O)/engine.wasm)
 	@mkdir -p $(@D)
 	$(say) WEB $@
-	$(Q)cd web && OUT=$(abspath $@) $(if $(filter 1,$(ENGINE)),ENGINE=$(abspath $(O))/engine.wasm) npm run --silent build
+	$(Q)cd web && OUT=$(abspath $@) $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm) npm run --silent build
 
 $(B)/viewer_html.S: $(B)/flags Makefile
 	$(Q)printf '%s\n' '/* The viewer as bytes of the program. */' \
@@ -304,7 +304,8 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web \
+    $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -317,7 +318,7 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 
 # Where the tests find what they test.
 TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
-    VIEWER=$(abspath $(O))/viewer.html ENGINE_WASM=$(abspath $(O))/engine.wasm
+    VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
 ## check: install what the tests need (as deps does), build, run all tests
 .PHONY: check
@@ -326,7 +327,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-engine
+##   check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -391,8 +393,20 @@ $(KERNELS:%=check-kernels-%): check-kernels-%: all
 check-web: $(NODE_MODULES) $(O)/vocabulary.made
 	@$(TEST_ENV) $(RUN) web 'cd web && npm run --silent check' 'cd web && npm run --silent test'
 
-check-browser: all
-	@$(TEST_ENV) $(RUN) browser 'cd web && npm run --silent test:browser'
+# What the page's engine makes of captures, beside what the program does.
+SCENARIO_CAPTURES := $(O)/tests/scenarios
+empty :=
+TEST_CAPTURES := $(subst $(empty) $(empty),:,$(addprefix $(CURDIR)/tests/,corpora captures fuzz/corpus/capture) \
+    $(abspath $(SCENARIO_CAPTURES)))
+
+check-engine: all $(SCENARIO_CAPTURES)
+	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) engine 'cd web && npm run --silent test:engine'
+
+$(SCENARIO_CAPTURES): $(wildcard tests/scenarios/*.txt) tests/engine/scenarios.py $(wildcard tests/lib/*.py)
+	$(Q)python3 tests/engine/scenarios.py $@ && touch $@
+
+check-browser: all $(SCENARIO_CAPTURES)
+	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) browser 'cd web && npm run --silent test:browser'
 
 UNIT_SHARED_OBJECTS := $(UNIT_SHARED:%.c=$(B)/%.o)
 $(UNITS): $(B)/%: $(B)/%.o $(UNIT_SHARED_OBJECTS) $(B)/libtcplens.a
