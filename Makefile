@@ -497,6 +497,14 @@ bench-read: all
 bench-web: all
 	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
+## bench-engine: a capture in the page beside the program, in Chromium (SIZES="100000 1000000"; PEER=FOLDER: beside wiregasm,
+##   which `npm install @goodtools/wiregasm` put there)
+.PHONY: bench-engine
+bench-engine: all
+	@mkdir -p $(O)/bench && $(CC) -O2 -o $(O)/bench/read_capture tests/bench/read_capture.c
+	@for n in $(or $(SIZES),100000 1000000); do $(O)/bench/read_capture $$n $(O)/bench/$$n.pcap || exit 1; done
+	@$(TEST_ENV) PEER='$(PEER)' node web/bench/captures.mjs $(foreach n,$(or $(SIZES),100000 1000000),$(O)/bench/$n.pcap)
+
 ## check-truth: `tcplens read` beside tshark and other judges, on captures of your own (CAPTURES=FOLDER, or several;
 ##   TRUTH="--strict 99 --differences 50"); docs/judged.md
 .PHONY: check-truth
