@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
+import { openServed } from './engine/served';
 import { App } from './panels/app';
 import { theme } from './state/app';
 import { startPlayer } from './state/cursor';
@@ -24,7 +25,7 @@ function page(): void {
   startKeys();
   startPlayer();
   warnOfLoss();
-  openLive();
+  if (!openServed()) openLive();
   render(<App />, document.getElementById('app')!);
 }
 

@@ -113,6 +113,7 @@ int command_take_port(const char *value, void *member, char why[static OPTIONS_E
 int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 #define COMMAND_FILTER_ROWS(type, member)                                                                              \
     { .name = "port",                                                                                                  \
+      .letter = 'p',                                                                                                   \
       .argument = "PORT",                                                                                              \
       .help = "only connections with this port at either end; may be repeated",                                        \
       .kind = OPTION_TAKEN,                                                                                            \
