@@ -2,13 +2,14 @@
 // writes.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { bytesOf, captures, program, Scratch } from './captures';
+import { bytesOf, captures, program, Scratch, variable } from './captures';
 import { axe, give, launch, open, VIEWER } from './page';
 import { makeTrace } from './scenes';
 
@@ -180,6 +181,31 @@ test('a trace starts no engine, and a report of a capture holds none', { skip },
   await page.waitForFunction(() => /137 records/.test(document.querySelector('.stats')?.textContent ?? ''));
   await give(page, WIKIPEDIA, Buffer.from(bytesOf(pathOf(WIKIPEDIA))));
   await page.waitForSelector('.refused #command');
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test('`tcplens view` brings its files along', { skip }, async (t) => {
+  const trace = scratch.file('x.ndjson', Buffer.from(makeTrace({ connections: 3 })));
+  const served = spawn(variable('TCPLENS'), ['view', pathOf(WIKIPEDIA), trace], { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.after(() => served.kill('SIGINT'));
+  const url = await new Promise<string>((done, fail) => {
+    let said = '';
+    served.stderr.on('data', (d) => {
+      said += String(d);
+      const line = /viewer: (\S+)/.exec(said);
+      if (line) done(line[1]!);
+    });
+    served.on('exit', () => fail(new Error(said)));
+  });
+  const { page, complaints } = await open(browser, undefined, url);
+  await page.waitForFunction(() => /137 records/.test(document.querySelector('.stats')?.textContent ?? ''));
+  await page.waitForSelector('#save-trace:not([disabled])');
+  assert.ok((await saved(page)).trace.equals(program(pathOf(WIKIPEDIA)).trace!));
+  await page.selectOption('#capture-file', { label: 'x.ndjson' });
+  await page.waitForFunction(() => document.querySelector('.top .file')?.textContent === 'x.ndjson');
+  await page.waitForSelector('.ladder-body .row');
+  assert.equal(await page.$('#save-trace'), null, 'a trace needs no saving');
   assert.deepEqual(complaints, []);
   await page.close();
 });
