@@ -235,9 +235,6 @@ $(O)/engine.wasm: $(ENGINE_OBJECTS)
 
 -include $(ENGINE_OBJECTS:.o=.d)
 
-# gcc knows no exports; these objects are for tests/check_layers.py alone.
-$(WASM_SOURCES:%.c=$(B)/%.o): private EXTRA = -Wno-attributes
-
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 
 WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name bench -o -name dist -o -name build \) -prune \

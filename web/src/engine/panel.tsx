@@ -43,13 +43,14 @@ function Files() {
 export function CaptureBar() {
   const words = d.value.capture;
   const [bad, setBad] = useState(false);
+  const [more, setMore] = useState(false);
   const open = capture.value;
   void revision.value;
   if (!open && files.value.length < 2) return null;
   const now = options.value;
   const offloaded = captured.value?.offloaded ?? 0;
   return (
-    <form class="bar capture" aria-label={words.options} onInput={() => setBad(false)} onSubmit={(e) => {
+    <form class={`bar capture${more ? ' more' : ''}`} aria-label={words.options} onInput={() => setBad(false)} onSubmit={(e) => {
       e.preventDefault();
       const asked = read(e.currentTarget);
       setBad(!asked);
@@ -65,6 +66,7 @@ export function CaptureBar() {
           <Choice name="checksums" of={CHECKSUMS} now={now.checksums} words={words.checksumsOf} title={words.checksumsHint} />
           <Choice name="segments" of={SEGMENTS} now={now.segments} words={words.segmentsOf} title={words.segmentsHint} />
           <button id="read-again">{words.again}</button>
+          <button class="fold" type="button" aria-expanded={more} onClick={() => setMore(!more)}>{words.options}</button>
           <button id="save-trace" type="button" disabled={!captured.value || savingTrace.value} title={words.saveHint} onClick={() => void saveTrace()}>{savingTrace.value ? words.saving : words.save}</button>
           {bad && <span class="bad" role="alert">{words.badPort}</span>}
           {offloaded > 0 && <span class="muted">{words.offloaded(count(offloaded), offloaded === 1)}</span>}
