@@ -296,6 +296,8 @@ demo: deps
 	$(B)/tcplens trace --netns new --calls $(if $(filter once,$(DEMO)),,--serve 127.0.0.1:$(PORT)) --output demo.ndjson \
 	    -- $(B)/tcplens-echo demo; \
 	status=$$?; $(GIVE_BACK); \
+	[ $$status != 0 ] || echo "make: to keep, or for a web space: $(O)/viewer.html opens demo.ndjson, docs/sample.pcap and" \
+	    "captures of yours, without a server"; \
 	[ $$status != 1 ] || echo "make: another port: make demo PORT=8481; none: make demo DEMO=once" >&2; exit $$status
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
@@ -540,7 +542,7 @@ install: all $(COMPLETIONS)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
-	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html web/src/sample.ndjson $(DESTDIR)$(docdir)
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens $(DESTDIR)$(bashcompdir)/tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/_tcplens $(DESTDIR)$(zshcompdir)/_tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens.fish $(DESTDIR)$(fishcompdir)/tcplens.fish
@@ -550,7 +552,7 @@ install: all $(COMPLETIONS)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html)
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html sample.ndjson)
 	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 

@@ -50,7 +50,7 @@ export function CaptureBar() {
   const now = options.value;
   const offloaded = captured.value?.offloaded ?? 0;
   return (
-    <form class={`bar capture${more ? ' more' : ''}`} aria-label={words.options} onInput={() => setBad(false)} onSubmit={(e) => {
+    <form class={`bar capture${more ? ' unfolded' : ''}`} aria-label={words.options} onInput={() => setBad(false)} onSubmit={(e) => {
       e.preventDefault();
       const asked = read(e.currentTarget);
       setBad(!asked);
