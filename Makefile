@@ -150,7 +150,7 @@ $(B)/tcplens: $(B)/src/main.o $(B)/libtcplens.a
 
 $(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
 	$(say) LINK $@
-	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) -lm $(LDLIBS)
 
 -include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c tests/trace/roundtrip.c)
 
@@ -303,8 +303,8 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web \
-    $(if $(filter 1,$(ENGINE)),check-engine) check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-echo-san check-kernels \
+    check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -326,8 +326,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-engine
-##   check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-echo-san check-kernels check-web
+##   check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -378,6 +378,14 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+# The echo servers once more, with sanitizers: what check-kernel tests without.
+check-echo-san:
+	@$(MAKE) SAN=address,undefined check-echo
+
+.PHONY: check-echo
+check-echo: $(B)/tcplens-echo
+	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py'
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
 check-kernels: all
@@ -479,12 +487,32 @@ bench-trace: all $(TRACE_BENCH)
 	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
 	@$(TEST_ENV) python3 tests/bench/trace.py $(BENCH)
 
+# What tests/bench/echo.py loads servers with, and servers on other libraries; who lacks one goes without.
+has_package = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+ECHO_BENCH := $(B)/tests/bench/echo_load $(if $(call has_package,libevent),$(B)/tests/bench/echo_libevent) \
+    $(if $(call has_package,libuv),$(B)/tests/bench/echo_libuv)
+$(B)/tests/bench/echo_libevent: private LDLIBS += $(shell $(PKG_CONFIG) --libs libevent 2>/dev/null)
+$(B)/tests/bench/echo_libuv: private LDLIBS += $(shell $(PKG_CONFIG) --libs libuv 2>/dev/null)
+$(ECHO_BENCH): %: %.o
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+-include $(ECHO_BENCH:%=%.d)
+
+## bench-echo: how fast the echo servers are, next to others on libevent, libuv, asyncio and redis (BENCH="--rounds 9
+##   --servers epoll,libuv --loads stream")
+.PHONY: bench-echo
+bench-echo: $(B)/tcplens-echo
+	@sh tests/deps.sh -n bench-echo || echo 'Going on without.' >&2
+	@$(MAKE) $(ECHO_BENCH)
+	@$(TEST_ENV) python3 tests/bench/echo.py $(BENCH)
+
 ## bench: what tests/bench measures
 .PHONY: bench
-bench: all $(TRACE_BENCH)
+bench: all $(TRACE_BENCH) $(ECHO_BENCH)
 	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
-	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')
+	    $(foreach s,$(sort $(filter-out tests/bench/echo_asyncio.py,$(wildcard tests/bench/*.py))),'python3 $s')
 
 ## bench-read: `tcplens read` beside tcpdump, tcptrace, tshark and bare loops (SIZES="100000 1000000" ROUNDS=5)
 .PHONY: bench-read

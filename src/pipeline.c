@@ -15,6 +15,7 @@
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
+#include "tcplens/event/pairs.h"
 #include "tcplens/recording.h"
 
 /* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
@@ -36,6 +37,8 @@ struct pipeline {
     struct trace_clock clock;
     struct taking_part sources[PIPELINE_SOURCES_MAX];
     struct merge *merge; /* NULL: no source needs it */
+    struct pairs *pairs; /* the connections whose packets are told; NULL: all */
+    uint64_t of_others;  /* packets that were not of those */
     struct recording *recording;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
@@ -107,10 +110,24 @@ static void describe(void *arg, struct trace_header *header)
     describe_sources(p, header);
 }
 
+/* In order of time. Whose a packet is only the kernel can tell, and it has by now: what it told was noted as it was read, and
+ * a packet is held longer than that takes. */
+static void on_ordered(void *arg, const struct event *event)
+{
+    struct pipeline *p = arg;
+
+    if (p->pairs && event->source == WITNESS_WIRE && event->kind != EVENT_GAP && !pairs_have(p->pairs, event))
+        p->of_others++;
+    else
+        recording_event(p->recording, event);
+}
+
 static void on_event(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
+    if (p->pairs && event->source != WITNESS_WIRE)
+        pairs_note(p->pairs, event);
     /* The trace begins when all witnesses watch: what one saw before the other could not be told from a difference. */
     if (event->ts_ns < p->start_ns)
         return;
@@ -182,6 +199,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
 {
     struct source_context context = { .clock = &p->clock,
                                       .filter = p->config.filter,
+                                      .datagrams = p->config.datagrams,
                                       .all_netns = p->config.all_netns };
     bool asked = false;
     int failed = 0;
@@ -273,7 +291,9 @@ static int prepare(struct pipeline *p)
     r = new_recording(p);
 
     if (r == 0 && p->live)
-        r = merge_new(LIMIT_HELD_EVENTS, recording_event, p->recording, &p->merge);
+        r = merge_new(LIMIT_HELD_EVENTS, on_ordered, p, &p->merge);
+    if (r == 0 && p->config.filter.pid_count && takes_part(p, WITNESS_WIRE))
+        r = pairs_new(&p->pairs);
     if (r == 0 && p->live)
         r = read_addresses(p);
     p->start_ns = p->live ? trace_clock_now(&p->clock) : 0;
@@ -405,6 +425,7 @@ static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
     for (size_t i = 0; i < source_count; i++)
         if (p->sources[i].source && source_table[i]->skipped)
             source_table[i]->skipped(p->sources[i].source, end);
+    trace_end_skipped(end, "of other processes", p->of_others);
 }
 
 void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
@@ -418,6 +439,7 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
     struct trace_end end = { .reason = reason, .status = status };
 
     end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
+    end.beyond[BEYOND_PAIRS] = p->pairs ? pairs_forgotten(p->pairs) : 0;
     for (size_t i = 0; i < source_count; i++)
         if (p->sources[i].source && source_table[i]->lost)
             end.lost[source_table[i]->witness] += source_table[i]->lost(p->sources[i].source);
@@ -490,6 +512,7 @@ struct pipeline *pipeline_close(struct pipeline *p)
             source_table[i]->close(p->sources[i].source);
     merge_free(p->merge);
     recording_free(p->recording);
+    pairs_free(p->pairs);
     free(p->addresses);
     free(p);
     return NULL;

@@ -81,6 +81,10 @@ bench  util-linux        has unshare                unshare
 bench  libbpf-tools      has tcpstates              tcpstates and tcplife, to compare with
 bench  bpftrace          has bpftrace               bpftrace, to compare with
 bench  tcpdump           has tcpdump                tcpdump, to compare with
+bench-echo python3       has python3                Python 3.9 or later
+bench-echo libevent-dev  library libevent           libevent, to compare with
+bench-echo libuv1-dev    library libuv              libuv, to compare with
+bench-echo redis-server  has redis-server           redis, to compare with
 lint   clang-format      has clang-format           clang-format 14 or later
 lint   clang-tidy        has clang-tidy             clang-tidy 14 or later
 lint   groff             has groff                  groff

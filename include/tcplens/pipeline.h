@@ -26,6 +26,7 @@ struct pipeline_config {
     } sources[PIPELINE_SOURCES_MAX];
     struct sinks *sinks;
     const char *netns; /* as the user named it, for the header */
+    bool datagrams;    /* UDP too */
     bool all_netns;    /* sources that can see all namespaces do */
     struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */

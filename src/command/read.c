@@ -16,6 +16,7 @@ struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
     struct filter filter;
+    bool udp;
     struct command_output output;
     struct command_io io;
 };
@@ -28,6 +29,7 @@ static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct read_options, output),
     COMMAND_FILTER_ROWS(struct read_options, filter),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
+    COMMAND_UDP_ROW(struct read_options, udp),
     { .name = "checksums",
       .argument = "WHAT",
       .help =
@@ -111,7 +113,8 @@ static int read_file(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums,
-                                      .filter = o->filter };
+                                      .filter = o->filter,
+                                      .datagrams = o->udp };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;

@@ -173,6 +173,8 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         l = engine_segment(g, e);
     else if (e->kind == EVENT_ICMP)
         l = engine_icmp(g, e);
+    else if (e->kind == EVENT_DATAGRAM)
+        engine_datagram(g, e);
     else if (g->config.wire_only)
         return;
     else if (e->kind == EVENT_GAP)

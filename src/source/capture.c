@@ -132,12 +132,13 @@ static int begin(struct source_capture *s, char error[static SOURCE_CAPTURE_ERRO
     return r == 0 && s->at < CAPTURE_FILE_HEADER ? capture_end(s->capture, NULL, NULL, error) : r;
 }
 
-static int open_file(struct source_capture *s, const struct filter *connections,
+static int open_file(struct source_capture *s, const struct source_context *context,
                      char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     const struct capture_config config = { .wants = s->filter_text ? wants : NULL,
                                            .wants_arg = s,
-                                           .filter = *connections };
+                                           .filter = context->filter,
+                                           .datagrams = context->datagrams };
     struct stat st;
 
     if (fstat(s->fd, &st) < 0) {
@@ -154,7 +155,7 @@ static int open_file(struct source_capture *s, const struct filter *connections,
     return 0;
 }
 
-int source_capture_open(int fd, const char *filter, const struct filter *connections,
+int source_capture_open(int fd, const char *filter, const struct source_context *context,
                         struct source_capture **ret_capture, char error[static SOURCE_CAPTURE_ERROR_MAX])
 {
     struct source_capture *s = malloc(sizeof(*s));
@@ -168,7 +169,7 @@ int source_capture_open(int fd, const char *filter, const struct filter *connect
     memset(s, 0, offsetof(struct source_capture, buffer));
     s->filter_text = filter;
     s->fd = fd;
-    r = open_file(s, connections, error);
+    r = open_file(s, context, error);
     if (r == 0)
         r = begin(s, error);
     /* a filter that does not parse is told before anything is read */
@@ -222,7 +223,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
 {
     const struct source_capture_input *input = config;
     struct source_capture *source;
-    int r = source_capture_open(input->fd, input->filter, &context->filter, &source, why);
+    int r = source_capture_open(input->fd, input->filter, context, &source, why);
 
     if (r == 0)
         *ret_source = source;

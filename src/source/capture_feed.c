@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "capture_block.h"
+#include "packet.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/tcp/link.h"
 
@@ -96,6 +97,7 @@ static int take(struct capture *c, const struct capture_packet *p, const uint8_t
 {
     struct event *e = &c->event;
     struct segment_aside aside;
+    enum segment_result result;
 
     c->packets++;
     if (!link_supported(c, p->dlt)) {
@@ -108,24 +110,14 @@ static int take(struct capture *c, const struct capture_packet *p, const uint8_t
         if (r <= 0)
             return r;
     }
-    switch (segment_parse(p->dlt, data, p->caplen, p->len, c->tunnels, &e->segment, &aside)) {
-    case SEGMENT_OK:
-        e->kind = EVENT_SEGMENT;
-        e->local = e->segment.src;
-        e->remote = e->segment.dst;
-        break;
-    case SEGMENT_ICMP:
-        e->kind = EVENT_ICMP;
-        e->icmp = aside.icmp;
-        e->local = aside.icmp.src;
-        e->remote = aside.icmp.dst;
-        break;
-    default: skips_add(&c->skips, &aside.skip); return 0;
+    result = segment_parse(p->dlt, data, p->caplen, p->len, c->tunnels, &e->segment, &aside);
+    if (!packet_event(e, result, &aside, c->config.datagrams)) {
+        skips_add(&c->skips, &aside.skip);
+        return 0;
     }
     if (c->filtered && !filter_wants(&c->config.filter, &e->local, &e->remote))
         return 0;
     e->ts_ns = p->ts_ns;
-    e->tunnel = aside.tunnel;
     e->frame = c->packets;
     c->emit(c->arg, e);
     return 0;
@@ -270,10 +262,10 @@ static const struct {
 #undef BEGINS
 };
 
-static const char *hint_of(const uint8_t begin[static CAPTURE_FILE_HEADER])
+const char *capture_hint(const void *begin, size_t have)
 {
     for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
-        if (memcmp(begin, others[i].begin, others[i].len) == 0)
+        if (have >= others[i].len && memcmp(begin, others[i].begin, others[i].len) == 0)
             return others[i].hint;
     return "";
 }
@@ -285,7 +277,7 @@ static int detect(struct capture *c, char error[static CAPTURE_ERROR_MAX])
 
     if (capture_format_detect(c->held, &c->format, &used) < 0) {
         snprintf(error, CAPTURE_ERROR_MAX, "neither pcap nor pcapng, nor one of them compressed by gzip%s",
-                 hint_of(c->held));
+                 capture_hint(c->held, CAPTURE_FILE_HEADER));
         return -EINVAL;
     }
     if (c->format.dlt >= 0 && !link_supported(c, c->format.dlt))

@@ -100,6 +100,12 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
         .words = command_segments_words, .offset = offsetof(type, member)                                              \
     }
 
+#define COMMAND_UDP_ROW(type, member)                                                                                  \
+    {                                                                                                                  \
+        .name = "udp", .help = "UDP datagrams too, what DNS asks and answers, and ICMP errors that quote them",        \
+        .kind = OPTION_FLAG, .offset = offsetof(type, member)                                                          \
+    }
+
 /* Opens the sinks that are wanted. What is wrong is told. An exit status. */
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
                        struct sink_context *ret_context, struct sinks *ret_sinks);

@@ -7,6 +7,7 @@
 
 #include "tcplens/event/event.h"
 #include "tcplens/source/capture_feed.h"
+#include "tcplens/source/source.h"
 
 struct source_capture;
 
@@ -19,10 +20,10 @@ struct source_capture_input {
     const char *filter; /* libpcap's language (pcap-filter(7)), or NULL */
 };
 
-/* fd: taken over, also on failure. filter: of packets, in libpcap's language (pcap-filter(7)), or NULL. connections: of what is
- * in them.
+/* fd: taken over, also on failure. filter: of packets, in libpcap's language (pcap-filter(7)), or NULL. context:
+ * what is wanted of what is in them.
  * 0 or -errno, with one line in error: -EINVAL (no capture file, a filter that does not parse), -EIO, -ENOMEM. */
-int source_capture_open(int fd, const char *filter, const struct filter *connections,
+int source_capture_open(int fd, const char *filter, const struct source_context *context,
                         struct source_capture **ret_capture, char error[static SOURCE_CAPTURE_ERROR_MAX])
     __attribute__((warn_unused_result));
 

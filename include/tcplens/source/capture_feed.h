@@ -16,6 +16,10 @@
 
 struct capture;
 
+/* What a file is that begins so, where it is no capture file but known, and what makes one of it, as the end of a sentence;
+ * "" where it is not known. */
+const char *capture_hint(const void *begin, size_t have);
+
 /* Whether a packet is looked at, caplen bytes at data of len: 1, 0, or -errno with one line in error. */
 typedef int (*capture_wants_fn)(void *arg, int dlt, const uint8_t *data, uint32_t caplen, uint32_t len,
                                 char error[static CAPTURE_ERROR_MAX]);
@@ -24,6 +28,7 @@ struct capture_config {
     capture_wants_fn wants; /* NULL: all are */
     void *wants_arg;
     struct filter filter; /* of the connections that events are told of, inside tunnels too; processes do not count */
+    bool datagrams;       /* UDP too */
 };
 
 /* 0 or -ENOMEM. */

@@ -30,7 +30,7 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 
 #define TRACE_SYSCTL_MAX SYSCTL_N
 #define TRACE_SKIPPED_NAME_MAX 128
-#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 4)
+#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 5)
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
 struct trace_header {

@@ -29,7 +29,7 @@ export interface Found {
 
 export const ERRNOS = [
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EAGAIN', 'EINPROGRESS', 'EADDRINUSE',
-  'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH',
+  'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH', 'EINTR', 'EMFILE', 'ENFILE', 'ENOTCONN',
 ] as const;
 export type Errno = (typeof ERRNOS)[number];
 
@@ -120,23 +120,24 @@ export interface Dictionary {
   why: {
     governed: string;
     moves: Record<Move, Told>;
-    otherMove: Told; resetMove: Told;
+    otherMove: Told; resetMove: Told; closesToo: Told; openedBoth: Told; firstSeen: Told; sampledMove: Told; corrected: Told; refusedMove: Told; refusingMove: Told;
+    assumed: string; socketError: string; process: string;
     rfcEdge: string;
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
-    seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told;
+    seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told;
     errno: Record<Errno, string>;
-    timers: Record<TimerName, Told>; timerOther: Told; fired: string; cancelled: string;
-    queues: Record<QueueWhy, Told>; queueOther: Told;
-    objects: { sock: Told; timewait: Told; other: Told };
-    icmp: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
+    timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
+    queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
+    objects: { sock: Told; timewait: Told; waits: Told; other: Told };
+    icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped', string>;
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped', string>;
   };
 }

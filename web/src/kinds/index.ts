@@ -22,7 +22,7 @@ import { outcome } from './outcome';
 import { end } from './end';
 import { finding } from './finding';
 import { generic } from './generic';
-import { fact, nameOf, type Around, type Explanation, type KindOf } from './kind';
+import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
@@ -39,7 +39,7 @@ export const isProblem = (rec: Rec): boolean => problemOf(rec) !== undefined;
 export const shortOf = (rec: Rec): string => kindOf(rec).short?.(rec) ?? rec.record;
 
 export function explain(d: Dictionary, around: Around, rec: Rec): Explanation {
-  const e: Explanation = { title: nameOf(d, rec.record), what: '', why: '', more: [], facts: [], governs: { rfc: [] } };
+  const e: Explanation = { title: '', what: '', why: '', more: [], facts: [], governs: { rfc: [] } };
   kindOf(rec).explain(d, around, rec, e);
   fact(e, d.why.fields.at, rec.at === undefined ? `${clock(rec.t)} s` : show(rec.at));
   fact(e, d.why.fields.record, `#${rec.n}`);

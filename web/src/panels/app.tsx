@@ -11,6 +11,7 @@ import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
 import { explain } from '../kinds';
+import { nameOf } from '../kinds/kind';
 import { Help } from './help';
 import { Ladder } from './ladder';
 import { List } from './list';
@@ -69,7 +70,7 @@ function Spoken() {
   const rec = currentRec.value;
   const t = trace.value;
   const e = rec && t && explain(d.value, around(t, conn.value), rec);
-  return <Announce text={e ? `${e.title}. ${e.what} ${clock(rec.t)} s` : ''} />;
+  return <Announce text={e ? `${e.title || nameOf(d.value, rec.record)}. ${e.what} ${clock(rec.t)} s` : ''} />;
 }
 
 /** Files may be dropped anywhere. */
