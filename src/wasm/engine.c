@@ -1,6 +1,6 @@
-/* `tcplens read` for a browser: the reader of captures, the engine and the encoder as a WebAssembly module. An instance reads
- * one capture. Texts and bytes come in at engine_input(); lines go out through the one function that the module imports. Nothing
- * here decides anything. */
+/* `tcplens read` for a browser: the reader of captures, the engine and the encoder as a WebAssembly module. An instance
+ * reads one capture. Texts and bytes come in at engine_input(); lines go out through the one function that the module
+ * imports. Nothing here decides anything. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,7 +103,8 @@ static void describe(void *arg, struct trace_header *header)
     header->filter = engine.capture_config.filter;
 }
 
-int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, uint32_t seed_high, uint32_t seed_low)
+int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, bool datagrams, uint32_t seed_high,
+                 uint32_t seed_low)
 {
     snprintf(engine.name, sizeof(engine.name), "%.*s", (int)len, (const char *)engine.input);
     engine.sinks = (struct sinks){ .open = { { &output_ops, NULL } }, .count = 1, .want_lines = true };
@@ -113,6 +114,7 @@ int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, uint32_t s
                                                          .hash_seed = (uint64_t)seed_high << 32 | seed_low },
                                                .sinks = &engine.sinks,
                                                .describe = describe };
+    engine.capture_config.datagrams = datagrams;
     if (capture_new(&engine.capture_config, &engine.capture) < 0)
         return -ENOMEM;
     return recording_new(&engine.config, &engine.recording);

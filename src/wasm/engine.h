@@ -1,6 +1,6 @@
-/* What the page calls of the engine, and what the engine calls of the page. An instance of the module reads one capture: first
- * engine_port() and engine_host(), engine_begin(), then engine_feed() for all of the file, engine_complete(), and engine_end(), which
- * is the end also of what failed after engine_begin(). Errors are -errno, as wasi-libc numbers them. */
+/* What the page calls of the engine, and what the engine calls of the page. An instance of the module reads one capture:
+ * first engine_port() and engine_host(), engine_begin(), then engine_feed() for all of the file, engine_complete(), and
+ * engine_end(), which is the end also of what failed after engine_begin(). Errors are -errno, as wasi-libc numbers them. */
 #ifndef TCPLENS_WASM_ENGINE_H
 #define TCPLENS_WASM_ENGINE_H
 
@@ -30,13 +30,14 @@ ENGINE_EXPORT("engine_error") const char *engine_error(void);
 ENGINE_EXPORT("engine_port") int engine_port(uint32_t port);
 /* The text at input. 0, or -EINVAL: it is no address, or there are too many. */
 ENGINE_EXPORT("engine_host") int engine_host(uint32_t len);
-/* The text at input is the file's name. segments, checksums: enum conn_segments, enum conn_checksums. seed: any bits that who made
- * the capture cannot know. 0 or -ENOMEM. */
+/* The text at input is the file's name. segments, checksums: enum conn_segments, enum conn_checksums. datagrams: UDP too.
+ * seed: any bits that who made the capture cannot know. 0 or -ENOMEM. */
 ENGINE_EXPORT("engine_begin")
-int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, uint32_t seed_high, uint32_t seed_low);
+int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, bool datagrams, uint32_t seed_high,
+                 uint32_t seed_low);
 
-/* The next bytes of the file, at input. 0 or -errno, with engine_error(): -EINVAL where the file is no capture, and there is no
- * trace of it to be ended. */
+/* The next bytes of the file, at input. 0 or -errno, with engine_error(): -EINVAL where the file is no capture, and there
+ * is no trace of it to be ended. */
 ENGINE_EXPORT("engine_feed") int engine_feed(uint32_t len);
 /* The file ends here. As engine_feed(). */
 ENGINE_EXPORT("engine_complete") int engine_complete(void);

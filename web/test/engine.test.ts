@@ -90,6 +90,8 @@ const asked: [Partial<Options>, string[]][] = [
   [{ segments: 'none' }, ['--segments', 'none']],
   [{ ports: [80, 443] }, ['--port', '80', '--port', '443']],
   [{ hosts: ['192.168.0.0/16', '2001:db8::/32'], segments: 'control' }, ['--host', '192.168.0.0/16', '--host', '2001:db8::/32', '--segments', 'control']],
+  [{ udp: true }, ['--udp']],
+  [{ udp: true, ports: [53] }, ['--udp', '--port', '53']],
   [{ ports: [21], hosts: ['::/0'] }, ['--port', '21', '--host', '::/0']],
 ];
 

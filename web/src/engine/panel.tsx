@@ -18,6 +18,7 @@ function read(form: HTMLFormElement): Options | undefined {
   return {
     ports, hosts: listOf(value('hosts')),
     segments: value('segments') as Options['segments'], checksums: value('checksums') as Options['checksums'],
+    udp: (form.elements.namedItem('udp') as HTMLInputElement).checked,
   };
 }
 
@@ -65,6 +66,7 @@ export function CaptureBar() {
           <label title={words.hostsHint}>{words.hosts} <input type="text" name="hosts" size={15} placeholder="192.0.2.0/24" autocomplete="off" value={now.hosts.join(', ')} /></label>
           <Choice name="checksums" of={CHECKSUMS} now={now.checksums} words={words.checksumsOf} title={words.checksumsHint} />
           <Choice name="segments" of={SEGMENTS} now={now.segments} words={words.segmentsOf} title={words.segmentsHint} />
+          <label title={words.udpHint}><input type="checkbox" name="udp" checked={now.udp} /> {words.udp}</label>
           <button id="read-again">{words.again}</button>
           <button class="fold" type="button" aria-expanded={more} onClick={() => setMore(!more)}>{words.options}</button>
           <button id="save-trace" type="button" disabled={!captured.value || savingTrace.value} title={words.saveHint} onClick={() => void saveTrace()}>{savingTrace.value ? words.saving : words.save}</button>
