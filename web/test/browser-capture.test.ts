@@ -114,6 +114,12 @@ test('the options of the program are those of the page', { skip }, async () => {
   await page.fill('[name=hosts]', '');
   await page.click('#read-again');
   await page.waitForSelector('.ladder-body .row');
+  const before = await page.textContent('.stats');
+  await page.check('[name=udp]');
+  await page.click('#read-again');
+  await page.waitForFunction((text) => ![null, undefined, text].includes(document.querySelector('.stats')?.textContent), before);
+  await page.waitForSelector('#save-trace:not([disabled])');
+  assert.ok((await saved(page)).trace.equals(program(pathOf(WIKIPEDIA), ['--udp', ...words.slice(6)]).trace!));
   assert.deepEqual(complaints, []);
   await page.close();
 });
