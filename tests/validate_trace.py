@@ -418,7 +418,7 @@ def field_mutations(record):
              list: [{}, None, ["?"], [{"?": 1}]], dict: [[], None, 1]}
     # Where any text is right, and where any name is.
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
-            "remedy", "text"}
+            "remedy", "text", "q"}
     for path, node in branches(record):
         open_keys = path in (("sysctl",), ("args",), ("evidence",), ("skipped",))
         if not open_keys:

@@ -70,7 +70,7 @@ bool take_poll_events(uint64_t start_ns, const cJSON *item, uint16_t *ret_events
 bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waiting);
 bool take_datagram_checksum(uint64_t start_ns, const cJSON *item, enum datagram_checksum *ret_value);
 bool take_datagram_error(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
-bool take_dns(uint64_t start_ns, const cJSON *item, struct dns *ret_dns);
+bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
 bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);
 bool take_error(uint64_t start_ns, const cJSON *item, int64_t *ret_ret);

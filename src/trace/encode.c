@@ -239,8 +239,9 @@ static char *put_datagram_error(char *p, uint64_t start_ns, const struct datagra
     return PUT(p, "}");
 }
 
-static char *put_dns(char *p, uint64_t start_ns, const struct dns *d)
+static char *put_dns(char *p, uint64_t start_ns, const struct datagram *datagram)
 {
+    const struct dns *d = &datagram->dns;
     char word[DNS_WORD_MAX];
 
     p = json_put_u64(PUT(p, "{\"id\":"), d->id);

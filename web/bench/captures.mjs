@@ -22,7 +22,7 @@ const parts = {
     const c = new WebAssembly.Instance(module, { tcplens: { lines: (_, n) => { length += n; } } }).exports;
     const size = c.engine_input_size();
     const give = (b) => new Uint8Array(c.memory.buffer, c.engine_input(), b.length).set(b);
-    c.engine_begin(0, 0, 0, 1, 2);
+    c.engine_begin(0, 0, 0, 0, 1, 2);
     for (let at = 0; at < bytes.length; at += size) {
       const piece = bytes.subarray(at, at + size);
       give(piece);
