@@ -107,6 +107,7 @@ test('the options of the program are those of the page', { skip }, async () => {
   await page.fill('[name=ports]', '80, http');
   await page.click('#read-again');
   await page.waitForSelector('.capture [role=alert]');
+  assert.equal(await page.inputValue('[name=ports]'), '80, http');
   await page.fill('[name=ports]', '');
   await page.fill('[name=hosts]', 'no-address');
   await page.click('#read-again');
@@ -114,6 +115,7 @@ test('the options of the program are those of the page', { skip }, async () => {
   await page.fill('[name=hosts]', '');
   await page.click('#read-again');
   await page.waitForSelector('.ladder-body .row');
+  assert.equal(await page.inputValue('[name=ports]'), '');
   const before = await page.textContent('.stats');
   await page.check('[name=udp]');
   await page.click('#read-again');

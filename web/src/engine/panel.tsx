@@ -50,6 +50,7 @@ export function CaptureBar() {
   if (!open && files.value.length < 2) return null;
   const now = options.value;
   const offloaded = captured.value?.offloaded ?? 0;
+  // What is typed stays until it is asked for, whatever is drawn meanwhile.
   return (
     <form class={`bar capture${more ? ' unfolded' : ''}`} aria-label={words.options} onInput={() => setBad(false)} onSubmit={(e) => {
       e.preventDefault();
@@ -62,11 +63,11 @@ export function CaptureBar() {
       {files.value.length > 1 && <Files />}
       {open && (
         <>
-          <label title={words.portsHint}>{words.ports} <input type="text" name="ports" size={9} placeholder="80, 443" autocomplete="off" value={now.ports.join(', ')} aria-invalid={bad} /></label>
-          <label title={words.hostsHint}>{words.hosts} <input type="text" name="hosts" size={15} placeholder="192.0.2.0/24" autocomplete="off" value={now.hosts.join(', ')} /></label>
+          <label title={words.portsHint}>{words.ports} <input type="text" name="ports" size={9} placeholder="80, 443" autocomplete="off" defaultValue={now.ports.join(', ')} aria-invalid={bad} /></label>
+          <label title={words.hostsHint}>{words.hosts} <input type="text" name="hosts" size={15} placeholder="192.0.2.0/24" autocomplete="off" defaultValue={now.hosts.join(', ')} /></label>
           <Choice name="checksums" of={CHECKSUMS} now={now.checksums} words={words.checksumsOf} title={words.checksumsHint} />
           <Choice name="segments" of={SEGMENTS} now={now.segments} words={words.segmentsOf} title={words.segmentsHint} />
-          <label title={words.udpHint}><input type="checkbox" name="udp" checked={now.udp} /> {words.udp}</label>
+          <label title={words.udpHint}><input type="checkbox" name="udp" defaultChecked={now.udp} /> {words.udp}</label>
           <button id="read-again">{words.again}</button>
           <button class="fold" type="button" aria-expanded={more} onClick={() => setMore(!more)}>{words.options}</button>
           <button id="save-trace" type="button" disabled={!captured.value || savingTrace.value} title={words.saveHint} onClick={() => void saveTrace()}>{savingTrace.value ? words.saving : words.save}</button>
