@@ -413,7 +413,8 @@ $(SCENARIO_CAPTURES): $(wildcard tests/scenarios/*.txt) tests/engine/scenarios.p
 	$(Q)python3 tests/engine/scenarios.py $@ && touch $@
 
 check-browser: all $(SCENARIO_CAPTURES)
-	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) browser 'cd web && npm run --silent test:browser'
+	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) browser 'cd web && npm run --silent build' \
+	    $(foreach t,$(sort $(wildcard web/test/browser*.test.ts)),'cd web && node test/run.mjs $(notdir $t)')
 
 UNIT_SHARED_OBJECTS := $(UNIT_SHARED:%.c=$(B)/%.o)
 $(UNITS): $(B)/%: $(B)/%.o $(UNIT_SHARED_OBJECTS) $(B)/libtcplens.a

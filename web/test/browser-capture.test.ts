@@ -201,7 +201,7 @@ test('`tcplens view` brings its files along', { skip }, async (t) => {
     let said = '';
     served.stderr.on('data', (d) => {
       said += String(d);
-      const line = /viewer: (\S+)/.exec(said);
+      const line = /viewer: (\S+) /.exec(said);
       if (line) done(line[1]!);
     });
     served.on('exit', () => fail(new Error(said)));

@@ -1,5 +1,5 @@
 // Bundles the tests (Node runs no TypeScript of its own) and runs them with node:test.
-//   node test/run.mjs unit|engine|browser   node test/run.mjs make-trace [OPTIONS] > FILE
+//   node test/run.mjs unit|engine|browser|FILE   node test/run.mjs make-trace [OPTIONS] > FILE
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -17,9 +17,9 @@ const engine = tests.filter((f) => f.startsWith('engine'));
 const chosen = what === 'make-trace' ? ['make-trace.ts']
   : what === 'browser' ? browser
     : what === 'engine' ? engine
-      : what === 'unit' ? tests.filter((f) => !browser.includes(f) && !engine.includes(f)) : [];
+      : what === 'unit' ? tests.filter((f) => !browser.includes(f) && !engine.includes(f)) : tests.filter((f) => f === what);
 if (chosen.length === 0) {
-  console.error('usage: node test/run.mjs unit|engine|browser|make-trace');
+  console.error('usage: node test/run.mjs unit|engine|browser|FILE|make-trace');
   process.exit(2);
 }
 mkdirSync(out, { recursive: true });
