@@ -237,7 +237,7 @@ export const en: Dictionary = {
   tag: 'en',
   button: 'EN',
   ui: {
-    open: 'Open trace…', sample: 'Show the sample', close: 'Close', cancel: 'Cancel', copy: 'Copy',
+    open: 'Open file…', sample: 'Show the sample', close: 'Close', cancel: 'Cancel', copy: 'Copy',
     copied: 'Copied', drop: 'Drop the trace to open it',
     emptyTitle: 'See TCP’s state machine as it happens',
     emptyLead: 'Every packet, every system call and every state change of both ends of a connection, on one clock, with the reason for each.',

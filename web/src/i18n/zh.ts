@@ -236,7 +236,7 @@ export const zh: Dictionary = {
   tag: 'zh-CN',
   button: '中',
   ui: {
-    open: '打开跟踪文件…', sample: '查看示例', close: '关闭', cancel: '取消', copy: '复制',
+    open: '打开文件…', sample: '查看示例', close: '关闭', cancel: '取消', copy: '复制',
     copied: '已复制', drop: '松开即可打开',
     emptyTitle: '亲眼看 TCP 状态机如何运转',
     emptyLead: '一条连接两端的每个报文、每次系统调用、每次状态迁移，都放在同一条时间轴上，并说明其原因。',
