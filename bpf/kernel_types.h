@@ -153,6 +153,7 @@ struct task_struct {
     struct files_struct *files;
     struct task_struct *group_leader, *real_parent;
     int pid, tgid;
+    int exit_code; /* as wait() gives it */
     char comm[16];
 };
 
