@@ -13,7 +13,7 @@ kept=${O:-build}/kernels
 # It must end before run.sh ends this script.
 deadline=$((${TEST_TIMEOUT:-600} - 20))
 # What the tests call, besides Python: a program that is not named here is not found there.
-programs='sh cat env insmod ip mount nsenter setpriv setsid sleep stty timeout true uname unshare'
+programs='sh awk cat env insmod ip mktemp mount nsenter rm setpriv setsid sleep stty tee timeout true uname unshare'
 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
