@@ -34,6 +34,12 @@ def syn(sport, dport=7007, source="127.9.9.9"):
     segment(source, sport, dport, SYN, 1000)
 """
 
+# How many are in SYN queues.
+REQUESTS = """
+def requests():
+    return sum(line.split()[3] == SYN_RECV for line in open("/proc/net/tcp"))
+"""
+
 # A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK. What
 # is sent may be received by another processor after the program has ended, and its listener with it: so it waits.
 LATE_ACK = SYSCTL + RAW + """

@@ -11,7 +11,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of)
-from scenes import RAW, SYSCTL, kernel_trace, why
+from scenes import RAW, REQUESTS, SYSCTL, kernel_trace, why
 
 # --- queues -------------------------------------------------------------------------------------
 
@@ -118,12 +118,6 @@ counted("RetransSegs", 1); until(SYN_RECV, some=False)  # 1 s until the retry, 2
     closed = trace.all("state", end="server", to="CLOSED")[0]
     check_equal(trace.by_n[closed["because"]]["name"], "syn-ack")
     check_equal(trace.one("outcome")["verdict"], "handshake-incomplete")
-
-
-REQUESTS = """
-def requests():
-    return sum(line.split()[3] == SYN_RECV for line in open("/proc/net/tcp"))
-"""
 
 
 @case
