@@ -8,7 +8,7 @@
 group=$1
 shift
 passed=0 failed=0 skipped=0 notes=
-here=$(dirname "$0")
+here=${0%/*}
 timeout=${TEST_TIMEOUT:-300}
 kept=$(mktemp -d) || exit 1
 trap 'rm -r "$kept"' EXIT
