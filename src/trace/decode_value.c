@@ -141,6 +141,7 @@ TAKE_WORD(finding_kind)
 TAKE_WORD(severity)
 TAKE_WORD(icmp_error)
 TAKE_WORD(datagram_checksum)
+TAKE_WORD(process_event)
 TAKE_WORD(tunnel_type)
 
 bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)

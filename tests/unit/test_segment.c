@@ -319,6 +319,8 @@ static void failures(void **state)
         {"null, other family", 0, BYTES("\x07\0\0\0\x45"), SEGMENT_NOT_TCP},
         {"raw, neither version", 101, BYTES("\x50\0\0\0"), SEGMENT_NOT_TCP},
         {"v4 udp", 101, BYTES(V4LEN("\x45", "\0\x1c", "\0\0", "\x11") "\0\x35\0\x35\0\x08\0\0"), SEGMENT_UDP},
+        {"v4 udp shorter than its header", 101, BYTES(V4LEN("\x45", "\0\x1c", "\0\0", "\x11") "\0\x35\0\x35\0\x07\0\0"), SEGMENT_MALFORMED},
+        {"v4 udp beyond total", 101, BYTES(V4LEN("\x45", "\0\x1c", "\0\0", "\x11") "\0\x35\0\x35\0\x09\0\0"), SEGMENT_MALFORMED},
         {"v4 later fragment", 101, BYTES(V4LEN("\x45", "\0\x28", "\x20\x01", "\x06") TCP20), SEGMENT_NOT_TCP},
         {"v4 tunnel of nothing", 101, BYTES(V4LEN("\x45", "\0\x28", "\0\0", "\x04") TCP20), SEGMENT_MALFORMED},
         {"v6 icmp", 101, BYTES(V6LEN("\0\x08", "\x3a") "\x80\0\0\0\0\0\0\0"), SEGMENT_NOT_TCP},

@@ -12,7 +12,7 @@ const out = join(here, '../build');
 const what = process.argv[2];
 
 const tests = readdirSync(here).filter((f) => f.endsWith('.test.ts'));
-const browser = tests.filter((f) => f.startsWith('browser'));
+const browser = tests.filter((f) => f.startsWith('browser') && (!process.env.ONLY || f.includes(process.env.ONLY)));
 const engine = tests.filter((f) => f.startsWith('engine'));
 const chosen = what === 'make-trace' ? ['make-trace.ts']
   : what === 'browser' ? browser
