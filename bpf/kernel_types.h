@@ -74,6 +74,9 @@ struct socket;
 
 struct sock {
     struct sock_common __sk_common;
+    struct {
+        int owned; /* by a process */
+    } sk_lock;
     struct socket *sk_socket;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
