@@ -209,8 +209,8 @@ static int read_capture(struct explanation *x, int fd)
         log_error("%s: %s", x->name, error);
         status = EXIT_FAILED;
     }
-    if (status == EXIT_DONE && !pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it", x->name);
+    if (status == EXIT_DONE)
+        command_tell_passed_over(pipeline, x->name, false);
     pipeline_close(pipeline);
     return status;
 }

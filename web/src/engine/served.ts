@@ -1,8 +1,7 @@
 // The files that `tcplens view` hands out.
 
 import { source } from '../state/app';
-import { openFile } from '../state/open';
-import { files } from './state';
+import { given, openFile } from '../state/open';
 
 /** Gets them, if this page came with some, and opens the first as soon as it is there. */
 export function openServed(): boolean {
@@ -18,7 +17,7 @@ export function openServed(): boolean {
     const names = await (await get('/files?')).json() as string[];
     for (const [n, name] of names.entries()) {
       const file = new File([await (await get(`/file?n=${n}&`)).blob()], name);
-      files.value = [...files.value, file];
+      given.value = [...given.value, file];
       if (n === 0) void openFile(file);
     }
   };
