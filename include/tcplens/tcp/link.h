@@ -27,6 +27,8 @@ enum {
     ETHER_QINQ_OLD = 0x9100,
 };
 
+#define LINK_ETHERNET 1 /* DLT_EN10MB */
+
 /* What libpcap calls a link type; NULL: nothing. */
 const char *link_name(int dlt);
 
