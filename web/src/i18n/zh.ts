@@ -247,7 +247,7 @@ export const zh: Dictionary = {
   tag: 'zh-CN',
   button: '中',
   ui: {
-    open: '打开跟踪文件…', sample: '查看示例', close: '关闭', cancel: '取消', copy: '复制',
+    open: '打开文件…', sample: '查看示例', close: '关闭', cancel: '取消', copy: '复制',
     copied: '已复制', drop: '松开即可打开',
     emptyTitle: '亲眼看 TCP 状态机如何运转',
     emptyLead: '一条连接两端的每个报文、每次系统调用、每次状态迁移，都放在同一条时间轴上，并说明其原因。',
@@ -366,6 +366,7 @@ export const zh: Dictionary = {
     checksums: '校验和', checksumsOf: { auto: '按发送方判断', check: '检查', ignore: '忽略' },
     checksumsHint: '校验和错误的报文段不改变状态；按发送方判断：若某发送方的校验和全部错误（多因网卡代为计算），则忽略（--checksums）',
     segments: '报文段', segmentsOf: { all: '全部', control: 'SYN、FIN、RST 和异常', none: '不显示' }, segmentsHint: '哪些报文段作为事件显示（--segments）',
+    udp: '含 UDP', udpHint: '也显示 UDP 数据报、DNS 的查询和应答，以及引用它们的 ICMP 差错（--udp）',
     again: '重新读取', save: '保存跟踪文件', saving: '正在生成跟踪文件……', saveHint: '与 `tcplens read` 写出的内容相同（NDJSON）',
     offloaded: (n) => `${n} 台主机的校验和全部错误，多因由网卡代为计算：已忽略。`,
     drop: '松开即可打开跟踪文件或抓包文件', orDrop: '也可以把跟踪文件（.ndjson）或抓包文件（.pcap、.pcapng）拖到本页任意位置，gzip 压缩的也行',
