@@ -152,7 +152,8 @@ static int open_file(struct source_capture *s, const struct source_context *cont
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
-    gzbuffer(s->file, READ_BYTES / 2); /* zlib reads plain bytes past its buffer where twice that is asked for */
+    /* zlib reads plain bytes past its buffer where twice that is asked for, also when the first bytes came through it */
+    gzbuffer(s->file, READ_BYTES / 4);
     return 0;
 }
 
