@@ -101,7 +101,8 @@ static void tcp_options(struct cursor *options, struct segment *s)
     }
 }
 
-static enum segment_result tcp_header(struct walk *w, const struct ip_packet *packet, struct segment *ret_segment)
+static enum segment_result tcp_header(struct walk *w, const struct ip_packet *packet, struct segment *ret_segment,
+                                      struct segment_aside *ret_aside)
 {
     struct cursor *c = &w->c;
     struct cursor whole = *c, options;
@@ -127,6 +128,8 @@ static enum segment_result tcp_header(struct walk *w, const struct ip_packet *pa
         .cut = header_len > whole.have - whole.at,
         .ifindex = w->ifindex,
     };
+    ret_aside->header = header;
+    ret_aside->header_len = (uint8_t)(ret_segment->cut ? whole.have - whole.at : header_len);
     if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
         ret_segment->bad_checksum = checksum_wrong(packet, IP_TCP, cursor_take(&whole, len), len, 16);
 
@@ -183,7 +186,7 @@ enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, s
     if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP))
         result = name_tunnel(&w, tunnels, result, ret_aside);
     if (result == SEGMENT_OK)
-        result = tcp_header(&w, &packet, ret_segment);
+        result = tcp_header(&w, &packet, ret_segment, ret_aside);
     else if (result == SEGMENT_ICMP)
         result = icmp_open(&w, &packet, &ret_aside->icmp);
     else if (result == SEGMENT_UDP)
