@@ -124,6 +124,7 @@ const why: Dictionary['why'] = {
     'fin-wait-2': ['{A} waits for the FIN of {b} until this deadline.', 'After close() nobody owns the socket, so the kernel does not wait for ever.'],
     'syn-ack': ['{A} repeats its SYN,ACK if no ACK comes until this deadline.', 'After about 1 s, then each time twice as long, tcp_synack_retries times.'],
     'retransmit': ['{A} sends again if no ACK comes until this deadline (RTO).', 'It follows the measured round trip and doubles each time. After tcp_retries2 times the connection is given up.'],
+    'persist': ['{A} asks at this deadline whether the window of {b} is still closed.', 'The answer with which {b} opens it may have been lost, and nobody acknowledges a bare ACK: without this probe both could wait for ever.'],
     'keepalive': ['{A} asks at this deadline whether {b} is alive.', 'SO_KEEPALIVE is on.'],
   },
   synTimer: ['{A} sends its SYN again if no answer comes until this deadline.', 'tcp_syn_retries says how often. The first tcp_syn_linear_timeouts times the wait stays the same, 1 s; only then it doubles.'],
@@ -152,6 +153,17 @@ const why: Dictionary['why'] = {
     waits: ['The socket of {a} is closed; a small stand-in (minisock) waits out TIME-WAIT.', 'Both directions are closed, so the kernel keeps only what answers late packets. The RFC’s state does not change here.'],
     other: ['The kernel keeps {a} in another object now.', 'The RFC’s state does not change here.'],
   },
+  callBlocked: ['The call of {a} goes on: it waits.', 'It is told of after 100 ms, or as the trace ends. Its return, where it is seen, is another record.'],
+  processes: {
+    fork: ['A child process was made.', 'It has copies of all descriptors: a connection ends only when each of them is closed.'],
+    thread: ['A thread was made.', 'It shares the descriptors of its process.'],
+    exec: ['The process runs another program.', 'Descriptors stay open, but those that are closed on exec.'],
+    exit: ['The process or thread has ended.', 'With the last thread the kernel closes every descriptor that is left.'],
+  },
+  counter: ['A counter that the kernel keeps for the whole network namespace.', 'It counts whatever the trace is limited to, and apart from what the other witnesses see.'],
+  datagram: ['A UDP datagram was on the wire.', 'UDP has no connection: nothing acknowledges it, and nothing sends it again.'],
+  datagramRefused: ['An ICMP error says that this datagram could not be delivered.', 'A socket that is connected to that address gets it as an error of its next call.'],
+  datagramBad: 'Its checksum is wrong: the receiver drops it, and tells nobody.',
   icmp: ['Somebody on the way, or {b}, could not pass on a segment of {a}, or refused it.', 'It moves no state by itself. While connecting Linux gives up at once with most of them; later it tries on, and tells the application only if that fails.'],
   resetRefusal: ['The kernel of {a} answers the SYN with a reset: refused.', 'As a rule nothing listens on that port. There was no connection, and no application takes part.'],
   reset: {
@@ -217,6 +229,7 @@ const why: Dictionary['why'] = {
   beyond: {
     connections: 'More connections than are kept at once: those silent longest were forgotten', listeners: 'More listeners than are followed: the rest are not told',
     findings: 'More findings than are kept: not all are told', 'held-events': 'More events than can wait for their order: some may be told late',
+    pairs: 'More connections of the processes than are kept: of some no packets were told any more',
   },
   severities: { error: 'Connections fail because of it.', warning: 'Connections are slowed down by it, or will fail.', note: 'Nothing fails; it is worth knowing.' },
   gap: ['Events were lost here while recording.', 'They came faster than they could be stored. What follows may miss its cause.'],
@@ -229,7 +242,7 @@ const why: Dictionary['why'] = {
     owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
-    tunnel: 'In a tunnel', frame: 'Frame in the capture', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', ready: 'Ready', status: 'Exit status', parent: 'Parent', checksum: 'Checksum', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 
@@ -433,7 +446,7 @@ export const en: Dictionary = {
   kinds: {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
     call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
-    outcome: 'outcome', end: 'end',
+    outcome: 'outcome', end: 'end', process: 'process', counter: 'kernel counter', datagram: 'UDP datagram',
   },
   why,
 };

@@ -126,7 +126,8 @@ export interface Dictionary {
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
     seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callBlocked: Told;
+    processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told; datagram: Told; datagramRefused: Told; datagramBad: string;
     errno: Record<Errno, string>;
     timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
@@ -138,6 +139,6 @@ export interface Dictionary {
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped', string>;
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'ready' | 'status' | 'parent' | 'checksum' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped', string>;
   };
 }

@@ -123,6 +123,7 @@ const why: Dictionary['why'] = {
     'fin-wait-2': ['{A}等待{b}的 FIN，最晚到这个时刻。', 'close() 之后套接字没有主人，内核不会无限等待。'],
     'syn-ack': ['到这个时刻还没收到 ACK，{a}就重发 SYN,ACK。', '约 1 秒后开始，每次加倍，最多 tcp_synack_retries 次。'],
     'retransmit': ['到这个时刻（RTO）还没收到 ACK，{a}就重发。', '由测得的往返时间算出，每次加倍。超过 tcp_retries2 次后放弃连接。'],
+    'persist': ['到这个时刻，{a}会探测{b}的窗口是否仍然关闭。', '{B}重新打开窗口的报文段可能已丢失，而纯 ACK 无人确认：没有这个探测，双方可能永远等下去。'],
     'keepalive': ['到这个时刻，{a}会探测{b}是否还在。', '启用了 SO_KEEPALIVE。'],
   },
   synTimer: ['到这个时刻还没有应答，{a}就重发 SYN。', 'tcp_syn_retries 决定重发多少次。前 tcp_syn_linear_timeouts 次等待同样长（1 秒），之后才加倍。'],
@@ -151,6 +152,17 @@ const why: Dictionary['why'] = {
     waits: ['{A}的套接字已关闭，由很小的替身（minisock）走完 TIME-WAIT。', '两个方向都已关闭，内核只保留应答迟到报文所需的信息。RFC 意义上的状态此刻不变。'],
     other: ['内核改用另一个对象保存{a}。', 'RFC 意义上的状态此刻不变。'],
   },
+  callBlocked: ['{A}的调用仍在进行：它在等待。', '持续 100 毫秒后，或者跟踪结束时会记录它。若看到它返回，那是另一条记录。'],
+  processes: {
+    fork: ['创建了一个子进程。', '它拥有所有描述符的副本：每个副本都关闭之后，连接才会结束。'],
+    thread: ['创建了一个线程。', '它与所属进程共用描述符。'],
+    exec: ['该进程改为运行另一个程序。', '描述符保持打开，设置了 close-on-exec 的除外。'],
+    exit: ['该进程或线程已结束。', '最后一个线程结束时，内核关闭剩下的所有描述符。'],
+  },
+  counter: ['内核为整个网络命名空间维护的计数器。', '无论跟踪限于什么范围，它都计数，并且独立于其他见证者。'],
+  datagram: ['线路上出现了一个 UDP 数据报。', 'UDP 没有连接：没有确认，也没有重传。'],
+  datagramRefused: ['一个 ICMP 错误表明此数据报无法送达。', '已连接到该地址的套接字会在下一次调用时得到这个错误。'],
+  datagramBad: '校验和错误：接收方将其丢弃，并且不通知任何人。',
   icmp: ['途中的某台设备或{b}无法转发{a}的报文段，或者拒绝了它。', '它本身不改变状态。正在连接时，Linux 收到多数这类错误会立即放弃；之后则继续尝试，只有失败时才告诉应用程序。'],
   resetRefusal: ['{A}的内核用 RST 应答 SYN：拒绝。', '通常是该端口无人监听。此前没有连接，也没有应用程序参与。'],
   reset: {
@@ -216,6 +228,7 @@ const why: Dictionary['why'] = {
   beyond: {
     connections: '连接数超出可保留的上限：沉默最久的已被遗忘', listeners: '监听套接字超出可跟踪的上限：其余的没有记录',
     findings: '发现的问题超出可保留的上限：没有全部记录', 'held-events': '等待排序的事件超出上限：有些可能迟到',
+    pairs: '这些进程的连接超出可保留的上限：其中一些不再记录报文',
   },
   severities: { error: '已有连接因此失败。', warning: '连接因此变慢，或将会失败。', note: '没有连接失败，但值得了解。' },
   gap: ['录制时，这里丢失了一些事件。', '事件来得太快，来不及保存。之后的事件可能找不到起因。'],
@@ -228,7 +241,7 @@ const why: Dictionary['why'] = {
     owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', expires: '到期',
     reason: '原因', lost: '丢失', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
     drops: '丢弃', dropsInAll: '该监听套接字丢弃的总数', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
-    tunnel: '隧道', frame: '捕获文件中的帧号', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
+    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', ready: '就绪', status: '退出状态', parent: '父进程', checksum: '校验和', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
   },
 };
 
@@ -589,7 +602,7 @@ export const zh: Dictionary = {
     'duplicate-ack': '重复 ACK', 'lost-segment': '前一报文段未捕获', 'acked-unseen': '确认了未捕获的数据', 'zero-window': '零窗口',
     'zero-window-probe': '零窗口探测', 'zero-window-probe-ack': '零窗口探测的 ACK', 'window-full': '窗口已满', 'window-update': '窗口更新',
     'keep-alive': '保活探测', 'keep-alive-ack': '保活探测的 ACK', 'port-reuse': '端口重用', 'unacceptable': '不可接受', 'challenge-ack': '质询 ACK', 'earlier-connection': '先前的连接', copy: '副本', 'bad-checksum': '校验和错误',
-    'time-wait': 'TIME-WAIT 定时器', 'fin-wait-2': 'FIN-WAIT-2 定时器', 'syn-ack': 'SYN,ACK 重传定时器', 'retransmit': '重传定时器', 'keepalive': '保活定时器',
+    'time-wait': 'TIME-WAIT 定时器', 'fin-wait-2': 'FIN-WAIT-2 定时器', 'syn-ack': 'SYN,ACK 重传定时器', 'retransmit': '重传定时器', 'keepalive': '保活定时器', 'persist': '坚持定时器',
     'reused': '端口被新连接使用', 'not-idle': '没有发出探测', 'reset': '收到 RST', 'removed': '被内核移除',
     'syn': '收到 SYN', 'established': '握手完成', 'accept': '已被 accept()', 'overflow': '队列溢出', 'deferred': '等待数据', 'cookie': 'SYN cookie 应答', 'expired': '请求超时',
     'dropped': '请求被移除', 'closed': '监听已关闭', 'sample': '定期读取',
@@ -617,6 +630,7 @@ export const zh: Dictionary = {
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
     listener: '监听', queue: '队列', timer: '定时器', icmp: 'ICMP 错误', reset: '重置', disagreement: '内核与报文不一致', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
+    process: '进程', counter: '内核计数器', datagram: 'UDP 数据报',
   },
   why,
 };

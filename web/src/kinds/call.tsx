@@ -15,6 +15,7 @@ const SECTIONS: Partial<Record<CallKind, string[]>> = {
 /** A call that failed did nothing of what its kind does. */
 function told(d: Dictionary, rec: CallRec, kind: CallKind | undefined): Told {
   const { why } = d;
+  if (rec.blocked) return why.callBlocked;
   if (interrupted(rec.errno)) return why.callInterrupted;
   if (wouldBlock(rec.errno)) return why.callAgain;
   if (rec.errno === 'EINPROGRESS') return why.callUnderWay;
@@ -46,6 +47,8 @@ export const call: KindOf<CallRec> = {
     if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
     if (rec.fd !== undefined && rec.fd >= 0) args.unshift(`fd ${rec.fd}`);
     if (args.length > 0) e.facts.push({ label: f.arguments, value: args.join(' · ') });
+    const ready = (rec.ready ?? []).map((r) => `${r.fd === undefined ? '' : `fd ${r.fd} `}${(r.events ?? []).map((x) => show(x, 12)).join('|')}`);
+    if (ready.length > 0) e.facts.push({ label: f.ready, value: ready.join(' · ') });
     if (rec.duration_ns !== undefined) e.facts.push({ label: f.took, value: span(rec.duration_ns) });
     if (rec.comm !== undefined || rec.pid !== undefined) {
       e.facts.push({ label: f.owner, value: owner(rec) });
