@@ -112,6 +112,7 @@ struct inet_connection_sock {
 struct tcp_sock {
     __u32 rcv_nxt, copied_seq;
     __u32 snd_una, write_seq, snd_wnd, packets_out;
+    int linger2;
     __u8 fastopen_connect : 1;
 };
 

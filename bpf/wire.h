@@ -197,7 +197,8 @@ enum tcplens_ending {
     TCPLENS_ENDING_LINGER = 1 << 1,       /* SO_LINGER with a time of 0 */
     TCPLENS_ENDING_CLOSING = 1 << 2,      /* close() had begun, or both directions were shut down */
     TCPLENS_ENDING_USER_TIMEOUT = 1 << 3, /* TCP_USER_TIMEOUT is set */
-    TCPLENS_ENDING_ZERO_WINDOW = 1 << 4   /* the peer's window was zero */
+    TCPLENS_ENDING_ZERO_WINDOW = 1 << 4,  /* the peer's window was zero */
+    TCPLENS_ENDING_LINGER2 = 1 << 5       /* TCP_LINGER2 below 0: no FIN-WAIT-2 without the application */
 };
 
 #define TCPLENS_EVENT_WITH(member)                                                                                     \

@@ -97,6 +97,15 @@ static void decode_and_emit(void *arg, const struct tcplens_event *e)
     s->emit(s->arg, &out);
 }
 
+/* The process that listens with it has not ended. */
+static bool is_watched(const struct source_bpf *s, uint64_t cookie)
+{
+    for (unsigned i = 0; i < WATCHED_MAX; i++)
+        if (s->watched[i].cookie == cookie)
+            return s->watched[i].pid;
+    return false;
+}
+
 /* The same objects as in the snapshot at the beginning; of those that are known only who holds them is of interest. */
 static void emit_owner(void *arg, const struct tcplens_event *e)
 {
@@ -104,6 +113,8 @@ static void emit_owner(void *arg, const struct tcplens_event *e)
     struct event out;
 
     if (!bpf_decode(&s->decoder, e, &out) || !out.snapshot.owner.pid)
+        return;
+    if (out.snapshot.state == TCP_STATE_LISTEN && is_watched(s, out.cookie))
         return;
     out.kind = EVENT_OWNER;
     s->emit(s->arg, &out);
@@ -169,9 +180,9 @@ static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uin
 }
 
 /* A program does not run where it would interrupt itself on the same processor, and the kernel only counts that. Of a hook of
- * TCP's own that is an event less. Those of timers, packets and calls run for all of the machine, and nearly always for
- * nothing: their count would say that something is missing where nothing is. It takes a system call for each program: not at
- * every drain. */
+ * TCP's own that is an event less; but changes of state have a second program for it (bpf/turn.h). Those of timers, packets
+ * and calls run for all of the machine, and nearly always for nothing: their count would say that something is missing where
+ * nothing is. It takes a system call for each program: not at every drain. */
 #define MISSES_EVERY_NS 500000000ull
 
 static void report_misses(struct source_bpf *s, uint64_t now)
@@ -186,7 +197,7 @@ static void report_misses(struct source_bpf *s, uint64_t now)
         __u32 len = sizeof(info);
         int fd = bpf_program__fd(program);
 
-        if (hook && strncmp(hook, "/tcp_", 5) != 0 && strncmp(hook, "/inet_", 6) != 0)
+        if (hook && strncmp(hook, "/tcp_", 5) != 0)
             continue;
         if (i < MISSES_MAX && fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
             report_gap(s, now, hook ? hook + 1 : section, info.recursion_misses, &s->misses[i]);

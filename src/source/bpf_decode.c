@@ -1,11 +1,10 @@
 /* What the kernel side wrote, in the words of the model: RFC names, trace time, endpoints. */
 #include "bpf_decode.h"
 
+#include <linux/eventpoll.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -98,6 +97,7 @@ static struct sock_ending ending_of(const struct tcplens_event *e)
         .closing = flags & TCPLENS_ENDING_CLOSING,
         .user_timeout = flags & TCPLENS_ENDING_USER_TIMEOUT,
         .zero_window = flags & TCPLENS_ENDING_ZERO_WINDOW,
+        .linger2 = flags & TCPLENS_ENDING_LINGER2,
         .error = e->ending.error,
         .retransmits = e->ending.retransmits,
         .probes = e->ending.probes,
@@ -218,7 +218,7 @@ static uint16_t events_of(uint32_t kernel)
     static const uint32_t bits[] = {
         [POLL_EVENT_IN] = EPOLLIN,         [POLL_EVENT_PRI] = EPOLLPRI,
         [POLL_EVENT_OUT] = EPOLLOUT,       [POLL_EVENT_ERR] = EPOLLERR,
-        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = POLLNVAL,
+        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = EPOLLNVAL,
         [POLL_EVENT_RDNORM] = EPOLLRDNORM, [POLL_EVENT_RDBAND] = EPOLLRDBAND,
         [POLL_EVENT_WRNORM] = EPOLLWRNORM, [POLL_EVENT_WRBAND] = EPOLLWRBAND,
         [POLL_EVENT_RDHUP] = EPOLLRDHUP,   [POLL_EVENT_EXCLUSIVE] = EPOLLEXCLUSIVE,

@@ -70,6 +70,7 @@
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
+    X(SERVED_FILES, 64, COUNT, "files of `tcplens view`", "refused", "an error, exit status 2")                        \
     X(BROWSER_HISTORY, 64 << 20, BYTES, "a live trace kept for browsers", "the oldest lines are forgotten",            \
       "`event: gap` in their stream")
 

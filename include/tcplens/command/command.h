@@ -119,6 +119,8 @@ int command_open_sinks(const char *command, const struct command_output *output,
 /* What told of no connection, the most frequent first: "12 udp, 3 arp". Empty: nothing. Returns buf. */
 #define COMMAND_SKIPPED_MAX 512
 const char *command_skipped(const struct pipeline *pipeline, char buf[static COMMAND_SKIPPED_MAX]);
+/* Says on standard error what the file `name` has besides connections, or that it has none. filtered: some were left out. */
+void command_tell_passed_over(const struct pipeline *pipeline, const char *name, bool filtered);
 
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);

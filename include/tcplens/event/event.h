@@ -135,6 +135,7 @@ struct sock_ending {
     bool closing;        /* close() had begun, or both directions were shut down */
     bool user_timeout;   /* TCP_USER_TIMEOUT is set */
     bool zero_window;    /* the peer's */
+    bool linger2;        /* TCP_LINGER2 below 0 */
     uint16_t error;      /* errno; 0: none */
     uint8_t retransmits; /* times in a row */
     uint8_t probes;      /* of a window of zero, or keep-alives: unanswered ones */

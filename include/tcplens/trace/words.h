@@ -114,7 +114,7 @@
     X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
     X(CAUSE, DEFERRED, "deferred", "the listener waits for data (TCP_DEFER_ACCEPT)")                                   \
     X(CAUSE, UNREAD_DATA, "unread-data", "closed with bytes that the application had not read")                        \
-    X(CAUSE, ABORT, "abort", "closed with SO_LINGER and a time of 0, or another call that aborts")                     \
+    X(CAUSE, ABORT, "abort", "closed with SO_LINGER of 0, TCP_LINGER2 below 0, or another call that aborts")           \
     X(CAUSE, DATA_AFTER_CLOSE, "data-after-close", "data met an end whose application had closed")                     \
     X(CAUSE, NO_SOCKET, "no-socket", "the end had no such connection, or no longer")                                   \
     X(CAUSE, KILLED, "killed", "its socket was destroyed from outside (ss -K)")                                        \
