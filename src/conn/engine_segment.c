@@ -1,5 +1,7 @@
 /* What a segment does to each lane in turn. Three things follow it, and none reads another's: the RFC's machine (wire),
  * the notes by Wireshark's definitions, Zeek's letters; the streams keep the numbers. */
+#include <string.h>
+
 #include "roof.h"
 
 /* A segment, and the life it belongs to. */
@@ -45,6 +47,8 @@ static uint64_t put_segment(const struct passage *p, const struct stream_place *
     change.segment.notes = n->notes;
     change.segment.dup_ack = n->dup_ack;
     change.segment.rtt_ns = n->rtt_ns;
+    change.segment.header.len = p->event->header.len;
+    memcpy(change.segment.header.bytes, p->event->header.bytes, p->event->header.len);
     for (unsigned i = 0; i < seg->sack_count; i++)
         for (unsigned edge = 0; edge < 2; edge++)
             change.segment.sack[i][edge] = max0(stream_unwrap(&streams->of[!p->from], seg->sack[i][edge]));

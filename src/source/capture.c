@@ -139,7 +139,8 @@ static int open_file(struct source_capture *s, const struct source_context *cont
     const struct capture_config config = { .wants = s->filter_text ? wants : NULL,
                                            .wants_arg = s,
                                            .filter = context->filter,
-                                           .datagrams = context->datagrams };
+                                           .datagrams = context->datagrams,
+                                           .headers = context->headers };
     struct stat st;
 
     if (fstat(s->fd, &st) < 0) {

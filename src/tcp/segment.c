@@ -118,7 +118,8 @@ static inline void set_endpoint(struct endpoint *e, const struct ip_packet *pack
     e->port = port;
 }
 
-static enum segment_result tcp_header(const struct walk *w, const struct ip_packet *packet, struct segment *ret_segment)
+static enum segment_result tcp_header(const struct walk *w, const struct ip_packet *packet, struct segment *ret_segment,
+                                      struct segment_aside *ret_aside)
 {
     struct cursor c = w->c;
     const uint64_t start = c.at, len = c.wire - start, have = c.have - start;
@@ -143,6 +144,8 @@ static enum segment_result tcp_header(const struct walk *w, const struct ip_pack
                                 checksum_wrong(packet, IP_TCP, header, len, 16);
     ret_segment->ifindex = w->ifindex;
     no_options(ret_segment);
+    ret_aside->header = header;
+    ret_aside->header_len = (uint8_t)(ret_segment->cut ? have : header_len);
 
     if (header_len == 20)
         return SEGMENT_OK;
@@ -196,7 +199,7 @@ enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, s
     if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP))
         result = name_tunnel(&w, tunnels, result, ret_aside);
     if (result == SEGMENT_OK)
-        result = tcp_header(&w, &packet, ret_segment);
+        result = tcp_header(&w, &packet, ret_segment, ret_aside);
     else if (result == SEGMENT_ICMP)
         result = icmp_open(&w, &packet, &ret_aside->icmp);
     else if (result == SEGMENT_UDP)

@@ -127,6 +127,20 @@ static inline char *put_time(char *p, uint64_t start_ns, const uint64_t *ts_ns)
     return json_put_u64(p, trace_time(*ts_ns, start_ns));
 }
 
+static inline char *put_header_bytes(char *p, uint64_t start_ns, const struct segment_header *h)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    (void)start_ns;
+    *p++ = '"';
+    for (unsigned i = 0; i < h->len && i < SEGMENT_HEADER_MAX; i++) {
+        *p++ = digits[h->bytes[i] >> 4];
+        *p++ = digits[h->bytes[i] & 0xf];
+    }
+    *p++ = '"';
+    return p;
+}
+
 static inline char *put_int32(char *p, uint64_t start_ns, const int *value)
 {
     (void)start_ns;

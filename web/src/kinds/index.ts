@@ -22,12 +22,14 @@ import { gap } from './gap';
 import { outcome } from './outcome';
 import { end } from './end';
 import { finding } from './finding';
+import { process } from './process';
+import { counter } from './counter';
 import { generic } from './generic';
 import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, datagram, reset, disagreement, gap, outcome, finding, end,
+  icmp, datagram, reset, disagreement, gap, outcome, finding, end, process, counter,
 };
 
 /** The row of the registry, or what stands in for one. */
