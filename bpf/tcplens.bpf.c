@@ -20,10 +20,12 @@
 #include "calls.h"
 #include "minisock.h"
 #include "packet.h"
+#include "process.h"
 #include "request.h"
 #include "reset.h"
 #include "snapshot.h"
 #include "sock.h"
+#include "turn.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -34,8 +36,7 @@ extern const void tcp_keepalive_timer __ksym __weak;
 
 /* ---- full sockets ------------------------------------------------------------------------------------------------ */
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(set_state, const struct sock *sk, int from, int to)
+static __always_inline int state_changed(const struct sock *sk, int from, int to)
 {
     struct moment *moment = NULL;
     struct tcplens_event *e;
@@ -98,6 +99,20 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         accept_queued(moment, &name, e->ts_ns + 1, 0); /* after the state change it stands beside */
     event_submit(e);
     return 0;
+}
+
+/* Two programs for one tracepoint: see turn.h. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, const struct sock *sk, int from, int to)
+{
+    turn_taken(sk, from, to);
+    return state_changed(sk, from, to);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state_nested, const struct sock *sk, int from, int to)
+{
+    return turn_was_taken(sk, from, to) ? 0 : state_changed(sk, from, to);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
@@ -264,6 +279,26 @@ int blocked_calls(struct bpf_iter__task *ctx)
     struct task_struct *task = ctx->task;
 
     return task ? call_goes_on(ctx->meta->seq, task) : 0;
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+    return process_begins(parent, child);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+    return process_becomes(task);
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+    return process_ends(task);
 }
 
 /* ---- retransmissions and resets ---------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 // Bundles the viewer into one HTML file that needs nothing else: node build.mjs, result in
-// dist/viewer.html or where OUT says. ENGINE names the module that reads captures; the page without it
+// dist/viewer.html or where OUT says. ENGINE_WASM names the module that reads captures; the page without it
 // is viewer-small.html, beside.
 
 import { createHash } from 'node:crypto';
@@ -55,7 +55,7 @@ const page = await readFile(join(here, 'src/page.html'), 'utf8');
 // What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
 const sample = gzipSync(await readFile(join(here, 'src/sample.ndjson')), { level: 9 }).toString('base64');
 // Packed as it is, it costs a page that shows a trace nothing but its bytes.
-const engine = process.env.ENGINE ? gzipSync(await readFile(process.env.ENGINE), { level: 9 }).toString('base64') : '';
+const engine = process.env.ENGINE_WASM ? gzipSync(await readFile(process.env.ENGINE_WASM), { level: 9 }).toString('base64') : '';
 // A function, because text like $& means something in a replacement string.
 const htmlOf = (engine) => page.replace('@sample@', () => sample).replace('@engine@', () => engine).replace('@texts@', () => texts.elements)
   .replace('@csp@', () => csp(engine)).replace('@css@', () => css).replace('@js@', () => js);

@@ -209,8 +209,8 @@ static int read_capture(struct explanation *x, int fd)
         log_error("%s: %s", x->name, error);
         status = EXIT_FAILED;
     }
-    if (status == EXIT_DONE && !pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it", x->name);
+    if (status == EXIT_DONE)
+        command_tell_passed_over(pipeline, x->name, false);
     pipeline_close(pipeline);
     return status;
 }
@@ -260,8 +260,9 @@ static int explain(struct explanation *x, struct trace_check *check, char *buffe
     case TRACE_IS_TRACE: status = read_trace(x, buffer, got); break;
     case TRACE_IS_CAPTURE: status = read_capture_again(x, buffer, got); break;
     case TRACE_IS_FOREIGN:
-        log_error("%s is neither a trace nor a capture file%s", x->name,
-                  capture_hint(buffer, got > 0 ? (size_t)got : 0));
+        log_error(
+            "%s is no tcplens trace (its first line is not the header of one) and no capture file (neither pcap nor pcapng)%s",
+            x->name, capture_hint(buffer, got > 0 ? (size_t)got : 0));
         return EXIT_FAILED;
     default: command_refuse_trace(x->name, x->path, trace_check_result(check)); return EXIT_FAILED;
     }

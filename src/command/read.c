@@ -94,19 +94,13 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
 static void tell_rest(const struct pipeline *pipeline, const char *path, bool filtered)
 {
     const unsigned offloaded = pipeline_offloaded(pipeline);
-    char skipped[COMMAND_SKIPPED_MAX];
 
     if (offloaded)
         log_note(
             "%s: all checksums of %u host%s are wrong, as where a network card fills them in or a capture was edited: they "
             "were ignored (--checksums check leaves such segments out)",
             path, offloaded, offloaded == 1 ? "" : "s");
-    command_skipped(pipeline, skipped);
-    if (!pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it%s%s%s", path, filtered ? " that the filter lets through" : "",
-                 *skipped ? ", but " : "", skipped);
-    else if (*skipped)
-        log_note("%s: besides TCP connections: %s", path, skipped);
+    command_tell_passed_over(pipeline, path, filtered);
 }
 
 static int read_file(const struct read_options *o, const char *path)

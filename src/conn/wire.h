@@ -14,6 +14,8 @@ struct wire_end {
     uint16_t answered_older : 1; /* it answered a SYN for an earlier connection */
     uint16_t data_after_fin : 1; /* it sent data after its peer's FIN, and none of it was acknowledged since */
     uint16_t closed_by_rst  : 1;
+    uint16_t offered_ahead  : 1; /* what may have completed its handshake acknowledged more than was captured of it */
+    uint16_t refused        : 1; /* its listener dropped what would have completed its handshake */
     uint16_t reset_held     : 1; /* it sent a RST beyond what was captured of it, which is held */
     uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
 };
@@ -39,6 +41,7 @@ struct wire_step {
     uint64_t because; /* the segment's record; 0 where it is not written */
     bool again;       /* it repeats a SYN or FIN of its sender */
     bool advances;    /* it acknowledges what its sender had not yet acknowledged */
+    bool ahead;       /* the first that its sender acknowledges is more than was captured of the peer */
     uint64_t rtt_ns;  /* of the handshake; 0: not known */
     struct wire_moves moves;
 };

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "capture_block.h"
-#include "packet.h"
 #include "tcplens/base/limits.h"
-#include "tcplens/tcp/link.h"
+#include "tcplens/event/packet.h"
+#include "tcplens/tcp/link_name.h"
 
 struct capture {
     struct capture_config config;

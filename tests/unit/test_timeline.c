@@ -455,6 +455,10 @@ static void test_any_content(void **state)
                 c.outcome.has_wire = true;
                 c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
                 break;
+            case CHANGE_COUNTER:
+                c.counter.name = "UdpInErrors";
+                c.counter.delta |= 1; /* those that stand still have no line */
+                break;
             case CHANGE_FINDING:
                 c.finding.text = long_word;
                 for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)

@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
+import { openServed } from './engine/served';
 import { loadTexts } from './i18n/packed';
 import { App } from './panels/app';
 import { theme } from './state/app';
@@ -30,7 +31,7 @@ async function page(): Promise<void> {
   startPrinting();
   startTour();
   warnOfLoss();
-  openLive();
+  if (!openServed()) openLive();
   render(<App />, document.getElementById('app')!);
 }
 

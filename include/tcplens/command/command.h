@@ -113,12 +113,15 @@ int command_open_sinks(const char *command, const struct command_output *output,
 /* What told of no connection, the most frequent first: "12 udp, 3 arp". Empty: nothing. Returns buf. */
 #define COMMAND_SKIPPED_MAX 512
 const char *command_skipped(const struct pipeline *pipeline, char buf[static COMMAND_SKIPPED_MAX]);
+/* Says on standard error what the file `name` has besides connections, or that it has none. filtered: some were left out. */
+void command_tell_passed_over(const struct pipeline *pipeline, const char *name, bool filtered);
 
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 #define COMMAND_FILTER_ROWS(type, member)                                                                              \
     { .name = "port",                                                                                                  \
+      .letter = 'p',                                                                                                   \
       .argument = "PORT",                                                                                              \
       .help = "only connections with this port at either end; may be repeated",                                        \
       .kind = OPTION_TAKEN,                                                                                            \
@@ -130,6 +133,8 @@ int command_take_host(const char *value, void *member, char why[static OPTIONS_E
         .take = command_take_host, .offset = offsetof(type, member)                                                    \
     }
 int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+/* Process ids here are the machine's, which is what the kernel side goes by. */
+bool command_pids_are_the_machines(void);
 /* Whether its processes can be followed here; what hinders it is told. An exit status. */
 int command_filter_check(const struct filter *filter);
 

@@ -16,6 +16,7 @@ struct source_context {
     const struct trace_clock *clock;
     struct filter filter;
     uint32_t netns; /* inode number of the namespace this process is in; goes into the events */
+    uint32_t command_pid; /* process id of the command traced, as the machine knows it; 0: none, or not known */
     bool datagrams; /* UDP too, where the source can see it */
     bool all_netns; /* not that one alone is watched, where the source can do that */
 };

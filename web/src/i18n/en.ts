@@ -248,7 +248,7 @@ export const en: Dictionary = {
   tag: 'en',
   button: 'EN',
   ui: {
-    open: 'Open trace…', sample: 'Show the sample', close: 'Close', cancel: 'Cancel', copy: 'Copy',
+    open: 'Open file…', sample: 'Show the sample', close: 'Close', cancel: 'Cancel', copy: 'Copy',
     copied: 'Copied', drop: 'Drop the trace to open it',
     emptyTitle: 'See TCP’s state machine as it happens',
     emptyLead: 'Every packet, every system call and every state change of both ends of a connection, on one clock, with the reason for each.',
@@ -371,6 +371,7 @@ export const en: Dictionary = {
     checksums: 'Checksums', checksumsOf: { auto: 'by sender', check: 'check', ignore: 'ignore' },
     checksumsHint: 'A segment with a wrong checksum moves no state; by sender: unless all of its sender’s are wrong, as where a network card fills them in (--checksums)',
     segments: 'Segments', segmentsOf: { all: 'all', control: 'SYN, FIN, RST, problems', none: 'none' }, segmentsHint: 'Which segments become events (--segments)',
+    udp: 'UDP too', udpHint: 'UDP datagrams too, what DNS asks and answers, and ICMP errors that quote them (--udp)',
     again: 'Read again', save: 'Save trace', saving: 'Making the trace…', saveHint: 'The trace as `tcplens read` writes it (NDJSON)',
     offloaded: (n, one) => `All checksums of ${n} ${one ? 'host' : 'hosts'} are wrong, as where a network card fills them in: they were ignored.`,
     drop: 'Drop the trace or the capture to open it', orDrop: 'or drop a trace (.ndjson) or a packet capture (.pcap, .pcapng) anywhere on this page, gzipped or not',

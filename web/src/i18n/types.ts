@@ -104,6 +104,7 @@ export interface Dictionary {
     options: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
     checksums: string; checksumsOf: Record<Checksums, string>; checksumsHint: string;
     segments: string; segmentsOf: Record<Segments, string>; segmentsHint: string;
+    udp: string; udpHint: string;
     again: string; save: string; saving: string; saveHint: string; offloaded: (n: string, one: boolean) => string;
     drop: string; orDrop: string;
   };
