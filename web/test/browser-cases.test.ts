@@ -619,7 +619,7 @@ test('the notes of the figure and the glossary are on the page, in both language
     await page.focus('.ladder-scroll');
     await page.keyboard.press('Shift+F');
     await page.waitForFunction(() => document.fullscreenElement === null);
-    await page.keyboard.press('?');
+    await page.keyboard.press('Shift+Slash');
     await page.waitForSelector('dialog[open] dt');
     assert.ok((await page.$$eval('dialog dt', (all) => all.map((e) => e.textContent))).some((t) => t!.includes(term)), lang);
     assert.deepEqual(complaints, []);
