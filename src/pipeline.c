@@ -204,6 +204,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
     struct source_context context = { .clock = &p->clock,
                                       .filter = p->config.filter,
                                       .datagrams = p->config.datagrams,
+                                      .headers = p->config.headers,
                                       .command_pid = p->config.command_pid,
                                       .all_netns = p->config.all_netns };
     bool asked = false;

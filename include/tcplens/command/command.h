@@ -106,6 +106,12 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
         .kind = OPTION_FLAG, .offset = offsetof(type, member)                                                          \
     }
 
+#define COMMAND_HEADERS_ROW(type, member)                                                                              \
+    {                                                                                                                  \
+        .name = "headers", .help = "with each segment its TCP header too, byte by byte", .kind = OPTION_FLAG,          \
+        .offset = offsetof(type, member)                                                                               \
+    }
+
 /* Opens the sinks that are wanted. What is wrong is told. An exit status. */
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
                        struct sink_context *ret_context, struct sinks *ret_sinks);

@@ -154,7 +154,10 @@ struct event {
     uint64_t frame;                /* number in the capture file, from 1; 0: live */
     struct endpoint local, remote; /* as the object sees it; of a segment: sender, receiver */
     union {
-        struct segment segment;
+        struct {
+            struct segment segment;
+            struct segment_header header;
+        };
         struct icmp icmp;
         struct datagram datagram;
         struct {
