@@ -25,7 +25,6 @@ const TRANSLATED: Record<string, Words> = {
   'queue.why': (d, id) => [...pick(d.why.queues, id), ...pick(d.terms, id)],
   'timer.name': (d, id) => [...pick(d.why.timers, id), ...pick(d.terms, id)],
   'timer.why': (d, id) => [...pick(d.why.timerWhys, id), ...pick(d.terms, id)],
-  'process.event': (d, id) => pick(d.why.processes, id),
   'datagram.icmp.error': (d, id) => pick(d.why.udpErrors, id),
   'datagram.checksum': (d, id) => pick(d.why.checksums, id),
   'icmp_error': (d, id) => [...pick(d.causes, `icmp-${id}`), ...pick(d.why.udpErrors, id)],
