@@ -56,10 +56,6 @@ export interface DatagramRec extends Base {
   sender?: number; receiver?: number; frame?: number;
   dns?: { id?: number; q?: string; type?: string; rcode?: string; count?: number; answers?: string[] };
 }
-export interface ProcessRec extends Base {
-  record: 'process'; event: string; pid: number; tid?: number; parent?: number; comm?: string; status?: number;
-}
-export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
 export interface ListenerRec extends Base {
   record: 'listener'; listener: number; addr: string; port: number; backlog?: number;
   limit?: number; netns?: number; owner?: Owner; since?: string; closed?: true;
