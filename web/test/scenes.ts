@@ -133,6 +133,8 @@ function datagrams(w: Writer): void {
 export function rare(w: Writer, id: number, us: number): void {
   const e = ends(id);
   datagrams(w);
+  for (const event of ['fork', 'thread', 'exec', 'exit']) w.put('process', 1, { event, pid: 60 + id, tid: 60 + id, parent: 1, comm: 'sh', ...(event === 'exit' && { status: 139 }) });
+  w.put('counter', 1, { name: 'TcpExtListenOverflows', value: 14, delta: 3 });
   w.put('call', us, {
     name: 'epoll_wait', fd: 9, blocked: true, duration_ns: 2e8, ready: [{ fd: 3, events: ['IN', 'HUP'] }, { events: ['OUT'] }],
     events: ['IN'], pid: 5, comm: 'loop',

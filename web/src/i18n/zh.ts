@@ -104,7 +104,6 @@ const why: Dictionary['why'] = {
   callFailed: ['{A}的这次调用失败，什么也没有做。', '原因见它的错误码。'],
   callAgain: ['{A}的调用无法立即完成，没有等待就返回了。', '非阻塞套接字就是这样工作的；epoll、poll 或 select 会告知何时再试。'],
   callUnderWay: ['{A}的 connect() 立即返回，握手在后台继续。', '非阻塞套接字就是这样工作的：套接字变为可写时，SO_ERROR 说明结果。'],
-  callWaits: ['{A}还在这个调用中等待。', '它还没有返回，结果未知。如果在录制期间返回，那是另一条记录。'],
   callInterrupted: ['{A}在调用中等待时来了信号。', '内核会重新开始这次调用，或让它返回 EINTR。连接不受影响。'],
   callOther: ['{A}的一次系统调用返回。', '应用程序提出要求，TCP 由内核完成。'],
   errno: {
@@ -124,8 +123,8 @@ const why: Dictionary['why'] = {
     'fin-wait-2': ['{A}等待{b}的 FIN，最晚到这个时刻。', 'close() 之后套接字没有主人，内核不会无限等待。'],
     'syn-ack': ['到这个时刻还没收到 ACK，{a}就重发 SYN,ACK。', '约 1 秒后开始，每次加倍，最多 tcp_synack_retries 次。'],
     'retransmit': ['到这个时刻（RTO）还没收到 ACK，{a}就重发。', '由测得的往返时间算出，每次加倍。超过 tcp_retries2 次后放弃连接。'],
+    'persist': ['到这个时刻，{a}会探测{b}的窗口是否仍然关闭。', '{B}重新打开窗口的报文段可能已丢失，而纯 ACK 无人确认：没有这个探测，双方可能永远等下去。'],
     'keepalive': ['到这个时刻，{a}会探测{b}是否还在。', '启用了 SO_KEEPALIVE。'],
-    'persist': ['到这个时刻，{a}会探测{b}的窗口是否已经打开。', '窗口为零，而打开窗口的报文段可能丢失。等待时间每次加倍。'],
   },
   synTimer: ['到这个时刻还没有应答，{a}就重发 SYN。', 'tcp_syn_retries 决定重发多少次。前 tcp_syn_linear_timeouts 次等待同样长（1 秒），之后才加倍。'],
   timerOther: ['{A}的一个定时器。', '到期时由内核自行处理。'],
@@ -153,6 +152,7 @@ const why: Dictionary['why'] = {
     waits: ['{A}的套接字已关闭，由很小的替身（minisock）走完 TIME-WAIT。', '两个方向都已关闭，内核只保留应答迟到报文所需的信息。RFC 意义上的状态此刻不变。'],
     other: ['内核改用另一个对象保存{a}。', 'RFC 意义上的状态此刻不变。'],
   },
+  callBlocked: ['{A}的调用仍在进行：它在等待。', '持续 100 毫秒后，或者跟踪结束时会记录它。若看到它返回，那是另一条记录。'],
   processes: {
     fork: ['创建了一个子进程。', '它拥有所有描述符的副本：每个副本都关闭之后，连接才会结束。'],
     thread: ['创建了一个线程。', '它与所属进程共用描述符。'],
@@ -160,8 +160,8 @@ const why: Dictionary['why'] = {
     exit: ['该进程或线程已结束。', '最后一个线程结束时，内核关闭剩下的所有描述符。'],
   },
   counter: ['内核为整个网络命名空间维护的计数器。', '无论跟踪限于什么范围，它都计数，并且独立于其他见证者。'],
-  datagram: ['网络上有一个 UDP 数据报。', 'UDP（RFC 768）没有连接，也没有状态：没有确认，除应用程序外也没有人重传。'],
-  datagramRefused: ['一个 ICMP 错误说明这个 UDP 数据报没有送达。', '只有套接字已经 connect()，内核才会在发送方的下一次调用中用 ECONNREFUSED 之类的错误告知。'],
+  datagram: ['线路上出现了一个 UDP 数据报。', 'UDP 没有连接：没有确认，也没有重传。'],
+  datagramRefused: ['一个 ICMP 错误表明此数据报无法送达。', '已连接到该地址的套接字会在下一次调用时得到这个错误。'],
   udpErrors: {
     'net-unreachable': '网络不可达', 'host-unreachable': '主机不可达', 'protocol-unreachable': '对方没有 UDP',
     'port-unreachable': '没有人使用该端口', 'fragmentation-needed': '对某段链路太大', 'source-route-failed': '源路由失败',
@@ -233,7 +233,7 @@ const why: Dictionary['why'] = {
   beyond: {
     connections: '连接数超出可保留的上限：沉默最久的已被遗忘', listeners: '监听套接字超出可跟踪的上限：其余的没有记录',
     findings: '发现的问题超出可保留的上限：没有全部记录', 'held-events': '等待排序的事件超出上限：有些可能迟到',
-    pairs: '该进程的连接数超出可保留的上限：这些连接此后的报文没有记录',
+    pairs: '这些进程的连接超出可保留的上限：其中一些不再记录报文',
   },
   severities: { error: '已有连接因此失败。', warning: '连接因此变慢，或将会失败。', note: '没有连接失败，但值得了解。' },
   gap: ['录制时，这里丢失了一些事件。', '事件来得太快，来不及保存。之后的事件可能找不到起因。'],
@@ -243,10 +243,10 @@ const why: Dictionary['why'] = {
   listener: ['有套接字在监听这个端口。', '发来的 SYN 由内核应答。'],
   fields: {
     seq: '序列号', ack: '已确认', len: '数据长度', window: '窗口', options: '选项', notes: '分析',
-    owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', events: '等待', ready: '就绪', sofar: '已用时间', expires: '到期',
+    owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', events: '等待', sofar: '已用时间', expires: '到期',
     reason: '原因', lost: '丢失', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
     drops: '丢弃', dropsInAll: '该监听套接字丢弃的总数', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
-    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', status: '退出状态', parent: '父进程', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
+    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', ready: '就绪', status: '退出状态', parent: '父进程', checksum: '校验和', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
   },
 };
 
@@ -696,8 +696,8 @@ export const zh: Dictionary = {
   source: { kernel: '内核（eBPF）', diag: '内核（套接字表）', wire: '报文' },
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
-    listener: '监听', queue: '队列', timer: '定时器', icmp: 'ICMP 错误', datagram: 'UDP 数据报', reset: '重置', disagreement: '内核与报文不一致', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
-    process: '进程', counter: '内核计数器',
+    listener: '监听', queue: '队列', timer: '定时器', icmp: 'ICMP 错误', reset: '重置', disagreement: '内核与报文不一致', gap: '丢失的事件', finding: '发现', outcome: '结局', end: '结束',
+    process: '进程', counter: '内核计数器', datagram: 'UDP 数据报',
   },
   why,
 };

@@ -15,7 +15,6 @@ import { listener } from './listener';
 import { queue } from './queue';
 import { timer } from './timer';
 import { icmp } from './icmp';
-import { datagram } from './datagram';
 import { reset } from './reset';
 import { disagreement } from './disagreement';
 import { gap } from './gap';
@@ -24,12 +23,13 @@ import { end } from './end';
 import { finding } from './finding';
 import { process } from './process';
 import { counter } from './counter';
+import { datagram } from './datagram';
 import { generic } from './generic';
 import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, datagram, reset, disagreement, gap, outcome, finding, end, process, counter,
+  icmp, reset, disagreement, gap, outcome, finding, end, process, counter, datagram,
 };
 
 /** The row of the registry, or what stands in for one. */
