@@ -11,6 +11,15 @@
 
 #include "tcplens/conn/config.h"
 
+/* A segment on its way: what is needed when it arrives. */
+struct flight {
+    uint32_t number, conn; /* conn 0: none */
+    enum end from;
+    bool takes_effect, again, advances;
+    struct stream_place place;
+    uint64_t record, sent_ns;
+};
+
 struct conn_engine {
     struct conn_config config;
     const struct addr *local; /* borrowed, may be NULL */
@@ -27,6 +36,7 @@ struct conn_engine {
         struct event event;
     } held_syns[LIMIT_HELD_SYNS];
     unsigned held_syn_next;
+    struct flight *flights;   /* LIMIT_FLIGHTS, by number; NULL: none was ever told of */
     const struct life *about; /* the life whose event or end is told of; NULL: none */
     uint64_t looked_ns;       /* when all connections were looked at */
     uint64_t forgotten;       /* for which there was no room */

@@ -188,6 +188,7 @@ static int take(struct source_capture *s, const struct capture_packet *p, struct
     switch (segment_parse(p->dlt, data, p->caplen, p->len, s->tunnels, &e->segment, &aside)) {
     case SEGMENT_OK:
         e->kind = EVENT_SEGMENT;
+        e->fate = FATE_UNSAID;
         e->local = e->segment.src;
         e->remote = e->segment.dst;
         break;

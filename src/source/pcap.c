@@ -54,6 +54,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     switch (segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside)) {
     case SEGMENT_OK:
         e.kind = EVENT_SEGMENT;
+        e.fate = FATE_UNSAID;
         e.local = e.segment.src;
         e.remote = e.segment.dst;
         break;

@@ -58,6 +58,7 @@ PUT_WORD(cause, enum cause, cause_name)
 PUT_WORD(known, enum known, known_name)
 PUT_WORD(finding_kind, enum finding_kind, finding_name)
 PUT_WORD(severity, enum severity, severity_name)
+PUT_WORD(check_result, enum check_result, check_result_name)
 PUT_WORD(icmp_error, enum icmp_error, icmp_error_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
 
@@ -83,6 +84,8 @@ PUT_CONSTANT(assumed, "\"assumed\"")
 PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
 PUT_TEXT(line, FINDING_TEXT_MAX)
+PUT_TEXT(phrase, LAB_TEXT_MAX)
+PUT_TEXT(slug, CALL_NAME_MAX)
 
 /* An array of char. */
 #define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
@@ -390,14 +393,14 @@ static char *put_figures(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "}");
 }
 
-static char *put_records(char *p, uint64_t start_ns, const struct change *c)
+static char *put_records(char *p, uint64_t start_ns, const uint64_t (*numbers)[FINDING_RECORDS_MAX])
 {
     char *const open = p;
 
     (void)start_ns;
-    for (unsigned i = 0; i < FINDING_RECORDS_MAX && c->finding.shown_by[i]; i++) {
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && (*numbers)[i]; i++) {
         *p++ = ',';
-        p = json_put_u64(p, c->finding.shown_by[i]);
+        p = json_put_u64(p, (*numbers)[i]);
     }
     *open = '[';
     return PUT(p, "]");
@@ -416,6 +419,21 @@ static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
         return PUT(p, "[]");
     *open = '[';
     return PUT(p, "]");
+}
+
+static char *put_lab_values(char *p, uint64_t start_ns, const struct lab_value (*values)[LAB_VALUES_MAX])
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < LAB_VALUES_MAX && (*values)[i].name; i++) {
+        *p++ = ',';
+        p = json_put_text(p, (*values)[i].name, CALL_NAME_MAX);
+        *p++ = ':';
+        p = json_put_text(p, (*values)[i].value, LAB_VALUE_MAX);
+    }
+    *open = '{';
+    return PUT(p, "}");
 }
 
 /* The outermost first. */

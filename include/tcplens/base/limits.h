@@ -39,6 +39,8 @@
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
     X(HELD_SYNS, 16, COUNT, "SYNs into open connections that may begin another",                                       \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
+    X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",           \
+      "it has no `arrival`")                                                                                \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \
     X(CAPTURE_INTERFACES, 4096, COUNT, "interfaces of a section of a pcapng file", "reading ends there",               \

@@ -5,7 +5,7 @@ import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
@@ -122,9 +122,11 @@ export interface Dictionary {
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
+    arrival: Told; lab: Told; labStep: Told; answer: Told; check: Told; checkResults: Record<CheckResult, string>;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped', string>;
+      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped' |
+      'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
 }

@@ -21,12 +21,16 @@ import { gap } from './gap';
 import { outcome } from './outcome';
 import { end } from './end';
 import { finding } from './finding';
+import { arrival } from './arrival';
+import { lab } from './lab';
+import { answer } from './answer';
+import { check } from './check';
 import { generic } from './generic';
 import { fact, nameOf, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, reset, disagreement, gap, outcome, finding, end,
+  icmp, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end,
 };
 
 /** The row of the registry, or what stands in for one. */
