@@ -103,7 +103,7 @@ UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS := $(sort $(shell find include src -name '*.h' 2>/dev/null))
 
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o $(B)/labs.o
 # The echo program stands apart but for its command line.
 ECHO_OBJECTS := $(ECHO_SOURCES:%.c=$(B)/%.o) $(B)/src/base/options.o
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
@@ -236,6 +236,34 @@ $(B)/viewer_html.S: $(B)/flags
 	    '    .section .note.GNU-stack, "", %progbits' >$@
 
 $(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html
+	$(say) AS $<
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+# ---- labs ------------------------------------------------------------------------------------------------------------
+
+LABS := $(sort $(patsubst docs/labs/%/lab.json,%,$(wildcard docs/labs/*/lab.json)))
+LAB_FILES := $(foreach l,$(LABS),$(patsubst %,docs/labs/$l/%,lab.json guide.en.md guide.zh.md))
+
+# include/tcplens/lab/library.h: a table of pointers, and the texts.
+$(B)/labs.S: $(B)/flags $(LAB_FILES) Makefile $(B)/lab_names
+	$(Q){ printf '%s\n' '/* The labs as bytes of the program. */' '    .section .data.rel.ro,"aw"' '    .balign 16' \
+	    '    .global library_labs' 'library_labs:'; \
+	for l in $(LABS); do \
+	    for f in name lab.json guide.en.md guide.zh.md; do printf '    .dc.a .L%s.%s\n' $$(echo $$l | tr - _) $$f; done; \
+	done; \
+	printf '%s\n' '    .dc.a 0, 0, 0, 0' '    .section .rodata'; \
+	for l in $(LABS); do \
+	    n=$$(echo $$l | tr - _); printf '.L%s.name: .asciz "%s"\n' $$n $$l; \
+	    for f in lab.json guide.en.md guide.zh.md; do \
+	        printf '.L%s.%s:\n    .incbin "docs/labs/%s/%s"\n    .byte 0\n' $$n $$f $$l $$f; done; \
+	done; \
+	printf '%s\n' '    .section .note.GNU-stack, "", %progbits'; } >$@
+
+# One that goes away must leave the program too.
+$(B)/lab_names: FORCE
+	$(call stamp,$(LABS))
+
+$(B)/labs.o: $(B)/labs.S
 	$(say) AS $<
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 

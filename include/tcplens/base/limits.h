@@ -63,6 +63,10 @@
     X(FILTER_HOSTS, 16, COUNT, "addresses of `--host`", "refused", "an error, exit status 2")                          \
     X(FILTER_PIDS, 16, COUNT, "processes of `--pid`", "refused", "an error, exit status 2")                            \
     X(INTERFACES, 16, COUNT, "interfaces of `--iface`", "refused", "an error, exit status 2")                          \
+    X(LAB_RECORDS, 200000, COUNT, "records of a trace that a lab is checked by", "not looked at",                         \
+      "its checks are `inconclusive`, exit status 4")                                                                  \
+    X(LAB_TRACE, 256 << 20, BYTES, "a trace that a lab is checked by, uncompressed", "refused",                        \
+      "an error, exit status 1")                                                                                       \
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
