@@ -174,7 +174,7 @@ static int judge(struct grading *g, FILE *result)
     }
     status = status_of(check_sum_up(g->result.outcomes, g->result.outcome_count));
     g->result.kernel = record_text(records_header(g->records), "kernel");
-    if (!o->output.quiet)
+    if (!o->output.quiet && result != stdout)
         lab_reveal(g->job, &g->result, g->records, show, g);
     fflush(stdout);
     r = result ? result_write(&g->result, (enum result_format)o->result_format, result) : 0;

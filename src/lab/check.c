@@ -425,6 +425,8 @@ static bool is_foreign(const struct lab *lab, const struct records *records, str
         append(v->expected, ", of student %s", lab->student);
     if (!first) {
         append(v->seen, "a trace of no lab");
+        if (records_doubt(records))
+            v->result = CHECK_INCONCLUSIVE;
         return true;
     }
     v->because[0] = (uint64_t)record_number(first, "n", 0);
