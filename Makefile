@@ -14,8 +14,10 @@ PORT = 8480
 DEMO ?=
 # make fuzz: time for each target.
 SECONDS = 60
-# make deps: any of build, check, kernels, fuzz, lint.
-WANT = build
+# make deps: any of build, engine, check, kernels, fuzz, lint.
+WANT = build$(if $(filter 1,$(ENGINE)), engine)
+# 0: the viewer cannot read captures, and neither wasi-libc nor lld is needed.
+ENGINE = 1
 # Seconds until a test counts as hung.
 TEST_TIMEOUT = 300
 
@@ -96,7 +98,12 @@ SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 ECHO_SOURCES := $(filter src/echo/%,$(SOURCES))
 # A program of the build: see below.
 VOCABULARY_SOURCES := $(filter src/vocabulary/%,$(SOURCES))
-LIB_SOURCES := $(filter-out src/main.c $(ECHO_SOURCES) $(VOCABULARY_SOURCES),$(SOURCES))
+# What a browser is given of the program, and what it takes of the rest.
+WASM_SOURCES := $(filter src/wasm/%,$(SOURCES))
+ENGINE_SOURCES := $(WASM_SOURCES) $(filter src/tcp/% src/conn/%,$(SOURCES)) $(addprefix src/,base/addr.c base/date.c \
+    base/filter.c base/json.c base/slab.c trace/words.c trace/encode.c trace/frame.c trace/sentence.c source/capture_feed.c \
+    source/capture_block.c sink/sink.c recording.c)
+LIB_SOURCES := $(filter-out src/main.c $(ECHO_SOURCES) $(VOCABULARY_SOURCES) $(WASM_SOURCES),$(SOURCES))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 # Other files there are shared by the tests.
 UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
@@ -143,7 +150,7 @@ $(B)/tcplens: $(B)/src/main.o $(B)/libtcplens.a
 
 $(B)/tcplens-echo: $(ECHO_OBJECTS) $(B)/flags
 	$(say) LINK $@
-	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(ECHO_OBJECTS) -lm $(LDLIBS)
 
 -include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_SOURCES) $(UNIT_SHARED) $(FUZZ_SOURCES) tests/fuzz/replay.c tests/trace/roundtrip.c)
 
@@ -205,6 +212,32 @@ $(O)/vocabulary.made: $(O)/vocabulary.json $(GENERATE)
 	$(Q)node $(GENERATE) . <$<
 	@touch $@
 
+# ---- the engine for a browser ----------------------------------------------------------------------------------------
+
+# The same files, unchanged, for another machine. A stack below the data: what outgrows it ends the module, and changes nothing.
+WASM_COMPILE = $(CLANG) --target=wasm32-wasi -std=gnu17 -O2 -flto -Iinclude $(DEFINES) -include src/wasm/libc.h -Wall -Wextra \
+    -Wno-unneeded-internal-declaration $(if $(filter 1,$(WERROR)),-Werror) -ffunction-sections -fdata-sections -MMD -MP
+WASM_LINK = $(CLANG) --target=wasm32-wasi -O2 -flto -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all \
+    -Wl,--stack-first -Wl,-z,stack-size=262144
+ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=$(O)/wasm/%.o)
+
+$(O)/wasm/flags: FORCE
+	$(call stamp,$(WASM_COMPILE) $(WASM_LINK) $(ENGINE_OBJECTS),sh tests/deps.sh -n build engine &&)
+
+$(O)/wasm/%.o: %.c $(O)/wasm/flags
+	@mkdir -p $(@D)
+	$(say) WASM $<
+	$(Q)$(WASM_COMPILE) -c -o $@ $<
+
+$(O)/engine.wasm: $(ENGINE_OBJECTS)
+	$(say) LINK $@
+	$(Q)$(WASM_LINK) -o $@ $(ENGINE_OBJECTS)
+
+-include $(ENGINE_OBJECTS:.o=.d)
+
+# gcc knows no exports; these objects are for tests/check_layers.py alone.
+$(WASM_SOURCES:%.c=$(B)/%.o): private EXTRA = -Wno-attributes
+
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 
 WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name bench -o -name dist -o -name build \) -prune \
@@ -220,22 +253,29 @@ $(NODE_MODULES): web/package-lock.json
 	    echo 'npm could not install what web/package-lock.json names: is its registry within reach?' >&2; exit 1; }
 	@touch $@
 
-$(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made
+# Made with viewer.html.
+$(O)/viewer-small.html: $(O)/viewer.html ;
+
+$(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made $(if $(filter 1,$(ENGINE)),$(O)/engine.wasm)
 	@mkdir -p $(@D)
 	$(say) WEB $@
-	$(Q)cd web && OUT=$(abspath $@) npm run --silent build
+	$(Q)cd web && OUT=$(abspath $@) $(if $(filter 1,$(ENGINE)),ENGINE=$(abspath $(O))/engine.wasm) npm run --silent build
 
-$(B)/viewer_html.S: $(B)/flags
+$(B)/viewer_html.S: $(B)/flags Makefile
 	$(Q)printf '%s\n' '/* The viewer as bytes of the program. */' \
 	    '    .section .rodata' \
-	    '    .global viewer_html_start, viewer_html_end' \
+	    '    .global viewer_html_start, viewer_html_end, viewer_small_html_start, viewer_small_html_end' \
 	    'viewer_html_start:' \
 	    '    .incbin "$(O)/viewer.html"' \
 	    'viewer_html_end:' \
 	    '    .byte 0' \
+	    'viewer_small_html_start:' \
+	    '    .incbin "$(O)/viewer-small.html"' \
+	    'viewer_small_html_end:' \
+	    '    .byte 0' \
 	    '    .section .note.GNU-stack, "", %progbits' >$@
 
-$(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html
+$(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html $(O)/viewer-small.html
 	$(say) AS $<
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
@@ -292,7 +332,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-echo-san check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -305,16 +345,16 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 
 # Where the tests find what they test.
 TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
-    VIEWER=$(abspath $(O))/viewer.html
+    VIEWER=$(abspath $(O))/viewer.html ENGINE_WASM=$(abspath $(O))/engine.wasm
 
 ## check: install what the tests need (as deps does), build, run all tests
 .PHONY: check
 check:
-	@$(MAKE) deps WANT="build check kernels"
+	@$(MAKE) deps WANT="build engine check kernels"
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-kernels check-web check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-echo-san check-kernels check-web check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -329,7 +369,7 @@ check-headers:
 	    $(foreach h,$(wildcard bpf/*.h),'$(filter-out -MMD -MP,$(BPF_COMPILE)) -Werror -Wno-unused -fsyntax-only -x c $h')
 
 ## check-layers: no file includes or calls what stands above it, and none form a circle
-check-layers: all $(O)/vocabulary
+check-layers: all $(O)/vocabulary $(WASM_SOURCES:%.c=$(B)/%.o)
 	@CC='$(CC)' $(RUN) layers 'python3 tests/check_layers.py --self-test' 'python3 tests/check_layers.py $(B)'
 
 # The schema takes every example of the document, and none of the broken ones; it and its like are what is made.
@@ -365,6 +405,14 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+# The echo servers once more, with sanitizers: what check-kernel tests without.
+check-echo-san:
+	@$(MAKE) SAN=address,undefined check-echo
+
+.PHONY: check-echo
+check-echo: $(B)/tcplens-echo
+	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py'
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
 check-kernels: all
@@ -454,12 +502,32 @@ bench-trace: all $(TRACE_BENCH)
 	@sh tests/deps.sh -n bench || echo 'Going on without.' >&2
 	@$(TEST_ENV) python3 tests/bench/trace.py $(BENCH)
 
+# What tests/bench/echo.py loads servers with, and servers on other libraries; who lacks one goes without.
+has_package = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+ECHO_BENCH := $(B)/tests/bench/echo_load $(if $(call has_package,libevent),$(B)/tests/bench/echo_libevent) \
+    $(if $(call has_package,libuv),$(B)/tests/bench/echo_libuv)
+$(B)/tests/bench/echo_libevent: private LDLIBS += $(shell $(PKG_CONFIG) --libs libevent 2>/dev/null)
+$(B)/tests/bench/echo_libuv: private LDLIBS += $(shell $(PKG_CONFIG) --libs libuv 2>/dev/null)
+$(ECHO_BENCH): %: %.o
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+-include $(ECHO_BENCH:%=%.d)
+
+## bench-echo: how fast the echo servers are, next to others on libevent, libuv, asyncio and redis (BENCH="--rounds 9
+##   --servers epoll,libuv --loads stream")
+.PHONY: bench-echo
+bench-echo: $(B)/tcplens-echo
+	@sh tests/deps.sh -n bench-echo || echo 'Going on without.' >&2
+	@$(MAKE) $(ECHO_BENCH)
+	@$(TEST_ENV) python3 tests/bench/echo.py $(BENCH)
+
 ## bench: what tests/bench measures
 .PHONY: bench
-bench: all $(TRACE_BENCH)
+bench: all $(TRACE_BENCH) $(ECHO_BENCH)
 	@$(TEST_ENV) TEST_TIMEOUT=3600 sh tests/run.sh bench \
 	    $(foreach s,$(sort $(wildcard tests/bench/*.sh)),'sh $s') \
-	    $(foreach s,$(sort $(wildcard tests/bench/*.py)),'python3 $s')
+	    $(foreach s,$(sort $(filter-out tests/bench/echo_asyncio.py,$(wildcard tests/bench/*.py))),'python3 $s')
 
 ## bench-read: `tcplens read` beside tcpdump, tcptrace, tshark and bare loops (SIZES="100000 1000000" ROUNDS=5)
 .PHONY: bench-read
@@ -509,7 +577,7 @@ install: all $(COMPLETIONS)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
-	$(INSTALL) -m 644 $(O)/viewer.html $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html $(DESTDIR)$(docdir)
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens $(DESTDIR)$(bashcompdir)/tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/_tcplens $(DESTDIR)$(zshcompdir)/_tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens.fish $(DESTDIR)$(fishcompdir)/tcplens.fish
@@ -519,7 +587,7 @@ install: all $(COMPLETIONS)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html)
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html)
 	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 

@@ -6,38 +6,9 @@
 #ifndef TCPLENS_BPF_CALLS_H
 #define TCPLENS_BPF_CALLS_H
 
+#include "doing.h"
 #include "listener.h"
-
-/* What a thread is doing. */
-struct doing {
-    /* connect() sets SYN-SENT before it picks a port. When that was waits here until its first SYN's timer is started,
-     * in the same call, which is the earliest hook at which the port is known. */
-    __u64 connecting; /* address of the sock; 0: none */
-    __u64 connecting_ns;
-    __u8 connecting_during;
-
-    __u8 call; /* enum tcplens_call; NONE: none that is followed */
-    /* A close() before Linux 6.6 does its work after it has returned, on the way back to the application. */
-    bool returned;
-    __u8 state; /* of the socket */
-    __s32 fd;
-    __u64 since_ns; /* 0: not known */
-    __u64 socket;   /* address of the sock */
-    __u64 args[2];
-    struct name name;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, int);
-    __type(value, struct doing);
-} threads SEC(".maps");
-
-static __always_inline struct doing *doing_now(__u64 flags)
-{
-    return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, flags);
-}
+#include "waits.h"
 
 static __always_inline __u8 call_of(unsigned long nr)
 {
@@ -50,10 +21,13 @@ static __always_inline __u8 call_of(unsigned long nr)
     }
 }
 
-/* Which socket the call is about. False: not TCP's, or filtered out. */
+/* Which socket the call is about. False: not one of a kind that is followed, or filtered out. */
 static __always_inline bool call_socket(struct doing *d, const struct sock *sk)
 {
-    if (!sk || !is_tcp(sk))
+    if (!sk)
+        return false;
+    d->protocol = READ(sk, sk_protocol);
+    if (d->protocol != IPPROTO_TCP && (!has_datagrams || d->protocol != IPPROTO_UDP))
         return false;
     if (!object_named(&sk->__sk_common, &d->name)) {
         /* before connect() or bind() there is nothing that a filter could ask for */
@@ -62,7 +36,105 @@ static __always_inline bool call_socket(struct doing *d, const struct sock *sk)
     }
     d->state = READ(sk, __sk_common.skc_state);
     d->socket = (__u64)sk;
+    follow_process(d);
     return true;
+}
+
+static __always_inline void read_option(struct doing *d, const void *value, __u32 size)
+{
+    d->args[TCPLENS_ARG_VALUE] = 0;
+    d->args[TCPLENS_ARG_SIZE] = size >= 8 ? 8 : size >= 4 ? 4 : 0;
+    if (size >= 8 ? bpf_probe_read_user(&d->args[TCPLENS_ARG_VALUE], 8, value)
+                  : size >= 4 && bpf_probe_read_user(&d->args[TCPLENS_ARG_VALUE], 4, value))
+        d->args[TCPLENS_ARG_SIZE] = 0;
+}
+
+static __always_inline void read_option_got(struct doing *d, struct pt_regs *regs)
+{
+    __s32 size;
+
+    if (!bpf_probe_read_user(&size, sizeof(size), (void *)REGS_ARG5(regs)) && size > 0)
+        read_option(d, (void *)REGS_ARG4(regs), size);
+}
+
+/* The descriptor that is watched may be of anything: then it is the process that the call is about. */
+static __always_inline bool epoll_ctl_begins(struct doing *d, struct pt_regs *regs)
+{
+    struct epoll_event event;
+    __s32 fd = REGS_ARG3(regs);
+
+    if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, fd))) {
+        if (!process_followed(d))
+            return false;
+        d->socket = 0;
+        d->name = (struct name){};
+        d->state = 0;
+    }
+    d->args[TCPLENS_ARG_OP] = REGS_ARG2(regs) << 32 | (__u32)fd;
+    d->args[TCPLENS_ARG_EVENTS] = 0;
+    d->args[TCPLENS_ARG_DATA] = 0;
+    if (REGS_ARG4(regs) && !bpf_probe_read_user(&event, sizeof(event), (void *)REGS_ARG4(regs))) {
+        d->args[TCPLENS_ARG_EVENTS] = event.events;
+        d->args[TCPLENS_ARG_DATA] = event.data;
+    }
+    return true;
+}
+
+/* False: it is not followed. */
+static __always_inline bool call_begins(struct doing *d, struct pt_regs *regs, __u8 call)
+{
+    if (is_wait(call))
+        return wait_begins(d, regs, call);
+    if (call == TCPLENS_CALL_SOCKET) {
+        d->fd = -1;
+        d->socket = 0;
+        d->args[0] = REGS_ARG1(regs);
+        d->args[1] = REGS_ARG2(regs);
+        return true;
+    }
+    d->fd = REGS_ARG1(regs);
+    if (call == TCPLENS_CALL_EPOLL_CTL)
+        return epoll_ctl_begins(d, regs);
+    if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, d->fd)))
+        return false;
+    d->args[0] = REGS_ARG2(regs);
+    d->args[1] = REGS_ARG3(regs);
+    if (call == TCPLENS_CALL_SETSOCKOPT || call == TCPLENS_CALL_GETSOCKOPT) {
+        d->args[TCPLENS_ARG_OPTION] = REGS_ARG2(regs) << 32 | (__u32)REGS_ARG3(regs);
+        d->args[TCPLENS_ARG_SIZE] = 0;
+        if (call == TCPLENS_CALL_SETSOCKOPT)
+            read_option(d, (void *)REGS_ARG4(regs), REGS_ARG5(regs));
+    }
+    return true;
+}
+
+static __always_inline void call_fill(struct tcplens_event *e, const struct doing *d, __u8 call)
+{
+    e->from = d->protocol;
+    e->to = d->state;
+    e->call.socket = d->socket;
+    e->call.duration_ns = d->since_ns ? e->ts_ns - d->since_ns : 0;
+    e->call.args[0] = d->args[0];
+    e->call.args[1] = d->args[1];
+    e->call.args[2] = d->args[2];
+    e->call.fd = d->fd;
+    e->call.id = call;
+    e->call.blocked = 0;
+}
+
+static __always_inline void wait_returns(struct doing *d, struct pt_regs *regs, __u8 call, long ret)
+{
+    __u32 zero = 0;
+    struct tcplens_ready *r = bpf_map_lookup_elem(&ready_room, &zero);
+
+    if (!r)
+        return;
+    find_ready(r, regs, call, ret);
+    event_fill(&r->event, TCPLENS_READY, &d->name, false, true);
+    call_fill(&r->event, d, call);
+    r->event.call.ret = ret;
+    if (bpf_ringbuf_output(&events, r, sizeof(*r), BPF_RB_NO_WAKEUP))
+        count_lost(TCPLENS_HOOK_SYS_EXIT);
 }
 
 /* Tells of a call that has returned, but of accept() only where it failed: what it brought is told by the caller, who
@@ -79,39 +151,71 @@ static __always_inline __u64 call_returns(struct pt_regs *regs, __u8 call, long 
             d->call = TCPLENS_CALL_NONE;
             return d->since_ns;
         }
+        /* before its time is taken: who looks for what goes on asks in the other order */
+        d->returned = true;
+        if (is_wait(call) && ret > 0) {
+            wait_returns(d, regs, call, ret);
+            return 0;
+        }
+        if (call == TCPLENS_CALL_GETSOCKOPT && !ret)
+            read_option_got(d, regs);
         /* these have their names, or their socket, only now */
         if (call == TCPLENS_CALL_SOCKET) {
             if (ret < 0 || !call_socket(d, sock_of_fd(files, ret)))
                 return 0; /* of which kind it would have been is not worth guessing */
-        } else if (call == TCPLENS_CALL_CONNECT || call == TCPLENS_CALL_BIND || call == TCPLENS_CALL_LISTEN) {
+        } else if (call == TCPLENS_CALL_CONNECT || call == TCPLENS_CALL_BIND || call == TCPLENS_CALL_LISTEN ||
+                   (has_datagrams && d->protocol == IPPROTO_UDP && !d->name.flow.lport)) {
             /* a connect() that failed has left no peer to ask for */
             if (!call_socket(d, sock_of_fd(files, d->fd)) && (call != TCPLENS_CALL_CONNECT || d->name.flow.rport))
                 return 0;
         }
     } else {
-        if (accepted || call == TCPLENS_CALL_SOCKET || call == TCPLENS_CALL_CLOSE)
+        if (accepted || call == TCPLENS_CALL_SOCKET || call == TCPLENS_CALL_CLOSE || call >= TCPLENS_CALL_EPOLL_CTL ||
+            call == TCPLENS_CALL_SETSOCKOPT || call == TCPLENS_CALL_GETSOCKOPT)
             return 0;
         /* it may have begun before the trace; what an entry was made for and filtered out is filtered out again */
         if (pid_count && !process_wanted(bpf_get_current_task_btf()))
             return 0;
         d = &before;
+        d->followed = true;
         d->fd = REGS_ARG1(regs);
         if (!call_socket(d, sock_of_fd(files, d->fd)))
             return 0;
     }
     e = event_of_task(TCPLENS_HOOK_SYS_EXIT, TCPLENS_CALL, &d->name);
     if (e) {
-        e->to = d->state;
-        e->call.socket = d->socket;
+        call_fill(e, d, call);
         e->call.ret = ret;
-        e->call.duration_ns = d->since_ns ? e->ts_ns - d->since_ns : 0;
-        e->call.args[0] = d->args[0];
-        e->call.args[1] = d->args[1];
-        e->call.fd = d->fd;
-        e->call.id = call;
         event_submit(e);
     }
-    d->returned = true;
+    return 0;
+}
+
+/* ---- what goes on ---- */
+
+/* A call is told of once it has gone on for so long. */
+__u64 blocked_after_ns;
+
+static __always_inline int call_goes_on(struct seq_file *seq, struct task_struct *task)
+{
+    const __u64 now = bpf_ktime_get_ns();
+    struct doing *d = bpf_task_storage_get(&threads, task, NULL, 0);
+    struct tcplens_event e = { .kind = TCPLENS_CALL, .ts_ns = now, .in_task = 1 };
+
+    if (!d || d->told || d->call == TCPLENS_CALL_NONE || d->call == TCPLENS_CALL_SOCKET || d->since_ns > now ||
+        now - d->since_ns < blocked_after_ns)
+        return 0;
+    e.cookie = d->name.cookie;
+    e.flow = d->name.flow;
+    call_fill(&e, d, d->call);
+    e.call.blocked = 1;
+    e.pid = READ(task, tgid);
+    e.tid = READ(task, pid);
+    BPF_CORE_READ_STR_INTO(&e.comm, task, comm);
+    if (*(volatile bool *)&d->returned)
+        return 0;
+    d->told = true;
+    bpf_seq_write(seq, &e, sizeof(e));
     return 0;
 }
 

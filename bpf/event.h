@@ -7,6 +7,8 @@
 
 /* System calls are followed. Set before load: what is not asked for is no code at all on its way through the verifier. */
 const volatile bool has_calls = false;
+/* Likewise UDP. */
+const volatile bool has_datagrams = false;
 
 __u64 lost[TCPLENS_HOOK_N];
 
@@ -26,18 +28,11 @@ static __always_inline void count_lost(enum tcplens_hook hook)
     __sync_fetch_and_add(&lost[hook], 1);
 }
 
-/* Reserves an event about a connection, or counts its loss and returns NULL. The filters have been asked already. in_task:
- * the running task caused it. has_queue is for STATE. The compiler must know all but the name, and so the size. */
-static __always_inline struct tcplens_event *event_reserve(enum tcplens_hook hook, enum tcplens_kind kind,
-                                                           const struct name *name, bool has_queue, bool in_task)
+static __always_inline void event_fill(struct tcplens_event *e, enum tcplens_kind kind, const struct name *name,
+                                       bool has_queue, bool in_task)
 {
-    struct tcplens_event *e = bpf_ringbuf_reserve(&events, tcplens_event_size(kind, has_queue, in_task), 0);
     __u64 id;
 
-    if (!e) {
-        count_lost(hook);
-        return NULL;
-    }
     e->ts_ns = bpf_ktime_get_ns();
     e->cookie = name->cookie;
     e->flow = name->flow;
@@ -53,6 +48,20 @@ static __always_inline struct tcplens_event *event_reserve(enum tcplens_hook hoo
         e->tid = (__u32)id;
         bpf_get_current_comm(e->comm, sizeof(e->comm));
     }
+}
+
+/* Reserves an event about a connection, or counts its loss and returns NULL. The filters have been asked already. in_task:
+ * the running task caused it. has_queue is for STATE. The compiler must know all but the name, and so the size. */
+static __always_inline struct tcplens_event *event_reserve(enum tcplens_hook hook, enum tcplens_kind kind,
+                                                           const struct name *name, bool has_queue, bool in_task)
+{
+    struct tcplens_event *e = bpf_ringbuf_reserve(&events, tcplens_event_size(kind, has_queue, in_task), 0);
+
+    if (!e) {
+        count_lost(hook);
+        return NULL;
+    }
+    event_fill(e, kind, name, has_queue, in_task);
     return e;
 }
 

@@ -101,7 +101,9 @@ struct inet_connection_sock {
     struct request_sock_queue icsk_accept_queue;
     struct timer_list icsk_retransmit_timer;
     struct timer_list icsk_keepalive_timer; /* newer kernels, stable series too: it was sk_timer */
+    unsigned long icsk_timeout; /* not in newer kernels: there the timer fires when it is over */
     __u8 icsk_retransmits;
+    __u8 icsk_pending; /* what the retransmission timer is for */
     __u8 icsk_probes_out;
     __u32 icsk_rto; /* jiffies */
     __u32 icsk_user_timeout;
@@ -109,7 +111,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
     __u32 rcv_nxt, copied_seq;
-    __u32 snd_una, write_seq, snd_wnd;
+    __u32 snd_una, write_seq, snd_wnd, packets_out;
     __u8 fastopen_connect : 1;
 };
 
@@ -153,6 +155,15 @@ struct task_struct {
     char comm[16];
 };
 
+typedef struct refcount_struct {
+    atomic_t refs;
+} refcount_t;
+
+/* Of an epoll(7) descriptor. */
+struct eventpoll {
+    refcount_t refcount; /* Linux 6.4: one, and one for each descriptor that is watched */
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -162,6 +173,11 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
     struct bpf_iter_meta *meta;
     struct sock_common *sk_common;
+};
+
+struct bpf_iter__task {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
 };
 
 struct bpf_iter__task_file {
@@ -203,19 +219,23 @@ struct tcp_skb_cb {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-    unsigned long di, si, dx;
+    unsigned long di, si, dx, r10, r8;
     unsigned long orig_ax;
 };
 #define REGS_SYSCALL(regs) ((regs)->orig_ax)
 #define REGS_ARG1(regs) ((regs)->di)
 #define REGS_ARG2(regs) ((regs)->si)
 #define REGS_ARG3(regs) ((regs)->dx)
+#define REGS_ARG4(regs) ((regs)->r10)
+#define REGS_ARG5(regs) ((regs)->r8)
 enum {
     NR_READ = 0,
     NR_WRITE = 1,
     NR_CLOSE = 3,
+    NR_POLL = 7,
     NR_READV = 19,
     NR_WRITEV = 20,
+    NR_SELECT = 23,
     NR_SENDFILE = 40,
     NR_SOCKET = 41,
     NR_CONNECT = 42,
@@ -228,10 +248,19 @@ enum {
     NR_BIND = 49,
     NR_LISTEN = 50,
     NR_SETSOCKOPT = 54,
+    NR_GETSOCKOPT = 55,
+    NR_EPOLL_WAIT = 232,
+    NR_EPOLL_CTL = 233,
+    NR_PSELECT6 = 270,
+    NR_PPOLL = 271,
+    NR_EPOLL_PWAIT = 281,
     NR_ACCEPT4 = 288,
     NR_RECVMMSG = 299,
     NR_SENDMMSG = 307,
+    NR_EPOLL_PWAIT2 = 441,
 };
+/* As the kernel and an application agree on it. */
+#define EPOLL_PACKED __attribute__((packed))
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
     __u64 regs[31];
@@ -242,13 +271,23 @@ struct pt_regs {
 #define REGS_ARG1(regs) ((regs)->orig_x0)
 #define REGS_ARG2(regs) ((regs)->regs[1])
 #define REGS_ARG3(regs) ((regs)->regs[2])
+#define REGS_ARG4(regs) ((regs)->regs[3])
+#define REGS_ARG5(regs) ((regs)->regs[4])
 enum {
+    /* not there: no call has such a number */
+    NR_SELECT = 1 << 20,
+    NR_POLL,
+    NR_EPOLL_WAIT,
+    NR_EPOLL_CTL = 21,
+    NR_EPOLL_PWAIT = 22,
     NR_CLOSE = 57,
     NR_READ = 63,
     NR_WRITE = 64,
     NR_READV = 65,
     NR_WRITEV = 66,
     NR_SENDFILE = 71,
+    NR_PSELECT6 = 72,
+    NR_PPOLL = 73,
     NR_SOCKET = 198,
     NR_BIND = 200,
     NR_LISTEN = 201,
@@ -257,13 +296,16 @@ enum {
     NR_SENDTO = 206,
     NR_RECVFROM = 207,
     NR_SETSOCKOPT = 208,
+    NR_GETSOCKOPT = 209,
     NR_SHUTDOWN = 210,
     NR_SENDMSG = 211,
     NR_RECVMSG = 212,
     NR_ACCEPT4 = 242,
     NR_RECVMMSG = 243,
     NR_SENDMMSG = 269,
+    NR_EPOLL_PWAIT2 = 441,
 };
+#define EPOLL_PACKED
 #else
 #error "system call numbers and registers of this architecture are not known here"
 #endif
@@ -288,9 +330,13 @@ enum { SOCK_DEAD = 0, SOCK_LINGER = 4 };
 #define RCV_SHUTDOWN 1
 #define SHUTDOWN_MASK 3
 
+/* Of icsk_pending: a window of zero is probed. */
+#define ICSK_TIME_PROBE0 3
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD

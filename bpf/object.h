@@ -90,17 +90,24 @@ static __always_inline bool is_tcp(const struct sock *sk)
     return READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
-static __always_inline struct sock *sock_of_fd(const struct files_struct *files, long fd)
+static __always_inline struct file *file_of_fd(const struct files_struct *files, long fd)
 {
     const struct fdtable *fdt = READ(files, fdt);
     struct file **fds, *file = NULL;
-    struct socket *sock;
-    struct sock *sk;
 
     if (fd < 0 || fd >= READ(fdt, max_fds))
         return NULL;
     fds = READ(fdt, fd);
-    if (bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) || !file)
+    return bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) ? NULL : file;
+}
+
+static __always_inline struct sock *sock_of_fd(const struct files_struct *files, long fd)
+{
+    struct file *file = file_of_fd(files, fd);
+    struct socket *sock;
+    struct sock *sk;
+
+    if (!file)
         return NULL;
     sock = READ(file, private_data);
     /* only a socket points back to its file */

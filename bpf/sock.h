@@ -251,6 +251,32 @@ static __always_inline int keepalive_fired(const struct sock *sk)
     return 0;
 }
 
+/* The retransmission timer serves for probes of a window of zero too. It may fire before its time, and then is armed again
+ * (tcp_write_timer_handler(), tcp_probe_timer()). */
+static __always_inline int write_timer_fired(const struct sock *sk)
+{
+    const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+    const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+    struct tcplens_event *e;
+    struct name name;
+
+    if (READ(icsk, icsk_pending) != ICSK_TIME_PROBE0 || READ(tp, packets_out) ||
+        READ(tp, write_seq) == READ(tp, snd_una) || !object_wanted(&sk->__sk_common, &name))
+        return 0;
+    if (bpf_core_field_exists(struct inet_connection_sock, icsk_timeout) &&
+        (__s64)(READ(icsk, icsk_timeout) - bpf_jiffies64()) > 0)
+        return 0;
+    e = event_new(TCPLENS_HOOK_TIMER_EXPIRE, TCPLENS_PERSIST, &name);
+    if (!e)
+        return 0;
+    e->to = READ(sk, __sk_common.skc_state);
+    e->retransmit.count = READ(icsk, icsk_probes_out) + 1;
+    e->retransmit.rto = 0;
+    e->retransmit.jiffies = 0;
+    event_submit(e);
+    return 0;
+}
+
 /* What a socket says of its end: it is told as it is closed, and gone soon after. */
 static __always_inline int closed_event(const struct sock *sk, const struct name *name, int from)
 {

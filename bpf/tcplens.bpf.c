@@ -140,6 +140,8 @@ int BPF_PROG(timer_expire_entry, struct timer_list *timer)
         return keepalive_fired(sock_of_keepalive_timer(timer));
     if (fn == &reqsk_timer_handler && fn)
         return request_timer_runs(timer);
+    if (fn == &tcp_write_timer && fn)
+        return write_timer_fired(sock_of_write_timer(timer));
     return 0;
 }
 
@@ -224,21 +226,12 @@ int BPF_PROG(call_enter, struct pt_regs *regs, long nr)
     d->call = TCPLENS_CALL_NONE;
     if (pid_count && !process_wanted(bpf_get_current_task_btf()))
         return 0;
-    if (call == TCPLENS_CALL_SOCKET) {
-        d->fd = -1;
-        d->socket = 0;
-        d->args[0] = REGS_ARG1(regs);
-        d->args[1] = REGS_ARG2(regs);
-    } else {
-        d->fd = REGS_ARG1(regs);
-        d->args[0] = REGS_ARG2(regs);
-        d->args[1] = REGS_ARG3(regs);
-        if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, d->fd)))
-            return 0;
-    }
-    d->call = call;
-    d->returned = false;
+    if (!call_begins(d, regs, call))
+        return 0;
     d->since_ns = bpf_ktime_get_ns();
+    d->told = false;
+    d->returned = false;
+    d->call = call;
     return 0;
 }
 
@@ -262,6 +255,15 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     if (nr == NR_LISTEN)
         return listened(sock_of_fd(files, REGS_ARG1(regs)));
     return accepted(files, REGS_ARG1(regs), ret, nr == NR_ACCEPT4, since_ns);
+}
+
+/* Run every now and then: who is in a call that goes on. */
+SEC("?iter/task")
+int blocked_calls(struct bpf_iter__task *ctx)
+{
+    struct task_struct *task = ctx->task;
+
+    return task ? call_goes_on(ctx->meta->seq, task) : 0;
 }
 
 /* ---- retransmissions and resets ---------------------------------------------------------------------------------- */

@@ -35,7 +35,10 @@ struct tcplens_flow {
 // clang-format off
 #define TCPLENS_CALLS(X) \
     X(SOCKET) X(BIND) X(LISTEN) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(SHUTDOWN) X(CLOSE) X(SETSOCKOPT) \
-    X(READ) X(WRITE) X(READV) X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) X(SENDFILE)
+    X(GETSOCKOPT) X(READ) X(WRITE) X(READV) X(WRITEV) X(SENDTO) X(RECVFROM) X(SENDMSG) X(RECVMSG) X(SENDMMSG) X(RECVMMSG) \
+    X(SENDFILE) X(EPOLL_CTL) TCPLENS_WAITS(X)
+/* Those that wait for one of several descriptors. The last four are not on every architecture. */
+#define TCPLENS_WAITS(X) X(PSELECT6) X(PPOLL) X(EPOLL_PWAIT) X(EPOLL_PWAIT2) X(SELECT) X(POLL) X(EPOLL_WAIT)
 // clang-format on
 
 enum tcplens_call {
@@ -68,7 +71,9 @@ enum tcplens_kind {
     TCPLENS_RESET_SENT,
     TCPLENS_RESET_RECEIVED,
     TCPLENS_SNAPSHOT, /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
-    TCPLENS_CALL,     /* a system call returned */
+    TCPLENS_CALL,     /* a system call returned, or goes on */
+    TCPLENS_READY,    /* likewise, of one that waited and brought something: struct tcplens_ready */
+    TCPLENS_PERSIST,  /* the timer fired that probes a window of zero */
     TCPLENS_OWNER,    /* the process that holds the socket of this cookie */
     TCPLENS_KIND_N
 };
@@ -134,9 +139,10 @@ struct tcplens_event {
             __u64 socket;      /* tells sockets apart that have no cookie yet */
             __s64 ret;         /* -errno where it failed */
             __u64 duration_ns; /* 0: not known */
-            __u64 args[2];     /* those after the descriptor */
+            __u64 args[3];     /* those after the descriptor; of some calls what is said at enum tcplens_arg */
             __s32 fd;
             __u8 id; /* enum tcplens_call */
+            __u8 blocked; /* it goes on: no ret, and duration_ns is until now */
         } call;
         struct {
             __u8 not_idle; /* no probe is sent: something is unacknowledged */
@@ -148,6 +154,33 @@ struct tcplens_event {
     };
     __u32 pid, tid; /* these three only where in_task */
     char comm[TCPLENS_COMM_LEN];
+};
+
+/* What stands in call.args. */
+enum tcplens_arg {
+    /* setsockopt, getsockopt */
+    TCPLENS_ARG_OPTION = 0, /* level << 32 | option */
+    TCPLENS_ARG_VALUE = 1,  /* two ints, the first in the lower half; where TCPLENS_ARG_SIZE says that they are known */
+    TCPLENS_ARG_SIZE = 2,   /* bytes of the value that are known */
+    /* epoll_ctl */
+    TCPLENS_ARG_OP = 0, /* op << 32 | fd */
+    TCPLENS_ARG_EVENTS = 1,
+    TCPLENS_ARG_DATA = 2,
+    /* those that wait */
+    TCPLENS_ARG_WATCHED = 0, /* descriptors; UINT64_MAX: not known */
+    TCPLENS_ARG_TIMEOUT = 1, /* ns; UINT64_MAX: none */
+};
+
+/* Which descriptors were ready. */
+#define TCPLENS_READY_MAX 8
+struct tcplens_ready {
+    struct tcplens_event event;
+    struct tcplens_ready_one {
+        __u64 data;   /* of epoll, as epoll_ctl() was told */
+        __s32 fd;     /* of the others */
+        __u32 events; /* of epoll(7) */
+    } ready[TCPLENS_READY_MAX];
+    __u32 count;
 };
 
 enum tcplens_ending {
@@ -164,6 +197,8 @@ enum tcplens_ending {
 /* How much of an event is written. */
 static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind, bool has_queue, bool in_task)
 {
+    if (kind == TCPLENS_READY)
+        return sizeof(struct tcplens_ready);
     if (in_task)
         return sizeof(struct tcplens_event);
     switch (kind) {
@@ -175,7 +210,8 @@ static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind,
     case TCPLENS_TIMEWAIT_CHANGE:
     case TCPLENS_TIMEWAIT_EXPIRED:
     case TCPLENS_TIMEWAIT_KILLED: return TCPLENS_EVENT_WITH(timewait);
-    case TCPLENS_RETRANSMIT: return TCPLENS_EVENT_WITH(retransmit);
+    case TCPLENS_RETRANSMIT:
+    case TCPLENS_PERSIST: return TCPLENS_EVENT_WITH(retransmit);
     case TCPLENS_RESET_SENT:
     case TCPLENS_RESET_RECEIVED: return TCPLENS_EVENT_WITH(reset);
     default: return TCPLENS_EVENT_WITH(queue);

@@ -15,11 +15,15 @@
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
+#include "tcplens/event/pairs.h"
+#include "tcplens/recording.h"
 
 /* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
 #define ADDRESSES_AGE_NS 1000000000ull
+
+#define KERNEL_MAX (3 * sizeof(((struct utsname *)0)->release) + 2)
 
 struct taking_part {
     void *source; /* NULL: it does not */
@@ -33,18 +37,19 @@ struct pipeline {
     struct trace_clock clock;
     struct taking_part sources[PIPELINE_SOURCES_MAX];
     struct merge *merge; /* NULL: no source needs it */
-    struct conn_engine *engine;
+    struct pairs *pairs; /* the connections whose packets are told; NULL: all */
+    uint64_t of_others;  /* packets that were not of those */
+    struct recording *recording;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
     bool live;             /* a source tells of what happens now */
-    bool started;
-    uint64_t start_ns, last_ns;
-    uint64_t read_ns; /* when the sources were read last */
+    uint64_t start_ns;     /* of what happens now */
+    uint64_t read_ns;      /* when the sources were read last */
     unsigned tick_events;
     int write_error;
     char sysctl_text[SYSCTL_N][32];
     const char *sysctl[SYSCTL_N]; /* NULL: not shown here, or a file is read */
-    uint64_t counts[CHANGE_KIND_N], late;
+    char kernel[KERNEL_MAX];
 };
 
 /* The sources: those of the table, and one that the caller brings. */
@@ -114,63 +119,41 @@ static void describe_sources(const struct pipeline *p, struct trace_header *head
     }
 }
 
-static int write_header(struct pipeline *p)
-{
-    struct trace_header header = {
-        .start_ns = p->start_ns, .netns = p->config.netns, .filter = p->config.filter, .command = p->config.command
-    };
-    struct utsname uts;
-    char kernel[sizeof(uts.sysname) + sizeof(uts.release) + sizeof(uts.machine) + 2], *line;
-    int r;
-
-    if (p->live) {
-        uname(&uts);
-        snprintf(kernel, sizeof(kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
-        header.kernel = kernel;
-        describe_sysctls(p, &header);
-    }
-    describe_sources(p, &header);
-    r = trace_encode_header(&header, &line);
-    if (r < 0)
-        return r;
-    sinks_line(p->config.sinks, line, strlen(line), 0);
-    free(line);
-    p->started = true;
-    return 0;
-}
-
-static void on_change(void *arg, const struct change *change)
+static void describe(void *arg, struct trace_header *header)
 {
     struct pipeline *p = arg;
+    struct utsname uts;
 
-    p->counts[change->kind]++;
-    p->late += change->late;
-    if (change->ts_ns > p->last_ns)
-        p->last_ns = change->ts_ns;
-    if (p->config.sinks->want_lines) {
-        char buf[TRACE_LINE_MAX], *line = sinks_room(p->config.sinks, sizeof(buf), buf);
-
-        sinks_line(p->config.sinks, line, trace_encode(change, p->start_ns, line), change->n);
+    header->netns = p->config.netns;
+    header->filter = p->config.filter;
+    header->command = p->config.command;
+    if (p->live) {
+        uname(&uts);
+        snprintf(p->kernel, sizeof(p->kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
+        header->kernel = p->kernel;
+        describe_sysctls(p, header);
     }
-    sinks_change(p->config.sinks, change, p->start_ns);
+    describe_sources(p, header);
 }
 
-/* In order of time. */
+/* In order of time. Whose a packet is only the kernel can tell, and it has by now: what it told was noted as it was read, and
+ * a packet is held longer than that takes. */
 static void on_ordered(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
-    if (!p->started) { /* a file's time begins with its first packet */
-        p->start_ns = p->last_ns = event->ts_ns;
-        p->write_error = write_header(p);
-    }
-    conn_engine_event(p->engine, event);
+    if (p->pairs && event->source == WITNESS_WIRE && event->kind != EVENT_GAP && !pairs_have(p->pairs, event))
+        p->of_others++;
+    else
+        recording_event(p->recording, event);
 }
 
 static void on_event(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
+    if (p->pairs && event->source != WITNESS_WIRE)
+        pairs_note(p->pairs, event);
     /* The trace begins when all witnesses watch: what one saw before the other could not be told from a difference. */
     if (event->ts_ns < p->start_ns)
         return;
@@ -220,7 +203,7 @@ static int read_addresses(struct pipeline *p)
         free(addresses);
         return r;
     }
-    conn_engine_set_local(p->engine, addresses, count);
+    conn_engine_set_local(recording_engine(p->recording), addresses, count);
     free(p->addresses);
     p->addresses = addresses;
     p->addresses_ns = trace_clock_now(&p->clock);
@@ -273,9 +256,11 @@ static struct taking_part *find_lacking(struct pipeline *p, enum witness witness
 /* Those that are wanted; then those that can stand in for one that failed. */
 static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
-    struct source_context context = {
-        .clock = &p->clock, .filter = p->config.filter, .scope = p->config.scope, .all_netns = p->config.all_netns
-    };
+    struct source_context context = { .clock = &p->clock,
+                                      .filter = p->config.filter,
+                                      .scope = p->config.scope,
+                                      .datagrams = p->config.datagrams,
+                                      .all_netns = p->config.all_netns };
     bool asked = false;
     int failed = 0;
 
@@ -338,20 +323,33 @@ static bool sees_all_packets(const struct pipeline *p)
            header.interface_count == 1 && strcmp(header.interfaces[0], "any") == 0;
 }
 
-static int new_engine(struct pipeline *p)
+static void conclude(void *arg)
 {
-    struct conn_config config = { .emit = on_change,
-                                  .arg = p,
-                                  .sysctl = p->sysctl,
-                                  .segments = p->config.segments,
-                                  .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
-                                  .checksums = p->config.checksums,
-                                  .all_packets = sees_all_packets(p),
-                                  .all_netns = p->config.all_netns || p->config.scope };
+    struct pipeline *p = arg;
 
-    if (getrandom(&config.hash_seed, sizeof(config.hash_seed), 0) != sizeof(config.hash_seed))
-        config.hash_seed = 0;
-    return conn_engine_new(&config, &p->engine);
+    if (p->config.conclude)
+        p->config.conclude(p->config.conclude_arg, p);
+}
+
+static int new_recording(struct pipeline *p)
+{
+    struct recording_config config = {
+        .conn = { .sysctl = p->sysctl,
+                  .segments = p->config.segments,
+                  .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
+                  .checksums = p->config.checksums,
+                  .all_packets = sees_all_packets(p),
+                  .all_netns = p->config.all_netns || p->config.scope },
+        .sinks = p->config.sinks,
+        .describe = describe,
+        .conclude = conclude,
+        .arg = p,
+    };
+    uint64_t *seed = &config.conn.hash_seed;
+
+    if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed))
+        *seed = 0;
+    return recording_new(&config, &p->recording);
 }
 
 static int prepare(struct pipeline *p)
@@ -359,13 +357,15 @@ static int prepare(struct pipeline *p)
     int r;
 
     read_sysctls(p);
-    r = new_engine(p);
+    r = new_recording(p);
 
     if (r == 0 && p->live)
         r = merge_new(LIMIT_HELD_EVENTS, on_ordered, p, &p->merge);
+    if (r == 0 && p->config.filter.pid_count && takes_part(p, WITNESS_WIRE))
+        r = pairs_new(&p->pairs);
     if (r == 0 && p->live)
         r = read_addresses(p);
-    p->start_ns = p->last_ns = p->live ? trace_clock_now(&p->clock) : 0;
+    p->start_ns = p->live ? trace_clock_now(&p->clock) : 0;
     return r;
 }
 
@@ -422,6 +422,8 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
     int r = sinks_flush(p->config.sinks, all);
 
     if (p->write_error == 0)
+        p->write_error = recording_error(p->recording);
+    if (p->write_error == 0)
         p->write_error = r;
     if (p->write_error < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s",
@@ -446,7 +448,9 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
 
         if (!p->sources[i].source)
             continue;
-        r = ops_of(p, i)->drain(p->sources[i].source, last, ops_of(p, i)->ordered ? on_ordered : on_event, p, error);
+        r = ops_of(p, i)->ordered
+                ? ops_of(p, i)->drain(p->sources[i].source, last, recording_event, p->recording, error)
+                : ops_of(p, i)->drain(p->sources[i].source, last, on_event, p, error);
         if (r != 0 && result >= 0)
             result = r;
     }
@@ -458,10 +462,10 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
     return result;
 }
 
-/* Writes the header, but of a capture: that begins with its first packet. */
+/* A capture's begins with its first packet. */
 static int start(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
-    int r = p->started || !p->live ? 0 : write_header(p);
+    int r = recording_begun(p->recording) || !p->live ? 0 : recording_begin(p->recording, p->start_ns);
 
     if (r < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
@@ -485,59 +489,47 @@ unsigned pipeline_tick_events(const struct pipeline *p)
     return p->tick_events;
 }
 
-void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
+static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
 {
     for (size_t i = 0; i < ops_count(p); i++)
         if (p->sources[i].source && ops_of(p, i)->skipped)
             ops_of(p, i)->skipped(p->sources[i].source, end);
-    conn_engine_skipped(p->engine, end);
+    trace_end_skipped(end, "of other processes", p->of_others);
+}
+
+void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
+{
+    skipped_by_sources(p, end);
+    conn_engine_skipped(recording_engine(p->recording), end);
 }
 
 static int write_end(struct pipeline *p, enum end_reason reason, int status)
 {
-    struct trace_end end = {
-        .n = conn_engine_next_n(p->engine), .ts_ns = p->last_ns, .reason = reason, .status = status, .late = p->late
-    };
-    char *line;
-    int r;
+    struct trace_end end = { .reason = reason, .status = status };
 
-    memcpy(end.counts, p->counts, sizeof(end.counts));
-    conn_engine_beyond(p->engine, end.beyond);
     end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
+    end.beyond[BEYOND_PAIRS] = p->pairs ? pairs_forgotten(p->pairs) : 0;
     for (size_t i = 0; i < ops_count(p); i++)
         if (p->sources[i].source && ops_of(p, i)->lost)
             end.lost[ops_of(p, i)->witness] += ops_of(p, i)->lost(p->sources[i].source);
-    pipeline_skipped(p, &end);
-    r = trace_encode_end(&end, p->start_ns, &line);
-    if (r < 0)
-        return r;
-    sinks_line(p->config.sinks, line, strlen(line), end.n);
-    free(line);
-    return 0;
+    skipped_by_sources(p, &end);
+    return recording_end(p->recording, p->live ? trace_clock_now(&p->clock) : 0, &end);
 }
 
 int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char error[static PIPELINE_ERROR_MAX])
 {
-    int r = p->started ? 0 : write_header(p), w = 0;
+    int r = start(p, error), w;
 
-    if (r < 0)
-        snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
     /* twice: what a batch keeps back for the next one is let go by it */
     for (unsigned i = 0; i < 2 && r == 0; i++)
         r = read_sources(p, true, error);
     /* Whatever failed: what was seen is told, and how it ended. */
     if (p->merge)
         merge_release(p->merge, UINT64_MAX);
-    if (p->live && trace_clock_now(&p->clock) > p->last_ns)
-        p->last_ns = trace_clock_now(&p->clock);
-    conn_engine_finish(p->engine, p->last_ns);
-    if (p->started && p->config.conclude)
-        p->config.conclude(p->config.conclude_arg, p);
-    if (p->started) {
-        w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
-        if (w < 0 && r == 0)
-            snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-w));
-        r = r < 0 ? r : w;
+    w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
+    if (w < 0 && r == 0) {
+        snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-w));
+        r = w;
     }
     w = flush(p, true, r < 0 ? (char[PIPELINE_ERROR_MAX]){ 0 } : error);
     sinks_finish(p->config.sinks);
@@ -546,7 +538,7 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
 
 void pipeline_tell(struct pipeline *p, struct change *change)
 {
-    conn_engine_tell(p->engine, p->last_ns, change);
+    recording_tell(p->recording, change);
 }
 
 uint64_t pipeline_lost(const struct pipeline *p)
@@ -577,12 +569,12 @@ bool pipeline_write_failed(const struct pipeline *p)
 
 uint64_t pipeline_connections(const struct pipeline *p)
 {
-    return p->counts[CHANGE_CONNECTION];
+    return recording_connections(p->recording);
 }
 
 unsigned pipeline_offloaded(const struct pipeline *p)
 {
-    return p->engine ? conn_engine_offloaded(p->engine) : 0;
+    return conn_engine_offloaded(recording_engine(p->recording));
 }
 
 struct pipeline *pipeline_close(struct pipeline *p)
@@ -593,7 +585,8 @@ struct pipeline *pipeline_close(struct pipeline *p)
         if (p->sources[i].source)
             ops_of(p, i)->close(p->sources[i].source);
     merge_free(p->merge);
-    conn_engine_free(p->engine);
+    recording_free(p->recording);
+    pairs_free(p->pairs);
     free(p->addresses);
     free(p);
     return NULL;

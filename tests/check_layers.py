@@ -17,8 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may know its own layer (but see PEERS) and those before it.
-LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["pipeline"], ["lab"], ["command"],
-          ["main", "vocabulary"]]
+LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["recording"], ["pipeline"], ["lab"],
+          ["command"], ["main", "vocabulary", "wasm"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
 PEERS = {"source", "sink"}
@@ -223,7 +223,7 @@ class Tree:
 def program_of(module: str) -> str:
     """Empty: the tracer."""
     folder = module.split("/")[0]
-    return folder if folder in ("vocabulary", "echo") else ""
+    return folder if folder in ("vocabulary", "echo", "wasm") else ""
 
 
 def check(root: Path, objects: Path) -> tuple:

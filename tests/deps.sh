@@ -1,5 +1,5 @@
 #!/bin/sh
-# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|check|kernels|fuzz|truth|lint...
+# Looks for the tools and libraries that the named groups need: deps.sh [-n] build|engine|check|kernels|fuzz|truth|lint...
 #
 # What is missing is installed where this is Debian or Ubuntu and the user is root (never with -n), else told in one
 # message. Each thing is looked for itself, not as a package: what came from elsewhere (NodeSource's Node.js, which
@@ -28,6 +28,7 @@ links() {
     return $status
 }
 c_library() { echo 'int main(void) { return 0; }' | links gcc; }
+wasm_library() { echo 'int main(void) { return 0; }' | links clang --target=wasm32-wasi; }
 fuzzer() {
     echo 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return p && n > 9; }' |
         links clang -fsanitize=fuzzer,address,undefined
@@ -50,6 +51,9 @@ build  libcap-dev        library libcap             libcap (libcap.pc)
 build  nodejs            node_18                    Node.js 18 or later
 build  npm               has npm                    npm
 build  ca-certificates   has_certificates           certificates of the web's authorities
+engine clang             has clang                  clang
+engine lld               has wasm-ld                lld (wasm-ld)
+engine wasi-libc+libclang-rt-dev-wasm32 wasm_library   wasi-libc and clang's library for WebAssembly
 check  libcmocka-dev     library cmocka             cmocka (cmocka.pc)
 check  python3           has python3                Python 3.9 or later
 check  python3-jsonschema python_module jsonschema  jsonschema for the python3 of $PATH
@@ -77,6 +81,10 @@ bench  util-linux        has unshare                unshare
 bench  libbpf-tools      has tcpstates              tcpstates and tcplife, to compare with
 bench  bpftrace          has bpftrace               bpftrace, to compare with
 bench  tcpdump           has tcpdump                tcpdump, to compare with
+bench-echo python3       has python3                Python 3.9 or later
+bench-echo libevent-dev  library libevent           libevent, to compare with
+bench-echo libuv1-dev    library libuv              libuv, to compare with
+bench-echo redis-server  has redis-server           redis, to compare with
 lint   clang-format      has clang-format           clang-format 14 or later
 lint   clang-tidy        has clang-tidy             clang-tidy 14 or later
 lint   groff             has groff                  groff

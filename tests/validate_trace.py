@@ -20,7 +20,7 @@ import jsonschema
 ERRORS_SHOWN = 10
 FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"]
 # What can be the cause of something: what was seen, not what was concluded of it.
-CAUSES = {"segment", "call", "timer", "reset", "queue", "state", "object"}
+CAUSES = {"segment", "icmp", "call", "timer", "reset", "queue", "state", "object"}
 
 
 class NotJson(ValueError):

@@ -1,4 +1,4 @@
-/* The viewer's page, built from web/ and embedded into the program. */
+/* The viewer's pages, built from web/ and embedded into the program: one that reads captures too, and one for traces alone. */
 #ifndef TCPLENS_VIEWER_H
 #define TCPLENS_VIEWER_H
 
@@ -6,5 +6,7 @@
 
 const char *viewer_html(void);
 size_t viewer_html_len(void);
+const char *viewer_small_html(void);
+size_t viewer_small_html_len(void);
 
 #endif

@@ -46,8 +46,8 @@ int addr_parse(const char *text, struct addr *ret_addr)
     return 0;
 }
 
-/* What inet_ntop() writes, without its printf. */
-static void ipv4_format(const uint8_t bytes[4], char *p)
+/* What glibc's inet_ntop() writes, without its printf; those of other C libraries shorten IPv6 in other places. */
+static char *ipv4_format(const uint8_t bytes[4], char *p)
 {
     for (unsigned i = 0; i < 4; i++) {
         if (bytes[i] >= 100)
@@ -57,7 +57,60 @@ static void ipv4_format(const uint8_t bytes[4], char *p)
         *p++ = (char)('0' + bytes[i] % 10);
         *p++ = '.';
     }
-    p[-1] = '\0';
+    *--p = '\0';
+    return p;
+}
+
+static char *put_group(char *p, unsigned group)
+{
+    static const char hex[] = "0123456789abcdef";
+    bool begun = false;
+
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        begun = begun || group >> shift || !shift;
+        if (begun)
+            *p++ = hex[group >> shift & 0xf];
+    }
+    return p;
+}
+
+/* The longest run of zero groups, of two at least; of equal ones the first. Returns its length. */
+static unsigned zero_groups(const uint8_t bytes[16], unsigned *ret_begin)
+{
+    unsigned longest = 1;
+
+    for (unsigned i = 0, len = 0; i < 8; i++) {
+        len = bytes[2 * i] || bytes[2 * i + 1] ? 0 : len + 1;
+        if (len > longest) {
+            longest = len;
+            *ret_begin = i + 1 - len;
+        }
+    }
+    return longest > 1 ? longest : 0;
+}
+
+/* RFC 5952, but that what begins with 96 zero bits ends as IPv4, as "::192.0.2.1". */
+static void ipv6_format(const uint8_t bytes[16], char *p)
+{
+    unsigned begin = 8, zeros = zero_groups(bytes, &begin);
+
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == begin) {
+            *p++ = ':';
+            i += zeros - 1;
+            if (i == 7)
+                *p++ = ':';
+            continue;
+        }
+        if (i)
+            *p++ = ':';
+        if (i == 6 && begin == 0 && zeros == 6) {
+            p = ipv4_format(bytes + 12, p);
+            break;
+        }
+        p = put_group(p, (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1]);
+    }
+    *p = '\0';
 }
 
 const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX])
@@ -65,7 +118,7 @@ const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX])
     if (addr_is_ipv4(a))
         ipv4_format(a->bytes + MAPPED_PREFIX_LEN, buf);
     else
-        inet_ntop(AF_INET6, a->bytes, buf, ADDR_TEXT_MAX); /* fails for a short buffer alone */
+        ipv6_format(a->bytes, buf);
     return buf;
 }
 

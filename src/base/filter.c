@@ -93,9 +93,9 @@ bool filter_wants(const struct filter *f, const struct endpoint *local, const st
     return port && host;
 }
 
-const char *filter_packets(const struct filter *f, char buf[static FILTER_PACKETS_MAX])
+const char *filter_packets(const struct filter *f, bool datagrams, char buf[static FILTER_PACKETS_MAX])
 {
-    size_t len = (size_t)snprintf(buf, FILTER_PACKETS_MAX, "tcp");
+    size_t len = (size_t)snprintf(buf, FILTER_PACKETS_MAX, datagrams ? "(tcp or udp)" : "tcp");
     char text[PREFIX_TEXT_MAX];
 
     for (unsigned i = 0; i < f->port_count; i++)

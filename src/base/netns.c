@@ -207,14 +207,27 @@ int netns_each(int (*fn)(void *arg), void *arg)
     return r;
 }
 
-int netns_current(uint32_t *ret_inode)
+static int inode_of(const char *path, uint32_t *ret_inode)
 {
     struct stat st;
 
-    if (stat("/proc/self/ns/net", &st) < 0)
+    if (stat(path, &st) < 0)
         return -errno;
     *ret_inode = (uint32_t)st.st_ino;
     return 0;
+}
+
+int netns_current(uint32_t *ret_inode)
+{
+    return inode_of("/proc/self/ns/net", ret_inode);
+}
+
+int netns_of_process(uint32_t pid, uint32_t *ret_inode)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%u/ns/net", pid);
+    return inode_of(path, ret_inode);
 }
 
 int netns_cookie(uint64_t *ret_cookie)

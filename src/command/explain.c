@@ -259,6 +259,10 @@ static int explain(struct explanation *x, struct trace_check *check, char *buffe
     switch (look(check, buffer, got)) {
     case TRACE_IS_TRACE: status = read_trace(x, buffer, got); break;
     case TRACE_IS_CAPTURE: status = read_capture_again(x, buffer, got); break;
+    case TRACE_IS_FOREIGN:
+        log_error("%s is neither a trace nor a capture file%s", x->name,
+                  capture_hint(buffer, got > 0 ? (size_t)got : 0));
+        return EXIT_FAILED;
     default: command_refuse_trace(x->name, x->path, trace_check_result(check)); return EXIT_FAILED;
     }
     printed = print(x);

@@ -15,6 +15,8 @@
 struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
+    struct filter filter;
+    bool udp;
     struct command_output output;
     struct command_io io;
 };
@@ -25,7 +27,9 @@ static const char *const checksums_words[] = {
 
 static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct read_options, output),
+    COMMAND_FILTER_ROWS(struct read_options, filter),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
+    COMMAND_UDP_ROW(struct read_options, udp),
     { .name = "checksums",
       .argument = "WHAT",
       .help =
@@ -87,7 +91,7 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
 }
 
 /* What is not among the connections. */
-static void tell_rest(const struct pipeline *pipeline, const char *path, const char *filter)
+static void tell_rest(const struct pipeline *pipeline, const char *path, bool filtered)
 {
     const unsigned offloaded = pipeline_offloaded(pipeline);
     char skipped[COMMAND_SKIPPED_MAX];
@@ -99,7 +103,7 @@ static void tell_rest(const struct pipeline *pipeline, const char *path, const c
             path, offloaded, offloaded == 1 ? "" : "s");
     command_skipped(pipeline, skipped);
     if (!pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it%s%s%s", path, filter ? " that the filter lets through" : "",
+        log_note("%s: no TCP connection in it%s%s%s", path, filtered ? " that the filter lets through" : "",
                  *skipped ? ", but " : "", skipped);
     else if (*skipped)
         log_note("%s: besides TCP connections: %s", path, skipped);
@@ -108,7 +112,9 @@ static void tell_rest(const struct pipeline *pipeline, const char *path, const c
 static int read_file(const struct read_options *o, const char *path)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
-                                      .checksums = (enum conn_checksums)o->checksums };
+                                      .checksums = (enum conn_checksums)o->checksums,
+                                      .filter = o->filter,
+                                      .datagrams = o->udp };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;
@@ -138,7 +144,7 @@ static int read_file(const struct read_options *o, const char *path)
         /* not where it would stand between the lines of the timeline */
         status = read_all(pipeline, path, isatty(STDERR_FILENO) && !(context.terminal && context.stdout_taken));
         if (status == EXIT_DONE && !pipeline_write_failed(pipeline))
-            tell_rest(pipeline, path, input->filter);
+            tell_rest(pipeline, path, input->filter || o->filter.port_count || o->filter.host_count);
         pipeline_close(pipeline);
     }
     r = sinks_close(&sinks);

@@ -192,7 +192,7 @@ static void tell(const struct report *r)
 
 static int make(struct report *r, char *buffer)
 {
-    const char *page = viewer_html();
+    const char *page = viewer_small_html();
     const size_t before = (size_t)(strstr(page, PLACE) - page) + strlen(PLACE);
     size_t len;
     int more = read_piece(r, buffer, &len);
@@ -215,7 +215,7 @@ static int make(struct report *r, char *buffer)
             return fail_output(r, errno);
     }
     compress_into(r, NULL, 0, Z_FINISH);
-    fwrite(page + before, 1, viewer_html_len() - before, r->out);
+    fwrite(page + before, 1, viewer_small_html_len() - before, r->out);
     if (ferror(r->out) || fflush(r->out) != 0)
         return fail_output(r, errno);
     tell(r);

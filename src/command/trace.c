@@ -85,22 +85,11 @@ static const struct option_row rows[] = {
       .take = take_netns,
       .completion = COMPLETE_NAMESPACE,
       .offset = AT(netns) },
-    { .name = "port",
-      .letter = 'p',
-      .argument = "PORT",
-      .help = "only connections with this port at either end; may be repeated",
-      .kind = OPTION_TAKEN,
-      .take = command_take_port,
-      .offset = AT(filter) },
-    { .name = "host",
-      .argument = "ADDR[/LEN]",
-      .help = "only connections with this address at either end; may be repeated",
-      .kind = OPTION_TAKEN,
-      .take = command_take_host,
-      .offset = AT(filter) },
+    COMMAND_FILTER_ROWS(struct trace_options, filter),
     { .name = "pid",
       .argument = "PID",
-      .help = "only sockets of this process and its descendants, as the kernel sees them; may be repeated",
+      .help = "only sockets of this process and its descendants, and their packets, in its network namespace; may be "
+              "repeated",
       .kind = OPTION_TAKEN,
       .take = command_take_pid,
       .completion = COMPLETE_PROCESS,
@@ -115,6 +104,7 @@ static const struct option_row rows[] = {
       .completion = COMPLETE_SOURCES,
       .offset = AT(sources) },
     COMMAND_SEGMENTS_ROW(struct trace_options, segments),
+    COMMAND_UDP_ROW(struct trace_options, udp),
     { .name = "duration",
       .argument = "SECONDS",
       .help = "end after this time",
@@ -138,7 +128,7 @@ static void choose_sources(struct trace_options *o, struct pipeline_config *conf
     }
 }
 
-/* What not every witness can tell: the others are left out, and one that can must work. */
+/* What not every witness can tell: one that can must work. */
 static int check_scope(const struct trace_options *o, struct pipeline_config *config)
 {
     const bool pids = o->filter.pid_count;
@@ -155,14 +145,6 @@ static int check_scope(const struct trace_options *o, struct pipeline_config *co
     }
     if (!found)
         return command_usage_error("trace", "%s needs the kernel witness, which --source leaves out", what);
-    for (size_t i = 0; pids && i < source_count; i++) {
-        if (source_table[i]->knows_pids || !config->sources[i].want)
-            continue;
-        if (config->sources[i].need)
-            return command_usage_error("trace",
-                                       "--pid: packets do not tell whose they are, it goes with --source kernel");
-        config->sources[i].want = false;
-    }
     return EXIT_DONE;
 }
 
@@ -188,6 +170,7 @@ static int run(int argc, char *argv[])
 
     if (status == COMMAND_GO_ON) {
         config.filter = o.filter;
+        config.datagrams = o.udp;
         config.segments = (enum conn_segments)o.segments;
         config.netns = o.netns;
         config.all_netns = o.netns && strcmp(o.netns, "all") == 0;

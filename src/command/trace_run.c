@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -22,6 +23,8 @@
 struct trace {
     const struct trace_options *options;
     struct pipeline_config config; /* with its sinks */
+    const char *netns;             /* to be entered; NULL: none */
+    char netns_of_pid[16];
     struct sinks sinks;
     struct sink_context output;
     struct loop *loop;
@@ -122,14 +125,40 @@ static void stop_command(struct trace *t)
         log_note("%s did not end when it was told to (SIGTERM), and was killed", t->config.command[0]);
 }
 
+/* Processes alone name the namespace that they are in. What is not shown of it is said when a source is opened. */
+static int find_namespace(struct trace *t)
+{
+    const struct filter *f = &t->config.filter;
+    uint32_t here, there, first = 0;
+
+    t->netns = t->config.all_netns ? NULL : t->options->netns;
+    if (t->options->netns || netns_current(&here) < 0)
+        return EXIT_DONE;
+    for (unsigned i = 0; i < f->pid_count; i++) {
+        if (netns_of_process(f->pids[i], &there) < 0)
+            return EXIT_DONE;
+        if (first && there != first) {
+            log_error("processes %u and %u are in different network namespaces: trace them apart, or with --netns all",
+                      f->pids[0], f->pids[i]);
+            return EXIT_USAGE;
+        }
+        first = there;
+    }
+    if (first && first != here) {
+        snprintf(t->netns_of_pid, sizeof(t->netns_of_pid), "%u", f->pids[0]);
+        t->netns = t->config.netns = t->netns_of_pid;
+    }
+    return EXIT_DONE;
+}
+
 static int enter_namespace(struct trace *t)
 {
     bool user = false;
     int r;
 
-    if (!t->options->netns || t->config.all_netns)
+    if (!t->netns)
         return EXIT_DONE;
-    if (strcmp(t->options->netns, "new") == 0) {
+    if (strcmp(t->netns, "new") == 0) {
         r = netns_enter_new(&user);
         if (r == 0)
             return EXIT_DONE;
@@ -138,12 +167,11 @@ static int enter_namespace(struct trace *t)
                   strerror(-r));
         return EXIT_RIGHTS;
     }
-    r = netns_enter(t->options->netns);
+    r = netns_enter(t->netns);
     if (r == -ENOENT || r == -EINVAL)
-        log_error("no network namespace '%s': give new, a name that `ip netns` lists, or a process id",
-                  t->options->netns);
+        log_error("no network namespace '%s': give new, a name that `ip netns` lists, or a process id", t->netns);
     else if (r < 0)
-        log_error("cannot enter network namespace '%s': %s%s", t->options->netns, strerror(-r),
+        log_error("cannot enter network namespace '%s': %s%s", t->netns, strerror(-r),
                   r == -EPERM || r == -EACCES ? "; run as root" : "");
     return r == 0 ? EXIT_DONE : r == -EPERM || r == -EACCES ? EXIT_RIGHTS : EXIT_FAILED;
 }
@@ -256,6 +284,8 @@ static int run(struct trace *t)
     status = command_filter_check(&t->config.filter);
     if (status == EXIT_DONE)
         status = command_open_sinks("trace", &t->options->output, &t->options->io, &t->output, &t->sinks);
+    if (status == EXIT_DONE)
+        status = find_namespace(t);
     if (status == EXIT_DONE)
         status = enter_namespace(t);
     if (status == EXIT_DONE && t->config.command)

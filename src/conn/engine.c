@@ -203,6 +203,8 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         on_lab(g, e);
     else if (e->kind == EVENT_ICMP)
         l = engine_icmp(g, e);
+    else if (e->kind == EVENT_DATAGRAM)
+        engine_datagram(g, e);
     else if (g->config.wire_only)
         return;
     else if (e->kind == EVENT_GAP)

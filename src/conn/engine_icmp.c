@@ -1,5 +1,5 @@
-/* An ICMP error is told with the connection whose segment it quotes; it moves no state. What it means is for the judges: Linux
- * takes most of them for passing trouble. */
+/* An ICMP error is told with the connection whose segment it quotes. What it means is for the judges: Linux takes most of them
+ * for passing trouble. It moves no state of who sent the segment; what was inferred of its receiver is taken back. */
 #include "roof.h"
 
 struct life *engine_icmp(struct conn_engine *g, const struct event *e)
@@ -22,6 +22,6 @@ struct life *engine_icmp(struct conn_engine *g, const struct event *e)
     change.icmp.seq = e->icmp.seq;
     change.icmp.mtu = e->icmp.mtu;
     change.icmp.frame = e->frame;
-    emit(&g->out, e->ts_ns, &change);
+    wire_undelivered(&g->out, &l->conn, &l->wire, end, e->icmp.seq, emit(&g->out, e->ts_ns, &change), e->ts_ns);
     return l;
 }

@@ -141,13 +141,19 @@ static void take_event(struct conn_engine *g, const struct event *e, struct life
         listener_queue(&of_listener, s.listener->cookie, l ? l->conn.number : 0, why);
 }
 
+/* A call that waits is about many descriptors; UDP has no connections. */
+static bool is_of_no_connection(const struct event *e)
+{
+    return e->kind == EVENT_CALL && (!e->call.socket || e->call.is_udp);
+}
+
 struct life *engine_kernel(struct conn_engine *g, const struct event *e)
 {
     struct life *l;
 
     if (take_listener(g, e))
         return NULL;
-    l = life_for(g, e);
+    l = is_of_no_connection(e) ? NULL : life_for(g, e);
     if (l)
         l->kernel->netns[conn_end_of(&l->conn, &e->local)] = e->netns;
     if (e->kind == EVENT_CALL)

@@ -65,20 +65,29 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
     return 0;
 }
 
-/* A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing comes of it. Where it is answered with
- * a SYN,ACK the receiver was not open any more: then it begins another connection. */
-static void hold_syn(struct conn_engine *g, const struct life *l, const struct event *e)
+/* record: the number of its record. */
+static void hold(struct held *h, const struct passage *p, uint64_t record)
 {
-    g->held_syns[g->held_syn_next++ % LIMIT_HELD_SYNS] = (struct held_syn){ .conn = l->conn.number, .event = *e };
+    h->segments[h->next++ % LIMIT_HELD_SEGMENTS] =
+        (struct held_segment){ .conn = p->life->conn.number, .record = record, .event = *p->event };
+}
+
+/* NULL: none is held, or no longer. */
+static struct held_segment *held_of(struct held *h, const struct life *l, const struct endpoint *from)
+{
+    for (unsigned i = 0; i < LIMIT_HELD_SEGMENTS; i++)
+        if (h->segments[i].conn == l->conn.number && endpoint_equal(&h->segments[i].event.local, from))
+            return &h->segments[i];
+    return NULL;
 }
 
 /* The SYN that a SYN,ACK answers, where it was held. NULL: none. */
-static struct held_syn *held_syn_of(struct conn_engine *g, const struct life *l, const struct segment *seg)
+static struct held_segment *held_syn_of(struct conn_engine *g, const struct life *l, const struct segment *seg)
 {
     if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) != (SEGMENT_SYN | SEGMENT_ACK))
         return NULL;
-    for (unsigned i = 0; i < LIMIT_HELD_SYNS; i++) {
-        struct held_syn *held = &g->held_syns[i];
+    for (unsigned i = 0; i < LIMIT_HELD_SEGMENTS; i++) {
+        struct held_segment *held = &g->held_syns.segments[i];
 
         if (held->conn == l->conn.number && seg->ack == held->event.segment.seq + 1 &&
             endpoint_equal(&held->event.local, &seg->dst))
@@ -133,11 +142,23 @@ static struct flight *depart(const struct passage *p, const struct stream_place 
     return flight;
 }
 
-/* Nobody takes it; its numbers may be nonsense. */
-static void leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
+/* Nobody takes it; its numbers may be nonsense. Returns its record's number. */
+static uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
-    depart(p, place, tell_segment(p, place, n));
+    uint64_t record;
+
     stream_count(&p->life->conn.streams.of[p->from]);
+    record = tell_segment(p, place, n);
+    depart(p, place, record);
+    return record;
+}
+
+/* What a step did at the ends, for the comparison of the witnesses. */
+static void note_moves(struct life *l, const struct wire_moves *moves)
+{
+    for (unsigned i = 0; l->has_kernel && i < END_N; i++)
+        if (moves->record[i])
+            l->kernel->compared[i].moved = moves->record[i];
 }
 
 /* What it does to both ends, or to its sender alone. */
@@ -155,14 +176,6 @@ static void move(struct wire_step *step, const struct passage *p, const struct s
         wire_sent(step, p->from, place, unseen_fin);
     else
         wire_segment(step, p->from, place, unseen_fin);
-}
-
-/* What a segment moved counts when the witnesses are compared. */
-static void note_moves(struct life *l, const struct wire_moves *moves)
-{
-    for (unsigned i = 0; l->has_kernel && i < END_N; i++)
-        if (moves->record[i])
-            l->kernel->compared[i].moved = moves->record[i];
 }
 
 /* The segment takes effect. */
@@ -215,8 +228,13 @@ static enum stream_fit fit_of(const struct passage *p)
     struct stream_edges edges = { .seq = INT64_MAX, .ack = INT64_MAX, .synchronised = wire_is_open(c) };
     int64_t window;
 
-    if (conn_is_self(c) || (!s->of[!from].segments && !(seg->flags & SEGMENT_SYN)))
+    if (conn_is_self(c))
         return STREAM_FITS;
+    if (!s->of[!from].segments && !(seg->flags & SEGMENT_SYN)) {
+        edges.seq = s->of[from].snd_max + STREAM_LEAP;
+        edges.ack = s->of[from].acked + STREAM_LEAP;
+        return stream_fit(s, from, seg, &edges, room_of(p));
+    }
     /* once it is open, segments of both directions may stand in the capture in another order than they were handled in */
     window = notes_window(&p->life->notes, s, !from);
     if (s->of[!from].acked || s->of[!from].syn_sent)
@@ -243,22 +261,59 @@ static bool is_taken(const struct passage *p, enum stream_fit fit)
     return wire_rst_is_genuine(c, p->from, seg, &place, notes_last_ack(&p->life->notes, !p->from));
 }
 
-/* Its receiver drops it, and may answer that. */
+/* Longer than that no segment is overtaken by the next: the least RTO of Linux, as what is sent again is late by intent. */
+#define RESET_HELD_NS 200000000ull
+
+/* Its receiver drops it, and may answer that. A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing
+ * comes of it; where it is answered with a SYN,ACK the receiver was not open any more, and another connection has begun. A RST
+ * beyond what was captured of its sender may stand there too early. */
 static void refuse(struct passage *p)
 {
     const struct segment *seg = &p->event->segment;
     struct life *l = p->life;
     const struct stream_place place = stream_place_of(&l->conn.streams, p->from, seg);
-    const struct notes n = { .notes = NOTE_UNACCEPTABLE };
+    struct notes n = { .notes = NOTE_UNACCEPTABLE };
+    uint64_t record;
 
-    l->wire.end[!p->from].challenged = true;
+    if (l->conn.streams.of[!p->from].segments || (seg->flags & SEGMENT_RST)) {
+        l->wire.end[!p->from].challenged = true;
+    } else { /* what a peer takes that is never seen is not known */
+        n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
+    }
     if (!(seg->flags & (SEGMENT_SYN | SEGMENT_RST)))
         l->wire.end[p->from].spoke = true;
     if (!(seg->flags & SEGMENT_RST))
         stream_adapt(&l->conn.streams, p->from, seg, STREAM_STRAY, room_of(p));
-    leave_out(p, &place, &n);
+    record = leave_out(p, &place, &n);
     if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN)
-        hold_syn(p->engine, l, p->event);
+        hold(&p->engine->held_syns, p, record);
+    if ((seg->flags & SEGMENT_RST) && place.seq > l->conn.streams.of[p->from].snd_max) {
+        hold(&p->engine->held_resets, p, record);
+        l->wire.end[p->from].reset_held = true;
+    }
+}
+
+/* Where a capture has a RST just before the data that it followed, this data shows it. */
+static void take_held_reset(struct passage *p)
+{
+    struct life *l = p->life;
+    struct held_segment *held = held_of(&p->engine->held_resets, l, &p->event->local);
+    struct wire_step step = { .out = &p->engine->out, .conn = &l->conn, .lane = &l->wire, .ts_ns = p->now_ns };
+    struct stream_place place;
+
+    if (!held || p->event->ts_ns - held->event.ts_ns > RESET_HELD_NS) {
+        l->wire.end[p->from].reset_held = false;
+        return;
+    }
+    place = stream_place_of(&l->conn.streams, p->from, &held->event.segment);
+    if (place.seq != l->conn.streams.of[p->from].snd_max)
+        return;
+    l->wire.end[p->from].reset_held = false;
+    held->conn = 0;
+    step.segment = &held->event.segment;
+    step.because = held->record;
+    wire_segment(&step, p->from, &place, false);
+    note_moves(l, &step.moves);
 }
 
 /* It asks the sender of a SYN or RST to show that it is the peer. */
@@ -297,6 +352,8 @@ static void pass(struct passage *p, uint32_t notes)
     n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
     n.notes |= notes;
     take(p, &n);
+    if (l->wire.end[p->from].reset_held)
+        take_held_reset(p);
 }
 
 /* A wrong checksum shows that the segment was damaged. */
@@ -312,7 +369,7 @@ static bool is_damaged(struct conn_engine *g, const struct stream *sender, const
 }
 
 /* The SYN,ACK to a SYN that was held: that began a connection, and this is its second segment. NULL: no memory. */
-static struct life *begin_with(struct conn_engine *g, const struct held_syn *held, struct life *l, uint64_t ts_ns)
+static struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l, uint64_t ts_ns)
 {
     struct event e = held->event;
     const uint64_t syn_ns = e.ts_ns;
@@ -346,7 +403,7 @@ static struct life *life_for(struct conn_engine *g, const struct event *e, uint3
     const struct segment *seg = &e->segment;
     const uint32_t hash = table_hash(&g->conns, e);
     struct life *l = lives_find(g, e, hash);
-    struct held_syn *held;
+    struct held_segment *held;
 
     *ret_notes = 0;
     if (!l)

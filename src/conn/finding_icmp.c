@@ -1,13 +1,21 @@
 /* Connections that an ICMP error ended: a filter that refuses, a route or a host that is not there. */
 #include "finding.h"
 
+/* Whom what the error is about was sent to. */
+static enum end receiver_of(const struct finding_sight *s)
+{
+    const uint8_t *icmp = s->life->wire.icmp;
+
+    return s->change->outcome.cause_end == END_SERVER || (icmp[END_SERVER] && !icmp[END_CLIENT]) ? END_CLIENT : END_SERVER;
+}
+
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const enum cause cause = s->change->outcome.cause;
 
     if (!s->life || cause < CAUSE_ICMP_NET_UNREACHABLE || cause > CAUSE_ICMP_OTHER)
         return false;
-    *ret_subject = finding_host(s->life, END_SERVER, true);
+    *ret_subject = finding_host(s->life, receiver_of(s), receiver_of(s) == END_SERVER);
     ret_subject->cause = cause;
     return true;
 }

@@ -30,7 +30,7 @@ static void say(const struct finding *f, struct finding_words *w)
     switch (f->subject.cause) {
     case CAUSE_RETRANSMISSION_TIMEOUT: finding_say(w, ": what was sent again was never acknowledged."); break;
     case CAUSE_PROBE_TIMEOUT:
-        finding_say(w, ": its window was zero, and its probes were never answered.");
+        finding_say(w, ": its window was zero, and no probe brought an open one.");
         finding_advise(w, "let the application there read: its receive buffer was full");
         break;
     case CAUSE_ORPHAN_TIMEOUT:

@@ -417,6 +417,7 @@ static bool shows_held(const struct kernel_step *s)
            !(e->kind == EVENT_SOCK_STATE && e->sock.to == TCP_STATE_CLOSED);
 }
 
+/* Of what was sent, or of a probe of a window of zero. */
 static void on_retransmit(const struct kernel_step *s)
 {
     struct change change;
@@ -424,7 +425,7 @@ static void on_retransmit(const struct kernel_step *s)
     change_init(&change, CHANGE_TIMER);
     change.conn = s->conn->number;
     change.end = s->end;
-    change.timer.name = TIMER_RETRANSMIT;
+    change.timer.name = s->event->kind == EVENT_PERSIST ? TIMER_PERSIST : TIMER_RETRANSMIT;
     change.timer.phase = TIMER_FIRED;
     change.timer.count = s->event->retransmit.count;
     change.timer.rto_ns = s->event->retransmit.rto_ns;
@@ -504,6 +505,7 @@ enum queue_why kernel_event(struct kernel_step *s)
         end_of(s)->fin_wait_2_over = true;
         on_sock_timer(s, TIMER_FIN_WAIT_2);
         break;
+    case EVENT_PERSIST:
     case EVENT_RETRANSMIT: on_retransmit(s); break;
     case EVENT_RESET: on_reset(s); break;
     case EVENT_SNAPSHOT: on_snapshot(s); break;

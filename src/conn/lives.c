@@ -47,6 +47,7 @@ void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns)
     g->about = l;
     if (l->has_kernel)
         kernel_events_flush(&g->out, &l->conn, &l->kernel->lane);
+    wire_settle(&g->out, &l->conn, &l->wire, emit_time(&g->out, ts_ns));
     reconcile(l, g->events_lost, &g->out, ts_ns);
     outcome_tell(l, &g->listeners, g->config.all_packets && !g->events_lost, &g->out, emit_time(&g->out, ts_ns));
 }

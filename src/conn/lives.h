@@ -20,6 +20,16 @@ struct flight {
     uint64_t record, sent_ns;
 };
 
+/* Segments that were not taken, and may yet turn out to mean something: the last ones of a kind. */
+struct held {
+    struct held_segment {
+        uint32_t conn;   /* 0: none */
+        uint64_t record; /* its number */
+        struct event event;
+    } segments[LIMIT_HELD_SEGMENTS];
+    unsigned next;
+};
+
 struct conn_engine {
     struct conn_config config;
     const struct addr *local; /* borrowed, may be NULL */
@@ -31,11 +41,7 @@ struct conn_engine {
     struct findings findings;
     struct senders senders;
     struct strays strays;
-    struct held_syn {
-        uint32_t conn; /* 0: none */
-        struct event event;
-    } held_syns[LIMIT_HELD_SYNS];
-    unsigned held_syn_next;
+    struct held held_syns, held_resets;
     struct flight *flights;   /* LIMIT_FLIGHTS, by number; NULL: none was ever told of */
     const struct life *about; /* the life whose event or end is told of; NULL: none */
     uint64_t looked_ns;       /* when all connections were looked at */

@@ -46,11 +46,17 @@ static uint64_t between(struct short_time from, struct short_time to)
     return since(value(to), from);
 }
 
+/* It acknowledges what its direction did last, which is any number, 0 too. */
+static bool acks_as_before(const struct notes_end *fwd, const struct segment *s)
+{
+    return (s->flags & SEGMENT_ACK) && fwd->acks && s->ack == fwd->last_ack;
+}
+
 /* What repeats the last ACK of its direction but perhaps for the window. */
 static bool repeats_ack(const struct notes_end *fwd, const struct segment *s)
 {
     return !s->payload_len && !(s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) && fwd->seen &&
-           s->seq == fwd->next_seq && s->ack == fwd->last_ack;
+           s->seq == fwd->next_seq && acks_as_before(fwd, s);
 }
 
 static bool fills_window(const struct notes_lane *lane, const struct streams *streams, enum end from,
@@ -116,7 +122,7 @@ static uint32_t note_repeated(const struct notes_lane *lane, enum end from, cons
     /* the byte that a zero window probe carried comes again with more */
     if (s->payload_len > 1 && s->seq == fwd->next_seq - 1)
         behind = false;
-    if (s->payload_len && rev->seen && rev->last_ack && !seq_after(end, rev->last_ack))
+    if (s->payload_len && rev->acks && !seq_after(end, rev->last_ack))
         return NOTE_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION;
     if (!behind)
         return 0;
@@ -137,8 +143,8 @@ static bool is_next_copy(const struct notes_end *fwd, const struct segment *s, u
 {
     const uint32_t end = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
-    return fwd->seen && end != s->seq && !seq_after(end, fwd->next_seq) && s->ack == fwd->last_ack &&
-           s->window == fwd->window && place_of(s) == fwd->place && since(ts_ns, fwd->last_at) < COPY_NEXT_NS;
+    return fwd->seen && end != s->seq && !seq_after(end, fwd->next_seq) &&
+           (acks_as_before(fwd, s) || !((s->flags & SEGMENT_ACK) || fwd->acks)) && s->window == fwd->window && place_of(s) == fwd->place && since(ts_ns, fwd->last_at) < COPY_NEXT_NS;
 }
 
 static uint32_t timed_end(const struct notes_end *e, unsigned i)
@@ -214,6 +220,7 @@ static void remember(struct notes_end *fwd, const struct segment *s, uint32_t no
     fwd->window = s->window;
     fwd->window_of_syn = !!(s->flags & SEGMENT_SYN);
     fwd->last_ack = s->ack;
+    fwd->acks = !!(s->flags & SEGMENT_ACK);
     fwd->last_at = shorten(ts_ns);
     fwd->last_keep_alive = !!(notes & NOTE_KEEP_ALIVE);
     fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
@@ -229,7 +236,7 @@ bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams,
         return false;
     if ((s->flags & SEGMENT_RST) && !streams->of[from].rst_sent)
         return false;
-    if ((s->flags & SEGMENT_ACK) && seq_after(s->ack, w->last_ack))
+    if ((s->flags & SEGMENT_ACK) && (!w->acks || seq_after(s->ack, w->last_ack)))
         return false;
     return probe || !seq_after(s->seq + segment_seq_len(s), w->next_seq);
 }
@@ -239,27 +246,32 @@ void notes_renumber(struct notes_lane *lane, enum end end)
     lane->end[end].seen = false;
     lane->end[end].timed_count = 0;
     lane->end[end].repeats = 0;
+    lane->end[!end].acks = false;
 }
 
-/* Only where both SYNs have been seen it is known; one that does not offer it rules it out. */
-static unsigned shift_at_most(const struct streams *s, enum end end)
+/* Only where both SYNs have been seen the shift is known; one that does not offer it rules it out. */
+static int64_t window_at_most(const struct streams *s, enum end end, uint16_t window)
 {
+    const int64_t most = (int64_t)window << SHIFT_MAX;
+
     for (unsigned i = 0; i < END_N; i++)
         if (s->of[i].syn_sent && !s->of[i].scale_known)
-            return 0;
-    return s->of[END_CLIENT].syn_sent && s->of[END_SERVER].syn_sent ? stream_shift(s, end) : SHIFT_MAX;
+            return window;
+    if (s->of[END_CLIENT].syn_sent && s->of[END_SERVER].syn_sent)
+        return (int64_t)window << stream_shift(s, end);
+    return most < STREAM_LEAP ? most : STREAM_LEAP;
 }
 
 int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end)
 {
     const struct notes_end *e = &lane->end[end];
 
-    return (int64_t)e->window << (e->window_of_syn ? 0 : shift_at_most(streams, end));
+    return e->window_of_syn ? e->window : window_at_most(streams, end, e->window);
 }
 
 int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg)
 {
-    return (int64_t)seg->window << (seg->flags & SEGMENT_SYN ? 0 : shift_at_most(streams, from));
+    return seg->flags & SEGMENT_SYN ? seg->window : window_at_most(streams, from, seg->window);
 }
 
 /* One that came again can be the network's doing: only the second time says that nobody answers. */
@@ -305,6 +317,7 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
                            const struct segment *s, uint64_t ts_ns)
 {
     struct notes_end *fwd = &lane->end[from], *rev = &lane->end[!from];
+    const bool acks_anew = (s->flags & SEGMENT_ACK) && !acks_as_before(fwd, s);
     struct notes n = { 0 };
 
     fwd->ifindex = s->ifindex;
@@ -313,9 +326,9 @@ struct notes notes_segment(struct notes_lane *lane, const struct streams *stream
     if (n.notes & NOTE_DUPLICATE_ACK)
         n.dup_ack = fwd->dup_acks;
     /* whatever comes answers a probe */
-    if (s->ack != fwd->last_ack || rev->last_keep_alive || rev->last_probe)
+    if (acks_anew || rev->last_keep_alive || rev->last_probe)
         rev->repeats = 0;
-    if (s->ack != fwd->last_ack)
+    if (acks_anew)
         fwd->dup_acks = 0;
     if (!(n.notes & NOTE_KEEP_ALIVE))
         n.notes |= note_repeated(lane, from, s, ts_ns);

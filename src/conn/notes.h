@@ -16,13 +16,13 @@ struct short_time {
 struct notes_end {
     uint32_t ifindex;  /* where its last segment was seen; the same one elsewhere is left out */
     uint32_t next_seq; /* highest end sent */
-    uint32_t last_ack;
+    uint32_t last_ack; /* .acks: it is one */
     uint32_t repeats_at; /* when .repeats began: a short time without its lowest 16 bits */
     uint16_t window;     /* last, as sent */
     uint16_t dup_acks;
     uint16_t repeats;                       /* retransmissions and probes since the peer acknowledged anything new */
     struct short_time next_seq_at, last_at; /* when next_seq was reached; the last segment */
-    bool seen          : 1;                 /* a segment that counts */
+    bool seen : 1, acks : 1;                /* a segment that counts; the last one was an ACK */
     bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
     uint8_t timed_count : 2;
     uint8_t place; /* a hash of where the last segment stood */
@@ -75,7 +75,7 @@ static inline uint32_t notes_last_ack(const struct notes_lane *lane, enum end en
 }
 /* What an end sends counts from another number. */
 void notes_renumber(struct notes_lane *lane, enum end end);
-/* The window an end announced last, in bytes; where its scale is not known, the largest it can mean. */
+/* The window an end announced last, in bytes; where its scale is not known, the largest it is believed to mean. */
 int64_t notes_window(const struct notes_lane *lane, const struct streams *streams, enum end end);
 /* Likewise, the one that this segment announces. */
 int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg);

@@ -16,6 +16,12 @@ static bool gone(enum tcp_state state)
     return state == TCP_STATE_CLOSED || state == TCP_STATE_TIME_WAIT;
 }
 
+/* As far as was seen. */
+static bool is_over(enum tcp_state state)
+{
+    return gone(state) || state == TCP_STATE_UNKNOWN;
+}
+
 /* Got past the exchange of FINs: then so did its peer, seen or not. */
 static bool saw_both_fins(enum tcp_state final, const uint64_t state_ns[TCP_STATE_N])
 {
@@ -74,6 +80,12 @@ static bool gave_up(const struct life *l, enum end end)
     return k->previous == TCP_STATE_ESTABLISHED || k->previous == TCP_STATE_CLOSE_WAIT ||
            k->previous == TCP_STATE_FIN_WAIT_1 || k->previous == TCP_STATE_CLOSING ||
            (k->previous == TCP_STATE_LAST_ACK && wire != TCP_STATE_UNKNOWN);
+}
+
+/* It was closed, its peer was not, and its kernel forgot it: the RST answers what came later. */
+static bool waited_for_fin(const struct life *l, enum end end)
+{
+    return l->has_kernel && l->kernel->lane.ending.cause == CAUSE_ORPHAN_TIMEOUT && l->kernel->lane.ending.end == end;
 }
 
 /* Packets show a client ESTABLISHED by the SYN,ACK that it was sent; the server's kernel knows of the ACK. */
@@ -138,7 +150,7 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, enum end
         return VERDICT_TIMED_OUT;
     /* a RST after both FINs were acknowledged ends nothing that was not over */
     if (reset_by != END_UNKNOWN && !(stream_fin_acked(streams, END_CLIENT) && stream_fin_acked(streams, END_SERVER))) {
-        if (l->wire.end[reset_by].gave_up)
+        if (l->wire.end[reset_by].gave_up || waited_for_fin(l, reset_by))
             return VERDICT_TIMED_OUT;
         if (!ends->established && !ends->midstream && reset_by == END_SERVER)
             return VERDICT_REFUSED;
@@ -148,7 +160,7 @@ static enum verdict verdict_of(const struct life *l, enum end reset_by, enum end
         return VERDICT_MIDSTREAM;
     if (closer != END_UNKNOWN) {
         if (closed_both(l))
-            return VERDICT_CLOSED_BOTH;
+            return is_over(client) && is_over(server) ? VERDICT_CLOSED_BOTH : VERDICT_CLOSING;
         if ((client == TCP_STATE_UNKNOWN && saw_both_fins(server, state_ns[END_SERVER])) ||
             (server == TCP_STATE_UNKNOWN && saw_both_fins(client, state_ns[END_CLIENT])))
             return VERDICT_CLOSED_NORMALLY;

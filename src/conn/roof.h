@@ -2,7 +2,7 @@
  * neither look for connections nor end them.
  *
  * lives.c finds, begins and ends them; engine_segment.c hands segments down, engine_icmp.c what others say of them,
- * engine_kernel.c what kernels tell; engine.c is
+ * engine_datagram.c what is not TCP, engine_kernel.c what kernels tell; engine.c is
  * what others see, and knows what is due when. */
 #ifndef TCPLENS_CONN_ROOF_H
 #define TCPLENS_CONN_ROOF_H
@@ -13,6 +13,7 @@
 struct life *engine_segment(struct conn_engine *g, const struct event *e);
 struct life *engine_arrival(struct conn_engine *g, const struct event *e);
 struct life *engine_icmp(struct conn_engine *g, const struct event *e);
+void engine_datagram(struct conn_engine *g, const struct event *e);
 struct life *engine_kernel(struct conn_engine *g, const struct event *e);
 
 #endif

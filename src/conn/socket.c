@@ -32,6 +32,20 @@ void socket_closed(struct sockets *s, const struct socket_role *role)
         s->closed[role->cookie % LIMIT_CLOSED_SOCKETS] = *role;
 }
 
+uint32_t socket_at(const struct sockets *s, const struct endpoint *at, uint32_t netns)
+{
+    const struct socket_bound *b = &s->bound[at->port % LIMIT_UDP_SOCKETS];
+
+    return b->number && b->at.port == at->port && b->netns == netns && addr_fit(&b->at.addr, &at->addr) ? b->number : 0;
+}
+
+static void note_bound(struct sockets *s, const struct event *e, uint32_t number)
+{
+    if (e->call.is_udp && e->local.port)
+        s->bound[e->local.port % LIMIT_UDP_SOCKETS] =
+            (struct socket_bound){ .at = e->local, .netns = e->netns, .number = number };
+}
+
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role)
 {
     const struct socket_role *closed = &s->closed[e->cookie % LIMIT_CLOSED_SOCKETS];
@@ -40,8 +54,11 @@ void socket_call(struct sockets *s, struct emitter *out, const struct event *e, 
     if (!role.conn && !role.listener && e->cookie && closed->cookie == e->cookie)
         role = *closed;
     change_init(&change, CHANGE_CALL);
-    change.call.socket = number_of(s, e->call.socket, e->call.call.name);
+    if (e->call.socket)
+        change.call.socket = number_of(s, e->call.socket, e->call.call.name);
+    note_bound(s, e, change.call.socket);
     change.call.call = e->call.call;
+    change.call.waiting = e->call.waiting;
     change.conn = role.conn;
     change.listener = role.listener;
     change.call.has_end = role.conn != 0;

@@ -25,15 +25,24 @@ struct socket_role {
     enum end end;            /* of the connection */
 };
 
+/* Where a UDP socket is bound. */
+struct socket_bound {
+    struct endpoint at;
+    uint32_t netns, number; /* number 0: a free place */
+};
+
 /* All zeros: empty. */
 struct sockets {
     struct socket_slot slots[SOCKET_SETS][SOCKET_WAYS];
     uint32_t count;
+    struct socket_bound bound[LIMIT_UDP_SOCKETS]; /* by port; the newest of those that share a place */
     struct socket_role closed[LIMIT_CLOSED_SOCKETS]; /* by cookie; the newest of those that share a place */
 };
 
 /* EVENT_CALL. role: what the socket is now; all zeros where it is nothing. */
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role);
+/* The UDP socket that is bound there, as far as calls on it were seen. 0: none. */
+uint32_t socket_at(const struct sockets *s, const struct endpoint *at, uint32_t netns);
 /* It ceases to be this. */
 void socket_closed(struct sockets *s, const struct socket_role *role);
 

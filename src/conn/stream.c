@@ -58,12 +58,9 @@ static struct stream_rare *rare_for(struct stream_room room, enum end sender)
     return rare_of(room, sender);
 }
 
-/* How far from a stray the next segment may be that shows it was none. */
-#define STRAY_STEP (1 << 20)
-
 static bool goes_on_from(uint32_t stray, uint32_t number)
 {
-    return (int32_t)(number - stray) >= 0 && (int32_t)(number - stray) <= STRAY_STEP;
+    return number - stray <= STREAM_LEAP;
 }
 
 /* The last stray was none: its sender goes on from there, or its receiver acknowledges it, or sends what it had acknowledged. */

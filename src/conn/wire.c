@@ -149,15 +149,18 @@ static void take_fin(struct wire_step *s, enum end end)
 static void send_fin(struct wire_step *s, enum end from)
 {
     const struct stream *sender = &s->conn->streams.of[from], *peer = &s->conn->streams.of[!from];
+    bool crossed;
 
     if (tcp_fsm_cell(state_of(s, from), TCP_INPUT_SND_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* who is not open closes nothing */
     ends_closed_by(&s->conn->ends, LANE_WIRE, from);
     /* where it does not acknowledge the peer's FIN, that was on its way when this one was sent: they crossed */
-    if (state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer))
-        move_to(s, from, TCP_STATE_CLOSING, NULL, HOW_INFERRED);
-    else
-        take_input(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
+    crossed = state_of(s, from) == TCP_STATE_CLOSE_WAIT && sender->acked <= stream_fin_seq(peer);
+    if (crossed)
+        move_to(s, from, TCP_STATE_ESTABLISHED, NULL, HOW_CORRECTED);
+    take_input(s, from, TCP_INPUT_SND_FIN, HOW_INFERRED);
+    if (crossed)
+        take_input(s, from, TCP_INPUT_RCV_FIN, HOW_INFERRED);
 }
 
 /* An end that has sent a SYN goes on: its peer answered it. */
@@ -392,6 +395,8 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
         }
         if (is_believed(s, to))
             take_input(s, to, TCP_INPUT_RCV_SYN_ACK, HOW_INFERRED);
+        if (receiver->fin_sent && state_of(s, to) == TCP_STATE_ESTABLISHED)
+            send_fin(s, to); /* it went with its SYN */
     } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1 &&
                is_believed(s, to)) {
         take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
@@ -449,10 +454,36 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 {
     struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
 
-    if (state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED || lane->end[END_SERVER].spoke)
+    if ((state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) != TCP_STATE_CLOSE_WAIT) ||
+        lane->end[END_SERVER].spoke)
         return;
-    lane->end[END_SERVER].doubts = WIRE_DOUBTS_MAX;
-    take_back(&s, END_SERVER, TCP_STATE_SYN_RECEIVED);
+    lane->end[END_SERVER].fin_received = false;
+    /* no doubt is left: of the next one that is refused the listener tells too */
+    move_to(&s, END_SERVER, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+}
+
+void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)
+{
+    struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
+
+    if (state_of(&s, END_CLIENT) == TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) == TCP_STATE_SYN_RECEIVED &&
+        !ends_kernel_tells(&c->ends, END_CLIENT) && c->streams.of[END_CLIENT].syn_sent &&
+        !lane->end[END_CLIENT].spoke &&
+        ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
+        take_back(&s, END_CLIENT, TCP_STATE_SYN_SENT);
+}
+
+void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
+                      uint64_t because, uint64_t ts_ns)
+{
+    struct wire_step s = { .out = out, .conn = c, .lane = lane, .because = because, .ts_ns = ts_ns };
+    const struct stream *sender = &c->streams.of[from], *receiver = &c->streams.of[!from];
+    const int64_t place = sender->base_known ? stream_unwrap(sender, seq) : -1;
+
+    if (sender->syn_sent && place == 0 && state_of(&s, !from) == TCP_STATE_ESTABLISHED && !lane->end[!from].spoke)
+        take_back(&s, !from, receiver->syn_sent ? TCP_STATE_SYN_SENT : TCP_STATE_UNKNOWN);
+    else if (sender->fin_sent && place == stream_fin_seq(sender) && receiver->acked <= place)
+        take_back_fin(&s, !from);
 }
 
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)

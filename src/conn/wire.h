@@ -15,6 +15,7 @@ struct wire_end {
     uint16_t data_after_fin : 1; /* it sent data after its peer's FIN, and none of it was acknowledged since */
     uint16_t closed_by_rst  : 1;
     uint16_t fin_arrived    : 1; /* of a segment that is apart from its arrival: the peer's FIN has come */
+    uint16_t reset_held     : 1; /* it sent a RST beyond what was captured of it, which is held */
     uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
 };
 #define WIRE_DOUBTS_MAX 2
@@ -79,6 +80,13 @@ void wire_arrived(struct wire_step *s, enum end to, const struct stream_place *p
 
 /* The server's listener dropped the ACK that would have completed the handshake. */
 void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
+
+/* An ICMP error says that what `from` sent with this number, as sent, never arrived. because: the error's record. */
+void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
+                      uint64_t because, uint64_t ts_ns);
+
+/* It is judged: a client from which nothing has come since the SYN,ACK never got that, or never sent the SYN. */
+void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
 
 /* What packets show to have ended it, or kept it from beginning. *ret_end: whose doing, where they show that too. */
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end);

@@ -22,7 +22,11 @@ struct answer_state {
 /* How many bytes of input have, at worst, an answer of `room` bytes. greeting may be NULL. */
 size_t answer_input_max(const char *greeting, size_t room);
 
-/* Writes the answer to n bytes of input to out; returns its length in bytes. */
-size_t answer_make(struct answer_state *state, const char *greeting, const char *input, size_t n, char *out);
+/*
+ * Returns the answer to n bytes of input, *ret_length bytes long: without a greeting the input
+ * itself, which nobody needs to copy; else it is put into out, which has room for it.
+ */
+const char *answer_make(struct answer_state *state, const char *greeting, const char *input, size_t n, char *out,
+                        size_t *ret_length);
 
 #endif

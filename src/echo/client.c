@@ -1,5 +1,5 @@
 /*
- * client.c - the command "client": options, and connecting.
+ * client.c - the command "client": options.
  *
  * A client that first sends everything and only then reads can come to a standstill together with
  * the server: the server stops reading while its answers are not taken, and then send() blocks
@@ -14,14 +14,31 @@
 #include "socket.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
-#include <unistd.h>
+
+enum { DESCRIPTORS_MORE = 32 }; /* than connections */
 
 #define AT(name) offsetof(struct client_config, name)
+
+static const char *const fault_words[] = { [CLIENT_FAULT_NONE] = "none", [CLIENT_FAULT_NO_HTONS] = "no-htons", NULL };
+
+/* MS or MS,MISSES */
+static int take_heartbeat(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+{
+    struct client_heartbeat *heartbeat = member;
+    int numbers[2] = { 0, 3 };
+
+    if (!options_read_numbers(value, CLIENT_HEARTBEAT_MAX_MS, numbers, strchr(value, ',') ? 2 : 1) ||
+        numbers[1] > CLIENT_HEARTBEAT_MISSES_MAX) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes milliseconds up to %d, and a count up to %d, not '%.100s'",
+                 CLIENT_HEARTBEAT_MAX_MS, CLIENT_HEARTBEAT_MISSES_MAX, value);
+        return -EINVAL;
+    }
+    *heartbeat = (struct client_heartbeat){ numbers[0], numbers[1] };
+    return 0;
+}
 
 static const struct option_row rows[] = {
     OPTION_ROW_TEXT("host", "H", AT(host), ECHO_DEFAULT_HOST, "name or address of the server"),
@@ -29,11 +46,23 @@ static const struct option_row rows[] = {
     OPTION_ROW_TEXT("message", "TEXT", AT(message), NULL, "send TEXT, check the echo"),
     OPTION_ROW_NUMBER("size", "BYTES", AT(size), 1, CLIENT_MESSAGE_MAX, 0,
                       "send a pattern of that length, check the echo"),
-    OPTION_ROW_NUMBER("count", "N", AT(count), 1, 1000000, 1, "how many such messages"),
+    OPTION_ROW_NUMBER("count", "N", AT(count), 1, 1000000, 1, "how many such messages, over each connection"),
+    OPTION_ROW_FLAG("long", AT(one_for_all), "one connection for all of them; so it is without --short"),
+    OPTION_ROW_FLAG("short", AT(one_each), "a connection for each of them"),
+    OPTION_ROW_NUMBER("connections", "N", AT(connections), 1, 65536, 1, "hold N connections at once"),
     OPTION_ROW_NUMBER("interval", "MS", AT(interval_ms), 0, 3600000, 0, "pause between two messages, milliseconds"),
     OPTION_ROW_NUMBER("hold", "MS", AT(hold_ms), 0, 3600000, 0, "pause after connecting and before closing"),
+    OPTION_ROW_TAKEN("heartbeat", "MS[,MISSES]", AT(heartbeat), take_heartbeat,
+                     "in pauses, ask the server every MS milliseconds whether it is alive; give up after MISSES (3) "
+                     "without an answer"),
+    OPTION_ROW_TAKEN("keepalive", OPTIONS_KEEPALIVE, AT(keepalive), options_take_keepalive,
+                     "TCP keep-alive: seconds of silence, seconds between probes, how many"),
+    OPTION_ROW_NUMBER("timeout", "MS", AT(timeout_ms), 0, 3600000, 0,
+                      "give up when nothing comes for MS milliseconds; 0: never"),
     OPTION_ROW_FLAG("half-close", AT(half_close), "shut down sending after the last message, then read to the end"),
     OPTION_ROW_TEXT("greeting", "TEXT", AT(greeting), NULL, "the server was started with this greeting"),
+    OPTION_ROW_WORD("fault", "NAME", AT(fault), fault_words,
+                    "no-htons: forget htons(), and call the port with its bytes swapped"),
     OPTION_ROW_FLAG("verbose", AT(verbose), "tell every step on standard output"),
 };
 
@@ -50,47 +79,30 @@ static const struct command_options options = {
     .print_more = print_interactive,
 };
 
-static int connect_one(const struct addrinfo *where, int *ret_fd)
+/* Returns STATUS_DONE, or STATUS_USAGE with the error printed. */
+static int check_options(const struct client_config *config)
 {
-    int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, where->ai_addr, where->ai_addrlen) != 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    *ret_fd = fd;
-    return 0;
-}
+    bool messages = config->message || config->size;
 
-/* A name may have several addresses: the first one that answers is taken. */
-static int connect_any(const struct client_config *config, int *ret_fd)
-{
-    char text[SOCKET_TEXT_MAX] = "";
-    struct addrinfo *list;
-    int r = -EHOSTUNREACH;
-
-    int code = socket_resolve(config->host, config->port, false, &list);
-    if (code != 0)
-        return client_failed("cannot find host '%s': %s", config->host, socket_resolve_error(code));
-    for (const struct addrinfo *at = list; at && r < 0; at = at->ai_next) {
-        socket_text(at->ai_addr, at->ai_addrlen, text);
-        client_step(config, "connect() to %s", text);
-        r = connect_one(at, ret_fd);
-    }
-    freeaddrinfo(list);
-    if (r < 0)
-        return client_failed("cannot connect to %s: %s%s", text, strerror(-r),
-                             r == -ECONNREFUSED ? " (is the server running? tcplens-echo server)" : "");
-    client_step(config, "connected, this end is %s", socket_local_text(*ret_fd, text));
-    return 0;
+    if (config->message && config->size)
+        return options_error("client", "--message and --size exclude each other");
+    if (config->message && !*config->message)
+        return options_error("client", "--message: an empty message has no echo");
+    if (config->greeting && strlen(config->greeting) > ANSWER_GREETING_MAX)
+        return options_error("client", "--greeting: longer than %d bytes", ANSWER_GREETING_MAX);
+    if (config->one_each && config->one_for_all)
+        return options_error("client", "--short and --long exclude each other");
+    if (!messages && (config->one_each || config->connections > 1 || config->heartbeat.interval_ms > 0))
+        return options_error("client", "--%s needs --message or --size",
+                             config->one_each          ? "short"
+                             : config->connections > 1 ? "connections"
+                                                       : "heartbeat");
+    return STATUS_DONE;
 }
 
 int client_main(int argc, char **argv)
 {
-    struct client_config config;
-    int fd = -1;
+    struct client_config config = { .host = NULL };
 
     switch (command_options_parse(&options, argc, argv, &config)) {
     case OPTIONS_HELP:
@@ -98,19 +110,12 @@ int client_main(int argc, char **argv)
     case OPTIONS_WRONG: return STATUS_USAGE;
     case OPTIONS_RUN: break;
     }
-    if (config.message && config.size)
-        return options_error("client", "--message and --size exclude each other");
-    if (config.message && !*config.message)
-        return options_error("client", "--message: an empty message has no echo");
-    if (config.greeting && strlen(config.greeting) > ANSWER_GREETING_MAX)
-        return options_error("client", "--greeting: longer than %d bytes", ANSWER_GREETING_MAX);
+    int status = check_options(&config);
+    if (status != STATUS_DONE)
+        return status;
 
     prctl(PR_SET_NAME, ECHO_COMM_CLIENT);
-    if (connect_any(&config, &fd) < 0)
-        return STATUS_FAILED;
-    int r = config.message || config.size ? client_messages_run(&config, fd) : client_typed_run(fd);
-    if (r == 0)
-        client_step(&config, "close()");
-    close(fd);
+    socket_raise_limit(config.connections + DESCRIPTORS_MORE);
+    int r = config.message || config.size ? client_messages_run(&config) : client_typed_run(&config);
     return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }

@@ -57,7 +57,7 @@ static int print_echo(int fd, const struct typed *typed)
     return 1;
 }
 
-int client_typed_run(int fd)
+static int talk(int fd)
 {
     struct typed typed = { .start = 0 };
     int r = 1;
@@ -79,5 +79,18 @@ int client_typed_run(int fd)
         if (at[0].revents & ~POLLOUT)
             r = print_echo(fd, &typed);
     }
+    return r;
+}
+
+int client_typed_run(const struct client_config *config)
+{
+    int fd = client_connect(config);
+    if (fd < 0)
+        return -1;
+
+    int r = talk(fd);
+    if (r == 0)
+        client_step(config, "close()");
+    close(fd);
     return r;
 }

@@ -6,8 +6,11 @@
 
 #include "client_common.h"
 
-/* Both use the connected, blocking socket fd, leave closing it to the caller, and return 0 or -1. */
-int client_messages_run(const struct client_config *config, int fd);
-int client_typed_run(int fd);
+/* Connects, by the options. Returns a blocking socket for the caller to close, or -1, the error printed. */
+int client_connect(const struct client_config *config);
+
+/* Both open and close their connections, and return 0 or -1. */
+int client_messages_run(const struct client_config *config);
+int client_typed_run(const struct client_config *config);
 
 #endif

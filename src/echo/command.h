@@ -27,6 +27,9 @@ enum { ECHO_DEFAULT_PORT = 7007 };
 
 int server_main(int argc, char **argv);
 int client_main(int argc, char **argv);
+int udp_server_main(int argc, char **argv);
+int udp_client_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int compare_main(int argc, char **argv);
 
 #endif

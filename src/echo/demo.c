@@ -1,18 +1,19 @@
 /*
- * demo.c - the command "demo": one server and one client, as two processes, and every step told.
+ * demo.c - the command "demo": a server and a client, as two processes, and every step told.
  *
  * Both are this program, started anew, so that ps and a tracer see two programs with names and
  * arguments of their own. Both report into one pipe, a line for each step: as the kernel keeps the
  * order of writes, and each tells a step before the other can notice it, the lines stand in order
  * of cause and effect. They also tell us what to do next:
  *
- *   "listening on"           -> start the client
- *   client ended, and the
- *   server's "close()" line  -> SIGTERM to the server: the connection is over at both ends
+ *   "listening on"           -> start the client, or several (--clients)
+ *   clients ended, and the
+ *   server's "close()" lines -> SIGTERM to the server: the connections are over at both ends
  *   server ended             -> done
  */
 #include "command.h"
 #include "options.h"
+#include "program.h"
 #include "server_common.h"
 
 #include <errno.h>
@@ -21,24 +22,25 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     LINE_BYTES_MAX = 512, /* of a report; a longer line is passed on in pieces */
-    STALL_MS = 15000,     /* no step may take longer; the longest pause is 1500 ms */
+    CLIENTS_MAX = 10,
+    STALL_MS = 15000, /* no step may take longer; the longest pause is 1500 ms */
 };
 
 struct demo_config {
-    long port;
+    const char *model;
+    long port, clients;
     bool fast, ipv6;
 };
 
 #define AT(name) offsetof(struct demo_config, name)
 
 static const struct option_row rows[] = {
+    OPTION_ROW_TEXT("model", "NAME", AT(model), "epoll", "how the server serves; see tcplens-echo server --help"),
+    OPTION_ROW_NUMBER("clients", "N", AT(clients), 1, CLIENTS_MAX, 1, "so many clients at once, a process each"),
     OPTION_ROW_FLAG("fast", AT(fast), "pauses of milliseconds instead of seconds"),
     OPTION_ROW_NUMBER("port", "P", AT(port), 0, 65535, ECHO_DEFAULT_PORT, "port to use; 0 lets the kernel choose"),
     OPTION_ROW_FLAG("ipv6", AT(ipv6), "use ::1 instead of 127.0.0.1"),
@@ -50,18 +52,12 @@ static const struct command_options options = {
     .table = OPTION_TABLE(rows),
 };
 
-struct child {
-    pid_t pid;  /* 0: not started, or waited for */
-    int end_fd; /* a pidfd, readable when the process has ended; -1: none */
-    int status; /* exit status, once waited for; -1: none, or killed */
-};
-
 struct demo {
     const struct demo_config *config;
     char *host;
     int report_in, report_out; /* both ends of the pipe */
-    struct child server, client;
-    bool closed; /* the server has reported its close() */
+    struct program server, clients[CLIENTS_MAX];
+    long closed; /* so often the server has reported a close() */
     size_t length;
     char line[LINE_BYTES_MAX];
 };
@@ -72,66 +68,36 @@ static int failed(const char *action, int error)
     return -error;
 }
 
-static _Noreturn void become(char *const argv[], int report, pid_t parent)
+static int start(const struct demo *d, struct program *program, char *const argv[])
 {
-    /* Should the demo be killed, its children must not live on; it may be dead already. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(STATUS_FAILED);
-    if (dup2(report, STDOUT_FILENO) >= 0)
-        execv("/proc/self/exe", argv);
-    failed("run /proc/self/exe", errno);
-    _exit(STATUS_FAILED);
-}
+    int r = program_start(program, argv, d->report_out);
 
-static int child_start(const struct demo *d, struct child *child, char *const argv[])
-{
-    pid_t parent = getpid();
-    pid_t pid = fork();
-
-    if (pid == 0)
-        become(argv, d->report_out, parent);
-    if (pid < 0)
-        return failed("start a process", errno);
-    child->pid = pid;
-    child->end_fd = pidfd_open(pid, 0); /* closes on exec by itself */
-    return child->end_fd < 0 ? failed("open a pidfd", errno) : 0;
-}
-
-static void child_wait(struct child *child)
-{
-    int status;
-
-    if (child->end_fd >= 0)
-        close(child->end_fd);
-    child->end_fd = -1;
-    if (child->pid == 0)
-        return;
-    while (waitpid(child->pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return;
-    child->pid = 0;
-    child->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return r < 0 ? failed("start a process", -r) : 0;
 }
 
 static int start_server(struct demo *d)
 {
     char port[8];
     char *delay = d->config->fast ? "50" : "1500";
-    char *argv[] = { "tcplens-echo", "server", "--verbose",     "--bind", d->host,
-                     "--port",       port,     "--close-delay", delay,    NULL };
+    char *model = (char *)d->config->model;
+    char *argv[] = { "tcplens-echo", "server", "--model", model,           "--verbose", "--bind",
+                     d->host,        "--port", port,      "--close-delay", delay,       NULL };
 
     snprintf(port, sizeof port, "%ld", d->config->port);
-    return child_start(d, &d->server, argv);
+    return start(d, &d->server, argv);
 }
 
-static int start_client(struct demo *d, char *port)
+static int start_clients(struct demo *d, char *port)
 {
     char *pause = d->config->fast ? "30" : "1000";
     char *argv[] = { "tcplens-echo", "client",  "--verbose", "--host",     d->host, "--port", port,  "--message",
                      "hello",        "--count", "3",         "--interval", pause,   "--hold", pause, NULL };
 
-    return child_start(d, &d->client, argv);
+    int r = 0;
+
+    for (long i = 0; i < d->config->clients && r == 0; i++)
+        r = start(d, &d->clients[i], argv);
+    return r;
 }
 
 /* One step of a child: passed on, and acted upon. */
@@ -139,11 +105,11 @@ static int handle_line(struct demo *d, char *line)
 {
     if (strncmp(line, SERVER_LINE_LISTENING, strlen(SERVER_LINE_LISTENING)) == 0) {
         printf("server: %s\n", line);
-        return start_client(d, strrchr(line, ':') + 1); /* ADDR:PORT */
+        return start_clients(d, strrchr(line, ':') + 1); /* ADDR:PORT */
     }
     printf("%s\n", line);
     if (strncmp(line, SERVER_LINE_CLOSE, strlen(SERVER_LINE_CLOSE)) == 0)
-        d->closed = true;
+        d->closed++;
     return 0;
 }
 
@@ -175,19 +141,42 @@ static int read_report(struct demo *d)
     }
 }
 
+/* Waits for those that have ended. Returns -1 if one has failed: it may never have been connected. */
+static int reap_clients(struct demo *d, const struct pollfd *ended)
+{
+    for (long i = 0; i < d->config->clients; i++) {
+        if (!ended[i].revents)
+            continue;
+        program_wait(&d->clients[i]);
+        if (d->clients[i].status != STATUS_DONE)
+            return -1;
+    }
+    return 0;
+}
+
+static bool all_done(const struct demo *d)
+{
+    for (long i = 0; i < d->config->clients; i++)
+        if (d->clients[i].status != STATUS_DONE)
+            return false;
+    return d->closed == d->config->clients;
+}
+
 /* Returns 0 when the server has ended, or -errno. */
 static int run(struct demo *d)
 {
+    enum { REPORT, SERVER, CLIENTS };
     int r = start_server(d);
     bool stopping = false;
 
     while (r == 0 && d->server.pid > 0) {
-        struct pollfd at[] = {
-            { .fd = d->report_in, .events = POLLIN },
-            { .fd = d->server.end_fd, .events = POLLIN },
-            { .fd = d->client.end_fd, .events = POLLIN },
+        struct pollfd at[CLIENTS + CLIENTS_MAX] = {
+            [REPORT] = { .fd = d->report_in, .events = POLLIN },
+            [SERVER] = { .fd = d->server.end_fd, .events = POLLIN },
         };
-        int n = poll(at, sizeof at / sizeof *at, STALL_MS);
+        for (long i = 0; i < d->config->clients; i++)
+            at[CLIENTS + i] = (struct pollfd){ .fd = d->clients[i].end_fd, .events = POLLIN };
+        int n = poll(at, CLIENTS + (nfds_t)d->config->clients, STALL_MS);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -197,16 +186,11 @@ static int run(struct demo *d)
 
         /* First the report: who has ended has written its last line before. */
         r = read_report(d);
-        if (at[1].revents)
-            child_wait(&d->server);
-        if (at[2].revents) {
-            child_wait(&d->client);
-            /* A client that failed may never have been connected: there is no close() to await. */
-            if (d->client.status != STATUS_DONE)
-                return 0;
-        }
-        bool client_done = d->client.status == STATUS_DONE;
-        if (client_done && d->closed && !stopping && d->server.pid > 0) {
+        if (at[SERVER].revents)
+            program_wait(&d->server);
+        if (reap_clients(d, at + CLIENTS) < 0)
+            return 0;
+        if (all_done(d) && !stopping && d->server.pid > 0) {
             stopping = true;
             kill(d->server.pid, SIGTERM);
         }
@@ -235,20 +219,18 @@ int demo_main(int argc, char **argv)
         .host = config.ipv6 ? "::1" : "127.0.0.1",
         .report_in = ends[0],
         .report_out = ends[1],
-        .server = { .end_fd = -1, .status = -1 },
-        .client = { .end_fd = -1, .status = -1 },
+        .server = PROGRAM_NONE,
     };
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        d.clients[i] = (struct program)PROGRAM_NONE;
 
     int r = run(&d);
+    bool good = r == 0 && all_done(&d) && d.server.status == STATUS_DONE;
     /* Only after a failure does one of them still run, and it may no longer heed SIGTERM. */
-    if (d.client.pid > 0)
-        kill(d.client.pid, SIGKILL);
-    if (d.server.pid > 0)
-        kill(d.server.pid, SIGKILL);
-    child_wait(&d.client);
-    child_wait(&d.server);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        program_kill(&d.clients[i]);
+    program_kill(&d.server);
     close(ends[0]);
     close(ends[1]);
-    return r == 0 && d.closed && d.client.status == STATUS_DONE && d.server.status == STATUS_DONE ? STATUS_DONE
-                                                                                                  : STATUS_FAILED;
+    return good ? STATUS_DONE : d.server.status == STATUS_USAGE ? STATUS_USAGE : STATUS_FAILED;
 }

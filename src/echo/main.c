@@ -1,5 +1,5 @@
 /*
- * main.c - tcplens-echo: a TCP echo server, its client, and a demonstration of both.
+ * main.c - tcplens-echo: echo servers of TCP and UDP, their clients, and a demonstration.
  *
  * The program stands apart from the tracer: it is what one looks at with it. Each way of serving
  * many clients has a source file of its own (server_*.c), to be read side by side.
@@ -20,16 +20,19 @@ struct command {
 static const struct command commands[] = {
     { "server", "answer every byte with itself", server_main },
     { "client", "send messages or typed lines, and check the echo", client_main },
+    { "udp-server", "answer every datagram with itself", udp_server_main },
+    { "udp-client", "send datagrams, and check the echo", udp_client_main },
     { "demo", "run one server and one client, and tell each step", demo_main },
+    { "compare", "measure what each way to serve many clients costs", compare_main },
 };
 enum { COMMAND_N = sizeof commands / sizeof *commands };
 
 static void print_help(void)
 {
     printf("Usage: tcplens-echo COMMAND [OPTION]...\n"
-           "The reference echo server of tcplens, its client, and a demonstration.\n\nCommands:\n");
+           "The reference echo servers of tcplens, their clients, and a demonstration.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_N; i++)
-        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     printf("\n      --help     show this help\n"
            "      --version  show the version\n\n"
            "'tcplens-echo COMMAND --help' explains one command.\n");

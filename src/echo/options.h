@@ -5,6 +5,8 @@
 #ifndef ECHO_OPTIONS_H
 #define ECHO_OPTIONS_H
 
+#include <stdbool.h>
+
 #include "tcplens/base/options.h"
 
 struct command_options {
@@ -29,6 +31,24 @@ struct command_options {
         .kind = OPTION_TEXT, .name = (name_), .argument = (value_), .offset = (offset_), .text = (default_),           \
         .help = (help_)                                                                                                \
     }
+
+#define OPTION_ROW_WORD(name_, value_, offset_, words_, help_)                                                         \
+    {                                                                                                                  \
+        .kind = OPTION_WORD, .name = (name_), .argument = (value_), .offset = (offset_), .words = (words_),            \
+        .help = (help_)                                                                                                \
+    }
+#define OPTION_ROW_TAKEN(name_, value_, offset_, take_, help_)                                                         \
+    {                                                                                                                  \
+        .kind = OPTION_TAKEN, .name = (name_), .argument = (value_), .offset = (offset_), .take = (take_),             \
+        .help = (help_)                                                                                                \
+    }
+
+/* Reads `count` numbers from 1 to max, with commas between them; false: that is not what the text is. */
+bool options_read_numbers(const char *text, int max, int numbers[], int count);
+
+/* IDLE,INTERVAL,COUNT into a struct socket_keepalive. */
+#define OPTIONS_KEEPALIVE "IDLE,INTERVAL,COUNT"
+int options_take_keepalive(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 
 /*
  * Sets every member of config that the table names: to its default, then to what argv says. No word

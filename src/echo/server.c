@@ -8,12 +8,15 @@
 #include "options.h"
 #include "socket.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS_MORE = 32 }; /* than connections */
 
 struct server_model {
     const char *name;
@@ -28,6 +31,29 @@ static const struct server_model models[] = {
 #undef MODEL
 enum { MODEL_N = sizeof models / sizeof *models };
 
+/* By enum fault; model: the one that can have it, NULL: all. */
+struct fault_row {
+    const char *name;
+    const char *model;
+    const char *description;
+};
+
+static const struct fault_row faults[] = {
+    { "none", NULL, NULL },
+#define FAULT(name, word, model, description) { word, model, description },
+#include "faults.def"
+#undef FAULT
+};
+enum { FAULT_N = sizeof faults / sizeof *faults };
+
+static const char *const fault_words[] = {
+    "none",
+#define FAULT(name, word, model, description) word,
+#include "faults.def"
+#undef FAULT
+    NULL,
+};
+
 #define AT(name) offsetof(struct server_config, name)
 
 static const struct option_row rows[] = {
@@ -40,6 +66,11 @@ static const struct option_row rows[] = {
                       "further clients wait in that queue"),
     OPTION_ROW_TEXT("greeting", "TEXT", AT(greeting), NULL, "begin every line of the answer with TEXT"),
     OPTION_ROW_NUMBER("close-delay", "MS", AT(close_delay_ms), 0, 3600000, 0, "stay in CLOSE-WAIT for MS milliseconds"),
+    OPTION_ROW_NUMBER("timeout", "MS", AT(timeout_ms), 0, 3600000, 0,
+                      "close a connection without progress for MS milliseconds; 0: never"),
+    OPTION_ROW_TAKEN("keepalive", OPTIONS_KEEPALIVE, AT(keepalive), options_take_keepalive,
+                     "TCP keep-alive: seconds of silence, seconds between probes, how many"),
+    OPTION_ROW_WORD("fault", "NAME", AT(fault), fault_words, "do wrong what servers are known to do wrong; see below"),
     OPTION_ROW_FLAG("edge", AT(edge), "epoll: be told of changes only, not of what is still so"),
     OPTION_ROW_FLAG("verbose", AT(verbose), "tell every step on standard output"),
 };
@@ -49,6 +80,10 @@ static void print_models(void)
     printf("\nModels:\n");
     for (size_t i = 0; i < MODEL_N; i++)
         printf("  %-10s %s\n", models[i].name, models[i].description);
+    printf("\nFaults:\n");
+    for (size_t i = FAULT_NONE + 1; i < FAULT_N; i++)
+        printf("  %-15s %s%s%s%s\n", faults[i].name, faults[i].description, faults[i].model ? " (model " : "",
+               faults[i].model ? faults[i].model : "", faults[i].model ? ")" : "");
     printf("\nThe server ends on SIGTERM or SIGINT (Ctrl-C).\n");
 }
 
@@ -82,9 +117,41 @@ static int unknown_model(const char *name)
                          options_hint(name, names, MODEL_N, hint));
 }
 
+/* Is told, where the model cannot do that wrong. */
+static int impossible_fault(const struct server_config *config)
+{
+    const struct fault_row *fault = &faults[config->fault];
+
+    if (!fault->model || strcmp(fault->model, config->model) == 0)
+        return STATUS_DONE;
+    return options_error("server", "--fault %s: model '%s' cannot have it; '%s' can", fault->name, config->model,
+                         fault->model);
+}
+
+/* Stands in for every model: the kernel alone deals with the clients. */
+static int never_accept_run(const struct server_config *config)
+{
+    struct signalfd_siginfo signal_seen;
+    int listener, signals;
+
+    int r = server_open_signals(&signals);
+    if (r < 0)
+        return server_failed(-r, "open a signalfd");
+    r = server_listen(config, &listener);
+    if (r == 0) {
+        struct pollfd at = { .fd = signals, .events = POLLIN };
+
+        while (read(signals, &signal_seen, sizeof signal_seen) < 0)
+            poll(&at, 1, -1);
+        close(listener);
+    }
+    close(signals);
+    return r;
+}
+
 int server_main(int argc, char **argv)
 {
-    struct server_config config;
+    struct server_config config = { .model = NULL };
 
     switch (command_options_parse(&options, argc, argv, &config)) {
     case OPTIONS_HELP:
@@ -98,8 +165,14 @@ int server_main(int argc, char **argv)
     if (config.greeting && strlen(config.greeting) > ANSWER_GREETING_MAX)
         return options_error("server", "--greeting: longer than %d bytes", ANSWER_GREETING_MAX);
 
+    int status = impossible_fault(&config);
+    if (status != STATUS_DONE)
+        return status;
+
+    socket_raise_limit(config.max_connections + DESCRIPTORS_MORE);
     /* Writing to a client that is gone must be an error of that one write, not our death. */
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NAME, ECHO_COMM_SERVER);
-    return model->run(&config) < 0 ? STATUS_FAILED : STATUS_DONE;
+    int r = config.fault == FAULT_NEVER_ACCEPT ? never_accept_run(&config) : model->run(&config);
+    return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }

@@ -1,5 +1,6 @@
 /* A queue per witness, kept sorted by inserting from the back: a source is nearly sorted, so that the place is found in
- * a step or two. Letting go takes the earliest of the heads. Equal times keep the order of the witnesses in the enum
+ * a step or two. What a source kept back comes a batch later: it goes into a second queue, for in the first it would push all
+ * of the batch along. Letting go takes the earliest of the heads. Equal times keep the order of the witnesses in the enum
  * (kernel first) and, inside one, the order of arrival. */
 #include "tcplens/event/merge.h"
 
@@ -8,6 +9,9 @@
 #include <string.h>
 
 #define QUEUE_START 1024
+#define STEPS_MAX 32
+
+enum { PROMPT, KEPT_BACK, QUEUES_PER_WITNESS };
 
 struct queue {
     struct event *items; /* ring of size entries, a power of two */
@@ -15,7 +19,7 @@ struct queue {
 };
 
 struct merge {
-    struct queue queues[WITNESS_N];
+    struct queue queues[WITNESS_N][QUEUES_PER_WITNESS];
     size_t count, max;
     uint64_t released_ns; /* the latest that was let go */
     uint64_t early;       /* let go before their time */
@@ -74,8 +78,8 @@ static struct queue *earliest(struct merge *m)
 {
     struct queue *best = NULL;
 
-    for (unsigned i = 0; i < WITNESS_N; i++) {
-        struct queue *q = &m->queues[i];
+    for (unsigned i = 0; i < WITNESS_N * QUEUES_PER_WITNESS; i++) {
+        struct queue *q = &m->queues[i / QUEUES_PER_WITNESS][i % QUEUES_PER_WITNESS];
 
         if (q->count && (!best || at(q, 0)->ts_ns < at(best, 0)->ts_ns))
             best = q;
@@ -83,9 +87,16 @@ static struct queue *earliest(struct merge *m)
     return best;
 }
 
+/* Its place is further from the back than a few steps. */
+static bool was_kept_back(struct queue *q, const struct event *event)
+{
+    return q->count > STEPS_MAX && at(q, q->count - 1 - STEPS_MAX)->ts_ns > event->ts_ns;
+}
+
 void merge_put(struct merge *m, const struct event *event)
 {
-    struct queue *q = &m->queues[event->source];
+    struct queue *queues = m->queues[event->source];
+    struct queue *q = &queues[was_kept_back(&queues[PROMPT], event) ? KEPT_BACK : PROMPT];
     size_t i;
 
     if (q->count == q->size && grow(q) < 0) {
@@ -130,7 +141,8 @@ struct merge *merge_free(struct merge *m)
     if (!m)
         return NULL;
     for (unsigned i = 0; i < WITNESS_N; i++)
-        free(m->queues[i].items);
+        for (unsigned k = 0; k < QUEUES_PER_WITNESS; k++)
+            free(m->queues[i][k].items);
     free(m);
     return NULL;
 }

@@ -290,15 +290,74 @@ static void print_title(const struct digest *d, struct printer *p)
     end(p, &l);
 }
 
+/* Findings that differ in whom they are about: a scan, or an outage, gives one for each host. */
+struct alike {
+    const struct held *all[LIMIT_FINDINGS]; /* those seen most often first */
+    unsigned count;
+};
+#define ALIKE_SHOWN 3
+
+static int by_count(const void *a, const void *b)
+{
+    const uint64_t first = (*(const struct held *const *)a)->change.finding.count;
+    const uint64_t second = (*(const struct held *const *)b)->change.finding.count;
+
+    return first < second ? 1 : first > second ? -1 : 0;
+}
+
+static bool is_alike(const struct held *a, const struct held *b)
+{
+    return a->change.finding.kind == b->change.finding.kind && a->change.finding.cause == b->change.finding.cause;
+}
+
+/* Those that are like the one at this place; none where it is like one before. */
+static void alike_of(const struct digest *d, unsigned at, struct alike *ret)
+{
+    ret->count = 0;
+    for (unsigned i = 0; i < at; i++)
+        if (is_alike(&d->findings[i], &d->findings[at]))
+            return;
+    for (unsigned i = at; i < d->count; i++)
+        if (is_alike(&d->findings[i], &d->findings[at]))
+            ret->all[ret->count++] = &d->findings[i];
+    qsort(ret->all, ret->count, sizeof(*ret->all), by_count);
+}
+
+/* What is left of those that are alike, in one line. */
+static void print_rest(struct printer *p, const struct alike *alike)
+{
+    const struct change *first = &alike->all[0]->change;
+    uint64_t count = 0;
+    struct line l = begin(p);
+
+    for (unsigned i = ALIKE_SHOWN; i < alike->count; i++)
+        count += alike->all[i]->change.finding.count;
+    line_go_to(&l, INDENT, 0);
+    line_style(&l, STYLE_DIM, false);
+    line_addf(&l, "and %llu %s more %s with %u others", (unsigned long long)count, count == 1 ? "time" : "times",
+              finding_name(first->finding.kind), alike->count - ALIKE_SHOWN);
+    line_reset_style(&l);
+    end(p, &l);
+}
+
 static void print_findings(const struct digest *d, struct printer *p)
 {
+    struct alike alike;
+
     if (!d->count)
         return;
     print_title(d, p);
-    for (unsigned severity = 0; severity < SEVERITY_N; severity++)
-        for (unsigned i = 0; i < d->count; i++)
-            if (d->findings[i].change.finding.severity == severity)
-                print_finding(d, p, &d->findings[i]);
+    for (unsigned severity = 0; severity < SEVERITY_N; severity++) {
+        for (unsigned i = 0; i < d->count; i++) {
+            if (d->findings[i].change.finding.severity != severity)
+                continue;
+            alike_of(d, i, &alike);
+            for (unsigned j = 0; j < alike.count && (j < ALIKE_SHOWN || alike.count == ALIKE_SHOWN + 1); j++)
+                print_finding(d, p, alike.all[j]);
+            if (alike.count > ALIKE_SHOWN + 1)
+                print_rest(p, &alike);
+        }
+    }
 }
 
 /* Returns whether there are any. */

@@ -297,6 +297,10 @@ static void format_segment(struct line *l, const struct change *c)
         line_addf(l, " tfo=%u", s->tfo_len);
     if (s->options & SEGMENT_OPT_MPTCP)
         line_add(l, " mptcp");
+    if (s->options & SEGMENT_OPT_MD5)
+        line_add(l, " md5");
+    if (s->options & SEGMENT_OPT_AO)
+        line_add(l, " ao");
     if (s->cut)
         line_add(l, " cut");
     add_frame(l, c->segment.frame);
@@ -318,28 +322,121 @@ static void format_icmp(struct line *l, const struct change *c)
     add_frame(l, c->icmp.frame);
 }
 
+static void add_dns(struct line *l, const struct dns *d)
+{
+    char word[DNS_WORD_MAX], addr[ADDR_TEXT_MAX];
+
+    line_add(l, "  DNS ");
+    if (d->type) {
+        line_addf(l, "%s ", dns_type_name(d->type, word));
+        line_add_untrusted(l, d->name, sizeof(d->name));
+    }
+    if (!d->response) {
+        line_add(l, "?");
+        return;
+    }
+    line_addf(l, ": %s", dns_rcode_name(d->rcode, word));
+    for (unsigned i = 0; i < d->addresses && i < DNS_ANSWERS_MAX; i++)
+        line_addf(l, "%s %s", i ? "," : "", addr_format(&d->answers[i], addr));
+}
+
+static void format_datagram(struct line *l, const struct change *c)
+{
+    const struct datagram *d = &c->datagram.datagram;
+    const bool problem = d->is_error || d->checksum == DATAGRAM_CHECKSUM_BAD;
+    char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX], by[ADDR_TEXT_MAX];
+
+    line_style(l, problem ? STYLE_ALARM : STYLE_PLAIN, false);
+    line_addf(l, "   %s ╌╌ UDP len=%u ╌╌▷ %s", endpoint_format(&d->src, from), d->len, endpoint_format(&d->dst, to));
+    if (d->is_error)
+        line_addf(l, "  refused: ICMP %s by %s", icmp_error_name(d->error), addr_format(&d->by, by));
+    if (d->checksum == DATAGRAM_CHECKSUM_BAD)
+        line_add(l, "  bad checksum");
+    if (problem)
+        line_reset_style(l);
+    if (d->is_dns)
+        add_dns(l, &d->dns);
+    add_frame(l, c->datagram.frame);
+}
+
+static void add_events(struct line *l, uint16_t events)
+{
+    const char *bar = "";
+
+    for (unsigned bit = 0; bit < POLL_EVENT_N; bit++) {
+        if (!(events & 1u << bit))
+            continue;
+        line_addf(l, "%s%s", bar, poll_event_name(bit));
+        bar = "|";
+    }
+}
+
+static void add_args(struct line *l, const struct call *call, const struct waiting *w)
+{
+    const char *comma = call->fd >= 0 ? ", " : "";
+
+    if (call->fd >= 0)
+        line_addf(l, "%d", call->fd);
+    for (unsigned i = 0; i < CALL_ARGS_MAX && call->args[i].name; i++) {
+        const struct call_arg *arg = &call->args[i];
+
+        if (strcmp(arg->name, "level") == 0) /* the option's name says it */
+            continue;
+        line_add(l, comma);
+        if (arg->text)
+            line_addf(l, "%.*s", WORD_MAX, arg->text);
+        else if (strcmp(arg->name, "timeout_ns") == 0 && arg->number < 0)
+            line_add(l, "no timeout");
+        else if (strcmp(arg->name, "timeout_ns") == 0)
+            add_duration(l, (uint64_t)arg->number);
+        else if (strcmp(arg->name, "watched") == 0)
+            line_addf(l, "%lld watched", (long long)arg->number);
+        else
+            line_addf(l, "%lld", (long long)arg->number);
+        comma = ", ";
+    }
+    if (w->events) {
+        line_add(l, comma);
+        add_events(l, w->events);
+    }
+}
+
+static void add_result(struct line *l, const struct call *call)
+{
+    const int code = call->ret < 0 ? (int)(0U - (unsigned)call->ret) : 0;
+    const char *error = code ? strerrorname_np(code) : NULL;
+
+    if (call->blocked)
+        line_add(l, ") …");
+    else if (error)
+        line_addf(l, ") = -%s", error);
+    else
+        line_addf(l, ") = %lld", (long long)call->ret);
+}
+
+static void add_ready(struct line *l, const struct call *call, const struct waiting *w)
+{
+    for (unsigned i = 0; i < w->count && i < READY_MAX; i++) {
+        line_add(l, i ? ", " : "  ready: ");
+        if (w->ready[i].fd >= 0)
+            line_addf(l, "%d ", w->ready[i].fd);
+        add_events(l, w->ready[i].events);
+    }
+    if (w->count == READY_MAX && call->ret > READY_MAX)
+        line_add(l, ", …");
+}
+
 static void format_call(struct line *l, const struct change *c)
 {
     const struct call *call = &c->call.call;
-    const int code = call->ret < 0 ? (int)(0U - (unsigned)call->ret) : 0;
-    const char *error = code ? strerrorname_np(code) : NULL;
-    char buf[192];
+    char buf[256];
     struct line lane = line_piece(l, buf, sizeof(buf));
 
     if (c->call.has_end)
         begin_side(&lane, c);
     line_addf(&lane, "%.*s(", WORD_MAX, call->name);
-    if (call->fd >= 0)
-        line_addf(&lane, "%d", call->fd);
-    if (call->args[0].text)
-        line_addf(&lane, ", %.*s", WORD_MAX, call->args[0].text);
-    else if (call->args[0].name)
-        line_addf(&lane, ", %lld", (long long)call->args[0].number);
-    line_add(&lane, ") = ");
-    if (error)
-        line_addf(&lane, "-%s", error);
-    else
-        line_addf(&lane, "%lld", (long long)call->ret);
+    add_args(&lane, call, &c->call.waiting);
+    add_result(&lane, call);
     /* A call that belongs to no end is about a listening socket: a matter of the server. */
     if (c->call.has_end)
         end_side(l, c, &lane);
@@ -347,9 +444,10 @@ static void format_call(struct line *l, const struct change *c)
         add_lane(l, END_SERVER, &lane);
     add_task(l, &call->task);
     if (call->duration_ns) {
-        line_add(l, "  took ");
+        line_add(l, call->blocked ? "  blocked for " : "  took ");
         add_duration(l, call->duration_ns);
     }
+    add_ready(l, call, &c->call.waiting);
 }
 
 static void format_listener(struct line *l, const struct change *c)
@@ -608,6 +706,7 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_SEGMENT: format_segment(&l, c); break;
     case CHANGE_ICMP: format_icmp(&l, c); break;
     case CHANGE_CALL: format_call(&l, c); break;
+    case CHANGE_DATAGRAM: format_datagram(&l, c); break;
     case CHANGE_LISTENER: format_listener(&l, c); break;
     case CHANGE_QUEUE: format_queue(&l, c); break;
     case CHANGE_TIMER: format_timer(&l, c); break;

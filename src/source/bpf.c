@@ -44,6 +44,7 @@ struct source_bpf {
         uint32_t pid;
     } watched[WATCHED_MAX];
     uint64_t watched_ns;                    /* when they were looked after */
+    uint64_t blocked_ns;                    /* when calls that go on are looked for next */
     uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
     event_fn emit;                          /* during a drain */
     void *arg;
@@ -197,6 +198,24 @@ static void report_loss(struct source_bpf *s, uint64_t now, bool last)
     s->drained_ns = now;
 }
 
+/* Calls that have gone on for so long are told before they return. To find them takes a look at each thread of the machine:
+ * so after one that took long comes none for long. */
+#define BLOCKED_AFTER_NS 100000000ull
+#define BLOCKED_REST 100 /* a hundredth of a processor at most */
+
+static void look_for_blocked(struct source_bpf *s, uint64_t now, bool last)
+{
+    uint64_t rest;
+
+    if (!s->skeleton->rodata->has_calls || (!last && now < s->blocked_ns))
+        return;
+    s->skeleton->bss->blocked_after_ns = last ? 0 : BLOCKED_AFTER_NS;
+    if (bpf_list(bpf_link__fd(s->skeleton->links.blocked_calls), decode_and_emit, s) < 0)
+        return; /* which leaves them untold until they return */
+    rest = (trace_clock_now(s->clock) - now) * BLOCKED_REST;
+    s->blocked_ns = now + (rest > BLOCKED_AFTER_NS ? rest : BLOCKED_AFTER_NS);
+}
+
 void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
 {
     uint64_t now = trace_clock_now(s->clock);
@@ -205,6 +224,7 @@ void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
     s->arg = arg;
     ring_buffer__consume(s->ring);
     bpf_mend_end_batch(&s->mend, decode_and_emit, s);
+    look_for_blocked(s, now, last);
     report_loss(s, now, last);
     look_after(s, now);
 }
@@ -412,7 +432,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     if (!s->skeleton->rodata->can_cast)
         look_into_modules(s->skeleton);
     s->skeleton->rodata->has_calls = config->calls;
+    s->skeleton->rodata->has_datagrams = config->datagrams;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
+    bpf_program__set_autoload(s->skeleton->progs.blocked_calls, config->calls);
     /* by looking, not by the kernel's version */
     program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);
@@ -468,7 +490,7 @@ static int take_buffer(const char *value, void *member, char why[static OPTIONS_
 
 static const struct option_row rows[] = {
     { .name = "calls",
-      .help = "system calls on TCP sockets too",
+      .help = "system calls too: on TCP sockets, with --udp on UDP sockets, and those that wait for such",
       .kind = OPTION_FLAG,
       .offset = offsetof(struct options, calls) },
     { .name = "buffer",
@@ -487,6 +509,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
     struct source_bpf_config own = {
         .filter = context->filter,
         .calls = o->calls,
+        .datagrams = context->datagrams,
         .ring_bytes = o->ring_bytes,
     };
     struct source_bpf *source;

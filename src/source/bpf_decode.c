@@ -3,7 +3,9 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 /* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
@@ -116,86 +118,198 @@ static void task_of(const struct tcplens_event *e, struct task *ret_task)
 static const char *call_name(uint8_t id)
 {
     static const char *const names[] = {
-        [TCPLENS_CALL_SOCKET] = "socket",         [TCPLENS_CALL_BIND] = "bind",
-        [TCPLENS_CALL_LISTEN] = "listen",         [TCPLENS_CALL_CONNECT] = "connect",
-        [TCPLENS_CALL_ACCEPT] = "accept",         [TCPLENS_CALL_ACCEPT4] = "accept4",
-        [TCPLENS_CALL_SHUTDOWN] = "shutdown",     [TCPLENS_CALL_CLOSE] = "close",
-        [TCPLENS_CALL_SETSOCKOPT] = "setsockopt", [TCPLENS_CALL_READ] = "read",
-        [TCPLENS_CALL_WRITE] = "write",           [TCPLENS_CALL_READV] = "readv",
-        [TCPLENS_CALL_WRITEV] = "writev",         [TCPLENS_CALL_SENDTO] = "sendto",
-        [TCPLENS_CALL_RECVFROM] = "recvfrom",     [TCPLENS_CALL_SENDMSG] = "sendmsg",
-        [TCPLENS_CALL_RECVMSG] = "recvmsg",       [TCPLENS_CALL_SENDMMSG] = "sendmmsg",
-        [TCPLENS_CALL_RECVMMSG] = "recvmmsg",     [TCPLENS_CALL_SENDFILE] = "sendfile",
+        [TCPLENS_CALL_SOCKET] = "socket",           [TCPLENS_CALL_BIND] = "bind",
+        [TCPLENS_CALL_LISTEN] = "listen",           [TCPLENS_CALL_CONNECT] = "connect",
+        [TCPLENS_CALL_ACCEPT] = "accept",           [TCPLENS_CALL_ACCEPT4] = "accept4",
+        [TCPLENS_CALL_SHUTDOWN] = "shutdown",       [TCPLENS_CALL_CLOSE] = "close",
+        [TCPLENS_CALL_SETSOCKOPT] = "setsockopt",   [TCPLENS_CALL_GETSOCKOPT] = "getsockopt",
+        [TCPLENS_CALL_READ] = "read",               [TCPLENS_CALL_WRITE] = "write",
+        [TCPLENS_CALL_READV] = "readv",             [TCPLENS_CALL_WRITEV] = "writev",
+        [TCPLENS_CALL_SENDTO] = "sendto",           [TCPLENS_CALL_RECVFROM] = "recvfrom",
+        [TCPLENS_CALL_SENDMSG] = "sendmsg",         [TCPLENS_CALL_RECVMSG] = "recvmsg",
+        [TCPLENS_CALL_SENDMMSG] = "sendmmsg",       [TCPLENS_CALL_RECVMMSG] = "recvmmsg",
+        [TCPLENS_CALL_SENDFILE] = "sendfile",       [TCPLENS_CALL_EPOLL_CTL] = "epoll_ctl",
+        [TCPLENS_CALL_PSELECT6] = "pselect6",       [TCPLENS_CALL_PPOLL] = "ppoll",
+        [TCPLENS_CALL_EPOLL_PWAIT] = "epoll_pwait", [TCPLENS_CALL_EPOLL_PWAIT2] = "epoll_pwait2",
+        [TCPLENS_CALL_SELECT] = "select",           [TCPLENS_CALL_POLL] = "poll",
+        [TCPLENS_CALL_EPOLL_WAIT] = "epoll_wait",
     };
     _Static_assert(sizeof(names) / sizeof(*names) == TCPLENS_CALL_N, "a name for each call");
 
     return id < TCPLENS_CALL_N ? names[id] : NULL;
 }
 
-/* The options that decide what TCP does; NULL: of no interest. */
-static const char *option_name(uint64_t level, uint64_t option)
+static void add_text(struct call_arg **at, const char *name, const char *text)
+{
+    *(*at)++ = (struct call_arg){ .name = name, .text = text };
+}
+
+static void add_number(struct call_arg **at, const char *name, int64_t number)
+{
+    *(*at)++ = (struct call_arg){ .name = name, .number = number };
+}
+
+/* The options that decide what TCP and UDP do; of others nothing is told. */
+#define OPTIONS(X)                                                                                                     \
+    X(SOL_SOCKET, SO_REUSEADDR)                                                                                        \
+    X(SOL_SOCKET, SO_REUSEPORT)                                                                                        \
+    X(SOL_SOCKET, SO_LINGER)                                                                                           \
+    X(SOL_SOCKET, SO_KEEPALIVE)                                                                                        \
+    X(SOL_SOCKET, SO_SNDBUF)                                                                                           \
+    X(SOL_SOCKET, SO_RCVBUF)                                                                                           \
+    X(SOL_SOCKET, SO_ERROR)                                                                                            \
+    X(SOL_SOCKET, SO_BROADCAST)                                                                                        \
+    X(IPPROTO_IPV6, IPV6_V6ONLY)                                                                                       \
+    X(IPPROTO_TCP, TCP_NODELAY)                                                                                        \
+    X(IPPROTO_TCP, TCP_CORK)                                                                                           \
+    X(IPPROTO_TCP, TCP_QUICKACK)                                                                                       \
+    X(IPPROTO_TCP, TCP_KEEPIDLE)                                                                                       \
+    X(IPPROTO_TCP, TCP_KEEPINTVL)                                                                                      \
+    X(IPPROTO_TCP, TCP_KEEPCNT)                                                                                        \
+    X(IPPROTO_TCP, TCP_SYNCNT)                                                                                         \
+    X(IPPROTO_TCP, TCP_LINGER2)                                                                                        \
+    X(IPPROTO_TCP, TCP_DEFER_ACCEPT)                                                                                   \
+    X(IPPROTO_TCP, TCP_USER_TIMEOUT)                                                                                   \
+    X(IPPROTO_TCP, TCP_FASTOPEN)                                                                                       \
+    X(IPPROTO_TCP, TCP_FASTOPEN_CONNECT)                                                                               \
+    X(IPPROTO_TCP, TCP_MAXSEG)
+
+/* False: of no interest. */
+static bool add_option(struct call_arg **at, uint64_t number)
 {
     static const struct {
         int level, option;
-        const char *name;
+        const char *level_name, *name;
     } options[] = {
-        { SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR" },
-        { SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT" },
-        { SOL_SOCKET, SO_LINGER, "SO_LINGER" },
-        { SOL_SOCKET, SO_KEEPALIVE, "SO_KEEPALIVE" },
-        { SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF" },
-        { SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF" },
-        { IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY" },
-        { IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY" },
-        { IPPROTO_TCP, TCP_CORK, "TCP_CORK" },
-        { IPPROTO_TCP, TCP_QUICKACK, "TCP_QUICKACK" },
-        { IPPROTO_TCP, TCP_KEEPIDLE, "TCP_KEEPIDLE" },
-        { IPPROTO_TCP, TCP_KEEPINTVL, "TCP_KEEPINTVL" },
-        { IPPROTO_TCP, TCP_KEEPCNT, "TCP_KEEPCNT" },
-        { IPPROTO_TCP, TCP_SYNCNT, "TCP_SYNCNT" },
-        { IPPROTO_TCP, TCP_LINGER2, "TCP_LINGER2" },
-        { IPPROTO_TCP, TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT" },
-        { IPPROTO_TCP, TCP_USER_TIMEOUT, "TCP_USER_TIMEOUT" },
-        { IPPROTO_TCP, TCP_FASTOPEN, "TCP_FASTOPEN" },
-        { IPPROTO_TCP, TCP_FASTOPEN_CONNECT, "TCP_FASTOPEN_CONNECT" },
-        { IPPROTO_TCP, TCP_MAXSEG, "TCP_MAXSEG" },
+#define ROW(level, option) { level, option, #level, #option },
+        OPTIONS(ROW)
+#undef ROW
     };
 
-    for (unsigned i = 0; i < sizeof(options) / sizeof(*options); i++)
-        if ((int)level == options[i].level && (int)option == options[i].option)
-            return options[i].name;
-    return NULL;
+    for (unsigned i = 0; i < sizeof(options) / sizeof(*options); i++) {
+        if ((int)(number >> 32) != options[i].level || (int)number != options[i].option)
+            continue;
+        add_text(at, "level", options[i].level_name);
+        add_text(at, "option", options[i].name);
+        return true;
+    }
+    return false;
+}
+
+static bool add_option_value(struct call_arg **at, const __u64 args[3])
+{
+    const uint64_t value = args[TCPLENS_ARG_VALUE], size = args[TCPLENS_ARG_SIZE];
+    const bool linger = args[TCPLENS_ARG_OPTION] == ((uint64_t)SOL_SOCKET << 32 | SO_LINGER);
+
+    if (!add_option(at, args[TCPLENS_ARG_OPTION]))
+        return false;
+    if (linger && size == 8) {
+        add_number(at, "on", (int)value);
+        add_number(at, "s", (int)(value >> 32));
+    } else if (!linger && size) {
+        add_number(at, "value", (int)value);
+    }
+    return true;
+}
+
+static uint16_t events_of(uint32_t kernel)
+{
+    static const uint32_t bits[] = {
+        [POLL_EVENT_IN] = EPOLLIN,         [POLL_EVENT_PRI] = EPOLLPRI,
+        [POLL_EVENT_OUT] = EPOLLOUT,       [POLL_EVENT_ERR] = EPOLLERR,
+        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = POLLNVAL,
+        [POLL_EVENT_RDNORM] = EPOLLRDNORM, [POLL_EVENT_RDBAND] = EPOLLRDBAND,
+        [POLL_EVENT_WRNORM] = EPOLLWRNORM, [POLL_EVENT_WRBAND] = EPOLLWRBAND,
+        [POLL_EVENT_RDHUP] = EPOLLRDHUP,   [POLL_EVENT_EXCLUSIVE] = EPOLLEXCLUSIVE,
+        [POLL_EVENT_WAKEUP] = EPOLLWAKEUP, [POLL_EVENT_ONESHOT] = EPOLLONESHOT,
+        [POLL_EVENT_ET] = EPOLLET,
+    };
+    uint16_t events = 0;
+
+    _Static_assert(sizeof(bits) / sizeof(*bits) == POLL_EVENT_N, "a bit for each");
+    for (unsigned i = 0; i < POLL_EVENT_N; i++)
+        events |= (uint16_t)(kernel & bits[i] ? 1u << i : 0);
+    return events;
+}
+
+static struct bpf_watch *watch_at(struct bpf_decoder *d, uint32_t pid, int epoll, uint64_t data)
+{
+    const uint64_t key = (data ^ (uint64_t)pid << 40 ^ (uint64_t)(uint32_t)epoll << 20) * 0x9e3779b97f4a7c15ull;
+
+    return &d->watches[key >> 52];
+}
+
+static void take_epoll_ctl(struct bpf_decoder *d, const struct tcplens_event *e, struct event *out)
+{
+    static const char *const ops[] = { [EPOLL_CTL_ADD] = "ADD", [EPOLL_CTL_DEL] = "DEL", [EPOLL_CTL_MOD] = "MOD" };
+    const uint64_t op = e->call.args[TCPLENS_ARG_OP] >> 32, data = e->call.args[TCPLENS_ARG_DATA];
+    struct call_arg *at = out->call.call.args;
+    const int fd = (int)e->call.args[TCPLENS_ARG_OP];
+
+    _Static_assert(BPF_WATCHES_MAX == 1 << 12, "the hash takes twelve bits");
+    add_text(&at, "op", op >= EPOLL_CTL_ADD && op <= EPOLL_CTL_MOD ? ops[op] : "?");
+    add_number(&at, "fd", fd);
+    if (op == EPOLL_CTL_DEL)
+        return;
+    out->call.waiting.events = events_of((uint32_t)e->call.args[TCPLENS_ARG_EVENTS]);
+    if (e->call.ret == 0 && !e->call.blocked)
+        *watch_at(d, e->pid, e->call.fd, data) =
+            (struct bpf_watch){ .pid = e->pid, .epoll = e->call.fd, .fd = fd, .data = data };
+}
+
+static void take_wait(struct bpf_decoder *d, const struct tcplens_event *e, struct event *out)
+{
+    const struct tcplens_ready *r = (const struct tcplens_ready *)e;
+    const uint64_t watched = e->call.args[TCPLENS_ARG_WATCHED];
+    struct waiting *w = &out->call.waiting;
+    struct call_arg *at = out->call.call.args;
+
+    if (watched != UINT64_MAX)
+        add_number(&at, "watched", (int64_t)(watched & INT64_MAX));
+    add_number(&at, "timeout_ns", (int64_t)e->call.args[TCPLENS_ARG_TIMEOUT]);
+    if (e->kind != TCPLENS_READY)
+        return;
+    for (unsigned i = 0; i < r->count && i < TCPLENS_READY_MAX; i++) {
+        const struct bpf_watch *watch = watch_at(d, e->pid, e->call.fd, r->ready[i].data);
+        const bool known = watch->pid == e->pid && watch->epoll == e->call.fd && watch->data == r->ready[i].data;
+
+        w->ready[w->count].fd = e->call.fd < 0 ? r->ready[i].fd : known ? watch->fd : -1;
+        w->ready[w->count++].events = events_of(r->ready[i].events);
+    }
 }
 
 /* False: not worth telling. */
-static bool call_of(const struct tcplens_event *e, struct event *out)
+static bool call_of(struct bpf_decoder *d, const struct tcplens_event *e, struct event *out)
 {
     static const char *const how[] = { [SHUT_RD] = "SHUT_RD", [SHUT_WR] = "SHUT_WR", [SHUT_RDWR] = "SHUT_RDWR" };
     struct call *call = &out->call.call;
-    struct call_arg *arg = call->args;
+    struct call_arg *at = call->args;
 
     call->name = call_name(e->call.id);
     if (!call->name)
         return false;
     out->call.socket = e->call.socket;
+    out->call.is_udp = e->call.socket && e->from == IPPROTO_UDP;
     out->call.state = bpf_state(e->to);
     call->fd = e->call.fd;
-    call->ret = e->call.ret;
+    call->blocked = e->call.blocked;
+    call->ret = call->blocked ? 0 : e->call.ret;
     call->duration_ns = e->call.duration_ns;
     task_of(e, &call->task);
     switch (e->call.id) {
-    case TCPLENS_CALL_LISTEN: *arg = (struct call_arg){ "backlog", NULL, (int)e->call.args[0] }; break;
-    case TCPLENS_CALL_SHUTDOWN:
-        *arg = (struct call_arg){ "how", e->call.args[0] < 3 ? how[e->call.args[0]] : "?", 0 };
-        break;
+    case TCPLENS_CALL_LISTEN: add_number(&at, "backlog", (int)e->call.args[0]); break;
+    case TCPLENS_CALL_SHUTDOWN: add_text(&at, "how", e->call.args[0] < 3 ? how[e->call.args[0]] : "?"); break;
     case TCPLENS_CALL_SETSOCKOPT:
-        *arg = (struct call_arg){ "option", option_name(e->call.args[0], e->call.args[1]), 0 };
-        return arg->text;
+    case TCPLENS_CALL_GETSOCKOPT: return add_option_value(&at, e->call.args);
     case TCPLENS_CALL_READ:
     case TCPLENS_CALL_WRITE:
     case TCPLENS_CALL_SENDTO:
-    case TCPLENS_CALL_RECVFROM: *arg = (struct call_arg){ "len", NULL, (int64_t)(e->call.args[1] & INT64_MAX) }; break;
-    default: break;
+    case TCPLENS_CALL_RECVFROM: add_number(&at, "len", (int64_t)(e->call.args[1] & INT64_MAX)); break;
+    case TCPLENS_CALL_EPOLL_CTL: take_epoll_ctl(d, e, out); break;
+    default:
+        if (e->call.id > TCPLENS_CALL_EPOLL_CTL)
+            take_wait(d, e, out);
+        break;
     }
     return true;
 }
@@ -225,6 +339,8 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_RESET_RECEIVED] = EVENT_RESET,
         [TCPLENS_SNAPSHOT] = EVENT_SNAPSHOT,
         [TCPLENS_CALL] = EVENT_CALL,
+        [TCPLENS_READY] = EVENT_CALL,
+        [TCPLENS_PERSIST] = EVENT_PERSIST,
     };
     struct event *out = ret_event;
 
@@ -292,10 +408,14 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->retransmit.rto_ns =
             (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
+    case EVENT_PERSIST:
+        out->retransmit.state = bpf_state(e->to);
+        out->retransmit.count = e->retransmit.count;
+        break;
     case EVENT_KEEPALIVE: out->keepalive.not_idle = e->keepalive.not_idle; break;
     case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
-        if (!call_of(e, out))
+        if (!call_of(d, e, out))
             return false;
         break;
     case EVENT_RESET:

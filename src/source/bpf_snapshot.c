@@ -97,6 +97,17 @@ static void set_owner(struct tcplens_event *e, const struct listing *owners)
     memcpy(e->comm, owner->comm, sizeof(e->comm));
 }
 
+int bpf_list(int link, void (*each)(void *arg, const struct tcplens_event *event), void *arg)
+{
+    struct listing l = { .link = link };
+    const int r = list(&l);
+
+    for (size_t i = 0; i < l.count; i++)
+        each(arg, &l.items[i]);
+    free(l.items);
+    return r;
+}
+
 int bpf_snapshot(int owners_link, int objects_link, bool all_netns,
                  void (*each)(void *arg, const struct tcplens_event *event), void *arg)
 {

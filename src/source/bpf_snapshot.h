@@ -12,4 +12,8 @@ int bpf_snapshot(int owners_link, int objects_link, bool all_netns,
                  void (*each)(void *arg, const struct tcplens_event *event), void *arg)
     __attribute__((warn_unused_result));
 
+/* What one iterator writes. 0 or -errno. */
+int bpf_list(int link, void (*each)(void *arg, const struct tcplens_event *event), void *arg)
+    __attribute__((warn_unused_result));
+
 #endif

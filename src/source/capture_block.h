@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CAPTURE_FILE_HEADER 24 /* bytes that tell which format it is */
+#include "tcplens/source/capture_feed.h"
 
 struct capture_interface {
     int dlt;

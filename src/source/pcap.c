@@ -16,6 +16,7 @@
 
 #include <pcap/pcap.h>
 
+#include "packet.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
@@ -36,6 +37,7 @@ struct source_pcap {
     uint32_t netns;
     const struct trace_clock *clock;
     struct filter filter;
+    bool datagrams;
     struct tunnels *tunnels;
     struct skips skips;
     uint64_t drained_ns;
@@ -50,31 +52,21 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     struct segment_aside aside;
     struct event e;
     uint64_t ts;
+    const enum segment_result result =
+        segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside);
 
-    switch (segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside)) {
-    case SEGMENT_OK:
-        e.kind = EVENT_SEGMENT;
-        e.fate = FATE_UNSAID;
-        e.local = e.segment.src;
-        e.remote = e.segment.dst;
-        break;
-    case SEGMENT_ICMP:
-        e.kind = EVENT_ICMP;
-        e.icmp = aside.icmp;
-        e.local = aside.icmp.src;
-        e.remote = aside.icmp.dst;
-        /* what it quotes is nothing that the kernel's filter can ask for */
-        if (!filter_wants(&s->filter, &e.local, &e.remote))
-            return;
-        break;
-    default: skips_add(&s->skips, &aside.skip); return;
+    if (!packet_event(&e, result, &aside, s->datagrams)) {
+        skips_add(&s->skips, &aside.skip);
+        return;
     }
+    /* what an error quotes is nothing that the kernel's filter can ask for */
+    if (result == SEGMENT_ICMP && !filter_wants(&s->filter, &e.local, &e.remote))
+        return;
     ts = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
     e.ts_ns = trace_clock_from_realtime(s->clock, ts);
     e.late = false;
     e.source = WITNESS_WIRE;
     e.netns = s->netns;
-    e.tunnel = aside.tunnel;
     e.cookie = 0;
     e.frame = 0;
     s->emit(s->arg, &e);
@@ -119,12 +111,12 @@ static int error_of(int status)
     "ether proto 0x893f"
 #define WANTED_MAX (FILTER_PACKETS_MAX + sizeof(ICMP_WANTED TUNNELS_WANTED) + 16)
 
-static void packets_wanted(const struct filter *filter, char buf[static WANTED_MAX])
+static void packets_wanted(const struct filter *filter, bool datagrams, char buf[static WANTED_MAX])
 {
     char segments[FILTER_PACKETS_MAX];
     const bool all = !filter->port_count && !filter->host_count;
 
-    snprintf(buf, WANTED_MAX, "(%s) or %s%s", filter_packets(filter, segments), ICMP_WANTED,
+    snprintf(buf, WANTED_MAX, "(%s) or %s%s", filter_packets(filter, datagrams, segments), ICMP_WANTED,
              all ? " or " TUNNELS_WANTED : "");
 }
 
@@ -163,7 +155,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
         return -EIO;
     }
     h->dlt = pcap_datalink(h->pcap);
-    packets_wanted(&config->filter, wanted);
+    packets_wanted(&config->filter, config->datagrams, wanted);
     if (any)
         snprintf(filter, sizeof(filter), "(%s) and not (outbound and ifindex %u)", wanted, if_nametoindex("lo"));
     else
@@ -194,6 +186,7 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
     s->netns = config->netns;
     s->clock = clock;
     s->filter = config->filter;
+    s->datagrams = config->datagrams;
     s->drained_ns = trace_clock_now(clock);
     r = tunnels_new(&s->tunnels);
     if (r < 0)
@@ -317,6 +310,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
         .interfaces = o->interfaces,
         .interface_count = o->interface_count,
         .filter = context->filter,
+        .datagrams = context->datagrams,
         .netns = context->netns,
     };
     struct source_pcap *source;

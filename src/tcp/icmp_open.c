@@ -71,8 +71,8 @@ enum segment_result icmp_open(struct walk *w, const struct ip_packet *packet, st
     if (error == ICMP_ERROR_N)
         return no_tcp(w, packet->ipv6);
     result = ip_header(w, packet->ipv6 ? 6 : 4, &quoted, &protocol);
-    if (result == SEGMENT_OK && protocol == IP_TCP) {
-        const uint8_t *tcp = cursor_take(c, 8);
+    if (result == SEGMENT_OK && (protocol == IP_TCP || protocol == IP_UDP)) {
+        const uint8_t *tcp = cursor_take(c, 8); /* or UDP: the ports are at the same place */
 
         if (c->overrun)
             return SEGMENT_TRUNCATED;
@@ -81,8 +81,14 @@ enum segment_result icmp_open(struct walk *w, const struct ip_packet *packet, st
             .by = ip_packet_addr(packet, packet->src),
             .src = { ip_packet_addr(&quoted, quoted.src), be16_at(tcp) },
             .dst = { ip_packet_addr(&quoted, quoted.dst), be16_at(tcp + 2) },
-            .seq = be32_at(tcp + 4),
         };
+        if (protocol == IP_UDP) {
+            no_tcp(w, packet->ipv6);
+            ret_icmp->of_udp = true;
+            ret_icmp->len = (uint16_t)(be16_at(tcp + 4) > 8 ? be16_at(tcp + 4) - 8 : 0);
+        } else {
+            ret_icmp->seq = be32_at(tcp + 4);
+        }
         if (error == ICMP_FRAGMENTATION_NEEDED)
             ret_icmp->mtu = packet->ipv6 ? rest : rest & 0xffff; /* RFC 1191: below what was unused */
         return SEGMENT_ICMP;

@@ -18,6 +18,7 @@ static __attribute__((noinline)) enum segment_result look_inside(struct walk *w,
 
     while (result == SEGMENT_OK && protocol != IP_TCP) {
         const struct ip_packet outer = *packet;
+        const struct cursor here = w->c;
         uint16_t type;
 
         if (is_icmp(packet, protocol))
@@ -27,6 +28,10 @@ static __attribute__((noinline)) enum segment_result look_inside(struct walk *w,
             result = ip_packet_overrun(&w->c, outer.fragment);
         else if (type == ETHER_NONE)
             result = SEGMENT_NOT_TCP;
+        if (result == SEGMENT_NOT_TCP && protocol == IP_UDP && w->skip.kind == SKIP_IP) {
+            w->c = here;
+            return SEGMENT_UDP;
+        }
         if (result != SEGMENT_OK)
             break;
         *packet = (struct ip_packet){ 0 };
@@ -52,7 +57,7 @@ enum segment_result ip_packet_open(int dlt, struct walk *w, struct ip_packet *re
     result = ip_header(w, type == ETHER_IPV4 ? 4 : 6, &packet, &protocol);
     if (result == SEGMENT_OK && protocol != IP_TCP)
         result = look_inside(w, &packet, protocol);
-    if (result == SEGMENT_OK || result == SEGMENT_ICMP)
+    if (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP)
         *ret_packet = packet;
     return result;
 }

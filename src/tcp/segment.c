@@ -10,15 +10,12 @@
  */
 #include "tcplens/tcp/segment.h"
 
-#include <endian.h>
-#include <string.h>
-
+#include "datagram_open.h"
 #include "icmp_open.h"
 #include "tcplens/base/cursor.h"
+#include "tcplens/tcp/checksum.h"
 #include "tcplens/tcp/ip_packet.h"
 #include "tcplens/tcp/link.h"
-
-#define PROTOCOL_TCP 6
 
 static void sack_blocks(struct cursor *c, uint8_t count, struct segment *s)
 {
@@ -85,6 +82,14 @@ static void tcp_options(struct cursor *options, struct segment *s)
                 s->ts_ecr = cursor_be32(&value);
             }
             break;
+        case 19: /* RFC 2385 3.0 */
+            if (len == 16)
+                s->options |= SEGMENT_OPT_MD5;
+            break;
+        case 29: /* RFC 5925 2.2 */
+            if (len >= 2)
+                s->options |= SEGMENT_OPT_AO;
+            break;
         case 30: /* RFC 8684 section 3 */ s->options |= SEGMENT_OPT_MPTCP; break;
         case 34: /* RFC 7413 4.1.1 */ fast_open_cookie(len, s); break;
         case 253: /* shared by experiments; the number of Fast Open's is in RFC 7413 section 7 */
@@ -94,66 +99,6 @@ static void tcp_options(struct cursor *options, struct segment *s)
             break;
         }
     }
-}
-
-/* Ones' complement sum in the machine's byte order: RFC 1071 2(B) shows that the order does not
- * matter as long as the result is compared in the same one. */
-static inline uint64_t add_carry(uint64_t sum, uint64_t word)
-{
-    sum += word;
-    return sum + (sum < word);
-}
-
-/* The next n <= 8 bytes as one word; n is a constant wherever this is called. */
-static inline uint64_t word_at(const uint8_t *p, size_t n)
-{
-    uint64_t word = 0;
-
-    memcpy(&word, p, n);
-    return word;
-}
-
-static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, uint64_t len)
-{
-    uint64_t b = 0, c = 0, d = 0; /* four chains of additions, so that they overlap */
-
-    for (; len >= 32; p += 32, len -= 32) {
-        sum = add_carry(sum, word_at(p, 8));
-        b = add_carry(b, word_at(p + 8, 8));
-        c = add_carry(c, word_at(p + 16, 8));
-        d = add_carry(d, word_at(p + 24, 8));
-    }
-    sum = add_carry(add_carry(sum, b), add_carry(c, d));
-    for (; len >= 8; p += 8, len -= 8)
-        sum = add_carry(sum, word_at(p, 8));
-    for (; len >= 2; p += 2, len -= 2)
-        sum = add_carry(sum, word_at(p, 2));
-    return len ? add_carry(sum, word_at(p, 1)) : sum;
-}
-
-static inline uint16_t fold(uint64_t sum)
-{
-    sum = (sum >> 32) + (sum & UINT32_MAX);
-    sum = (sum >> 32) + (sum & UINT32_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    return (uint16_t)((sum >> 16) + (sum & UINT16_MAX));
-}
-
-/* tcp: len bytes, at least a header. Where the sending stack leaves the sum to the network card, a
- * capture before the card sees the sum of the pseudo header alone, not inverted (Linux:
- * CHECKSUM_PARTIAL), and without the length where the card also cuts the segment (Windows). */
-static bool checksum_wrong(const struct ip_packet *packet, const uint8_t *tcp, uint64_t len)
-{
-    const uint64_t addr_len = packet->ipv6 ? 16 : 4;
-    uint64_t pseudo = sum_bytes(sum_bytes(htobe32(PROTOCOL_TCP), packet->src, addr_len), packet->dst, addr_len);
-    uint64_t pseudo_len = add_carry(pseudo, htobe32((uint32_t)len));
-    uint16_t stored;
-
-    memcpy(&stored, tcp + 16, sizeof(stored));
-    if (stored == fold(pseudo_len) || stored == fold(pseudo))
-        return false;
-    return fold(sum_bytes(pseudo_len, tcp, len)) != UINT16_MAX;
 }
 
 static enum segment_result tcp_header(struct walk *w, const struct ip_packet *packet, struct segment *ret_segment)
@@ -183,7 +128,7 @@ static enum segment_result tcp_header(struct walk *w, const struct ip_packet *pa
         .ifindex = w->ifindex,
     };
     if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
-        ret_segment->bad_checksum = checksum_wrong(packet, cursor_take(&whole, len), len);
+        ret_segment->bad_checksum = checksum_wrong(packet, IP_TCP, cursor_take(&whole, len), len, 16);
 
     cursor_skip(c, 4); /* checksum, urgent pointer */
     if (header_len == 20)
@@ -235,15 +180,17 @@ enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, s
     begin(&w, data, caplen, len);
     ret_aside->tunnel = NULL;
     result = ip_packet_open(dlt, &w, &packet);
-    if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP))
+    if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP))
         result = name_tunnel(&w, tunnels, result, ret_aside);
     if (result == SEGMENT_OK)
         result = tcp_header(&w, &packet, ret_segment);
     else if (result == SEGMENT_ICMP)
         result = icmp_open(&w, &packet, &ret_aside->icmp);
+    else if (result == SEGMENT_UDP)
+        result = datagram_open(&w, &packet, &ret_aside->datagram);
     if (result == SEGMENT_TRUNCATED || result == SEGMENT_MALFORMED)
         walk_skip(&w, result == SEGMENT_TRUNCATED ? SKIP_TRUNCATED : SKIP_MALFORMED, 0);
-    if (result != SEGMENT_OK && result != SEGMENT_ICMP)
+    if (result != SEGMENT_OK)
         ret_aside->skip = w.skip;
     return result;
 }

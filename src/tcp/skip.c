@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "tcplens/tcp/link.h"
 #include "tcplens/tcp/tunnel.h"
 
 /* Those that everybody knows by name. */
@@ -30,6 +31,16 @@ static const struct {
     { SKIP_LLC, 0x42, "spanning tree" },
 };
 
+static void put_link(char buf[static SKIP_NAME_MAX], const char *kind, uint32_t number)
+{
+    const char *name = link_name((int)number);
+
+    if (name)
+        snprintf(buf, SKIP_NAME_MAX, "%s%s", kind, name);
+    else
+        snprintf(buf, SKIP_NAME_MAX, "%s%u", kind, number);
+}
+
 const char *skip_name(const struct skip *skip, char buf[static SKIP_NAME_MAX])
 {
 #define SKIP_WORD(id, name) name,
@@ -40,16 +51,14 @@ const char *skip_name(const struct skip *skip, char buf[static SKIP_NAME_MAX])
         if (named[i].kind == skip->kind && named[i].number == skip->number)
             return named[i].name;
     switch (skip->kind) {
-    case SKIP_LINK_TYPE:
+    case SKIP_LINK_TYPE: put_link(buf, kinds[skip->kind], skip->number); break;
     case SKIP_FAMILY:
     case SKIP_IP_VERSION:
     case SKIP_IP: snprintf(buf, SKIP_NAME_MAX, "%s%u", kinds[skip->kind], skip->number); break;
     case SKIP_ETHERTYPE:
     case SKIP_PPP: snprintf(buf, SKIP_NAME_MAX, "%s0x%04x", kinds[skip->kind], skip->number); break;
     case SKIP_LLC: snprintf(buf, SKIP_NAME_MAX, "%s0x%02x", kinds[skip->kind], skip->number); break;
-    case SKIP_TUNNEL:
-        snprintf(buf, SKIP_NAME_MAX, "%s", tunnel_type_name((enum tunnel_type)skip->number));
-        break;
+    case SKIP_TUNNEL: snprintf(buf, SKIP_NAME_MAX, "%s", tunnel_type_name((enum tunnel_type)skip->number)); break;
     default: return (unsigned)skip->kind < SKIP_KIND_N ? kinds[skip->kind] : "";
     }
     return buf;

@@ -141,6 +141,7 @@ TAKE_WORD(finding_kind)
 TAKE_WORD(check_result)
 TAKE_WORD(severity)
 TAKE_WORD(icmp_error)
+TAKE_WORD(datagram_checksum)
 TAKE_WORD(tunnel_type)
 
 bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)
@@ -327,6 +328,75 @@ bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes)
     return take_bits(item, "segment_note", ret_notes);
 }
 
+bool take_poll_events(uint64_t start_ns, const cJSON *item, uint16_t *ret_events)
+{
+    uint32_t bits = 0;
+    const bool taken = take_bits(item, "poll_event", &bits);
+
+    (void)start_ns;
+    *ret_events = (uint16_t)bits;
+    return taken;
+}
+
+bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waiting)
+{
+    const cJSON *one;
+
+    if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > READY_MAX)
+        return false;
+    cJSON_ArrayForEach (one, item) {
+        struct ready *r = &ret_waiting->ready[ret_waiting->count++];
+        const cJSON *fd = json_member(one, "fd");
+
+        r->fd = -1;
+        if ((fd && !take_int32(start_ns, fd, &r->fd)) ||
+            !take_poll_events(start_ns, json_member(one, "events"), &r->events))
+            return false;
+    }
+    return true;
+}
+
+bool take_datagram_error(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram)
+{
+    ret_datagram->is_error = true;
+    return take_icmp_error(start_ns, json_member(item, "error"), &ret_datagram->error) &&
+           take_addr(start_ns, json_member(item, "by"), &ret_datagram->by);
+}
+
+static bool take_question(const cJSON *q, const cJSON *type, struct dns *ret_dns)
+{
+    const int value = cJSON_IsString(type) ? dns_type_value(type->valuestring) : -1;
+
+    ret_dns->type = (uint16_t)value;
+    return value > 0 && take_chars_of(q, ret_dns->name, sizeof(ret_dns->name));
+}
+
+static bool take_response(uint64_t start_ns, const cJSON *rcode, const cJSON *count, struct dns *ret_dns)
+{
+    const int value = cJSON_IsString(rcode) ? dns_rcode_value(rcode->valuestring) : -1;
+
+    ret_dns->response = true;
+    ret_dns->rcode = (uint8_t)value;
+    return value >= 0 && take_u16(start_ns, count, &ret_dns->count);
+}
+
+bool take_dns(uint64_t start_ns, const cJSON *item, struct dns *ret_dns)
+{
+    const cJSON *q = json_member(item, "q"), *rcode = json_member(item, "rcode");
+    const cJSON *answers = json_member(item, "answers"), *answer;
+
+    if (!take_u16(start_ns, json_member(item, "id"), &ret_dns->id) ||
+        (q && !take_question(q, json_member(item, "type"), ret_dns)) ||
+        (rcode && !take_response(start_ns, rcode, json_member(item, "count"), ret_dns)))
+        return false;
+    if (answers && (!cJSON_IsArray(answers) || cJSON_GetArraySize(answers) > DNS_ANSWERS_MAX))
+        return false;
+    cJSON_ArrayForEach (answer, answers)
+        if (!take_addr(start_ns, answer, &ret_dns->answers[ret_dns->addresses++]))
+            return false;
+    return true;
+}
+
 /* An array of two. */
 static bool take_two(uint64_t start_ns, const cJSON *item, uint64_t *ret_a, uint64_t *ret_b)
 {
@@ -374,7 +444,9 @@ bool take_options(uint64_t start_ns, const cJSON *item, struct change *c)
         return false;
     s->options |= (mss ? SEGMENT_OPT_MSS : 0) | (wscale ? SEGMENT_OPT_WSCALE : 0) | (tfo ? SEGMENT_OPT_TFO : 0) |
                   (cJSON_IsTrue(json_member(item, "sack_ok")) ? SEGMENT_OPT_SACK_OK : 0) |
-                  (cJSON_IsTrue(json_member(item, "mptcp")) ? SEGMENT_OPT_MPTCP : 0);
+                  (cJSON_IsTrue(json_member(item, "mptcp")) ? SEGMENT_OPT_MPTCP : 0) |
+                  (cJSON_IsTrue(json_member(item, "md5")) ? SEGMENT_OPT_MD5 : 0) |
+                  (cJSON_IsTrue(json_member(item, "ao")) ? SEGMENT_OPT_AO : 0);
     return (!mss || take_u16(start_ns, mss, &s->mss)) && (!wscale || take_u8(start_ns, wscale, &s->wscale)) &&
            (!tfo || take_u8(start_ns, tfo, &s->tfo_len)) && (!sack || take_sack(start_ns, sack, c)) &&
            (!ts || take_timestamps(start_ns, ts, s));

@@ -60,6 +60,7 @@ PUT_WORD(finding_kind, enum finding_kind, finding_name)
 PUT_WORD(severity, enum severity, severity_name)
 PUT_WORD(check_result, enum check_result, check_result_name)
 PUT_WORD(icmp_error, enum icmp_error, icmp_error_name)
+PUT_WORD(datagram_checksum, enum datagram_checksum, datagram_checksum_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
 
 /* The condition of the field says that it is so. */
@@ -213,6 +214,52 @@ static inline char *put_notes(char *p, uint64_t start_ns, const uint32_t *notes)
     return put_bits(p, *notes & NOTES_KNOWN, segment_note_name);
 }
 
+static inline char *put_poll_events(char *p, uint64_t start_ns, const uint16_t *events)
+{
+    (void)start_ns;
+    return put_bits(p, *events & ((1U << POLL_EVENT_N) - 1), poll_event_name);
+}
+
+static char *put_ready(char *p, uint64_t start_ns, const struct waiting *w)
+{
+    *p++ = '[';
+    for (unsigned i = 0; i < w->count && i < READY_MAX; i++) {
+        if (i)
+            *p++ = ',';
+        *p++ = '{';
+        if (w->ready[i].fd >= 0)
+            p = PUT(json_put_i64(PUT(p, "\"fd\":"), w->ready[i].fd), ",");
+        p = put_poll_events(PUT(p, "\"events\":"), start_ns, &w->ready[i].events);
+        *p++ = '}';
+    }
+    return PUT(p, "]");
+}
+
+static char *put_datagram_error(char *p, uint64_t start_ns, const struct datagram *d)
+{
+    p = json_put_word(PUT(p, "{\"error\":"), icmp_error_name(d->error));
+    p = put_addr(PUT_KEY(p, "by"), start_ns, &d->by);
+    return PUT(p, "}");
+}
+
+static char *put_dns(char *p, uint64_t start_ns, const struct dns *d)
+{
+    char word[DNS_WORD_MAX];
+
+    p = json_put_u64(PUT(p, "{\"id\":"), d->id);
+    if (d->type) {
+        p = json_put_text(PUT_KEY(p, "q"), d->name, sizeof(d->name));
+        p = json_put_word(PUT_KEY(p, "type"), dns_type_name(d->type, word));
+    }
+    if (d->response) {
+        p = json_put_word(PUT_KEY(p, "rcode"), dns_rcode_name(d->rcode, word));
+        p = json_put_u64(PUT_KEY(p, "count"), d->count);
+    }
+    for (unsigned i = 0; i < d->addresses && i < DNS_ANSWERS_MAX; i++)
+        p = put_addr(i ? PUT(p, ",") : PUT(p, ",\"answers\":["), start_ns, &d->answers[i]);
+    return d->addresses ? PUT(p, "]}") : PUT(p, "}");
+}
+
 static char *put_options(char *p, uint64_t start_ns, const struct change *c)
 {
     const struct segment *s = &c->segment.segment;
@@ -244,6 +291,10 @@ static char *put_options(char *p, uint64_t start_ns, const struct change *c)
         p = json_put_u64(PUT_KEY(p, "tfo"), s->tfo_len);
     if (s->options & SEGMENT_OPT_MPTCP)
         p = PUT(p, ",\"mptcp\":true");
+    if (s->options & SEGMENT_OPT_MD5)
+        p = PUT(p, ",\"md5\":true");
+    if (s->options & SEGMENT_OPT_AO)
+        p = PUT(p, ",\"ao\":true");
     *open = '{';
     return PUT(p, "}");
 }

@@ -1,15 +1,12 @@
-/* The first and the last line of a trace. They are written once each, so through cJSON, which no other part of the
- * tracer knows. What cJSON leaves to chance is done here: numbers of more than 15 digits, and bytes that are not
- * ASCII (json_put_text tells why). */
+/* The first and the last line of a trace. Their texts come from outside and are of any length and number: a line is put
+ * together where there is room for the most that the caps allow, and where it got longer than a line may be, again with
+ * smaller caps. */
 #include "tcplens/trace/encode.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 #include "tcplens/base/date.h"
 #include "tcplens/base/json.h"
@@ -17,169 +14,129 @@
 
 #define TEXT_MAX 512 /* bytes of one text, at first */
 #define TEXT_MIN 4
+#define KEY_MAX 64 /* no name of a sysctl is longer */
 #define ELLIPSIS "\u2026"
 
-/* All add_ functions return false where memory ran out. */
+#define PUT JSON_PUT
+#define PUT_KEY JSON_PUT_KEY
+
+/* A text of n bytes, with what stands around it. */
+#define TEXT_ROOM(n) (6 * ((size_t)(n) + sizeof(ELLIPSIS)) + 8)
+/* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more. */
+#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3)
+#define HEADER_ROOM                                                                                                    \
+    (TEXTS * TEXT_ROOM(TEXT_MAX) + (LIMIT_FILTER_PORTS + LIMIT_FILTER_PIDS) * (JSON_NUMBER_MAX + 1) +                  \
+     LIMIT_FILTER_HOSTS * TEXT_ROOM(PREFIX_TEXT_MAX) + TRACE_SYSCTL_MAX * 2 * TEXT_ROOM(KEY_MAX) + 1024)
+#define END_ROOM                                                                                                       \
+    (TRACE_SKIPPED_MAX * (TEXT_ROOM(TRACE_SKIPPED_NAME_MAX) + JSON_NUMBER_MAX) +                                       \
+     (CHANGE_KIND_N + WITNESS_N + BEYOND_N) * (KEY_MAX + JSON_NUMBER_MAX) + 1024)
 
 /* A text cut to max bytes at the edge of a character, with an ellipsis for what is missing. */
-static cJSON *text_new(const char *text, size_t max)
+static char *put_text(char *p, const char *text, size_t max)
 {
     char buf[TEXT_MAX + sizeof(ELLIPSIS)];
     size_t len = strnlen(text, max + 1);
 
     if (len <= max)
-        return cJSON_CreateString(text);
+        return json_put_text(p, text, len);
     for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
         len--;
     memcpy(buf, text, len);
     memcpy(buf + len, ELLIPSIS, sizeof(ELLIPSIS));
-    return cJSON_CreateString(buf);
+    return json_put_text(p, buf, sizeof(buf));
 }
 
-/* Takes item over; NULL is a failure that happened before. */
-static bool add_item(cJSON *object, const char *key, cJSON *item)
+/* Absent where text is NULL. */
+#define PUT_MEMBER_TEXT(p, key, text, max) ((text) ? put_text(PUT_KEY(p, key), text, max) : (p))
+
+/* What stands between the members of an array or an object, of which this is the i-th. */
+static char *put_comma(char *p, unsigned i)
 {
-    if (item && cJSON_AddItemToObject(object, key, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
+    if (i)
+        *p++ = ',';
+    return p;
 }
 
-static bool push_item(cJSON *array, cJSON *item)
+/* A member of an object, of which it is the i-th. */
+static char *put_count(char *p, unsigned i, const char *key, uint64_t value)
 {
-    if (item && cJSON_AddItemToArray(array, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
+    p = json_put_text(put_comma(p, i), key, TRACE_SKIPPED_NAME_MAX);
+    *p++ = ':';
+    return json_put_u64(p, value);
 }
 
-/* Absent where NULL. */
-static bool add_text(cJSON *object, const char *key, const char *text, size_t max)
-{
-    return !text || add_item(object, key, text_new(text, max));
-}
-
-/* cJSON keeps a number as double, and writes 10^15 as "1e+15". */
-static bool add_u64(cJSON *object, const char *key, uint64_t value)
-{
-    char digits[JSON_NUMBER_MAX + 1];
-
-    *json_put_u64(digits, value) = '\0';
-    return add_item(object, key, cJSON_CreateRaw(digits));
-}
-
-static bool add_i64(cJSON *object, const char *key, int64_t value)
-{
-    char digits[JSON_NUMBER_MAX + 1];
-
-    *json_put_i64(digits, value) = '\0';
-    return add_item(object, key, cJSON_CreateRaw(digits));
-}
-
-static bool add_start(cJSON *root, uint64_t start_ns)
+static char *put_date(char *p, uint64_t ts_ns)
 {
     char text[DATE_TEXT_MAX];
 
-    return cJSON_AddStringToObject(root, "start", date_format(start_ns, text)) != NULL;
+    return json_put_word(p, date_format(ts_ns, text));
 }
 
-static bool add_sources(cJSON *root, const struct trace_header *h, size_t max)
+/* ---- header ---- */
+
+static char *put_sources(char *p, const struct trace_header *h, size_t max)
 {
-    cJSON *sources = cJSON_AddArrayToObject(root, "sources"), *missing = NULL;
+    unsigned n = 0;
 
-    if (!sources)
-        return false;
+    p = PUT(PUT_KEY(p, "sources"), "[");
     for (unsigned i = 0; i < WITNESS_N; i++)
-        if (h->sources[i] && !push_item(sources, cJSON_CreateString(witness_name((enum witness)i))))
-            return false;
+        if (h->sources[i])
+            p = json_put_word(put_comma(p, n++), witness_name((enum witness)i));
+    p = PUT(p, "]");
+    n = 0;
     for (unsigned i = 0; i < WITNESS_N; i++) {
-        cJSON *item;
-
         if (!h->missing[i])
             continue;
-        if (!missing && !(missing = cJSON_AddArrayToObject(root, "missing")))
-            return false;
-        item = cJSON_CreateObject();
-        if (!push_item(missing, item) || !cJSON_AddStringToObject(item, "source", witness_name((enum witness)i)) ||
-            !add_text(item, "why", h->missing[i], max))
-            return false;
+        p = n ? PUT(p, ",") : PUT(PUT_KEY(p, "missing"), "[");
+        p = json_put_word(PUT(p, "{\"source\":"), witness_name((enum witness)i));
+        p = PUT(PUT_MEMBER_TEXT(p, "why", h->missing[i], max), "}");
+        n++;
     }
-    return true;
+    return n ? PUT(p, "]") : p;
 }
 
-static bool add_interfaces(cJSON *root, const struct trace_header *h, size_t max)
+static char *put_interfaces(char *p, const struct trace_header *h, size_t max)
 {
-    cJSON *array;
-
     if (!h->interface_count)
-        return true;
-    array = cJSON_AddArrayToObject(root, "interfaces");
-    for (unsigned i = 0; array && i < h->interface_count && i < LIMIT_INTERFACES; i++)
-        if (!push_item(array, text_new(h->interfaces[i], max)))
-            return false;
-    return array != NULL;
+        return p;
+    p = PUT(PUT_KEY(p, "interfaces"), "[");
+    for (unsigned i = 0; i < h->interface_count && i < LIMIT_INTERFACES; i++)
+        p = put_text(put_comma(p, i), h->interfaces[i], max);
+    return PUT(p, "]");
 }
 
-static bool add_ports(cJSON *filter, const struct filter *f)
+static char *put_filter(char *p, const struct filter *f)
 {
-    cJSON *array = f->port_count ? cJSON_AddArrayToObject(filter, "ports") : NULL;
-
-    for (unsigned i = 0; array && i < f->port_count; i++)
-        if (!push_item(array, cJSON_CreateNumber(f->ports[i])))
-            return false;
-    return array || !f->port_count;
-}
-
-static bool add_hosts(cJSON *filter, const struct filter *f)
-{
-    cJSON *array = f->host_count ? cJSON_AddArrayToObject(filter, "hosts") : NULL;
-    char text[PREFIX_TEXT_MAX];
-
-    for (unsigned i = 0; array && i < f->host_count; i++)
-        if (!push_item(array, cJSON_CreateString(prefix_format(&f->hosts[i], text))))
-            return false;
-    return array || !f->host_count;
-}
-
-static bool add_pids(cJSON *filter, const struct filter *f)
-{
-    cJSON *array = f->pid_count ? cJSON_AddArrayToObject(filter, "pids") : NULL;
-
-    for (unsigned i = 0; array && i < f->pid_count; i++)
-        if (!push_item(array, cJSON_CreateNumber(f->pids[i])))
-            return false;
-    return array || !f->pid_count;
-}
-
-static bool add_filter(cJSON *root, const struct trace_header *h)
-{
-    const struct filter *f = &h->filter;
-    cJSON *filter;
+    char text[PREFIX_TEXT_MAX], *begin;
 
     if (!f->port_count && !f->host_count && !f->pid_count)
-        return true;
-    filter = cJSON_AddObjectToObject(root, "filter");
-    return filter && add_ports(filter, f) && add_hosts(filter, f) && add_pids(filter, f);
+        return p;
+    p = PUT_KEY(p, "filter");
+    begin = p;
+    for (unsigned i = 0; i < f->port_count; i++)
+        p = json_put_u64(i ? PUT(p, ",") : PUT(p, ",\"ports\":["), f->ports[i]);
+    p = f->port_count ? PUT(p, "]") : p;
+    for (unsigned i = 0; i < f->host_count; i++)
+        p = json_put_word(i ? PUT(p, ",") : PUT(p, ",\"hosts\":["), prefix_format(&f->hosts[i], text));
+    p = f->host_count ? PUT(p, "]") : p;
+    for (unsigned i = 0; i < f->pid_count; i++)
+        p = json_put_u64(i ? PUT(p, ",") : PUT(p, ",\"pids\":["), f->pids[i]);
+    p = f->pid_count ? PUT(p, "]") : p;
+    *begin = '{'; /* for the comma of the first member */
+    return PUT(p, "}");
 }
 
 /* Many arguments are cut as a long one is: an ellipsis stands for the rest. */
-static bool add_command(cJSON *root, const struct trace_header *h, size_t max)
+static char *put_command(char *p, const struct trace_header *h, size_t max)
 {
     const size_t arguments_max = max / 16 > 4 ? max / 16 : 4;
-    cJSON *array;
 
     if (!h->command)
-        return true;
-    array = cJSON_AddArrayToObject(root, "command");
-    if (!array)
-        return false;
-    for (size_t i = 0; h->command[i]; i++) {
-        if (i == arguments_max)
-            return push_item(array, cJSON_CreateString(ELLIPSIS));
-        if (!push_item(array, text_new(h->command[i], max)))
-            return false;
-    }
-    return true;
+        return p;
+    p = PUT(PUT_KEY(p, "command"), "[");
+    for (unsigned i = 0; h->command[i] && i <= arguments_max; i++)
+        p = put_text(put_comma(p, i), i == arguments_max ? ELLIPSIS : h->command[i], max);
+    return PUT(p, "]");
 }
 
 /* True for what strtoll() takes whole and a reader holds exactly: at most 15 digits, no leading zero. */
@@ -191,65 +148,55 @@ static bool is_integer(const char *s)
     return n > 0 && n <= 15 && !digits[n] && (digits[0] != '0' || (n == 1 && digits == s));
 }
 
-static bool add_sysctl(cJSON *root, const struct trace_header *h, size_t max)
+static char *put_sysctl(char *p, const struct trace_header *h, size_t max)
 {
-    cJSON *object;
-
     if (!h->sysctl_count)
-        return true;
-    object = cJSON_AddObjectToObject(root, "sysctl");
-    for (unsigned i = 0; object && i < h->sysctl_count && i < TRACE_SYSCTL_MAX; i++) {
+        return p;
+    p = PUT(PUT_KEY(p, "sysctl"), "{");
+    for (unsigned i = 0; i < h->sysctl_count && i < TRACE_SYSCTL_MAX; i++) {
         char value[sizeof(h->sysctl[i].value) + 1];
 
         snprintf(value, sizeof(value), "%.*s", (int)sizeof(h->sysctl[i].value), h->sysctl[i].value);
         value[strcspn(value, "\n")] = '\0';
-        if (is_integer(value) ? !add_i64(object, h->sysctl[i].name, strtoll(value, NULL, 10))
-                              : !add_text(object, h->sysctl[i].name, value, max))
+        p = json_put_text(put_comma(p, i), h->sysctl[i].name, KEY_MAX);
+        *p++ = ':';
+        p = is_integer(value) ? json_put_i64(p, strtoll(value, NULL, 10)) : put_text(p, value, max);
+    }
+    return PUT(p, "}");
+}
+
+static bool sysctls_are_names(const struct trace_header *h)
+{
+    for (unsigned i = 0; i < h->sysctl_count && i < TRACE_SYSCTL_MAX; i++)
+        if (strnlen(h->sysctl[i].name, KEY_MAX + 1) > KEY_MAX)
             return false;
-    }
-    return object != NULL;
+    return true;
 }
 
-static bool add_header(cJSON *root, const struct trace_header *h, size_t max)
+static char *put_header(char *p, const struct trace_header *h, size_t max)
 {
-    return cJSON_AddStringToObject(root, "record", "header") && add_u64(root, "n", 0) && add_u64(root, "t", 0) &&
-           cJSON_AddStringToObject(root, "format", "tcplens-trace") && add_u64(root, "version", 1) &&
-           cJSON_AddStringToObject(root, "tool", "tcplens " TCPLENS_VERSION) && add_start(root, h->start_ns) &&
-           add_text(root, "kernel", h->kernel, max) && add_sources(root, h, max) &&
-           add_text(root, "input", h->input, max) && add_text(root, "netns", h->netns, max) &&
-           add_interfaces(root, h, max) && add_filter(root, h) && add_command(root, h, max) && add_sysctl(root, h, max);
+    p = PUT(p, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
+               "\"tool\":\"tcplens " TCPLENS_VERSION "\"");
+    p = put_date(PUT_KEY(p, "start"), h->start_ns);
+    p = PUT_MEMBER_TEXT(p, "kernel", h->kernel, max);
+    p = put_sources(p, h, max);
+    p = PUT_MEMBER_TEXT(p, "input", h->input, max);
+    p = PUT_MEMBER_TEXT(p, "netns", h->netns, max);
+    p = put_interfaces(p, h, max);
+    p = put_filter(p, &h->filter);
+    p = put_command(p, h, max);
+    p = put_sysctl(p, h, max);
+    return PUT(p, "}\n");
 }
 
-/* In JSON text, what is not ASCII, and "<", stands only within strings: there an escape says the same.
- * Returns 0, -EMSGSIZE where the line would be too long, or -ENOMEM. */
-static int print_line(const cJSON *root, char **ret_line)
+/* line is taken over. */
+static int hand_over(char *line, const char *end, char **ret_line)
 {
-    char *text = cJSON_PrintUnformatted(root), *line, *p;
-    size_t read, len;
-
-    if (!text)
-        return -ENOMEM;
-    len = strlen(text);
-    line = p = malloc(TRACE_LINE_MAX + 1);
-    if (!line) {
-        cJSON_free(text);
-        return -ENOMEM;
+    if (end - line > TRACE_LINE_MAX) {
+        free(line);
+        return -EMSGSIZE;
     }
-    for (const char *s = text; *s; s += read) {
-        /* 12: the longest escape, of a character beyond U+FFFF. */
-        if (p - line > TRACE_LINE_MAX - 12 - 1) {
-            free(line);
-            cJSON_free(text);
-            return -EMSGSIZE;
-        }
-        read = 1;
-        if (*s >= 0x20 && *s < 0x7f && *s != '<')
-            *p++ = *s;
-        else
-            p = json_put_escape(p, s, len - (size_t)(s - text), &read);
-    }
-    cJSON_free(text);
-    strcpy(p, "\n");
+    line[end - line] = '\0';
     *ret_line = line;
     return 0;
 }
@@ -258,23 +205,18 @@ int trace_encode_header(const struct trace_header *h, char **ret_line)
 {
     int r = -EMSGSIZE;
 
+    if (!sysctls_are_names(h))
+        return r;
     /* Nearly always the first round; a command line of many kilobytes takes some more. */
     for (size_t max = TEXT_MAX; r == -EMSGSIZE && max >= TEXT_MIN; max /= 2) {
-        cJSON *root = cJSON_CreateObject();
+        char *line = malloc(HEADER_ROOM);
 
-        r = root && add_header(root, h, max) ? print_line(root, ret_line) : -ENOMEM;
-        cJSON_Delete(root);
+        r = line ? hand_over(line, put_header(line, h, max), ret_line) : -ENOMEM;
     }
     return r;
 }
 
-/* Where t cannot tell. */
-static bool add_at(cJSON *root, uint64_t ts_ns, uint64_t start_ns)
-{
-    char text[DATE_TEXT_MAX];
-
-    return trace_time_fits(ts_ns, start_ns) || cJSON_AddStringToObject(root, "at", date_format(ts_ns, text));
-}
+/* ---- end ---- */
 
 void trace_end_skipped(struct trace_end *e, const char *what, uint64_t count)
 {
@@ -284,49 +226,62 @@ void trace_end_skipped(struct trace_end *e, const char *what, uint64_t count)
     e->skipped[e->skipped_count++].count = count;
 }
 
-static bool add_skipped(cJSON *root, const struct trace_end *e)
+static char *put_counts(char *p, const struct trace_end *e)
 {
-    cJSON *skipped = e->skipped_count ? cJSON_AddObjectToObject(root, "skipped") : NULL;
+    unsigned n = 0;
 
-    for (unsigned i = 0; skipped && i < e->skipped_count; i++)
-        if (!add_u64(skipped, e->skipped[i].what, e->skipped[i].count))
-            return false;
-    return skipped || !e->skipped_count;
+    p = PUT(PUT_KEY(p, "counts"), "{");
+    for (unsigned i = 0; i < CHANGE_KIND_N; i++)
+        if (e->counts[i])
+            p = put_count(p, n++, change_kind_name((enum change_kind)i), e->counts[i]);
+    p = PUT(PUT_KEY(PUT(p, "}"), "lost"), "{");
+    for (unsigned i = 0; i < WITNESS_N; i++)
+        p = put_count(p, i, witness_name((enum witness)i), e->lost[i]);
+    return PUT(p, "}");
 }
 
-static bool add_end(cJSON *root, const struct trace_end *e, uint64_t start_ns)
+static char *put_beyond(char *p, const struct trace_end *e)
 {
-    cJSON *counts, *lost, *beyond = NULL;
+    unsigned n = 0;
 
-    if (!cJSON_AddStringToObject(root, "record", "end") || !add_u64(root, "n", e->n) ||
-        !add_u64(root, "t", trace_time(e->ts_ns, start_ns)) || !add_at(root, e->ts_ns, start_ns) ||
-        !cJSON_AddStringToObject(root, "reason", end_reason_name(e->reason)) ||
-        (e->status >= 0 && !add_i64(root, "status", e->status)))
-        return false;
-    counts = cJSON_AddObjectToObject(root, "counts");
-    for (unsigned i = 0; counts && i < CHANGE_KIND_N; i++)
-        if (e->counts[i] && !add_u64(counts, change_kind_name((enum change_kind)i), e->counts[i]))
-            return false;
-    lost = counts ? cJSON_AddObjectToObject(root, "lost") : NULL;
-    for (unsigned i = 0; lost && i < WITNESS_N; i++)
-        if (!add_u64(lost, witness_name((enum witness)i), e->lost[i]))
-            return false;
-    if (!lost || !add_u64(root, "late", e->late))
-        return false;
     for (unsigned i = 0; i < BEYOND_N; i++) {
-        if (e->beyond[i] && !beyond && !(beyond = cJSON_AddObjectToObject(root, "beyond")))
-            return false;
-        if (e->beyond[i] && !add_u64(beyond, beyond_name((enum beyond)i), e->beyond[i]))
-            return false;
+        if (!e->beyond[i])
+            continue;
+        p = n ? p : PUT(PUT_KEY(p, "beyond"), "{");
+        p = put_count(p, n++, beyond_name((enum beyond)i), e->beyond[i]);
     }
-    return add_skipped(root, e);
+    return n ? PUT(p, "}") : p;
+}
+
+static char *put_skipped(char *p, const struct trace_end *e)
+{
+    if (!e->skipped_count)
+        return p;
+    p = PUT(PUT_KEY(p, "skipped"), "{");
+    for (unsigned i = 0; i < e->skipped_count; i++)
+        p = put_count(p, i, e->skipped[i].what, e->skipped[i].count);
+    return PUT(p, "}");
+}
+
+static char *put_end(char *p, const struct trace_end *e, uint64_t start_ns)
+{
+    p = json_put_u64(PUT(p, "{\"record\":\"end\",\"n\":"), e->n);
+    p = json_put_u64(PUT_KEY(p, "t"), trace_time(e->ts_ns, start_ns));
+    if (!trace_time_fits(e->ts_ns, start_ns)) /* where t cannot tell */
+        p = put_date(PUT_KEY(p, "at"), e->ts_ns);
+    p = json_put_word(PUT_KEY(p, "reason"), end_reason_name(e->reason));
+    if (e->status >= 0)
+        p = json_put_i64(PUT_KEY(p, "status"), e->status);
+    p = put_counts(p, e);
+    p = json_put_u64(PUT_KEY(p, "late"), e->late);
+    p = put_beyond(p, e);
+    p = put_skipped(p, e);
+    return PUT(p, "}\n");
 }
 
 int trace_encode_end(const struct trace_end *e, uint64_t start_ns, char **ret_line)
 {
-    cJSON *root = cJSON_CreateObject();
-    int r = root && add_end(root, e, start_ns) ? print_line(root, ret_line) : -ENOMEM;
+    char *line = malloc(END_ROOM);
 
-    cJSON_Delete(root);
-    return r;
+    return line ? hand_over(line, put_end(line, e, start_ns), ret_line) : -ENOMEM;
 }

@@ -93,7 +93,7 @@ static const char *what_ran_out(enum cause cause)
 {
     switch (cause) {
     case CAUSE_RETRANSMISSION_TIMEOUT: return "what it sent again was never acknowledged";
-    case CAUSE_PROBE_TIMEOUT: return "its probes of a window of zero were never answered";
+    case CAUSE_PROBE_TIMEOUT: return "its peer's window was zero, and no probe brought an open one";
     case CAUSE_KEEP_ALIVE_TIMEOUT: return "its keep-alive probes were never answered";
     case CAUSE_USER_TIMEOUT: return "the time of TCP_USER_TIMEOUT was over";
     case CAUSE_SYN_TIMEOUT: return "connect() had sent its last SYN";

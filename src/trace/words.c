@@ -45,6 +45,8 @@ NAME(severity_name, enum severity, severity, SEVERITY_N)
 NAME(check_result_name, enum check_result, check_result, CHECK_RESULT_N)
 NAME(end_reason_name, enum end_reason, end_reason, END_REASON_N)
 NAME(beyond_name, enum beyond, beyond, BEYOND_N)
+NAME(poll_event_name, unsigned, poll_event, POLL_EVENT_N)
+NAME(datagram_checksum_name, enum datagram_checksum, datagram_checksum, DATAGRAM_CHECKSUM_N)
 NAME(sysctl_name, enum sysctl, sysctl, SYSCTL_N)
 
 enum capture_magic capture_magic_of(const void *bytes)

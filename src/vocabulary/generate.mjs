@@ -71,6 +71,8 @@ function schema() {
     side: { enum: of('end') },
     witness: { enum: of('witness') },
     kernel_object: { enum: of('object') },
+    poll_event: { enum: of('poll_event') },
+    icmp_error: { enum: of('icmp_error') },
     tcp_state: { enum: states },
     endpoint: object({ addr: ref('addr'), port: ref('u16') }),
     kernel: object({ state: { type: 'string', pattern: '^[A-Z][A-Z0-9_]*$' }, object: ref('kernel_object') }),
@@ -89,6 +91,8 @@ function schema() {
         ts: { type: 'array', items: ref('u32'), minItems: 2, maxItems: 2 },
         tfo: integer(0, 255),
         mptcp: { const: true },
+        md5: { const: true },
+        ao: { const: true },
       }, []),
     },
   };
@@ -118,7 +122,7 @@ const TOLD_ONCE = new Set(['end', 'how', 'witness']);
 const NAMES = { end: 'end', how: 'how', witness: 'source', object: 'object' };
 
 function row(f) {
-  const list = f.type === 'notes' ? 'segment_note' : f.type === 'tunnels' ? 'tunnel_type' : f.type in words && !(f.type in types) ? f.type : undefined;
+  const list = f.type === 'notes' ? 'segment_note' : f.type === 'tunnels' ? 'tunnel_type' : f.type === 'poll_events' ? 'poll_event' : f.type in words && !(f.type in types) ? f.type : undefined;
   const type = f.type === 'flags' ? `array of \`${of('segment_flag').join(' ')}\`, in this order`
     : types[f.type]?.meaning ?? NAMES[f.type] ?? 'string';
   const meaning = list && !TOLD_ONCE.has(list) && list !== 'object' ? `${f.meaning}: ${told(list)}` : f.meaning;
@@ -180,7 +184,7 @@ const LISTS = [
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
   ['FINDINGS', 'FindingKind', of('finding_kind')], ['CHECK_RESULTS', 'CheckResult', of('check_result')],
   ['BEYONDS', 'Beyond', of('beyond')], ['ICMP_ERRORS', 'IcmpError', of('icmp_error')],
-  ['TUNNEL_TYPES', 'TunnelType', of('tunnel_type')],
+  ['TUNNEL_TYPES', 'TunnelType', of('tunnel_type')], ['POLL_EVENTS', 'PollEvent', of('poll_event')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
 ];

@@ -1,6 +1,7 @@
 """What tracing costs who is traced: connection churn on loopback, untraced and under tcplens and others.
 
-    python3 tests/bench/trace.py [--rounds N] [--connections N] [--variants NAME,...] [--skip-paced] [--skip-long]
+    python3 tests/bench/trace.py [--rounds N] [--connections N] [--variants NAME,...] [--against PROGRAM]
+                                 [--skip-paced] [--skip-long] [--long N]
     python3 tests/bench/trace.py --hooks [...]      what each hook of the kernel witness costs: hooks.py
 
 Each run has a network namespace of its own, so that nobody's TIME-WAITs expire in another's run. The variants take
@@ -9,7 +10,11 @@ does hits all of them. The table shows medians over the rounds, and in brackets 
 
 The ratio of conn/s is what the clock says. That of CPU compares processor time instead (load and tracer together, from
 the load's begin until the tracer is done), which other busy programs on the machine disturb far less: the targets are
-judged by it. Tracers other than tcplens see all namespaces, so that what they lose can be others' events.
+judged by it. Tracers other than tcplens see all namespaces, so that what they lose can be others' events. With --against
+each way of tcplens is run with another build of it too, as NAME-other.
+
+A trace of a million connections has 4 GB, and a disk that cannot take them stalls who writes them: traces are written where
+there is a file system in memory, and else below O.
 
 Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the result $O/bench/trace.json).
 """
@@ -29,12 +34,13 @@ TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
 BUILD = os.path.abspath(os.environ.get("O", "build"))
 CHURN = f"{BUILD}/tests/bench/churn"
 OUTPUT = f"{BUILD}/bench"
+TRACES = "/dev/shm" if os.access("/dev/shm", os.W_OK) else OUTPUT
 DEADLINE = 60.0  # seconds for a tracer to start, or to end
 LOAD_SECONDS = 600  # at most, for one run of the load
 
 PACED_RATE = 10_000  # connections per second
 PACED_ROUNDS = 3
-LONG = 200_000  # connections
+LONG = 200_000  # connections, by default
 
 STATES = "tracepoint:sock:inet_sock_set_state"
 BPFTRACE = STATES + """ /args->protocol == IPPROTO_TCP/ {
@@ -49,32 +55,33 @@ class CannotRun(Exception):
 class Variant:
     """A way to trace. FILE in the command becomes the output file; without it stdout is the output."""
 
-    def __init__(self, name, command, what, target=None, lost=None, ready=None):
+    def __init__(self, name, command, what, target=None, lost=None, ready=None, own=False):
         self.name, self.command, self.what, self.target = name, command, what, target
-        self.lost, self.ready = lost, ready
-        self.own = bool(command) and command[0] == TCPLENS
+        self.lost, self.ready, self.own = lost, ready, own
         self.wants_all = self.own and "--port" not in command
 
 
 UNTRACED = Variant("untraced", None, "the load alone")
 
 
-def tcplens(*options):
-    return [TCPLENS, "trace", "--quiet", "--netns", "PID", "--output", "FILE", *options]
+def ways(program, other=""):
+    """The ways of one build of tcplens."""
+    def way(name, what, target, *options):
+        command = [program, "trace", "--quiet", "--netns", "PID", "--output", "FILE", *options]
+        return Variant(name + other, command, f"tcplens: {what}", None if other else target, own=True)
 
-
-def variants():
     kernel = ["--source", "kernel", "--segments", "none"]
-    found = [
-        Variant("kernel", tcplens(*kernel), "tcplens: states, queues, TIME-WAIT", 0.85),
-        Variant("both", tcplens("--segments", "control"), "tcplens: kernel and wire, SYN FIN RST written", 0.72),
-        Variant("filtered", tcplens(*kernel, "--port", "9"), "tcplens: kernel, a port that nobody uses", 0.93),
+    return [
+        way("kernel", "states, queues, TIME-WAIT", 0.85, *kernel),
+        way("both", "kernel and wire, SYN FIN RST written", 0.72, "--segments", "control"),
+        way("filtered", "kernel, a port that nobody uses", 0.93, *kernel, "--port", "9"),
+        way("calls", "kernel, system calls too", 0.72, *kernel, "--calls"),
     ]
-    usage = subprocess.run([TCPLENS, "trace", "--help"], capture_output=True, text=True, check=True).stdout
-    if "--calls" in usage:
-        found.append(Variant("calls", tcplens(*kernel, "--calls"), "tcplens: kernel, system calls too", 0.72))
+
+
+def variants(against=None):
     lost_events = r"[Ll]ost (\d+) events"
-    return found + [
+    return ways(TCPLENS) + (ways(against, "-other") if against else []) + [
         Variant("tcpstates", ["tcpstates"], "libbpf-tools: states", lost=lost_events),
         Variant("tcplife", ["tcplife"], "libbpf-tools: a line a connection", lost=lost_events),
         Variant("bpftrace", ["bpftrace", "-e", BPFTRACE], "states", lost=lost_events),
@@ -135,6 +142,12 @@ class Tracer:
             self.process.wait()
             raise
         self.cpu_at_start = self.cpu()
+        self.rss_seen = []
+
+    def note_rss(self):
+        """Notes what it holds now."""
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+            self.rss_seen.append(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
 
     def _is_ready(self):
         if self.variant.own:  # the header is written once everything is attached
@@ -174,6 +187,7 @@ class Tracer:
             "finish_seconds": time.monotonic() - begin,
             "output_bytes": os.path.getsize(self.output),
             "max_rss_bytes": used.ru_maxrss * 1024,
+            "rss_bytes": self.rss_seen,
         }
         result.update(self._own_end(connections) if self.variant.own else {
             "lost": sum(int(n) for path in (self.errors, self.output)
@@ -208,19 +222,31 @@ class Tracer:
         return {"lost": lost, "seen": seen, "records": end["n"], "late": end["late"]}
 
 
+def run_load(command, tracer):
+    """To its end; every second what the tracer holds is noted."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
+        while True:
+            try:
+                said, complaint = load.communicate(timeout=1)
+                return load.returncode, said, complaint
+            except subprocess.TimeoutExpired:
+                if tracer:
+                    tracer.note_rss()
+
+
 def run(variant, connections, rate=None):
     """One run of the load under a tracer: a dict of what was measured."""
     load = [CHURN, "--connections", str(connections), "--seconds", str(LOAD_SECONDS)]
     if rate:
         load += ["--rate", str(rate)]
-    with namespace() as pid, tempfile.TemporaryDirectory(dir=OUTPUT) as directory:
+    with namespace() as pid, tempfile.TemporaryDirectory(dir=TRACES) as directory:
         os.chmod(directory, 0o755)
         tracer = Tracer(variant, pid, directory) if variant.command else None
         try:
-            done = subprocess.run(inside(pid, load), capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(f"trace.py: the load failed under {variant.name}: {done.stderr}{done.stdout}")
-            result = json.loads(done.stdout)
+            status, said, complaint = run_load(inside(pid, load), tracer)
+            if status:
+                raise SystemExit(f"trace.py: the load failed under {variant.name}: {complaint}{said}")
+            result = json.loads(said)
             result["tracer_cpu"] = 0.0
             if tracer:
                 result.update(tracer.stop(connections))
@@ -275,18 +301,18 @@ def middle(runs, key):
     return statistics.median(r[key] for r in runs)
 
 
-def print_full_speed(results, broken):
-    print(f"{'variant':<10} {'conn/s':>6}  {'ratio of conn/s':<17} {'ratio of CPU':<17} {'CPU s/100,000':<17} "
+def print_full_speed(chosen, results, broken):
+    print(f"{'variant':<14} {'conn/s':>6}  {'ratio of conn/s':<17} {'ratio of CPU':<17} {'CPU s/100,000':<17} "
           f"{'lost':>7} {'MB':>6} {'finish s':>8}  what\n"
-          f"{UNTRACED.name:<10} {middle(results[UNTRACED.name], 'per_second'):6.0f}  {'1':<17} {'1':<17} "
+          f"{UNTRACED.name:<14} {middle(results[UNTRACED.name], 'per_second'):6.0f}  {'1':<17} {'1':<17} "
           f"{'':<17} {'':>7} {'':>6} {'':>8}  {UNTRACED.what}")
-    for variant in variants():
+    for variant in chosen:
         if variant.name in broken:
-            print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
+            print(f"{variant.name:<14} cannot run: {broken[variant.name]}")
         elif results.get(variant.name):
             runs = results[variant.name]
             cost = (r["tracer_cpu"] / r["connections"] * 100_000 for r in runs)
-            print(f"{variant.name:<10} {middle(runs, 'per_second'):6.0f}  {spread(r['ratio'] for r in runs):<17} "
+            print(f"{variant.name:<14} {middle(runs, 'per_second'):6.0f}  {spread(r['ratio'] for r in runs):<17} "
                   f"{spread(r['cpu_ratio'] for r in runs):<17} {spread(cost):<17} {max(r['lost'] for r in runs):7} "
                   f"{middle(runs, 'output_bytes') / 1e6:6.1f} {middle(runs, 'finish_seconds'):8.2f}  {variant.what}")
 
@@ -298,13 +324,13 @@ def paced_percent(runs):
 
 def print_paced(chosen, results, broken):
     print(f"\n{PACED_RATE} connections/s, paced\n"
-          f"{'variant':<10} {'conn/s':>7}  {'tracer, % of one CPU':<22} {'lost':>7}")
+          f"{'variant':<14} {'conn/s':>7}  {'tracer, % of one CPU':<22} {'lost':>7}")
     for variant in chosen:
         if variant.name in broken:
-            print(f"{variant.name:<10} cannot run: {broken[variant.name]}")
+            print(f"{variant.name:<14} cannot run: {broken[variant.name]}")
         else:
             runs = results[variant.name]
-            print(f"{variant.name:<10} {statistics.median(r['per_second'] for r in runs):7.0f}  "
+            print(f"{variant.name:<14} {statistics.median(r['per_second'] for r in runs):7.0f}  "
                   f"{spread(paced_percent(runs), '{:.1f}'):<22} {max(r['lost'] for r in runs):7}")
 
 
@@ -325,8 +351,14 @@ def print_targets(chosen, report):
         got = statistics.median(paced_percent(paced["kernel"]))
         row(f"kernel, {PACED_RATE} connections/s, at most 15 % of one CPU", f"{got:.1f} %", got <= 15)
     for name, runs in long.items():
-        row(f"{name}, {LONG} connections at full speed, events lost 0",
+        if name.endswith("-other"):
+            continue
+        row(f"{name}, {runs[0]['connections']} connections at full speed, events lost 0",
             f"{runs[0]['lost']} ({runs[0]['seen']} connections in the trace)", runs[0]["lost"] == 0)
+        seen = [size / 1e6 for size in runs[0].get("rss_bytes", [])]
+        if len(seen) >= 4:
+            quarters = ", ".join(f"{max(seen[len(seen) * i // 4:len(seen) * (i + 1) // 4]):.0f}" for i in range(4))
+            print(f"         memory at most in each quarter of it: {quarters} MB")
 
 
 def main():
@@ -340,6 +372,8 @@ def main():
     parser.add_argument("--variants", default="", help="names, with commas between; default: all")
     parser.add_argument("--skip-paced", action="store_true")
     parser.add_argument("--skip-long", action="store_true")
+    parser.add_argument("--long", type=int, default=LONG)
+    parser.add_argument("--against", metavar="PROGRAM", help="another build of tcplens")
     options = parser.parse_args()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if os.geteuid() != 0:
@@ -350,7 +384,7 @@ def main():
             print(f"trace.py: no program at {path}: `make bench-trace` builds it", file=sys.stderr)
             return 2
     names = options.variants.split(",") if options.variants else []
-    chosen = [v for v in variants() if not names or v.name in names]
+    chosen = [v for v in variants(options.against) if not names or v.name.removesuffix("-other") in names]
     os.makedirs(OUTPUT, exist_ok=True)
 
     report = {"kernel": os.uname().release, "cpus": os.cpu_count(), "rounds": options.rounds}
@@ -364,11 +398,11 @@ def main():
 
     print(f"{options.connections} connections a run, {options.rounds} rounds, {os.cpu_count()} CPUs, load average "
           f"{os.getloadavg()[0]:.1f} before\n")
-    print_full_speed(*measure("full_speed", chosen, options.rounds, options.connections, compared=True))
+    print_full_speed(chosen, *measure("full_speed", chosen, options.rounds, options.connections, compared=True))
     if not options.skip_paced:
         print_paced(chosen, *measure("paced", chosen, PACED_ROUNDS, 5 * PACED_RATE, PACED_RATE))
     if not options.skip_long:
-        measure("long", [v for v in chosen if v.wants_all], 1, LONG)
+        measure("long", [v for v in chosen if v.wants_all], 1, options.long)
     print_targets(chosen, report)
     print(f"\nall of it: {OUTPUT}/trace.json")
     return 0

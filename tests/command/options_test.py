@@ -28,7 +28,7 @@ def run(program, *arguments):
 
 def commands_of(program):
     listed = re.search(r"Commands:\n((?:  .*\n)+)", run(program, "--help")[1])[1]
-    return re.findall(r"^  (\w+) ", listed, re.M)
+    return re.findall(r"^  ([\w-]+) ", listed, re.M)
 
 
 def helped(program, command):
@@ -49,7 +49,7 @@ def manual(page, program):
     """{command: {option: (letter, value)}}: the entries of each command's section."""
     commands, found, here = commands_of(program), {}, None
     for line in plain(page):
-        section = re.fullmatch(r" {1,4}(\w+)", line)
+        section = re.fullmatch(r" {1,4}([\w-]+)", line)
         if section or re.match(r"\S", line):
             here = section[1] if section and section[1] in commands else None
         entry = re.match(r" {5,10}(?:-(\w), )?--([\w-]+)(?: (\S+))?(?: {2,}.*)?$", line)

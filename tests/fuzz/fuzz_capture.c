@@ -1,15 +1,11 @@
 /* Any bytes as a capture file: through the reader, the connection engine and the trace's encoder. */
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "tcplens/conn/engine.h"
-#include "tcplens/source/capture.h"
+#include "tcplens/source/capture_feed.h"
 #include "tcplens/trace/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,32 +25,40 @@ static void on_event(void *arg, const struct event *event)
     conn_engine_event(arg, event);
 }
 
+/* In pieces whose length the input's length gives, each where it just fits. */
+static int feed(struct capture *capture, const uint8_t *data, size_t size, struct conn_engine *engine, char *error)
+{
+    const size_t piece = size % 3 ? size : size % 61 + 1;
+    int r = 0;
+
+    for (size_t at = 0, n; at < size && r == 0; at += n) {
+        uint8_t *copy;
+
+        n = size - at < piece ? size - at : piece;
+        copy = malloc(n);
+        if (!copy)
+            abort();
+        memcpy(copy, data + at, n);
+        r = capture_feed(capture, copy, n, on_event, engine, error);
+        free(copy);
+    }
+    return r < 0 ? r : capture_end(capture, on_event, engine, error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static int fd = -1;
-    struct conn_config config = { .emit = on_change, .conn_max = 64 };
-    char path[64], error[SOURCE_CAPTURE_ERROR_MAX] = "";
-    struct source_capture *capture;
-    struct conn_engine *table;
-    int r;
+    const struct conn_config config = { .emit = on_change, .conn_max = 64 };
+    const struct capture_config capture_config = { 0 };
+    char error[CAPTURE_ERROR_MAX] = "";
+    struct capture *capture;
+    struct conn_engine *engine;
 
-    if (fd < 0)
-        fd = memfd_create("capture", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
+    if (conn_engine_new(&config, &engine) < 0 || capture_new(&capture_config, &capture) < 0)
         abort();
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (conn_engine_new(&config, &table) < 0)
+    if (feed(capture, data, size, engine, error) < 0 && (!*error || strchr(error, '\n'))) /* one line that says why */
         abort();
-    r = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), size % 7 ? NULL : "tcp port 80 or vlan", &capture, error);
-    if (r == 0) {
-        do
-            r = source_capture_drain(capture, 1000, on_event, table, error);
-        while (r > 0);
-        source_capture_close(capture);
-    }
-    if (r < 0 && (!*error || strchr(error, '\n'))) /* one line that says why */
-        abort();
-    conn_engine_finish(table, UINT64_MAX / 2);
-    conn_engine_free(table);
+    capture_free(capture);
+    conn_engine_finish(engine, UINT64_MAX / 2);
+    conn_engine_free(engine);
     return 0;
 }

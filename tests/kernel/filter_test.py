@@ -9,7 +9,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check_equal, script, trace_of
+from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of
 
 HOSTS = """
 for host in ("127.0.0.1", "127.0.0.2", "127.0.1.1", "::1"):
@@ -108,22 +108,26 @@ def processes():
         net = namespace(stack)
         one, two = process(stack, net, 7007), process(stack, net, 7008)
         path = f"{lib.temporary(stack)}/trace.ndjson"
-        tracer = lib.begin(stack, "trace", "--netns", net, "-q", "-o", path, "--pid", one.number)
+        tracer = lib.begin(stack, "trace", "-q", "-o", path, "--pid", one.number)  # in its namespace
         lib.wait_trace(path, '"record":"header"')
         for program in (one, two):
             program.say()
             program.wait_line("^ready done")
+        lib.wait_trace(path, '"source":"wire"')
         lib.wait_trace(path, '"LAST-ACK"')
         tracer.interrupt()
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)
     check_equal(trace.header["filter"], {"pids": [int(one.number)]})
-    check_equal(trace.header["sources"], ["kernel"])
+    check_equal(trace.header["netns"], one.number)
+    check_equal(trace.header["sources"], ["kernel", "wire"])
     check_equal([r["port"] for r in trace.all("listener")], [7007])
     check_equal({r["server"]["port"] for r in trace.all("connection")}, {7007})
     early, late = trace.all("connection")
     check_equal((early.get("since"), late.get("since")), ("before-trace", None))
-    trace.check_paths(late["conn"], ACTIVE + CLOSES_SECOND, PASSIVE + CLOSES_FIRST, sources=("kernel",))
+    trace.check_paths(late["conn"], ACTIVE + CLOSES_SECOND, PASSIVE + CLOSES_FIRST)
+    check_equal(lib.flags(trace.all("segment", conn=late["conn"])[0]), "SYN")
+    check("of other processes" in trace.end["skipped"], trace.end)
     # the one that waited to be accepted was seen from the beginning, though no process held it
     check_equal(trace.path(early["conn"], "server").split(), "ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT".split())
     check_equal([r["why"] for r in trace.all("queue", conn=late["conn"])], ["syn", "established", "established", "accept"])
@@ -161,6 +165,99 @@ os.waitpid(worker, 0)
         trace = lib.read_trace(path)
     conn = trace.one("call", name="accept4")["conn"]
     check_equal(trace.path(conn, "server").split()[-2:], ["LAST-ACK", "CLOSED"])
+
+
+# Who talks beside the process, at its own server's other clients' side too, until told to stop.
+NOISE = """
+import threading
+hosts = [f"127.0.0.{i}" for i in range(2, 6)]
+servers = [listen(host, 7100) for host in hosts]
+def talk(server, host):
+    while True:
+        with connect(host, 7100) as client:
+            peer, _ = server.accept()
+            client.sendall(b"x" * 100); peer.recv(100)
+            client.close(); rest(peer); peer.close()
+for server, host in zip(servers, hosts):
+    threading.Thread(target=talk, args=(server, host), daemon=True).start()
+ready()
+sys.stdin.readline()
+"""
+
+# One that is refused, one that it aborts, one that it ends; whom it talks to is another process.
+ABORTER = """
+ready(os.getpid())
+sys.stdin.readline()
+try:
+    connect(port=7009)
+except ConnectionRefusedError:
+    pass
+for linger in (True, False):
+    client = connect()
+    client.sendall(b"hello")
+    if linger:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+ready("done")
+sys.stdin.readline()
+"""
+TAKER = """
+server = listen()
+ready()
+for _ in range(2):
+    peer, _ = server.accept()
+    try:
+        rest(peer)
+    except ConnectionResetError:
+        pass
+    peer.close()
+ready("done")
+sys.stdin.readline()
+"""
+
+
+@case
+def packets_of_a_process():
+    """On a busy namespace: all packets of its own connections from the SYN on, and none of others."""
+    with contextlib.ExitStack() as stack:
+        net = namespace(stack)
+
+        def start(text):
+            program = lib.Running(["nsenter", f"--net=/proc/{net}/ns/net", *script(text)], stack)
+            return program, program.wait_line(r"^ready *(\d*)")[1]
+
+        start(NOISE)
+        taker, _ = start(TAKER)
+        aborter, pid = start(ABORTER)
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "-q", "-o", path, "--pid", pid)
+        lib.wait_trace(path, '"record":"header"')
+        aborter.say()
+        taker.wait_line("^ready done")
+        lib.wait_trace(path, '"to":"TIME-WAIT","how":"inferred","source":"wire"')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    check_equal(trace.all("gap"), [])
+    check(trace.end["skipped"]["of other processes"] > 100, trace.end)
+    check_equal(sorted(r["server"]["port"] for r in trace.all("connection")), [7007, 7007, 7009])
+    by_verdict = {r["verdict"]: r["conn"] for r in trace.all("outcome")}
+    check_equal(sorted(by_verdict), ["closed-normally", "refused", "reset-by-client"])
+    for verdict, segments in (
+            ("refused", ["SYN", "RST,ACK"]),
+            ("reset-by-client", ["SYN", "SYN,ACK", "ACK", "PSH,ACK", "ACK", "RST,ACK"])):
+        check_equal([lib.flags(r) for r in trace.all("segment", conn=by_verdict[verdict])], segments, verdict)
+    trace.check_paths(by_verdict["closed-normally"], ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND, sources=("wire",))
+    check_equal(trace.path(by_verdict["closed-normally"], "client"), ACTIVE + CLOSES_FIRST)
+
+
+@case
+def processes_of_two_namespaces():
+    with contextlib.ExitStack() as stack:
+        pids = [namespace(stack), namespace(stack)]
+        done = lib.run("trace", "--pid", pids[0], "--pid", pids[1], "-o", "/dev/null")
+    check_equal((done.status, done.stdout), (2, ""))
+    lib.one_line(done.stderr, "different network namespaces")
 
 
 @case

@@ -115,7 +115,6 @@ def errors():
             ((*new, "--pid", "0", *command), 2, ["--pid", "'0'"]),
             ((*new, "--pid", "self", *command), 2, ["--pid", "'self'"]),
             ((*new, "--pid", "1", "--source", "wire", *command), 2, ["--pid", "kernel"]),
-            ((*new, "--pid", "1", "--source", "kernel,wire", *command), 2, ["--pid", "packets"]),
             (("trace", "--netns", "all", "--source", "diag", *command), 2, ["--netns all", "kernel"]),
             ((*new, "--segments", "some", *command), 2, ["--segments", "control", "'some'"]),
             ((*new, "--source", "wire,pigeon", *command), 2, ["--source", "kernel", "'pigeon'"]),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -147,12 +148,33 @@ static void endpoint_order_is_total(void **state)
         }
 }
 
+/* All places of zero groups, with one digit and with four. */
+static void as_inet_ntop(void **state)
+{
+    (void)state;
+    for (unsigned mask = 0; mask < 1u << 16; mask++) {
+        struct addr a = { { 0 } };
+        char ours[ADDR_TEXT_MAX], theirs[INET6_ADDRSTRLEN];
+
+        for (unsigned i = 0; i < 8; i++) {
+            a.bytes[2 * i] = mask >> (8 + i) & mask >> i & 1 ? 0xa0 : 0;
+            a.bytes[2 * i + 1] = mask >> i & 1 ? (uint8_t)(0x1b - i) : 0;
+        }
+        assert_non_null(inet_ntop(AF_INET6, a.bytes, theirs, sizeof(theirs)));
+        assert_string_equal(addr_format(&a, ours), theirs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_round_trip),         cmocka_unit_test(bad_text_is_refused),
-        cmocka_unit_test(ipv4_is_mapped),          cmocka_unit_test(loopback),
-        cmocka_unit_test(listener_fits),           cmocka_unit_test(endpoint_text),
+        cmocka_unit_test(as_inet_ntop),
+        cmocka_unit_test(text_round_trip),
+        cmocka_unit_test(bad_text_is_refused),
+        cmocka_unit_test(ipv4_is_mapped),
+        cmocka_unit_test(loopback),
+        cmocka_unit_test(listener_fits),
+        cmocka_unit_test(endpoint_text),
         cmocka_unit_test(endpoint_order_is_total),
     };
 

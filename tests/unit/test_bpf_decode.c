@@ -5,8 +5,12 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "../../src/source/bpf_decode.h"
 
@@ -14,16 +18,19 @@
 
 static const struct trace_clock the_clock = { .offset_ns = 5 };
 
+static struct bpf_decoder decoder = { .clock = &the_clock };
+
 /* Decodes a copy as the ring has it: no byte more than its size may be read, which the sanitizers see. */
 static bool decode(const struct tcplens_event *whole, struct event *ret_event)
 {
     const size_t size = tcplens_event_size(whole->kind, whole->has_queue, whole->in_task);
-    struct bpf_decoder decoder = { .clock = &the_clock };
     struct tcplens_event *e = malloc(size);
     bool told;
 
     assert_non_null(e);
-    memcpy(e, whole, size);
+    memcpy(e, whole, whole->kind == TCPLENS_READY ? sizeof(*whole) : size);
+    if (whole->kind == TCPLENS_READY)
+        memset((char *)e + sizeof(*whole), 0, size - sizeof(*whole));
     told = bpf_decode(&decoder, e, ret_event);
     free(e);
     return told;
@@ -40,7 +47,8 @@ static void reads_what_is_written(void **state)
             struct event out;
 
             /* a call of no kind, and the owner of a socket, are told by themselves to nobody */
-            assert_int_equal(decode(&e, &out), kind != TCPLENS_CALL && kind != TCPLENS_OWNER);
+            assert_int_equal(decode(&e, &out),
+                             kind != TCPLENS_CALL && kind != TCPLENS_READY && kind != TCPLENS_OWNER);
         }
     }
 }
@@ -99,10 +107,78 @@ static void deadline_of_a_minisock(void **state)
         };
         struct event out;
 
+        decoder.hz = 0; /* another kernel */
         assert_true(decode(&e, &out));
         assert_int_equal(out.timewait.substate, TCP_STATE_TIME_WAIT);
         assert_int_equal(out.timewait.expires_ns, 1060 * NS_PER_S + 5);
     }
+}
+
+/* epoll_wait() gives back what epoll_ctl() was handed with the descriptor. */
+static void ready_by_epoll(void **state)
+{
+    struct tcplens_event ctl = {
+        .kind = TCPLENS_CALL,
+        .in_task = 1,
+        .pid = 9,
+        .call = { .id = TCPLENS_CALL_EPOLL_CTL, .fd = 4, .args = { 1ull << 32 | 7, EPOLLIN | EPOLLET, 0xabcdef } },
+    };
+    struct tcplens_ready ready = {
+        .event = { .kind = TCPLENS_READY,
+                   .in_task = 1,
+                   .pid = 9,
+                   .call = { .id = TCPLENS_CALL_EPOLL_WAIT, .fd = 4, .ret = 2, .args = { 3, UINT64_MAX } } },
+        .ready = { { .data = 0xabcdef, .fd = -1, .events = EPOLLIN | EPOLLRDHUP }, { .data = 1, .fd = -1 } },
+        .count = 2,
+    };
+    struct event out;
+
+    (void)state;
+    assert_true(bpf_decode(&decoder, &ctl, &out));
+    assert_string_equal(out.call.call.args[0].text, "ADD");
+    assert_int_equal(out.call.call.args[1].number, 7);
+    assert_int_equal(out.call.waiting.events, 1 << POLL_EVENT_IN | 1 << POLL_EVENT_ET);
+    assert_true(bpf_decode(&decoder, &ready.event, &out));
+    assert_int_equal(out.call.call.args[0].number, 3);
+    assert_int_equal(out.call.call.args[1].number, -1);
+    assert_int_equal(out.call.waiting.count, 2);
+    assert_int_equal(out.call.waiting.ready[0].fd, 7);
+    assert_int_equal(out.call.waiting.ready[0].events, 1 << POLL_EVENT_IN | 1 << POLL_EVENT_RDHUP);
+    assert_int_equal(out.call.waiting.ready[1].fd, -1);
+    ready.event.pid = 10; /* another process's */
+    assert_true(bpf_decode(&decoder, &ready.event, &out));
+    assert_int_equal(out.call.waiting.ready[0].fd, -1);
+    ready.count = UINT32_MAX;
+    assert_true(bpf_decode(&decoder, &ready.event, &out));
+    assert_int_equal(out.call.waiting.count, TCPLENS_READY_MAX);
+}
+
+static void options(void **state)
+{
+    struct tcplens_event e = {
+        .kind = TCPLENS_CALL,
+        .in_task = 1,
+        .call = { .id = TCPLENS_CALL_SETSOCKOPT, .args = { (uint64_t)SOL_SOCKET << 32 | SO_LINGER, 5ull << 32 | 1, 8 } },
+    };
+    struct event out;
+
+    (void)state;
+    assert_true(decode(&e, &out));
+    assert_string_equal(out.call.call.args[0].text, "SOL_SOCKET");
+    assert_string_equal(out.call.call.args[1].text, "SO_LINGER");
+    assert_string_equal(out.call.call.args[2].name, "on");
+    assert_int_equal(out.call.call.args[3].number, 5);
+    e.call.args[0] = (uint64_t)IPPROTO_TCP << 32 | TCP_NODELAY;
+    e.call.args[1] = 1;
+    e.call.args[2] = 4;
+    assert_true(decode(&e, &out));
+    assert_string_equal(out.call.call.args[2].name, "value");
+    assert_int_equal(out.call.call.args[2].number, 1);
+    e.call.args[2] = 0; /* not readable */
+    assert_true(decode(&e, &out));
+    assert_null(out.call.call.args[2].name);
+    e.call.args[0] = (uint64_t)SOL_SOCKET << 32 | SO_RCVTIMEO;
+    assert_false(decode(&e, &out));
 }
 
 int main(void)
@@ -112,6 +188,8 @@ int main(void)
         cmocka_unit_test(most_events_are_short),
         cmocka_unit_test(state_of_a_listener),
         cmocka_unit_test(deadline_of_a_minisock),
+        cmocka_unit_test(ready_by_epoll),
+        cmocka_unit_test(options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

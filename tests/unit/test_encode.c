@@ -183,7 +183,7 @@ static void test_segment(void **state)
     c.segment.segment = (struct segment){ .flags = 0x1ff,
                                           .seq = 1,
                                           .payload_len = 1448,
-                                          .options = 0x7f,
+                                          .options = 0x1ff,
                                           .mss = 1460,
                                           .wscale = 14,
                                           .tfo_len = 8,
@@ -205,14 +205,14 @@ static void test_segment(void **state)
         "\"flags\":[\"FIN\",\"SYN\",\"RST\",\"PSH\",\"ACK\",\"URG\",\"ECE\",\"CWR\",\"AE\"],"
         "\"seq\":4294967296,\"seq_abs\":1,\"ack\":77,\"len\":1448,\"win\":1073741824,"
         "\"options\":{\"mss\":1460,\"sack_ok\":true,\"sack\":[[100,200],[300,8589934592]],"
-        "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true},"
+        "\"ts\":[4294967295,5],\"wscale\":14,\"tfo\":8,\"mptcp\":true,\"md5\":true,\"ao\":true},"
         "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
         "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
         "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
         "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\",\"copy\",\"lost-on-wire\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
-    c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x80 }, .notes = 1U << 31 };
+    c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x8000 }, .notes = 1U << 31 };
     check(&c, "{\"record\":\"segment\",\"n\":4,\"t\":20511,\"conn\":1,\"from\":\"server\",\"flags\":[],\"seq\":0,"
               "\"len\":0,\"win\":0}");
     c.segment.segment.options = SEGMENT_OPT_SACK;
@@ -247,6 +247,24 @@ static void test_call(void **state)
     assert_non_null(strstr(format(&c), "\"ret\":-1,\"errno\":\"2147483648\","));
     c.call.call.fd = INT32_MIN;
     assert_non_null(strstr(format(&c), "\"fd\":-2147483648,"));
+    /* One that waits: of no socket; one that goes on: without a result. */
+    c.listener = 0;
+    c.call.call = (struct call){
+        .name = "epoll_wait", .fd = 4, .ret = 2, .task = SERVER, .args = { { "watched", NULL, 3 } }
+    };
+    c.call.waiting = (struct waiting){
+        .count = 2,
+        .ready = { { 7, 1 << POLL_EVENT_IN | 1 << POLL_EVENT_RDHUP }, { -1, 0 } },
+    };
+    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
+              "\"ret\":2,\"ready\":[{\"fd\":7,\"events\":[\"IN\",\"RDHUP\"]},{\"events\":[]}],\"pid\":4710,\"tid\":4710,"
+              "\"comm\":\"tcplens-echo\"}");
+    c.call.waiting = (struct waiting){ .events = 1 << POLL_EVENT_OUT };
+    c.call.call.blocked = true;
+    c.call.call.duration_ns = 5;
+    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
+              "\"events\":[\"OUT\"],\"blocked\":true,\"duration_ns\":5,\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
+    c.call.waiting = (struct waiting){ 0 };
     /* What --calls adds. */
     c.listener = 0;
     c.call.socket = 7;
@@ -602,8 +620,9 @@ static void check_any_content(enum change_kind kind, int how)
     case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
     case CHANGE_CALL:
         c.call.call.name = long_word;
-        c.call.call.args[0].name = c.call.call.args[0].text = long_word;
-        c.call.call.args[1].name = c.call.call.args[1].text = long_word;
+        for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
+            c.call.call.args[i].name = c.call.call.args[i].text = long_word;
+        c.call.call.blocked = false;
         c.call.has_end = true;
         break;
     case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;

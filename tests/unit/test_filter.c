@@ -131,17 +131,18 @@ static void packets(void **state)
     char buf[FILTER_PACKETS_MAX];
 
     (void)state;
-    assert_string_equal(filter_packets(&f, buf), "tcp");
+    assert_string_equal(filter_packets(&f, false, buf), "tcp");
     f = (struct filter){ .ports = { 80, 443 }, .port_count = 2, .hosts = { parsed("10.0.0.0/8"), parsed("::1") } };
-    assert_string_equal(filter_packets(&f, buf), "tcp and (port 80 or port 443)");
+    assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or port 443)");
+    assert_string_equal(filter_packets(&f, true, buf), "(tcp or udp) and (port 80 or port 443)");
     f.host_count = 2;
-    assert_string_equal(filter_packets(&f, buf), "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
+    assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
     f.port_count = LIMIT_FILTER_PORTS;
     f.host_count = LIMIT_FILTER_HOSTS;
     memset(f.ports, 0xff, sizeof(f.ports));
     for (int i = 0; i < LIMIT_FILTER_HOSTS; i++)
         f.hosts[i] = parsed("1111:2222:3333:4444:5555:6666:7777:8880/127");
-    filter_packets(&f, buf);
+    filter_packets(&f, true, buf);
     assert_int_equal(buf[strlen(buf) - 1], ')'); /* the longest fits */
 }
 

@@ -114,6 +114,28 @@ static void nearly_sorted_source(void **state)
     merge_free(m);
 }
 
+/* A source that keeps some back until its batch is complete: they are behind all of it. */
+static void kept_back(void **state)
+{
+    enum { BATCH = 5000, BACK = 500 };
+    struct merge *m = new_merge(2 * BATCH);
+
+    (void)state;
+    for (uint64_t i = 0; i < BATCH; i++)
+        put(m, WITNESS_KERNEL, 2 * i, i);
+    for (uint64_t i = 0; i < BACK; i++) /* every other as late as one that is there */
+        put(m, WITNESS_KERNEL, 2 * i + i % 2, BATCH + i);
+    merge_release(m, UINT64_MAX);
+    assert_int_equal(out.count, BATCH + BACK);
+    for (size_t i = 1; i < out.count; i++) {
+        assert_false(out.events[i].late);
+        assert_in_range(out.events[i].ts_ns, out.events[i - 1].ts_ns, UINT64_MAX);
+        if (out.events[i].ts_ns == out.events[i - 1].ts_ns)
+            assert_true(out.events[i].number > out.events[i - 1].number);
+    }
+    merge_free(m);
+}
+
 static void release_horizon(void **state)
 {
     struct merge *m = new_merge(100);
@@ -310,6 +332,7 @@ int main(void)
         cmocka_unit_test(orders_across_witnesses),
         cmocka_unit_test(equal_times),
         cmocka_unit_test(nearly_sorted_source),
+        cmocka_unit_test(kept_back),
         cmocka_unit_test(release_horizon),
         cmocka_unit_test(late),
         cmocka_unit_test(full),

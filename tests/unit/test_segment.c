@@ -423,6 +423,9 @@ static void options(void **state)
          BYTES("\x22\x0a\x01\x02\x03\x04\x05\x06\x07\x08\x01\x01"), {.options = SEGMENT_OPT_TFO, .tfo_len = 8}},
         {"fast open experiment", BYTES("\xfe\x08\xf9\x89\x01\x02\x03\x04"), {.options = SEGMENT_OPT_TFO, .tfo_len = 4}},
         {"another experiment", BYTES("\xfd\x08\xf9\x88\x01\x02\x03\x04"), NONE},
+        {"md5", BYTES("\x13\x12" "0123456789abcdef" "\0\0"), {.options = SEGMENT_OPT_MD5}},
+        {"md5 of a wrong size", BYTES("\x13\x04\0\0"), NONE},
+        {"ao", BYTES("\x1d\x10\1\2" "0123456789ab"), {.options = SEGMENT_OPT_AO}},
         {"mptcp", BYTES("\x1e\x04\0\x01"), {.options = SEGMENT_OPT_MPTCP}},
         /* clang-format on */
     };

@@ -248,6 +248,28 @@ static void test_call(void **state)
               "took 2.500 s");
     c.call.call = (struct call){ .name = "socket", .fd = -1, .ret = 4, .task = ECHO };
     check(&c, "    0.000050  L1                                              socket() = 4  tcplens-echo[4711]");
+    c.listener = 0;
+    c.call.call = (struct call){
+        .name = "epoll_wait",
+        .fd = 4,
+        .ret = 2,
+        .args = { { "watched", NULL, 3 }, { "timeout_ns", NULL, -1 } },
+        .task = ECHO,
+    };
+    c.call.waiting = (struct waiting){ .count = 2, .ready = { { 7, 1 << POLL_EVENT_IN }, { -1, 0 } } };
+    check(&c, "    0.000050                      epoll_wait(4, 3 watched, no timeout) = 2  tcplens-echo[4711]  "
+              "ready: 7 IN, ");
+    c.call.call = (struct call){
+        .name = "setsockopt",
+        .fd = 4,
+        .args = { { "level", "SOL_SOCKET", 0 }, { "option", "SO_REUSEADDR", 0 }, { "value", NULL, 1 } },
+        .task = ECHO,
+    };
+    c.call.waiting = (struct waiting){ 0 };
+    check(&c, "    0.000050                            setsockopt(4, SO_REUSEADDR, 1) = 0  tcplens-echo[4711]");
+    c.call.call = (struct call){ .name = "accept4", .fd = 4, .blocked = true, .duration_ns = 100000000, .task = ECHO };
+    check(&c, "    0.000050                                                  accept4(4) …  tcplens-echo[4711]  "
+              "blocked for 100.000 ms");
 }
 
 static void test_listener_and_queue(void **state)
@@ -454,7 +476,9 @@ static void test_any_content(void **state)
             case CHANGE_SEGMENT: c.segment.segment.cut = true; break;
             case CHANGE_CALL:
                 c.call.call.name = long_word;
-                c.call.call.args[0].name = c.call.call.args[0].text = long_word;
+                for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
+                    c.call.call.args[i].name = c.call.call.args[i].text = long_word;
+                c.call.call.blocked = false;
                 c.call.has_end = true;
                 break;
             case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;

@@ -89,7 +89,7 @@ test('one sentence for a verdict: English is the trace’s own, Chinese says as 
   const { en, zh } = dictionaries;
   assert.equal(headline(en, outcome({ verdict: 'refused' })), 'As written.');
   const closed = (o: Partial<OutcomeRec>) => headline(zh, outcome({ verdict: 'closed-normally', ...o }));
-  assert.equal(closed({ closed_by: 'server', final: { client: 'CLOSED', server: 'TIME-WAIT' } }), '正常关闭：服务器先关闭，正在 TIME-WAIT 等待。');
+  assert.equal(closed({ closed_by: 'server', final: { client: 'CLOSED', server: 'TIME-WAIT' } }), '正常关闭：服务器先关闭，目前处于 TIME-WAIT。');
   assert.equal(closed({ closed_by: 'client', durations: { client: { 'TIME-WAIT': 5 } } }), '正常关闭：客户端先关闭，并已走完 TIME-WAIT。');
   assert.equal(closed({ closed_by: 'client' }), '正常关闭：客户端先关闭。');
   assert.doesNotMatch(closed({}), /先关闭/);

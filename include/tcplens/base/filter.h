@@ -38,8 +38,8 @@ bool prefix_has(const struct prefix *prefix, const struct addr *addr);
 /* Whether ports and hosts let a socket pass. What listens on all addresses listens on each host. */
 bool filter_wants(const struct filter *filter, const struct endpoint *local, const struct endpoint *remote);
 
-/* The same of packets, as an expression of pcap-filter(7). The longest that can be made takes FILTER_PACKETS_MAX. */
+/* The same of packets (datagrams: UDP's too), as an expression of pcap-filter(7). The longest that can be made takes FILTER_PACKETS_MAX. */
 #define FILTER_PACKETS_MAX 2048
-const char *filter_packets(const struct filter *filter, char buf[static FILTER_PACKETS_MAX]);
+const char *filter_packets(const struct filter *filter, bool datagrams, char buf[static FILTER_PACKETS_MAX]);
 
 #endif

@@ -9,6 +9,8 @@
       "`gap` per hook, exit status 4")                                                                                 \
     X(KERNEL_OWNED, 65536, COUNT, "sockets of `--pid` remembered", "the connection is not told",                       \
       "`gap` with hook `owner`, exit status 4")                                                                        \
+    X(PAIRS, 131072, COUNT, "connections of `--pid` whose packets are told",                                           \
+      "of the one least spoken of packets are told no more", "`beyond` of `end`")                                      \
     X(KERNEL_LISTENERS, 16384, COUNT, "listeners whose refusals the kernel side watches",                              \
       "what a further one refuses is not told", "`gap` with hook `listeners`, exit status 4")                          \
     X(KERNEL_FIN_WAIT_2, 65536, COUNT, "minisocks in FIN-WAIT-2 watched for their FIN",                                \
@@ -31,13 +33,15 @@
     X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
+    X(UDP_SOCKETS, 1024, COUNT, "UDP sockets whose datagrams name them", "the newest of those that share a place is named", \
+      "`sender` and `receiver` of `datagram` are absent")                                                              \
     X(HELD_RANGES, 16, COUNT, "ranges kept beyond a hole, per direction",                                              \
       "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")     \
     X(FOLDED, 65536, COUNT, "connections in TIME-WAIT when a trace begins that the timeline counts",                   \
       "further ones have lines of their own", "their lines")                                                             \
     X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                               \
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
-    X(HELD_SYNS, 16, COUNT, "SYNs into open connections that may begin another",                                       \
+    X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",      \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
     X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",           \
       "it has no `arrival`")                                                                                \

@@ -44,6 +44,9 @@ int netns_enter_held(const struct netns_ref *ref) __attribute__((warn_unused_res
 /* Inode number of the namespace this process is in, as /proc/self/ns/net shows it. 0 or -errno. */
 int netns_current(uint32_t *ret_inode) __attribute__((warn_unused_result));
 
+/* Likewise, of that a process is in. 0 or -errno. */
+int netns_of_process(uint32_t pid, uint32_t *ret_inode) __attribute__((warn_unused_result));
+
 /* The same as a number that is never used again (SO_NETNS_COOKIE, Linux 5.14). 0 or -errno. */
 int netns_cookie(uint64_t *ret_cookie) __attribute__((warn_unused_result));
 

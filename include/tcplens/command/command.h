@@ -102,6 +102,12 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
         .words = command_segments_words, .offset = offsetof(type, member)                                              \
     }
 
+#define COMMAND_UDP_ROW(type, member)                                                                                  \
+    {                                                                                                                  \
+        .name = "udp", .help = "UDP datagrams too, what DNS asks and answers, and ICMP errors that quote them",        \
+        .kind = OPTION_FLAG, .offset = offsetof(type, member)                                                          \
+    }
+
 /* Opens the sinks that are wanted. What is wrong is told. An exit status. */
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
                        struct sink_context *ret_context, struct sinks *ret_sinks);
@@ -113,6 +119,18 @@ const char *command_skipped(const struct pipeline *pipeline, char buf[static COM
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 int command_take_host(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+#define COMMAND_FILTER_ROWS(type, member)                                                                              \
+    { .name = "port",                                                                                                  \
+      .argument = "PORT",                                                                                              \
+      .help = "only connections with this port at either end; may be repeated",                                        \
+      .kind = OPTION_TAKEN,                                                                                            \
+      .take = command_take_port,                                                                                       \
+      .offset = offsetof(type, member) },                                                                              \
+    {                                                                                                                  \
+        .name = "host", .argument = "ADDR[/LEN]",                                                                      \
+        .help = "only connections with this address at either end; may be repeated", .kind = OPTION_TAKEN,             \
+        .take = command_take_host, .offset = offsetof(type, member)                                                    \
+    }
 int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 /* Whether its processes can be followed here; what hinders it is told. An exit status. */
 int command_filter_check(const struct filter *filter);

@@ -28,7 +28,7 @@ struct conn_config {
         conn_max; /* connections followed at once; 0: LIMIT_CONNECTIONS. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
-    bool wire_only; /* only EVENT_SEGMENT and EVENT_ICMP will come: a connection takes less memory */
+    bool wire_only; /* only packets will come: a connection takes less memory */
     const char *const
         *sysctl; /* settings of the host, by enum sysctl, as /proc/sys has them; NULL: not known. Borrowed */
     enum conn_checksums checksums;

@@ -7,6 +7,7 @@
 
 #include "tcplens/base/addr.h"
 #include "tcplens/base/words.h"
+#include "tcplens/tcp/datagram.h"
 #include "tcplens/tcp/fsm.h"
 #include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/segment.h"
@@ -22,6 +23,7 @@ enum event_kind {
     EVENT_SEGMENT,          /* .segment */
     EVENT_ARRIVAL,          /* .segment, .flight: a segment that was on its way has come to its receiver */
     EVENT_LAB,              /* .lab: an actor of a lab has done a step */
+    EVENT_DATAGRAM,         /* .datagram: UDP, or an ICMP error that quotes it */
     EVENT_ICMP,             /* .icmp: local, remote: sender and receiver of the segment that it quotes */
     EVENT_SOCK_STATE,       /* .sock: a full socket changed state */
     EVENT_REQUEST_START,    /* .queue: a request sock entered the SYN queue */
@@ -41,7 +43,8 @@ enum event_kind {
     EVENT_FIN_WAIT_2,       /* the timer of a closed full socket in FIN-WAIT-2 fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
-    EVENT_CALL,             /* .call: a system call on a socket returned */
+    EVENT_PERSIST,          /* .retransmit: the timer fired that probes a window of zero */
+    EVENT_CALL,             /* .call: a system call on a socket returned, or goes on */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
     EVENT_OWNER,            /* .snapshot: who holds a socket that is known already */
     EVENT_GAP,              /* .gap: events were lost */
@@ -61,16 +64,47 @@ struct call_arg {
     int64_t number;
 };
 
-#define CALL_ARGS_MAX 2
+#define CALL_ARGS_MAX 4
 
-/* A system call that returned. */
+/* A system call that returned, or goes on. */
 struct call {
     const char *name;     /* "accept4" */
     int fd;               /* it was called with; -1: none */
+    bool blocked;         /* it goes on: no ret, and duration_ns is until now */
     int64_t ret;          /* < 0: -errno */
     uint64_t duration_ns; /* 0: not known */
     struct call_arg args[CALL_ARGS_MAX];
     struct task task;
+};
+
+/* Readiness: epoll(7)'s words, which are poll(2)'s too. */
+#define WORDS_poll_event(X)                                                                                            \
+    X(POLL_EVENT, IN, "IN", "can be read: of select() in the set for reading")                                         \
+    X(POLL_EVENT, PRI, "PRI", "urgent data: of select() in the set for exceptions")                                    \
+    X(POLL_EVENT, OUT, "OUT", "can be written: of select() in the set for writing")                                    \
+    X(POLL_EVENT, ERR, "ERR", "an error")                                                                              \
+    X(POLL_EVENT, HUP, "HUP", "both directions are shut down")                                                         \
+    X(POLL_EVENT, NVAL, "NVAL", "no open descriptor")                                                                  \
+    X(POLL_EVENT, RDNORM, "RDNORM", "as `IN`")                                                                         \
+    X(POLL_EVENT, RDBAND, "RDBAND", "")                                                                                \
+    X(POLL_EVENT, WRNORM, "WRNORM", "as `OUT`")                                                                        \
+    X(POLL_EVENT, WRBAND, "WRBAND", "")                                                                                \
+    X(POLL_EVENT, RDHUP, "RDHUP", "the peer has sent its FIN")                                                         \
+    X(POLL_EVENT, EXCLUSIVE, "EXCLUSIVE", "one of those that wait is woken")                                           \
+    X(POLL_EVENT, WAKEUP, "WAKEUP", "")                                                                                \
+    X(POLL_EVENT, ONESHOT, "ONESHOT", "told once")                                                                     \
+    X(POLL_EVENT, ET, "ET", "edge-triggered")
+enum poll_event { WORDS_poll_event(WORD_ENUM) POLL_EVENT_N };
+
+/* What a call that waits brought, or asked for. */
+#define READY_MAX 8
+struct waiting {
+    uint16_t events; /* bits of enum poll_event: of epoll_ctl() */
+    uint8_t count;   /* of ready[]; there may have been more */
+    struct ready {
+        int fd; /* -1: not known */
+        uint16_t events;
+    } ready[READY_MAX];
 };
 
 /* The state of a listener's two queues, true after the event. */
@@ -136,6 +170,7 @@ struct event {
         };
         const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;
+        struct datagram datagram;
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */
@@ -177,8 +212,10 @@ struct event {
         } reset;
         struct {
             uint64_t socket; /* tells sockets apart that have no cookie yet; not for anybody to see */
+            bool is_udp;
             enum tcp_state state;
             struct call call;
+            struct waiting waiting;
         } call;
         struct {
             char hook[32]; /* empty for the wire */

@@ -17,6 +17,7 @@ struct source_bpf_config {
     struct netns_scope scope; /* the namespaces to watch, which are held, or this process is in; none: all */
     struct filter filter;
     bool calls;        /* system calls on TCP sockets too */
+    bool datagrams; /* with calls: those on UDP sockets too */
     size_t ring_bytes; /* power of two; 0: 64 MiB */
 };
 

@@ -18,6 +18,7 @@ struct source_pcap_config {
     const char *const *interfaces; /* none: all of them */
     unsigned interface_count;
     struct filter filter; /* by ports and hosts */
+    bool datagrams;       /* UDP too */
     uint32_t netns;       /* goes into the events */
     size_t buffer_bytes;  /* per interface; 0: 32 MiB */
 };

@@ -18,6 +18,7 @@ struct source_context {
     struct filter filter;
     uint32_t netns;                  /* inode number of the namespace this process is in; goes into the events */
     const struct netns_scope *scope; /* NULL: that one; else these, of which this process is in the last */
+    bool datagrams;                  /* UDP too, where the source can see it */
     bool all_netns;                  /* not that one alone is watched, where the source can do that */
 };
 
@@ -30,7 +31,7 @@ struct source_ops {
     bool live;       /* of what happens now; else of what happened */
     bool ordered;    /* its events come in order of time: they need not be merged with those of others */
     bool by_default; /* takes part where nobody says otherwise */
-    bool knows_pids; /* can tell whose a connection is */
+    bool knows_pids; /* can tell whose a connection is; of the others is told what these tell of too */
     bool all_netns;  /* can watch every namespace */
     bool stands_in;  /* takes part where no source of the witness that follows can */
     enum witness stands_in_for;

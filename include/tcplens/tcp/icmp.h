@@ -2,6 +2,7 @@
 #ifndef TCPLENS_TCP_ICMP_H
 #define TCPLENS_TCP_ICMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
@@ -20,11 +21,13 @@
 #define ICMP_ENUM(X, id, word, meaning) ICMP_##id,
 enum icmp_error { ICMP_ERRORS(ICMP_ENUM, ) ICMP_ERROR_N };
 
-/* An error, and the segment that it quotes. */
+/* An error, and the segment or datagram that it quotes. */
 struct icmp {
     enum icmp_error error;
     struct addr by;           /* who sent it */
     struct endpoint src, dst; /* of the segment */
+    bool of_udp;
+    uint16_t len;             /* of the datagram: bytes */
     uint32_t seq;             /* of the segment */
     uint32_t mtu;             /* of FRAGMENTATION_NEEDED; 0: not told */
 };

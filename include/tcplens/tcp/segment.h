@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/addr.h"
+#include "tcplens/tcp/datagram.h"
 #include "tcplens/tcp/icmp.h"
 #include "tcplens/tcp/result.h"
 #include "tcplens/tcp/skip.h"
@@ -34,6 +35,8 @@ enum segment_option {
     SEGMENT_OPT_TS = 0x10,
     SEGMENT_OPT_TFO = 0x20,
     SEGMENT_OPT_MPTCP = 0x40,
+    SEGMENT_OPT_MD5 = 0x80, /* RFC 2385 */
+    SEGMENT_OPT_AO = 0x100, /* RFC 5925 */
 };
 
 #define SEGMENT_SACK_MAX 4
@@ -44,13 +47,13 @@ struct segment {
     uint32_t payload_len; /* bytes, from the IP header: what was sent, not what was captured */
     uint16_t flags;       /* enum segment_flag */
     uint16_t window;      /* as sent, not scaled */
-    uint8_t options;      /* enum segment_option */
+    uint16_t options;     /* enum segment_option */
     uint8_t wscale;       /* shift count as sent (RFC 7323 caps it at 14 where it is used) */
     uint8_t tfo_len;      /* bytes of Fast Open cookie, 0 for a request */
-    uint8_t sack_count;   /* blocks in sack[] */
+    uint8_t sack_count : 4; /* blocks in sack[] */
+    bool bad_checksum  : 1; /* the segment is whole and its TCP checksum is wrong */
     uint16_t mss;         /* bytes */
     bool cut;             /* headers or options go on past the captured bytes */
-    bool bad_checksum;    /* the segment is whole and its TCP checksum is wrong */
     uint32_t ts_val, ts_ecr;
     uint32_t sack[SEGMENT_SACK_MAX][2]; /* left, right edge, as sent */
     uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */
@@ -58,9 +61,10 @@ struct segment {
 
 /* What else a frame tells. */
 struct segment_aside {
-    const struct tunnel *tunnel; /* what carries the segment, or the ICMP error; NULL: nothing */
+    const struct tunnel *tunnel; /* what carries the segment, the ICMP error, the datagram; NULL: nothing */
     struct icmp icmp;            /* of SEGMENT_ICMP */
-    struct skip skip;            /* where there is neither: what there is */
+    struct datagram datagram;    /* of SEGMENT_UDP */
+    struct skip skip;            /* where there is no segment: what there is */
 };
 
 /* Decodes one captured frame.

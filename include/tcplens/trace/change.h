@@ -43,7 +43,7 @@ struct lab_value {
 #define NOTES_KNOWN ((1u << NOTE_N) - 1)
 #define OPTIONS_KNOWN                                                                                                  \
     (SEGMENT_OPT_MSS | SEGMENT_OPT_WSCALE | SEGMENT_OPT_SACK_OK | SEGMENT_OPT_SACK | SEGMENT_OPT_TS |                  \
-     SEGMENT_OPT_TFO | SEGMENT_OPT_MPTCP)
+     SEGMENT_OPT_TFO | SEGMENT_OPT_MPTCP | SEGMENT_OPT_MD5 | SEGMENT_OPT_AO)
 
 /* What an end did in vain when it was last seen. */
 struct stalled {

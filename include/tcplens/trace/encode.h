@@ -30,7 +30,7 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 
 #define TRACE_SYSCTL_MAX SYSCTL_N
 #define TRACE_SKIPPED_NAME_MAX 128
-#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 4)
+#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 5)
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
 struct trace_header {
@@ -78,7 +78,7 @@ size_t trace_encode(const struct change *change, uint64_t start_ns, char buf[sta
 #define TRACE_ERRNO_MAX 4096 /* MAX_ERRNO of linux/err.h, and one more */
 const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX]);
 
-/* The cold lines, through cJSON. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
+/* The cold lines. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
  * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */
 int trace_encode_header(const struct trace_header *header, char **ret_line) __attribute__((warn_unused_result));
 int trace_encode_end(const struct trace_end *end, uint64_t start_ns, char **ret_line)

@@ -32,7 +32,9 @@
     X(TIMER, FIN_WAIT_2, "fin-wait-2", "an end that closed waits for the peer's FIN no longer")                        \
     X(TIMER, SYN_ACK, "syn-ack", "a request's SYN,ACK was not answered")                                               \
     X(TIMER, RETRANSMIT, "retransmit", "what was sent was not acknowledged")                                           \
-    X(TIMER, KEEPALIVE, "keepalive", "the connection was silent")
+    X(TIMER, KEEPALIVE, "keepalive", "the connection was silent")                                                      \
+    X(TIMER, PERSIST, "persist",                                                                                       \
+      "the peer's window is zero: it is probed. Linux' probe is no byte of data, and so noted `keep-alive`")
 
 /* Why a minisock's timer was cancelled, or what another did when it fired. */
 #define WORDS_timer_why(X)                                                                                             \
@@ -213,7 +215,8 @@
     X(BEYOND, CONNECTIONS, "connections", "those silent longest were forgotten")                                       \
     X(BEYOND, LISTENERS, "listeners", "not followed")                                                                  \
     X(BEYOND, FINDINGS, "findings", "what shows one, not told")                                                        \
-    X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")
+    X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")                                          \
+    X(BEYOND, PAIRS, "pairs", "connections of a process whose packets were told no more")
 
 /* In the order of their bits, which is that of the header. */
 #define WORDS_segment_flag(X)                                                                                          \
@@ -246,7 +249,8 @@
     X(SYSCTL, ORPHAN_RETRIES, "net.ipv4.tcp_orphan_retries", "")                                                       \
     X(SYSCTL, RETRIES1, "net.ipv4.tcp_retries1", "")                                                                   \
     X(SYSCTL, LOCAL_PORT_RANGE, "net.ipv4.ip_local_port_range", "")                                                    \
-    X(SYSCTL, MTU_PROBING, "net.ipv4.tcp_mtu_probing", "")
+    X(SYSCTL, MTU_PROBING, "net.ipv4.tcp_mtu_probing", "")                                                             \
+    X(SYSCTL, SYN_LINEAR_TIMEOUTS, "net.ipv4.tcp_syn_linear_timeouts", "")
 
 /* How capture files begin: pcap in both byte orders, with each resolution, and as Kuznetzov patched it; pcapng. */
 #define WORDS_capture_magic(X)                                                                                         \
@@ -311,6 +315,8 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(check_result, CHECK_RESULT_N)                                                                                    \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
+    L(datagram_checksum, DATAGRAM_CHECKSUM_N)                                                                          \
+    L(poll_event, POLL_EVENT_N)                                                                                        \
     L(sysctl, SYSCTL_N)                                                                                                \
     L(capture_magic, MAGIC_N)
 
@@ -335,6 +341,8 @@ const char *check_result_name(enum check_result result);
 const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);
 const char *sysctl_name(enum sysctl sysctl);
+const char *poll_event_name(unsigned bit);
+const char *datagram_checksum_name(enum datagram_checksum checksum);
 
 /* Four bytes begin a capture file as this magic says; MAGIC_N: no capture file does. */
 #define CAPTURE_MAGIC_LEN 4

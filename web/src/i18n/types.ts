@@ -1,5 +1,6 @@
 // What a language must say. A dictionary that lacks a key, or has one too many, does not compile.
 
+import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
 import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
@@ -7,6 +8,9 @@ import type { Move } from '../trace/transitions';
 import type {
   Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
+
+type Checksums = Options['checksums'];
+type Segments = Options['segments'];
 
 /** The two ends as a sentence names them: `a` is the one spoken of, `b` the other. */
 export interface Who { a: string; A: string; b: string; B: string }
@@ -25,7 +29,7 @@ export interface Found {
 
 export const ERRNOS = [
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EAGAIN', 'EINPROGRESS', 'EADDRINUSE',
-  'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH',
+  'EADDRNOTAVAIL', 'EHOSTUNREACH', 'ENETUNREACH', 'EINTR', 'EMFILE', 'ENFILE', 'ENOTCONN',
 ] as const;
 export type Errno = (typeof ERRNOS)[number];
 
@@ -72,6 +76,14 @@ export interface Dictionary {
     timers: string; openSoFar: (client: State, server: State) => string; rst: Record<Direction, string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
+  /** A capture that the page reads by itself. */
+  capture: {
+    options: string; file: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
+    checksums: string; checksumsOf: Record<Checksums, string>; checksumsHint: string;
+    segments: string; segmentsOf: Record<Segments, string>; segmentsHint: string;
+    again: string; save: string; saving: string; saveHint: string; offloaded: (n: string, one: boolean) => string;
+    drop: string; orDrop: string;
+  };
   /** Ends, as a label and inside of a sentence. */
   label: Record<End, string>;
   end: Record<End, { mid: string; start: string }>;
@@ -108,17 +120,18 @@ export interface Dictionary {
   why: {
     governed: string;
     moves: Record<Move, Told>;
-    otherMove: Told; resetMove: Told;
+    otherMove: Told; resetMove: Told; closesToo: Told; openedBoth: Told; firstSeen: Told; sampledMove: Told; corrected: Told; refusedMove: Told; refusingMove: Told;
+    assumed: string; socketError: string; process: string;
     rfcEdge: string;
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
-    seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told;
+    seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told;
     errno: Record<Errno, string>;
-    timers: Record<TimerName, Told>; timerOther: Told; fired: string; cancelled: string;
-    queues: Record<QueueWhy, Told>; queueOther: Told;
-    objects: { sock: Told; timewait: Told; other: Told };
-    icmp: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
+    timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
+    queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
+    objects: { sock: Told; timewait: Told; waits: Told; other: Told };
+    icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
@@ -126,7 +139,7 @@ export interface Dictionary {
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped' |
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped' |
       'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
 }

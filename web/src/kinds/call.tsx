@@ -1,11 +1,34 @@
 // A system call of the application.
 
-import { known, who } from '../i18n';
-import { callKind, callText } from '../trace/describe';
-import { callFailed } from '../trace/problems';
+import { known, who, type Dictionary, type Told, type Who } from '../i18n';
+import { callKind, callText, type CallKind } from '../trace/describe';
+import { callFailed, interrupted, wouldBlock } from '../trace/problems';
 import type { CallRec } from '../trace/records';
 import { owner, show, span } from '../text';
 import { tell, type KindOf } from './kind';
+
+const SECTIONS: Partial<Record<CallKind, string[]>> = {
+  connect: ['3.10.1'], listen: ['3.10.1'], send: ['3.10.2'], recv: ['3.10.3'], 'recv-eof': ['3.10.3', '3.6'],
+  close: ['3.10.4'], shutdown: ['3.10.4', '3.6'],
+};
+
+/** A call that failed did nothing of what its kind does. */
+function told(d: Dictionary, rec: CallRec, kind: CallKind | undefined): Told {
+  const { why } = d;
+  if (interrupted(rec.errno)) return why.callInterrupted;
+  if (wouldBlock(rec.errno)) return why.callAgain;
+  if (rec.errno === 'EINPROGRESS') return why.callUnderWay;
+  if (rec.errno !== undefined || (rec.ret ?? 0) < 0) return why.callFailed;
+  return kind ? why.calls[kind] : why.callOther;
+}
+
+/** Before there is a connection no end is told: then the process is spoken of. */
+function caller(d: Dictionary, rec: CallRec): Who {
+  const end = rec.end ?? (rec.listener !== undefined ? 'server' : undefined);
+  if (end) return who(d, end);
+  const name = rec.comm === undefined ? d.why.process : show(rec.comm, 24);
+  return { a: name, A: name, b: '', B: '' };
+}
 
 export const call: KindOf<CallRec> = {
   height: 28,
@@ -14,9 +37,8 @@ export const call: KindOf<CallRec> = {
   explain(d, _around, rec, e) {
     const f = d.why.fields;
     const kind = callKind(rec);
-    const end = rec.end ?? 'client';
     e.title = `${rec.end ? `${d.label[rec.end]}: ` : ''}${callText(rec)}`;
-    tell(e, kind ? d.why.calls[kind] : d.why.callOther, who(d, end));
+    tell(e, told(d, rec, kind), caller(d, rec));
     const errno = known(d.why.errno, rec.errno);
     if (errno) e.more.push(`${rec.errno}: ${errno}`);
     if (rec.ret !== undefined) e.facts.push({ label: f.result, value: `${rec.ret}${rec.errno ? ` ${show(rec.errno, 20)}` : ''}` });
@@ -28,11 +50,7 @@ export const call: KindOf<CallRec> = {
     if (rec.comm !== undefined || rec.pid !== undefined) {
       e.facts.push({ label: f.owner, value: owner(rec) });
     }
-    const sections: Partial<Record<NonNullable<typeof kind>, string[]>> = {
-      connect: ['3.10.1'], listen: ['3.10.1'], send: ['3.10.2'], recv: ['3.10.3'], 'recv-eof': ['3.10.3', '3.6'],
-      close: ['3.10.4'], shutdown: ['3.10.4', '3.6'],
-    };
-    e.governs = { rfc: (kind && sections[kind]) ?? ['3.9.1'] };
+    e.governs = { rfc: (kind && SECTIONS[kind]) ?? ['3.9.1'] };
   },
   row({ d }, rec) {
     const end = rec.end ?? 'client';

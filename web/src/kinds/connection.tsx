@@ -10,12 +10,12 @@ const tunnelText = (tunnels: Tunnel[]) => tunnels.map((t) =>
 
 export const connection: KindOf<ConnectionRec> = {
   height: 32,
-  explain(d, _around, rec, e) {
+  explain(d, around, rec, e) {
     const f = d.why.fields;
     tell(e, rec.since === 'before-trace' ? d.why.connectionBefore : d.why.connection);
     fact(e, f.netns, rec.netns === undefined ? undefined : String(rec.netns));
     fact(e, f.tunnel, rec.tunnel && tunnelText(rec.tunnel));
-    if (rec.roles === 'assumed') e.more.push(d.ui.assumedRoles);
+    if (rec.roles === 'assumed' && !around.listened) e.more.push(d.ui.assumedRoles);
     e.governs = { rfc: ['3.3.1', '3.4'] };
   },
   row({ d }, rec) {

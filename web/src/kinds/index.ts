@@ -26,7 +26,7 @@ import { lab } from './lab';
 import { answer } from './answer';
 import { check } from './check';
 import { generic } from './generic';
-import { fact, nameOf, type Around, type Explanation, type KindOf } from './kind';
+import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
@@ -43,7 +43,7 @@ export const isProblem = (rec: Rec): boolean => problemOf(rec) !== undefined;
 export const shortOf = (rec: Rec): string => kindOf(rec).short?.(rec) ?? rec.record;
 
 export function explain(d: Dictionary, around: Around, rec: Rec): Explanation {
-  const e: Explanation = { title: nameOf(d, rec.record), what: '', why: '', more: [], facts: [], governs: { rfc: [] } };
+  const e: Explanation = { title: '', what: '', why: '', more: [], facts: [], governs: { rfc: [] } };
   kindOf(rec).explain(d, around, rec, e);
   fact(e, d.why.fields.at, rec.at === undefined ? `${clock(rec.t)} s` : show(rec.at));
   fact(e, d.why.fields.record, `#${rec.n}`);

@@ -10,6 +10,7 @@ import { SAYS, type Kind } from '../trace/words';
 
 export interface Fact { label: string; value: string }
 export interface Explanation {
+  /** Beside the name of its kind; empty: that says it. */
   title: string;
   what: string;
   why: string;
@@ -25,6 +26,10 @@ export interface Around {
   listener(id: number | undefined): { rec: ListenerRec } | undefined;
   /** Of the record's connection; undefined: it has none. */
   events: readonly Rec[] | undefined;
+  /** The listener that its connection came through is known. */
+  listened?: boolean;
+  /** Settings of the host traced, as they were at the start. */
+  sysctl?: Record<string, unknown> | undefined;
 }
 
 /** Where a row is drawn. */

@@ -10,7 +10,8 @@ export const object: KindOf<ObjectRec> = {
   explain(d, _around, rec, e) {
     const f = d.why.fields;
     e.title = `${nameOf(d, 'object')}: ${show(rec.from, 16)} → ${show(rec.to, 16)}`;
-    tell(e, rec.to === 'sock' || rec.to === 'timewait' ? d.why.objects[rec.to] : d.why.objects.other, who(d, rec.end));
+    const { sock, timewait, waits, other } = d.why.objects;
+    tell(e, rec.to === 'sock' ? sock : rec.to !== 'timewait' ? other : rec.state === 'TIME-WAIT' ? waits : timewait, who(d, rec.end));
     fact(e, d.ui.state, d.ui.stateStays(rec.state));
     fact(e, f.kernel, rec.kernel?.state === undefined ? undefined : show(rec.kernel.state, 24));
   },

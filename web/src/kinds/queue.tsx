@@ -2,8 +2,16 @@
 
 import { known, who } from '../i18n';
 import type { QueueRec } from '../trace/records';
+import { lastSegment } from './earlier';
 import { count } from '../text';
-import { fact, tell, type KindOf } from './kind';
+import { fact, tell, type Around, type KindOf } from './kind';
+
+/** What was dropped: the segment that is named, or the client's last one before. */
+function droppedOf(around: Around, rec: QueueRec): 'SYN' | 'ACK' | undefined {
+  const named = around.byN(rec.because);
+  const segment = named?.record === 'segment' ? named : lastSegment(around, rec, 'client');
+  return segment && (segment.flags.includes('SYN') ? 'SYN' : 'ACK');
+}
 
 export const queue: KindOf<QueueRec> = {
   height: 28,
@@ -11,11 +19,13 @@ export const queue: KindOf<QueueRec> = {
     (rec.why === 'overflow' ? 'overflow' : rec.why === 'expired' || rec.why === 'dropped' ? 'expired' : undefined),
   explain(d, around, rec, e) {
     const f = d.why.fields;
-    tell(e, known(d.why.queues, rec.why) ?? d.why.queueOther, who(d, 'server'));
+    const dropped = rec.why === 'overflow' ? droppedOf(around, rec) : undefined;
+    tell(e, dropped ? d.why.overflow[dropped] : known(d.why.queues, rec.why) ?? d.why.queueOther, who(d, 'server'));
+    fact(e, d.ui.cause, known(d.causes, rec.cause));
     const l = around.listener(rec.listener);
     const limit = rec.limit ?? l?.rec.limit;
     fact(e, f.queues, `${d.ui.synQueue} ${rec.syn} · ${d.ui.acceptQueue} ${rec.accept}${limit === undefined ? '' : ` / ${limit}`}`);
-    fact(e, f.drops, rec.drops === undefined ? undefined : count(rec.drops));
+    fact(e, f.dropsInAll, rec.drops === undefined ? undefined : count(rec.drops));
     e.governs = {
       calls: ['listen()', 'accept()'], rfc: ['3.10.7.2'],
       sysctl: ['net.core.somaxconn', 'net.ipv4.tcp_max_syn_backlog', 'net.ipv4.tcp_syncookies', 'net.ipv4.tcp_abort_on_overflow'],

@@ -2,19 +2,31 @@
 
 import { known, who } from '../i18n';
 import type { ResetRec } from '../trace/records';
+import { sent } from './earlier';
+import type { Governs } from '../trace/transitions';
 import { show } from '../text';
 import { fact, tell, type KindOf } from './kind';
+
+/** What of the application's or of the host makes the kernel say so. */
+const GOVERNS: Partial<Record<string, Omit<Governs, 'rfc'>>> = {
+  TCP_ABORT_ON_CLOSE: { calls: ['close()', 'recv()'] }, TCP_ABORT_ON_DATA: { calls: ['close()', 'shutdown()'] },
+  TCP_ABORT_ON_LINGER: { calls: ['setsockopt(TCP_LINGER2)'] }, TCP_STATE: { calls: ['close()', 'setsockopt(SO_LINGER)'] },
+  TCP_DISCONNECT_WITH_DATA: { calls: ['close()', 'setsockopt(SO_LINGER)'] },
+  NO_SOCKET: { calls: ['listen()'] }, INVALID_SYN: { sysctl: ['net.ipv4.tcp_abort_on_overflow'] },
+  TCP_KEEPALIVE_TIMEOUT: { calls: ['setsockopt(SO_KEEPALIVE)'], sysctl: ['net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes'] },
+};
 
 export const reset: KindOf<ResetRec> = {
   height: 28,
   problem: () => 'reset',
-  explain(d, _around, rec, e) {
+  explain(d, around, rec, e) {
     const f = d.why.fields;
     e.title = `${d.label[rec.end]}: ${d.ui.rst[rec.direction]}`;
-    tell(e, d.why.reset[rec.direction], who(d, rec.end));
+    const refusal = rec.direction === 'sent' && rec.end === 'server' && sent(around, rec, 'client', 'SYN') && !sent(around, rec, 'server', 'SYN');
+    tell(e, refusal ? d.why.resetRefusal : d.why.reset[rec.direction], who(d, rec.end));
     if (known(d.why.reasons, rec.reason)) e.more.push(d.evidence.reason(d.end[rec.end].mid, known(d.why.reasons, rec.reason)!));
     fact(e, f.reason, rec.reason === undefined ? undefined : show(rec.reason));
-    e.governs = { rfc: ['3.5.2', '3.5.3'], calls: ['close()', 'setsockopt(SO_LINGER)'] };
+    e.governs = { rfc: ['3.5.2', '3.5.3'], ...GOVERNS[rec.reason ?? ''] };
   },
   row({ d }, rec) {
     const words = d;

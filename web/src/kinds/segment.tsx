@@ -1,11 +1,25 @@
 // One segment on the wire.
 
 import { known, who } from '../i18n';
-import { flagsOf, segmentKind, seqText } from '../trace/describe';
+import { flagsOf, segmentKind, seqText, type SegmentKind } from '../trace/describe';
 import { isTrouble, noteProblem } from '../trace/problems';
 import type { SegmentRec } from '../trace/records';
 import { bytes, count, show, span } from '../text';
-import { tell, type KindOf } from './kind';
+import { opposite, scaleKnown, sent, windowOf } from './earlier';
+import { tell, type Around, type KindOf } from './kind';
+
+/** What the segment is for, given what came before it. */
+function kindIn(around: Around, rec: SegmentRec): SegmentKind {
+  const kind = segmentKind(rec, around.events);
+  const peer = opposite(rec.from);
+  if (kind === 'keep-alive' && windowOf(around, rec, peer) === 0) return 'window-probe';
+  if (kind === 'fin' && sent(around, rec, peer, 'FIN')) return 'fin-last';
+  if (kind === 'rst' && sent(around, rec, peer, 'SYN') && !sent(around, rec, rec.from, 'SYN')) return 'rst-refused';
+  return kind;
+}
+
+/** Wireshark's definition takes the probe of a closed window, and its answer, for those of a keep-alive. */
+const MEANT: Record<string, 'zero-window-probe-ack' | undefined> = { 'keep-alive-ack': 'zero-window-probe-ack' };
 
 export const segment: KindOf<SegmentRec> = {
   height: 40,
@@ -13,12 +27,12 @@ export const segment: KindOf<SegmentRec> = {
   problem: (rec) => (rec.flags.includes('RST') ? 'reset' : noteProblem(rec.notes?.find(isTrouble) ?? '')),
   explain(d, around, rec, e) {
     const f = d.why.fields;
-    const kind = segmentKind(rec, around.events);
+    const kind = kindIn(around, rec);
     e.title = `${d.label[rec.from]}: ${flagsOf(rec)}`;
     tell(e, d.why.segments[kind], who(d, rec.from));
     for (const note of rec.notes ?? []) {
-      const text = known(d.why.notes, note);
-      if (text && !(note === 'keep-alive' && kind === 'keep-alive')) e.more.push(text);
+      const text = known(d.why.notes, (rec.win === 0 && MEANT[note]) || note);
+      if (text && note !== 'keep-alive') e.more.push(text);
     }
     if (rec.win === 0 && !rec.flags.includes('RST') && !rec.notes?.includes('zero-window')) e.more.push(d.why.notes['zero-window']);
     e.facts.push({
@@ -30,7 +44,7 @@ export const segment: KindOf<SegmentRec> = {
       e.facts.push({ label: f.ack, value: d.why.ackFacts(count(rec.ack)) });
     }
     e.facts.push({ label: f.len, value: bytes(rec.len) });
-    if (rec.win !== undefined) e.facts.push({ label: f.window, value: bytes(rec.win) });
+    if (rec.win !== undefined) e.facts.push({ label: f.window, value: rec.win === 0 || scaleKnown(around, rec) ? bytes(rec.win) : d.why.unscaled(count(rec.win)) });
     const options = Object.entries(rec.options ?? {}).map(([k, v]) => (v === true ? show(k, 16) : `${show(k, 16)} ${show(v, 60)}`));
     if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
     if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
@@ -39,7 +53,8 @@ export const segment: KindOf<SegmentRec> = {
     if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
     const sections: Record<typeof kind, string[]> = {
       'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],
-      'fin': ['3.6'], 'fin-data': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'keep-alive': ['3.8.4'], 'odd': ['3.1'],
+      'fin': ['3.6'], 'fin-data': ['3.6'], 'fin-last': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'rst-refused': ['3.5.2', '3.10.7.1'],
+      'keep-alive': ['3.8.4'], 'window-probe': ['3.8.6.1'], 'odd': ['3.1'],
     };
     e.governs = { rfc: sections[kind] };
   },

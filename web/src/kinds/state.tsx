@@ -1,12 +1,39 @@
 // One end changed state.
 
 import { Glyph } from '../glyph';
-import { who } from '../i18n';
+import { known as wordOf, who, type Dictionary, type Told } from '../i18n';
 import { groupOf } from '../trace/describe';
 import type { Rec, StateRec } from '../trace/records';
-import { GOVERNS, moveOf } from '../trace/transitions';
+import { GOVERNS, moveOf, type Move } from '../trace/transitions';
 import { owner, show } from '../text';
-import { nameOf, tell, type KindOf } from './kind';
+import { entered, opposite, sent } from './earlier';
+import { nameOf, tell, type Around, type KindOf } from './kind';
+
+/** Was it a RST that moved the end? */
+function byReset(around: Around, rec: StateRec): boolean {
+  const cause = around.byN(rec.because);
+  return rec.to === 'CLOSED' && ((cause?.record === 'segment' && cause.flags.includes('RST')) || cause?.record === 'reset');
+}
+
+/** What is said of a change depends on who told it, and on what came before: a sample may pass over states, an end that
+ * closes may be the second. */
+function told(d: Dictionary, around: Around, rec: StateRec, move: Move | undefined): Told {
+  const { why } = d;
+  const other = opposite(rec.end);
+  if (rec.how === 'corrected') return why.corrected;
+  if (byReset(around, rec)) {
+    if (rec.from === 'SYN-SENT') return why.refusedMove;
+    return rec.end === 'server' && sent(around, rec, other, 'SYN') && !sent(around, rec, rec.end, 'SYN') ? why.refusingMove : why.resetMove;
+  }
+  if (rec.from === 'UNKNOWN' && !['SYN-SENT', 'SYN-RECEIVED'].includes(rec.to)) return why.firstSeen;
+  const known = rec.from === 'UNKNOWN' ? (rec.to === 'SYN-SENT' ? 'CLOSED>SYN-SENT' : 'LISTEN>SYN-RECEIVED') : move;
+  if (rec.how === 'sampled' && (rec.rfc === undefined || !known)) return why.sampledMove;
+  if (!known) return why.otherMove;
+  if (known.endsWith('FIN-WAIT-1') && entered(around, rec, other, 'FIN-WAIT-1')) return why.closesToo;
+  if (known === 'CLOSE-WAIT>CLOSED' && sent(around, rec, rec.end, 'FIN')) return why.sampledMove;
+  if (known === 'SYN-RECEIVED>ESTABLISHED' && rec.end === 'client') return why.openedBoth;
+  return why.moves[known];
+}
 
 export const state: KindOf<StateRec> = {
   height: 34,
@@ -15,14 +42,15 @@ export const state: KindOf<StateRec> = {
     const f = d.why.fields;
     const move = moveOf(rec.from, rec.to);
     e.title = `${d.label[rec.end]}: ${rec.from} → ${rec.to}`;
-    const cause = around.byN(rec.because);
-    const reset = rec.to === 'CLOSED' && ((cause?.record === 'segment' && cause.flags.includes('RST')) || cause?.record === 'reset');
-    tell(e, reset ? d.why.resetMove : move ? d.why.moves[move] : d.why.otherMove, who(d, rec.end));
+    tell(e, told(d, around, rec, move), who(d, rec.end));
+    const reset = byReset(around, rec);
     if (reset) e.governs = { rfc: ['3.5.2', '3.5.3'] };
     else if (move) e.governs = GOVERNS[move];
     e.facts.push({ label: d.why.rfcEdge, value: rec.rfc === undefined ? d.ui.noEdge : show(rec.rfc) });
     e.facts.push({ label: f.how, value: `${d.how[rec.how]}, ${d.source[rec.source]}` });
     if (rec.how === 'sampled') e.more.push(d.why.sampled);
+    if (rec.how === 'assumed') e.more.push(d.why.assumed);
+    if (rec.error !== undefined) e.more.push(`${show(rec.error, 20)}: ${wordOf(d.why.errno, rec.error) ?? d.why.socketError}`);
     if (rec.how === 'predicted') e.more.push(d.why.predicted);
     if (rec.call !== undefined) e.facts.push({ label: nameOf(d, 'call'), value: `${show(rec.call, 24)}()` });
     if (rec.kernel?.state !== undefined) {

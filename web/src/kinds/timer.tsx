@@ -4,16 +4,18 @@ import { known, who } from '../i18n';
 import type { TimerRec } from '../trace/records';
 import type { Governs } from '../trace/transitions';
 import { clock, count, show, span } from '../text';
+import { stateBefore } from './earlier';
 import { tell, type KindOf } from './kind';
 
 export const timer: KindOf<TimerRec> = {
   height: 28,
   short: (rec) => show(rec.name, 24),
   problem: (rec) => (rec.fired && rec.name !== 'time-wait' ? 'timeout' : undefined),
-  explain(d, _around, rec, e) {
+  explain(d, around, rec, e) {
     const f = d.why.fields;
     e.title = `${d.label[rec.end]}: ${known(d.terms, rec.name) ?? show(rec.name, 24)}`;
-    tell(e, known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
+    const syn = rec.name === 'retransmit' && stateBefore(around, rec, rec.end) === 'SYN-SENT';
+    tell(e, syn ? d.why.synTimer : known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
     if (rec.fired) e.more.push(d.why.fired);
     if (rec.cancelled) e.more.push(known(d.why.timerWhys, rec.why) ?? d.why.cancelled);
     if (rec.rto_ns !== undefined) e.facts.push({ label: 'RTO', value: span(rec.rto_ns) });
@@ -28,7 +30,8 @@ export const timer: KindOf<TimerRec> = {
       'retransmit': { sysctl: ['net.ipv4.tcp_retries1', 'net.ipv4.tcp_retries2'], rfc: ['3.8.1'] },
       'keepalive': { sysctl: ['net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes'], rfc: ['3.8.4'] },
     };
-    e.governs = (Object.hasOwn(governs, rec.name) ? governs[rec.name] : undefined) ?? { rfc: ['3.10.8'] };
+    if (syn) e.governs = { sysctl: ['net.ipv4.tcp_syn_retries', 'net.ipv4.tcp_syn_linear_timeouts'], rfc: ['3.8.1'] };
+    else e.governs = (Object.hasOwn(governs, rec.name) ? governs[rec.name] : undefined) ?? { rfc: ['3.10.8'] };
   },
   row({ d }, rec) {
     const { ui } = d;

@@ -3,12 +3,15 @@
 import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
-import { openFile } from '../state/open';
+import { CaptureBar } from '../engine/panel';
+import { hasEngine } from '../engine/state';
+import { openFiles } from '../state/open';
 import { clock } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
 import { explain } from '../kinds';
+import { nameOf } from '../kinds/kind';
 import { Help } from './help';
 import { Ladder } from './ladder';
 import { List } from './list';
@@ -27,6 +30,7 @@ export function App() {
     <>
       <FileInput />
       <TopBar />
+      <CaptureBar />
       <Loading />
       <Notices />
       {t && <Guard><Findings /></Guard>}
@@ -66,7 +70,7 @@ function Spoken() {
   const rec = currentRec.value;
   const t = trace.value;
   const e = rec && t && explain(d.value, around(t, conn.value), rec);
-  return <Announce text={e ? `${e.title}. ${e.what} ${clock(rec.t)} s` : ''} />;
+  return <Announce text={e ? `${e.title || nameOf(d.value, rec.record)}. ${e.what} ${clock(rec.t)} s` : ''} />;
 }
 
 /** Files may be dropped anywhere. */
@@ -83,8 +87,7 @@ function DropTarget() {
       e.preventDefault();
       depth = 0;
       setOver(false);
-      const file = e.dataTransfer?.files[0];
-      if (file) void openFile(file);
+      openFiles(e.dataTransfer?.files ?? []);
     };
     addEventListener('dragenter', enter);
     addEventListener('dragleave', leave);
@@ -97,5 +100,5 @@ function DropTarget() {
       removeEventListener('drop', drop);
     };
   }, []);
-  return over ? <div class="dropping"><b>{d.value.ui.drop}</b></div> : null;
+  return over ? <div class="dropping"><b>{hasEngine() ? d.value.capture.drop : d.value.ui.drop}</b></div> : null;
 }

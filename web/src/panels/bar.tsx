@@ -8,7 +8,7 @@ import {
 import { dictionaries, LANGS } from '../i18n';
 import { first, goTo, isState, last, play, step, stepProblem } from '../state/cursor';
 import { toggleFollow } from '../state/keys';
-import { openFile } from '../state/open';
+import { openFiles } from '../state/open';
 import { original, saveReport, saving } from '../state/report';
 import { clock, count, show } from '../text';
 import { Icon } from './parts';
@@ -20,11 +20,10 @@ export function pick(): void {
 export function FileInput() {
   return (
     <input
-      id="file" type="file" class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng"
+      id="file" type="file" multiple class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng,.cap,.dmp"
       onChange={(e) => {
         const input = e.currentTarget;
-        const file = input.files?.[0];
-        if (file) void openFile(file);
+        openFiles(input.files ?? []);
         // The same file can be opened again after it has changed.
         input.value = '';
       }}

@@ -2,6 +2,7 @@
 
 import { d } from '../state/app';
 import { openSample } from '../state/open';
+import { hasEngine } from '../engine/state';
 import { pick } from './bar';
 import { Refused } from './notices';
 import { Copy } from './parts';
@@ -20,7 +21,7 @@ export function Empty() {
           <button class="primary" onClick={pick}>{ui.open}</button>
           <button onClick={openSample}>{ui.sample}</button>
         </div>
-        <p class="muted">{ui.orDrop}</p>
+        <p class="muted">{hasEngine() ? d.value.capture.orDrop : ui.orDrop}</p>
         <p>{ui.trySample}</p>
         <h3>{ui.recordYours}</h3>
         <p class="command"><code id="command">{COMMAND}</code> <Copy text={COMMAND} /></p>

@@ -4,7 +4,8 @@ import { batch } from '@preact/signals';
 import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
 import { Parser, Refused, type Refusal } from '../trace/parse';
-import { read, type Status } from '../trace/worker';
+import { read, type Job, type Status } from '../trace/worker';
+import { capture, captured, files, jobFor, makeTrace } from '../engine/state';
 import { follow, reset, revision, selected, source, trace, type Reading, type Source } from './app';
 import { toNewest, select } from './cursor';
 import { forgetMarks } from './marks';
@@ -52,16 +53,31 @@ const whyOf = (e: unknown): Refusal =>
   (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 const NOTHING_FOUND = { malformed: undefined, tooLarge: false };
 
+/** What was dropped or chosen together: the first is opened, the others are at hand. */
+export function openFiles(list: Iterable<File>): void {
+  const all = [...list];
+  if (!all[0]) return;
+  files.value = all;
+  void openFile(all[0]);
+}
+
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
+  capture.value = undefined;
+  return openJob(file, kind);
+}
+
+export async function openJob(job: Job, kind: 'file' | 'sample' = 'file'): Promise<void> {
   const t = begin();
   const control = (abort = new AbortController());
+  const file = 'engine' in job ? job.file : job;
   const { name } = file;
+  captured.value = undefined;
   let seen: ReturnType<typeof found> = NOTHING_FOUND;
   let shown = { read: 0, at: -Infinity };
   let status: Status;
   source.value = { kind, name, ...seen, state: { is: 'reading', read: 0, size: file.size } };
   try {
-    status = await read(file, {
+    status = await read(job, {
       slice: (slice) => t.take(slice),
       progress(p, now) {
         const state: Reading = { is: 'reading', ...p };
@@ -78,6 +94,8 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
   } catch (e) {
     if (control !== abort) return;
     const why = whyOf(e);
+    const again = why.kind === 'capture' && jobFor(file);
+    if (again) return openJob(again);
     // What was read before stays, and says that it is not all.
     if (trace.value === t) publish(t, { kind, name, ...seen, state: { is: 'failed' }, failed: why });
     else source.value = { kind: 'refused', name, why };
@@ -85,13 +103,16 @@ export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Pr
   }
   if (control !== abort) return;
   batch(() => {
-    original.value = file;
-    const is = control.signal.aborted ? 'stopped' : status.ended ? 'complete' : 'cut';
-    publish(t, { kind, name, ...found(status), state: { is } });
+    original.value = 'engine' in job ? () => makeTrace(job) : file;
+    captured.value = status.captured;
+    const cut = status.captured?.failed;
+    const is = control.signal.aborted ? 'stopped' : cut !== undefined ? 'failed' : status.ended ? 'complete' : 'cut';
+    publish(t, { kind, name, ...found(status), state: { is }, ...(cut !== undefined && { failed: { kind: 'unreadable', message: cut } }) });
   });
 }
 
 export function openSample(): void {
+  files.value = [];
   void openFile(sampleFile(), 'sample');
 }
 

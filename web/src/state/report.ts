@@ -2,11 +2,13 @@
 // such a page of what it shows.
 
 import { signal } from '@preact/signals';
+import { giveEngine } from '../engine/state';
 import { loadedName } from './app';
 import { marks, packMarks, savedMarks, unpackMarks } from './marks';
 
-/** Bytes of the trace that is open, as they came. Undefined: there is none, or it is too long to be kept. */
-export const original = signal<Blob | undefined>(undefined);
+/** Bytes of the trace that is open, as they came; a function where they are made anew, of a capture. Undefined: there is none, or
+ * it is too long to be kept. */
+export const original = signal<Blob | (() => Promise<Blob>) | undefined>(undefined);
 export const saving = signal(false);
 export const saveFailed = signal<string | undefined>(undefined);
 
@@ -27,6 +29,8 @@ function take(id: string): string {
 export function openEmbedded(open: (file: File) => Promise<void>): void {
   const trace = take('trace');
   const notes = take('notes');
+  // A report needs no engine: what it shows is in it.
+  giveEngine(fromBase64(take('engine')));
   page = `<!doctype html>\n${document.documentElement.outerHTML}`;
   if (trace === '') return;
   const name = decodeURIComponent(location.pathname.replace(/^.*\//, '')) || 'report.html';
@@ -85,21 +89,30 @@ export async function makeReport(trace: Blob): Promise<Blob> {
   ], { type: 'text/html' });
 }
 
+/** The name of what is open, to be part of a file's name. */
+export function baseName(): string {
+  return (loadedName.value ?? 'trace').replace(/[^\w.-]+/g, '-').replace(/\.(gz|ndjson|jsonl|json|html)(?=\.|$)/g, '');
+}
+
+export function download(what: Blob, name: string): void {
+  const url = URL.createObjectURL(what);
+  const a = document.createElement('a');
+  a.href = url;
+  a.download = name;
+  a.click();
+  // The download reads it after this turn.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 export async function saveReport(): Promise<void> {
-  const trace = original.value;
-  if (!trace || saving.value) return;
+  const from = original.value;
+  if (!from || saving.value) return;
   saving.value = true;
   saveFailed.value = undefined;
   const of = marks.value;
   try {
-    const url = URL.createObjectURL(await makeReport(trace));
-    const a = document.createElement('a');
-    a.href = url;
-    a.download = `${(loadedName.value ?? 'trace').replace(/[^\w.-]+/g, '-').replace(/\.(gz|ndjson|jsonl|json|html)(?=\.|$)/g, '')}.html`;
-    a.click();
+    download(await makeReport(from instanceof Blob ? from : await from()), `${baseName()}.html`);
     savedMarks.value = of;
-    // The download reads it after this turn.
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch (e) {
     saveFailed.value = e instanceof Error ? e.message : String(e);
   }

@@ -11,7 +11,7 @@ export const CALLS = [
 export type CallKind = (typeof CALLS)[number];
 
 export const SEGMENTS = [
-  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'rst', 'keep-alive', 'odd',
+  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'fin-last', 'rst', 'rst-refused', 'keep-alive', 'window-probe', 'odd',
 ] as const;
 export type SegmentKind = (typeof SEGMENTS)[number];
 

@@ -125,6 +125,12 @@ export class Trace {
     return id === undefined ? undefined : this.#listeners.get(id);
   }
 
+  /** Is the socket known that the server's end came from? Then the roles are no guess. */
+  hasListener({ listener, rec: { server } }: Conn): boolean {
+    return listener !== undefined || this.listeners.some(({ rec }) => rec.port === server.port &&
+      (rec.addr === server.addr || rec.addr === '::' || rec.addr === '0.0.0.0'));
+  }
+
   /** A record by its number. Numbers have no holes, but a damaged trace may lack lines. */
   byN(n: number | undefined): Rec | undefined {
     if (n === undefined) return undefined;
@@ -299,7 +305,10 @@ export class Trace {
 
 /** What a kind of record may ask for around one of its records. */
 export function around(trace: Trace, conn: Conn | undefined): Around {
-  return { byN: (n) => trace.byN(n), listener: (id) => trace.listener(id), events: conn?.events };
+  return {
+    byN: (n) => trace.byN(n), listener: (id) => trace.listener(id), events: conn?.events,
+    listened: conn !== undefined && trace.hasListener(conn), sysctl: trace.header?.sysctl,
+  };
 }
 
 function addTo(to: Details, rec: Rec): void {

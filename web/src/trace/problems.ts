@@ -16,7 +16,11 @@ const NOTES: Record<string, Problem> = {
 export const noteProblem = (note: string): Problem | undefined => (Object.hasOwn(NOTES, note) ? NOTES[note] : undefined);
 export const isTrouble = (note: string): boolean => noteProblem(note) !== undefined;
 
-/** EAGAIN and EINPROGRESS are how non-blocking sockets work, not failures. */
+/** A signal came: the kernel starts the call again, or it returns EINTR (include/linux/errno.h). */
+export const interrupted = (errno: string | undefined): boolean => errno === 'EINTR' || !!errno?.startsWith('ERESTART');
+export const wouldBlock = (errno: string | undefined): boolean => errno === 'EAGAIN' || errno === 'EWOULDBLOCK';
+
+/** How non-blocking sockets and signals work is no failure. */
 export function callFailed(rec: CallRec): boolean {
-  return rec.errno !== undefined && !['EAGAIN', 'EWOULDBLOCK', 'EINPROGRESS', 'EINTR'].includes(rec.errno);
+  return rec.errno !== undefined && !wouldBlock(rec.errno) && rec.errno !== 'EINPROGRESS' && !interrupted(rec.errno);
 }

@@ -26,7 +26,7 @@ export interface ConnectionRec extends Base {
 export interface Tunnel { type?: string; id?: number; from?: string; to?: string }
 export interface StateRec extends Base {
   record: 'state'; conn: number; end: End; from: State; to: State; how: How; source: Source;
-  because?: number; call?: string; kernel?: KernelView; owner?: Owner; rfc?: string;
+  because?: number; call?: string; kernel?: KernelView; owner?: Owner; rfc?: string; error?: string;
 }
 export interface ObjectRec extends Base {
   record: 'object'; conn: number; end: End; from: string; to: string; state: State;
@@ -51,7 +51,7 @@ export interface ListenerRec extends Base {
 }
 export interface QueueRec extends Base {
   record: 'queue'; listener: number; syn: number; accept: number; limit?: number; drops?: number;
-  why?: string; conn?: number;
+  why?: string; conn?: number; cause?: string; because?: number;
 }
 export interface TimerRec extends Base {
   record: 'timer'; conn: number; end: End; name: string; expires?: number; fired?: true;
@@ -136,6 +136,7 @@ export function check(v: unknown): Checked {
   if (!obj(v)) return { bad: 'not a JSON object' };
   const o = v as Record<string, unknown>;
   if (typeof o.record !== 'string') return { bad: 'no "record"' };
+  if (typeof o.t === 'number' && o.t > Number.MAX_SAFE_INTEGER) return { bad: 'a time beyond 2^53 ns' };
   if (!int(o.n) || !int(o.t)) return { bad: 'no "n" or "t"' };
   const shape = FIELDS.get(o.record);
   if (!shape) return { skip: true };

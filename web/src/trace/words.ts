@@ -27,7 +27,7 @@ export const OBJECTS = [
 export type KernelObject = (typeof OBJECTS)[number];
 
 export const TIMERS = [
-  'time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keepalive',
+  'time-wait', 'fin-wait-2', 'syn-ack', 'retransmit', 'keepalive', 'persist',
 ] as const;
 export type TimerName = (typeof TIMERS)[number];
 
@@ -96,7 +96,7 @@ export const CHECK_RESULTS = [
 export type CheckResult = (typeof CHECK_RESULTS)[number];
 
 export const BEYONDS = [
-  'connections', 'listeners', 'findings', 'held-events',
+  'connections', 'listeners', 'findings', 'held-events', 'pairs',
 ] as const;
 export type Beyond = (typeof BEYONDS)[number];
 
@@ -112,6 +112,12 @@ export const TUNNEL_TYPES = [
 ] as const;
 export type TunnelType = (typeof TUNNEL_TYPES)[number];
 
+export const POLL_EVENTS = [
+  'IN', 'PRI', 'OUT', 'ERR', 'HUP', 'NVAL', 'RDNORM', 'RDBAND', 'WRNORM', 'WRBAND', 'RDHUP', 'EXCLUSIVE', 'WAKEUP',
+  'ONESHOT', 'ET',
+] as const;
+export type PollEvent = (typeof POLL_EVENTS)[number];
+
 export const DIRECTIONS = [
   'sent', 'received',
 ] as const;
@@ -123,12 +129,13 @@ export const SYSCTLS = [
   'net.ipv4.tcp_tw_reuse', 'net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_fastopen', 'net.ipv4.tcp_keepalive_time',
   'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_orphan_retries',
   'net.ipv4.tcp_retries1', 'net.ipv4.ip_local_port_range', 'net.ipv4.tcp_mtu_probing',
+  'net.ipv4.tcp_syn_linear_timeouts',
 ] as const;
 export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
-  'header', 'connection', 'state', 'object', 'segment', 'arrival', 'icmp', 'call', 'listener', 'queue', 'timer',
-  'reset', 'disagreement', 'gap', 'outcome', 'finding', 'lab', 'answer', 'check', 'end',
+  'header', 'connection', 'state', 'object', 'segment', 'arrival', 'icmp', 'datagram', 'call', 'listener', 'queue',
+  'timer', 'reset', 'disagreement', 'gap', 'outcome', 'finding', 'lab', 'answer', 'check', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
 
@@ -152,7 +159,8 @@ export const SAYS: Record<Kind, string> = {
   segment: 'One TCP segment on the wire',
   arrival: 'A segment came out of a wire, and went to its receiver',
   icmp: 'An ICMP error quotes a segment of the connection',
-  call: 'A system call of the application, at its return',
+  datagram: 'One UDP datagram on the wire, or an ICMP error that quotes one',
+  call: 'A system call of the application, at its return, or while it goes on',
   listener: 'A socket listens, or its backlog changed, or it was closed',
   queue: 'A queue of a listener changed',
   timer: 'A deadline of one end was set, fired, or was cancelled',
@@ -227,13 +235,22 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       by: 'str', seq_abs: 'int', mtu: 'int', frame: 'int', because: 'int',
     },
   },
+  datagram: {
+    need: {
+      from: 'address', to: 'address', len: 'int',
+    },
+    may: {
+      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', dns: 'object', frame: 'int', because: 'int',
+    },
+  },
   call: {
     need: {
       name: 'str',
     },
     may: {
-      conn: 'int', listener: 'int', socket: 'int', end: 'end', fd: 'int', args: 'object', ret: 'int', errno: 'str',
-      duration_ns: 'int', pid: 'int', tid: 'int', comm: 'str', because: 'int',
+      conn: 'int', listener: 'int', socket: 'int', end: 'end', fd: 'int', args: 'object', events: 'strings',
+      blocked: 'true', ret: 'int', ready: 'array', errno: 'str', duration_ns: 'int', pid: 'int', tid: 'int',
+      comm: 'str', because: 'int',
     },
   },
   listener: {

@@ -2,12 +2,16 @@
 // works from file:// too, and nothing is in the page twice. Where no worker can start, the page
 // reads by itself.
 
+import { makeTrace, readCapture, type Captured, type CaptureJob } from '../engine/capture';
+import { breathe } from './breathe';
 import { buffersOf, type Slice } from './columns';
 import { Parser, Refused, type Malformed, type Refusal } from './parse';
-import { readFile, type Progress } from './source';
+import { readFile, type Progress, type Telling } from './source';
 
 /** What is known of a file besides its records. */
-export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean }
+export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean; captured?: Captured; saved?: Blob }
+/** A trace, or a capture with what makes one of it; `save`: the trace itself is asked for, not its rows. */
+export type Job = File | CaptureJob | (CaptureJob & { save: true });
 export type Message = { slice: Slice } | { progress: Progress; status: Status } | { done: Status } | { refused: Refusal };
 export interface Reading { slice(s: Slice): void; progress(p: Progress, s: Status): void }
 
@@ -15,12 +19,28 @@ const statusOf = ({ malformed, tooLarge, ended }: Parser): Status => ({ malforme
 const whyOf = (e: unknown): Refusal =>
   (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 
+/** Whatever it is, into the parser. */
+async function readJob(job: Job, parser: Parser, tell: Telling, signal?: AbortSignal): Promise<Status> {
+  if (!('engine' in job)) {
+    await readFile(job, parser, tell, signal);
+    return statusOf(parser);
+  }
+  const progress = (p: Progress) => {
+    parser.flush();
+    return tell.progress(p);
+  };
+  if ('save' in job) return { ...statusOf(parser), saved: await makeTrace(job, tell, signal) };
+  const captured = await readCapture(job, (lines) => parser.feed(lines), { ...tell, progress }, signal);
+  parser.finish();
+  return { ...statusOf(parser), captured };
+}
+
 /** The worker's side: one file in, slices and progress out, and at last `done` or `refused`. */
-export async function serve(file: File, tell: (m: Message, give?: Transferable[]) => void): Promise<void> {
+export async function serve(job: Job, tell: (m: Message, give?: Transferable[]) => void): Promise<void> {
   const parser = new Parser((slice) => tell({ slice }, buffersOf(slice)));
+  const progress = (progress: Progress) => tell({ progress, status: statusOf(parser) });
   try {
-    await readFile(file, parser, { everyMs: 100, progress: (progress) => tell({ progress, status: statusOf(parser) }) });
-    tell({ done: statusOf(parser) });
+    tell({ done: await readJob(job, parser, { everyMs: 100, progress }) });
   } catch (e) {
     tell({ refused: whyOf(e) });
   }
@@ -28,7 +48,7 @@ export async function serve(file: File, tell: (m: Message, give?: Transferable[]
 
 /** What the script does where there is no document. */
 export function work(): void {
-  onmessage = ({ data }: MessageEvent<File>) => void serve(data, (m, give = []) => postMessage(m, { transfer: give }));
+  onmessage = ({ data }: MessageEvent<Job>) => void serve(data, (m, give = []) => postMessage(m, { transfer: give }));
 }
 
 interface Policies { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
@@ -46,12 +66,12 @@ function begin(): Worker {
 }
 
 /** Resolves once all is read, or with what was read before the signal. Rejects with Refused. */
-export async function read(file: File, to: Reading, signal: AbortSignal, start: () => Worker = begin): Promise<Status> {
+export async function read(job: Job, to: Reading, signal: AbortSignal, start: () => Worker = begin): Promise<Status> {
   let worker: Worker;
   try {
     worker = start();
   } catch {
-    return readHere(file, to, signal);
+    return readHere(job, to, signal);
   }
   return new Promise((done, fail) => {
     let status: Status = { malformed: undefined, tooLarge: false, ended: false };
@@ -66,7 +86,7 @@ export async function read(file: File, to: Reading, signal: AbortSignal, start: 
       over();
       // One that never said a word did not start: its script may not run here.
       if (heard) fail(new Refused({ kind: 'unreadable', message: e.message }));
-      else readHere(file, to, signal).then(done, fail);
+      else readHere(job, to, signal).then(done, fail);
     };
     worker.onmessage = ({ data }: MessageEvent<Message>) => {
       heard = true;
@@ -79,26 +99,14 @@ export async function read(file: File, to: Reading, signal: AbortSignal, start: 
         else fail(new Refused(data.refused));
       }
     };
-    worker.postMessage(file);
+    worker.postMessage(job);
   });
 }
 
-/** Lets the browser draw and take input; a timer of 0 would be stretched to 4 ms. */
-function breathe(): Promise<void> {
-  return new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      done();
-    };
-    port2.postMessage(0);
-  });
-}
-
-async function readHere(file: File, to: Reading, signal: AbortSignal): Promise<Status> {
+async function readHere(job: Job, to: Reading, signal: AbortSignal): Promise<Status> {
   const parser = new Parser((slice) => to.slice(slice));
   try {
-    await readFile(file, parser, {
+    return await readJob(job, parser, {
       everyMs: 12,
       progress(p) {
         to.progress(p, statusOf(parser));
@@ -108,5 +116,4 @@ async function readHere(file: File, to: Reading, signal: AbortSignal): Promise<S
   } catch (e) {
     throw new Refused(whyOf(e));
   }
-  return statusOf(parser);
 }

@@ -1,0 +1,167 @@
+/* `tcplens read` for a browser: the reader of captures, the engine and the encoder as a WebAssembly module. An instance reads
+ * one capture. Texts and bytes come in at engine_input(); lines go out through the one function that the module imports. Nothing
+ * here decides anything. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tcplens/recording.h"
+#include "tcplens/source/capture_feed.h"
+
+#define INPUT_BYTES (1u << 18)
+#define OUTPUT_BYTES (1u << 18)
+
+#define EXPORT(name) __attribute__((export_name(#name))) name
+
+/* Takes len bytes, whole lines, before it returns. */
+__attribute__((import_module("tcplens"), import_name("lines"))) void engine_lines(const char *lines, size_t len);
+
+static struct {
+    struct recording_config config;
+    struct capture_config capture_config;
+    struct capture *capture;
+    struct recording *recording;
+    struct sinks sinks;
+    char name[1024], error[CAPTURE_ERROR_MAX];
+    size_t len; /* in output */
+    char output[OUTPUT_BYTES];
+    uint8_t input[INPUT_BYTES];
+} engine;
+
+/* ---- the sink ---- */
+
+static int ops_flush(void *sink, bool all)
+{
+    (void)sink;
+    (void)all;
+    if (engine.len)
+        engine_lines(engine.output, engine.len);
+    engine.len = 0;
+    return 0;
+}
+
+static char *ops_room(void *sink, size_t max)
+{
+    if (max > OUTPUT_BYTES - engine.len)
+        ops_flush(sink, false);
+    return engine.output + engine.len;
+}
+
+static void ops_line(void *sink, const char *line, size_t len, uint64_t n)
+{
+    char *room = engine.output + engine.len;
+
+    (void)n;
+    if (line != room) { /* the first and the last */
+        room = ops_room(sink, len);
+        memcpy(room, line, len);
+    }
+    engine.len += len;
+}
+
+static const struct sink_ops output_ops = { .line = ops_line, .room = ops_room, .flush = ops_flush };
+
+/* ---- what the page calls ---- */
+
+uint8_t *EXPORT(engine_input)(void)
+{
+    return engine.input;
+}
+
+uint32_t EXPORT(engine_input_size)(void)
+{
+    return INPUT_BYTES;
+}
+
+/* One line that says what went wrong. */
+const char *EXPORT(engine_error)(void)
+{
+    return engine.error;
+}
+
+/* Of either end. 0, or -EINVAL: there are too many. */
+int EXPORT(engine_port)(uint32_t port)
+{
+    struct filter *f = &engine.capture_config.filter;
+
+    if (f->port_count == LIMIT_FILTER_PORTS)
+        return -EINVAL;
+    f->ports[f->port_count++] = (uint16_t)port;
+    return 0;
+}
+
+/* The text at input, of len bytes. 0, or -EINVAL: it is no address, or there are too many. */
+int EXPORT(engine_host)(uint32_t len)
+{
+    struct filter *f = &engine.capture_config.filter;
+
+    engine.input[len < INPUT_BYTES ? len : INPUT_BYTES - 1] = '\0';
+    if (f->host_count == LIMIT_FILTER_HOSTS || prefix_parse((const char *)engine.input, &f->hosts[f->host_count]) < 0)
+        return -EINVAL;
+    f->host_count++;
+    return 0;
+}
+
+static void describe(void *arg, struct trace_header *header)
+{
+    (void)arg;
+    header->sources[WITNESS_WIRE] = true;
+    header->input = engine.name;
+    header->filter = engine.capture_config.filter;
+}
+
+/* The text at input, of len bytes, is the file's name. Ports and hosts were told before. 0 or -ENOMEM. */
+int EXPORT(engine_begin)(uint32_t len, uint32_t segments, uint32_t checksums, uint32_t seed_high, uint32_t seed_low)
+{
+    snprintf(engine.name, sizeof(engine.name), "%.*s", (int)len, (const char *)engine.input);
+    engine.sinks = (struct sinks){ .open = { { &output_ops, NULL } }, .count = 1, .want_lines = true };
+    engine.config = (struct recording_config){ .conn = { .segments = (enum conn_segments)segments,
+                                                         .checksums = (enum conn_checksums)checksums,
+                                                         .wire_only = true,
+                                                         .hash_seed = (uint64_t)seed_high << 32 | seed_low },
+                                               .sinks = &engine.sinks,
+                                               .describe = describe };
+    if (capture_new(&engine.capture_config, &engine.capture) < 0)
+        return -ENOMEM;
+    return recording_new(&engine.config, &engine.recording);
+}
+
+/* The next len bytes of the file, at input. 0 or -errno, with engine_error(): -EINVAL where the file is no capture. */
+int EXPORT(engine_feed)(uint32_t len)
+{
+    int r = capture_feed(engine.capture, engine.input, len, recording_event, engine.recording, engine.error);
+
+    ops_flush(NULL, false);
+    return r;
+}
+
+/* The file ends here. As engine_feed(). */
+int EXPORT(engine_complete)(void)
+{
+    return capture_end(engine.capture, recording_event, engine.recording, engine.error);
+}
+
+/* Writes the outcomes and the end of the trace. failed: the file could not be read to its end. 0 or -errno. */
+int EXPORT(engine_end)(bool failed)
+{
+    struct trace_end end = { .reason = failed ? END_REASON_ERROR : END_REASON_INPUT, .status = -1 };
+    int r;
+
+    capture_skipped(engine.capture, &end);
+    r = recording_end(engine.recording, 0, &end);
+    ops_flush(NULL, true);
+    return r;
+}
+
+double EXPORT(engine_packets)(void)
+{
+    return (double)capture_packets(engine.capture);
+}
+
+/* Hosts of which all checksums were wrong, and were ignored for that. */
+uint32_t EXPORT(engine_offloaded)(void)
+{
+    return conn_engine_offloaded(recording_engine(engine.recording));
+}

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Tests of what --calls tells beyond what a call returned: calls that wait, calls that go on, options and their values; and
+of the timer that probes a window of zero.
+
+Usage: calls_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import contextlib
+import os
+import sys
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from lib import case, check, check_equal, script, trace_of
+
+def calls_of(text, *options, **more):
+    trace, _ = trace_of(script(text), "--source", "kernel", "--calls", *options, **more)
+    check_equal(trace.all("gap"), [])
+    return trace
+
+
+def kernel_release():
+    return tuple(int(part) for part in os.uname().release.split(".")[:2])
+
+
+WAITS = """
+server = listen(); client = connect(); peer, _ = server.accept()
+def waits(how):
+    {}
+waits(0); client.send(b"x"); waits(-1); peer.recv(1)
+"""
+
+
+@case
+def poll_and_select():
+    for names, how, ready in (
+            (("poll", "ppoll"), "p = select.poll(); p.register(server, 1); p.register(peer, 1); p.poll(how)", ["IN"]),
+            (("select", "pselect6"),
+             "select.select([server, peer], [], [], None if how < 0 else how)", ["IN"])):
+        trace = calls_of(WAITS.format(how))
+        waits = [r for r in trace.all("call") if r["name"] in names and r["args"]["watched"] == 2]
+        check_equal([r["ret"] for r in waits], [0, 1], names)
+        check_equal([r["args"]["timeout_ns"] for r in waits], [0, -1])
+        check_equal([("conn" in r, "listener" in r, "socket" in r) for r in waits], [(False, False, False)] * 2)
+        taken = trace.all("call", name="accept4")[0]["ret"]
+        check_equal(waits[1]["ready"], [{"fd": taken, "events": ready}])
+        check("ready" not in waits[0], waits[0])
+
+
+@case
+def epoll():
+    trace = calls_of("""
+server = listen()
+e = select.epoll(); e.register(server, select.EPOLLIN)
+client = connect(); e.poll()
+peer, _ = server.accept()
+e.register(peer, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+e.poll(0)
+client.close(); e.poll()
+e.modify(peer, select.EPOLLOUT); e.unregister(peer)
+""")
+    taken = trace.all("call", name="accept4")[0]["ret"]
+    controls = trace.all("call", name="epoll_ctl")
+    check_equal([(r["args"]["op"], r["args"]["fd"] == taken, r.get("events")) for r in controls],
+                [("ADD", False, ["IN"]), ("ADD", True, ["IN", "RDHUP", "ET"]), ("MOD", True, ["OUT"]), ("DEL", True, None)])
+    # what is watched says whose call it is
+    check_equal([("listener" in r, r.get("end")) for r in controls], [(True, None)] + [(False, "server")] * 3)
+    waits = [r for r in trace.all("call") if r["name"] in ("epoll_wait", "epoll_pwait")]
+    check_equal([r["ret"] for r in waits], [1, 0, 1])
+    listening = controls[0]["args"]["fd"]
+    check_equal([r.get("ready") for r in waits], [[{"fd": listening, "events": ["IN"]}], None,
+                                                  [{"fd": taken, "events": ["IN", "RDHUP"]}]])
+    counted = [r["args"].get("watched") for r in waits]
+    check_equal(counted, [1, 2, 2] if kernel_release() >= (6, 4) else [None] * 3)
+
+
+@case
+def more_ready_than_are_told():
+    trace = calls_of("""
+server = listen(backlog=20)
+clients = [connect() for _ in range(12)]
+peers = [server.accept()[0] for _ in clients]
+for c in clients: c.send(b"x")
+for p in peers: p.recv(1, socket.MSG_PEEK)
+p = select.poll()
+for peer in peers: p.register(peer, 1)
+p.poll()
+select.select(peers, [], [])
+""")
+    for names in (("poll", "ppoll"), ("select", "pselect6")):
+        wait = [r for r in trace.all("call") if r["name"] in names and r["args"]["watched"] == 12][-1]
+        check_equal((wait["ret"], len(wait["ready"])), (12, 8), names)
+
+
+@case
+def who_has_no_socket_is_silent():
+    trace = calls_of("""
+if not os.fork():
+    select.select([sys.stdin], [], [], 0); os._exit(0)
+os.wait()
+server = listen()
+select.select([server], [], [], 0)
+""")
+    check_equal([r["args"]["watched"] for r in trace.all("call") if "select" in r["name"]], [1])
+
+
+@case
+def calls_that_go_on():
+    with contextlib.ExitStack() as stack:
+        program = lib.Running(["unshare", "-n", *script("""
+import subprocess
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+ready(os.getpid())
+sys.stdin.readline()
+server = listen()
+client = connect(); peer, _ = server.accept()
+worker = os.fork()
+if not worker: peer.recv(1); os._exit(0)
+ready("waits"); sys.stdin.readline()
+client.send(b"x"); os.wait()
+server.accept()
+""")], stack)
+        pid = program.wait_line(r"^ready (\d+)")[1]
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", pid, "--quiet", "--output", path, "--calls", "--source", "kernel")
+        lib.wait_trace(path, '"record":"header"')
+        program.say()
+        program.wait_line("^ready waits")
+        lib.wait_trace(path, '"blocked":true')
+        program.say()
+        lib.wait_trace(path, '"name":"sendto"')
+        # of accept() nothing is told until it has gone on for long
+        lib.wait_trace(path, '"name":"accept4","fd":3,"blocked":true')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    received = trace.all("call", name="recvfrom")
+    check_equal([(r.get("blocked"), r.get("ret"), r["end"]) for r in received],
+                [(True, None, "server"), (None, 1, "server")])
+    check(received[0]["duration_ns"] >= 100_000_000 and received[0]["duration_ns"] < received[1]["duration_ns"], received)
+    waiting = trace.all("call", name="accept4")[-1]
+    check_equal((waiting.get("blocked"), "listener" in waiting), (True, True))
+    check_equal(trace.end["late"], 0)
+
+
+@case
+def calls_at_the_end():
+    """What has not gone on for long is told as the trace ends."""
+    with contextlib.ExitStack() as stack:
+        program = lib.Running(["unshare", "-n", *script("""
+import subprocess
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+server = listen(); client = connect(); peer, _ = server.accept()
+ready(os.getpid())
+sys.stdin.readline()
+peer.recv(1)
+""")], stack)
+        pid = program.wait_line(r"^ready (\d+)")[1]
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", pid, "--quiet", "--output", path, "--calls", "--source", "kernel")
+        lib.wait_trace(path, '"record":"header"')
+        program.say()
+        lib.wait_for(lambda: "recv" in lib.read(f"/proc/{pid}/wchan").decode() or
+                     "sk_wait" in lib.read(f"/proc/{pid}/wchan").decode() or "wait_woken" in
+                     lib.read(f"/proc/{pid}/wchan").decode(), "recv()")
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    check_equal(trace.one("call", name="recvfrom")["blocked"], True)
+
+
+@case
+def options_and_values():
+    trace = calls_of("""
+server = listen(); client = connect(); peer, _ = server.accept()
+client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 7))
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 42)
+client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+client.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY)
+""")
+    told = [r["args"] for r in trace.all("call") if r["name"].endswith("sockopt")]
+    del told[1:-3]  # of create_connection()
+    check_equal(told, [
+        {"level": "SOL_SOCKET", "option": "SO_REUSEADDR", "value": 1},
+        {"level": "SOL_SOCKET", "option": "SO_LINGER", "on": 1, "s": 7},
+        {"level": "IPPROTO_TCP", "option": "TCP_KEEPIDLE", "value": 42},
+        {"level": "SOL_SOCKET", "option": "SO_ERROR", "value": 0}])
+
+
+@case
+def persist_timer():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", "new", "-q", "-o", path, "--", *script("""
+server = listen(); server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+client = connect(); peer, _ = server.accept()
+client.setblocking(False)
+try:
+    while True: client.send(bytes(65536))
+except BlockingIOError: pass
+sys.stdin.readline()
+"""))
+        lib.wait_trace(path, '"name":"persist"')
+        lib.wait_trace(path, '"keep-alive"')
+        tracer.say()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    fired = trace.all("timer", name="persist")
+    # each is answered, so that none is the second in a row
+    check_equal({(r["end"], r["fired"], r["count"], r["source"]) for r in fired}, {("client", True, 1, "kernel")})
+    probe = [r for r in trace.all("segment") if r["from"] == "client" and r["t"] > fired[0]["t"]][0]
+    check_equal((probe["len"], "keep-alive" in probe["notes"]), (0, True))
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+// The engine: `tcplens read` as a WebAssembly module (src/wasm/engine.c). One instance reads one capture, and its memory goes
+// with it. Knows no files, no page.
+
+export const SEGMENTS = ['all', 'control', 'none'] as const;
+export const CHECKSUMS = ['auto', 'check', 'ignore'] as const;
+/** What `tcplens read` can be asked for, by the names of its options. */
+export interface Options {
+  ports: number[];
+  hosts: string[];
+  segments: (typeof SEGMENTS)[number];
+  checksums: (typeof CHECKSUMS)[number];
+}
+export const DEFAULTS: Options = { ports: [], hosts: [], segments: 'all', checksums: 'auto' };
+
+interface Exports {
+  memory: WebAssembly.Memory;
+  engine_input(): number;
+  engine_input_size(): number;
+  engine_error(): number;
+  engine_port(port: number): number;
+  engine_host(length: number): number;
+  engine_begin(length: number, segments: number, checksums: number, seedHigh: number, seedLow: number): number;
+  engine_feed(length: number): number;
+  engine_complete(): number;
+  engine_end(failed: number): number;
+  engine_packets(): number;
+  engine_offloaded(): number;
+}
+
+/** The file is no capture: there is no trace. EINVAL of wasi-libc. */
+const NO_CAPTURE = -28;
+
+/** Why a capture could not be read, or not to its end: in the program's words. */
+export class CaptureError extends Error {
+  constructor(message: string, readonly refused: boolean) {
+    super(message);
+  }
+}
+
+export class Engine {
+  readonly #c: Exports;
+  readonly #input: number;
+  readonly #size: number;
+
+  /** `lines` is given whole lines of the trace, which lie in the engine's memory: they are to be taken before it returns. */
+  constructor(module: WebAssembly.Module, lines: (bytes: Uint8Array) => void, name: string, options: Options) {
+    const instance = new WebAssembly.Instance(module, {
+      tcplens: { lines: (at: number, length: number) => lines(new Uint8Array(this.#c.memory.buffer, at, length)) },
+    });
+    this.#c = instance.exports as unknown as Exports;
+    this.#input = this.#c.engine_input();
+    this.#size = this.#c.engine_input_size();
+    for (const port of options.ports) this.#take(this.#c.engine_port(port), `port ${port}`);
+    for (const host of options.hosts) this.#take(this.#c.engine_host(this.#text(host)), `host ${host}`);
+    // The engine's table of connections is keyed, so that no capture can be made to fill one place of it.
+    const seed = crypto.getRandomValues(new Uint32Array(2));
+    const begun = this.#c.engine_begin(
+      this.#text(name), SEGMENTS.indexOf(options.segments), CHECKSUMS.indexOf(options.checksums), seed[0]!, seed[1]!,
+    );
+    if (begun < 0) throw new CaptureError('out of memory', true);
+  }
+
+  get packets(): number {
+    return this.#c.engine_packets();
+  }
+
+  /** Hosts all of whose checksums were wrong, and were ignored for that. */
+  get offloaded(): number {
+    return this.#c.engine_offloaded();
+  }
+
+  feed(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += this.#size) {
+      const piece = bytes.subarray(at, at + this.#size);
+      this.#room(piece.length).set(piece);
+      this.#check(this.#c.engine_feed(piece.length));
+    }
+  }
+
+  /** The file is complete. */
+  complete(): void {
+    this.#check(this.#c.engine_complete());
+  }
+
+  /** Writes the last lines: what became of each connection, and the end. Nothing may follow. */
+  end(failed: boolean): void {
+    if (this.#c.engine_end(Number(failed)) < 0) throw new CaptureError('out of memory', false);
+  }
+
+  // Anew each time: memory that grew is another buffer.
+  #room(length: number): Uint8Array {
+    return new Uint8Array(this.#c.memory.buffer, this.#input, length);
+  }
+
+  #text(text: string): number {
+    return new TextEncoder().encodeInto(text, this.#room(this.#size - 1)).written;
+  }
+
+  #take(status: number, what: string): void {
+    if (status < 0) throw new CaptureError(`${what} is none, or one too many`, true);
+  }
+
+  #check(status: number): void {
+    if (status >= 0) return;
+    const at = this.#c.engine_error();
+    const bytes = new Uint8Array(this.#c.memory.buffer, at, 512);
+    throw new CaptureError(new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0))), status === NO_CAPTURE);
+  }
+}

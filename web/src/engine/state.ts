@@ -1,0 +1,36 @@
+// What the page knows of captures: the engine it was given, the files that are at hand, what was asked for.
+
+import { signal } from '@preact/signals';
+import type { Captured, CaptureJob } from './capture';
+import { DEFAULTS, type Options } from './module';
+import { read } from '../trace/worker';
+
+/** Empty in a page without. */
+let engine = new Uint8Array(0);
+
+export function giveEngine(bytes: Uint8Array<ArrayBuffer>): void {
+  engine = bytes;
+}
+
+export const hasEngine = () => engine.length > 0;
+
+export const options = signal<Options>(DEFAULTS);
+/** The capture that is open. */
+export const capture = signal<CaptureJob | undefined>(undefined);
+/** How it ended; undefined while it is read. */
+export const captured = signal<Captured | undefined>(undefined);
+/** All that were dropped or opened together. */
+export const files = signal<readonly File[]>([]);
+export const savingTrace = signal(false);
+
+/** What reads this file; undefined: this page has no engine. */
+export function jobFor(file: File): CaptureJob | undefined {
+  if (engine.length === 0) return undefined;
+  return (capture.value = { file, engine, options: options.value });
+}
+
+/** The trace itself, by a worker of its own: what is on the page stays. */
+export async function makeTrace(job: CaptureJob): Promise<Blob> {
+  const status = await read({ ...job, save: true }, { slice() {}, progress() {} }, new AbortController().signal);
+  return status.saved!;
+}
