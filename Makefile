@@ -332,7 +332,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-echo-san check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels check-web check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -354,7 +354,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-echo-san check-kernels check-web check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels check-web
+##   check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -405,6 +406,17 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
+check-labs: all $(ROUNDTRIP)
+	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
+	    'sh tests/kernels/boot.sh $(KERNEL) "python3 tests/labs/labs_test.py"',\
+	    $(foreach t,$(sort $(wildcard tests/labs/*_test.py)),'python3 $t'))
+
+## lab-schema: docs/lab.schema.json, made of what the program takes
+.PHONY: lab-schema
+lab-schema: all
+	$(Q)$(B)/tcplens lab --export schema > docs/lab.schema.json
 
 # The echo servers once more, with sanitizers: what check-kernel tests without.
 check-echo-san:

@@ -4,6 +4,7 @@
 
 #include "tcplens/command/command.h"
 #include "tcplens/lab/guide.h"
+#include "tcplens/lab/load.h"
 #include "tcplens/lab/result.h"
 #include "tcplens/lab/run.h"
 

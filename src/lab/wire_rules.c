@@ -1,5 +1,5 @@
 /* What a wire does with a frame: pure, so that each rule can be tested by itself. */
-#include "tcplens/lab/wire.h"
+#include "tcplens/lab/wire_rules.h"
 
 static bool is_match(enum wire_match match, const struct segment *s)
 {

@@ -1,6 +1,6 @@
 /* The tables of a lab file. */
-#ifndef TCPLENS_LAB_LAB_SHAPES_H
-#define TCPLENS_LAB_LAB_SHAPES_H
+#ifndef TCPLENS_LAB_SHAPES_H
+#define TCPLENS_LAB_SHAPES_H
 
 #include "shape.h"
 

@@ -1,4 +1,4 @@
-#include "lab_shapes.h"
+#include "shapes.h"
 
 #include <limits.h>
 #include <string.h>
@@ -6,7 +6,9 @@
 #include "pattern.h"
 #include "sockopt.h"
 #include "tcplens/base/options.h"
-#include "tcplens/lab/lab.h"
+#include "tcplens/lab/language.h"
+#include "tcplens/lab/space.h"
+#include "tcplens/lab/wire_rules.h"
 
 const char *const lab_topology_words[] = { [SPACE_LO] = "lo", [SPACE_WIRE] = "wire", NULL };
 const char *const lab_side_words[] = { [SPACE_CLIENT] = "client", [SPACE_SERVER] = "server", NULL };
@@ -277,12 +279,3 @@ const struct field lab_fields[] = {
       .meaning = "changes that a check must find: they prove that it can fail" },
     { 0 },
 };
-
-char *lab_schema(void)
-{
-    cJSON *schema = shape_schema(lab_fields, "A lab of tcplens, version 1 (lab.json, with comments)");
-    char *text = schema ? cJSON_Print(schema) : NULL;
-
-    cJSON_Delete(schema);
-    return text;
-}
