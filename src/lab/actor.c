@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "raw.h"
 #include "sockopt.h"
 
 #define CHUNK 65536
@@ -260,6 +261,64 @@ static int64_t do_sysctl(struct actor *a, const struct lab_action *action)
     return r;
 }
 
+static int64_t do_open(struct actor *a, const struct lab_action *action)
+{
+    int *slot = slot_of(a, action->on);
+
+    snprintf(a->text, sizeof(a->text), "%s", action->text);
+    if (!slot)
+        return -EMFILE;
+    if (*slot >= 0)
+        close(*slot);
+    *slot = socket(AF_INET, (strcmp(action->text, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    return result(*slot);
+}
+
+/* From its own address, as connect() does. */
+static int64_t do_send_to(struct actor *a, const struct lab_action *action)
+{
+    const struct sockaddr_in to = address_of(a, (unsigned)lab_actor_index(a->place->lab, action->text), action->port);
+    const int fd = socket_of(a, action->on);
+    struct sockaddr_in own;
+    socklen_t len = sizeof(own);
+    int64_t r = 0;
+
+    snprintf(a->text, sizeof(a->text), "%s port %u: %s", action->text, action->port, action->to);
+    if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sin_addr.s_addr == INADDR_ANY && !own.sin_port)
+        r = bind_own(a, fd, 0);
+    if (r < 0)
+        return r;
+    return result(sendto(fd, action->to, strlen(action->to), MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof(to)));
+}
+
+static int64_t do_syns(struct actor *a, const struct lab_action *action)
+{
+    const struct sockaddr_in to = address_of(a, (unsigned)lab_actor_index(a->place->lab, action->to), action->port);
+    const struct in_addr from = space_address(a->place->lab->topology, action->own ? a->place->index : SPACE_NOBODY);
+
+    snprintf(a->text, sizeof(a->text), "%s port %u", action->to, action->port);
+    return raw_send_syns(from, &to, action->number);
+}
+
+static int64_t do_read(struct actor *a, const struct lab_action *action)
+{
+    static char chunk[CHUNK];
+    const size_t room = (size_t)action->number < sizeof(chunk) ? (size_t)action->number : sizeof(chunk);
+    const ssize_t n = read(socket_of(a, action->on), chunk, room);
+
+    if (n < 0)
+        return -errno;
+    snprintf(a->text, sizeof(a->text), "%.*s", (int)(n < LAB_TEXT_MAX ? n : LAB_TEXT_MAX - 1), chunk);
+    return n;
+}
+
+static int64_t do_write(struct actor *a, const struct lab_action *action)
+{
+    signal(SIGPIPE, SIG_IGN); /* no flag of write() says so */
+    snprintf(a->text, sizeof(a->text), "%s", action->text);
+    return result(write(socket_of(a, action->on), action->text, strlen(action->text)));
+}
+
 /* Until the tracer says so; it is gone where it never does. */
 static int64_t do_wait(struct actor *a, unsigned step)
 {
@@ -308,6 +367,12 @@ static int64_t act(struct actor *a, const struct lab_action *action, unsigned st
     case LAB_LISTEN: return do_listen(a, action);
     case LAB_BIND: return bind_own(a, open_socket(a, action->on), (uint16_t)action->number);
     case LAB_ACCEPT: return do_accept(a, action);
+    case LAB_OPEN: return do_open(a, action);
+    case LAB_SEND_TO: return do_send_to(a, action);
+    case LAB_SYNS: return do_syns(a, action);
+    case LAB_READ: return do_read(a, action);
+    case LAB_WRITE: return do_write(a, action);
+    case LAB_SEEK: return result(lseek(socket_of(a, action->on), action->number, SEEK_SET));
     case LAB_SEND: return do_send(a, action);
     case LAB_SEND_BYTES: return do_send_bytes(a, action);
     case LAB_RECV: return do_recv(a, action);

@@ -97,10 +97,11 @@ static void redirect(void)
     dup2(null, STDOUT_FILENO);
 }
 
-static bool changes_settings(const struct lab_actor *a)
+/* It does what needs a right in its namespace. */
+static bool needs_rights(const struct lab_actor *a)
 {
     for (unsigned i = 0; i < a->action_count; i++)
-        if (a->actions[i].verb == LAB_SYSCTL)
+        if (a->actions[i].verb == LAB_SYSCTL || a->actions[i].verb == LAB_SYNS)
             return true;
     return false;
 }
@@ -127,7 +128,7 @@ static _Noreturn void be_actor(const struct lines *l, unsigned index)
     prctl(PR_SET_NAME, name);
     redirect();
     setpgid(0, 0);
-    if (netns_enter_held(&l->space->at[a->at]) < 0 || (!changes_settings(a) && rights_drop_capabilities() < 0))
+    if (netns_enter_held(&l->space->at[a->at]) < 0 || (!needs_rights(a) && rights_drop_capabilities() < 0))
         _exit(126);
     if (recv(place.channel, &go, 1, 0) != 1)
         _exit(125); /* the tracer gave up */

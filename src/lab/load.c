@@ -129,6 +129,8 @@ static void take_action(struct lab_action *a, const cJSON *step, long port)
     a->text = cJSON_IsString(argument) ? argument->valuestring : NULL;
     a->number = cJSON_IsNumber(argument) ? (long)argument->valuedouble : 0;
     a->options = a->pattern = argument;
+    a->to = text_of(step, a->verb == LAB_SEND_TO ? "text" : "to", "");
+    a->own = cJSON_IsTrue(member(step, "own"));
     a->on = text_of(step, "on", a->verb == LAB_LISTEN || a->verb == LAB_ACCEPT ? "listener" : "main");
     a->as = text_of(step, "as", "main");
     a->port = (uint16_t)number_of(step, "port", port);
@@ -225,17 +227,49 @@ static int take_actors(struct lab *lab)
 }
 
 /* Steps that name an actor which is not there. */
+/* Whom the step is about. NULL: nobody. */
+static const char *target_of(const struct lab_action *a)
+{
+    switch (a->verb) {
+    case LAB_CONNECT:
+    case LAB_SEND_TO:
+    case LAB_STOP:
+    case LAB_CONTINUE:
+    case LAB_KILL:
+    case LAB_TERMINATE: return a->text;
+    case LAB_SYNS: return a->to;
+    default: return NULL;
+    }
+}
+
+static void check_target(const struct lab *lab, const struct lab_action *a, struct shape_walk *walk)
+{
+    const char *target = target_of(a);
+
+    if (target && lab_actor_index(lab, target) < 0)
+        shape_fault(walk, "no actor is called \"%.40s\"", target);
+    if (a->verb == LAB_SYNS && lab->topology != SPACE_WIRE)
+        shape_fault(walk, "\"syns\" needs topology wire: over loopback each is answered by a RST");
+}
+
 static void check_targets(const struct lab *lab, struct shape_walk *walk)
 {
     for (unsigned i = 0; i < lab->actor_count; i++) {
-        for (unsigned k = 0; k < lab->actors[i].action_count; k++) {
-            const struct lab_action *a = &lab->actors[i].actions[k];
-            const bool names_one = a->verb == LAB_CONNECT || a->verb == LAB_STOP || a->verb == LAB_CONTINUE ||
-                                   a->verb == LAB_KILL || a->verb == LAB_TERMINATE;
+        const size_t before = strlen(walk->path);
+        char name[LAB_NAME_MAX];
 
-            if (names_one && lab_actor_index(lab, a->text) < 0)
-                shape_fault(walk, "step %u of %s: no actor is called \"%.40s\"", k + 1, lab->actors[i].name, a->text);
+        snprintf(name, sizeof(name), "%s", lab->actors[i].name);
+        name[strcspn(name, ".")] = '\0';
+        shape_down(walk, "actors");
+        shape_down(walk, name);
+        shape_down(walk, "steps");
+        for (unsigned k = 0; k < lab->actors[i].action_count; k++) {
+            const size_t here = shape_down_item(walk, (int)k);
+
+            check_target(lab, &lab->actors[i].actions[k], walk);
+            shape_up(walk, here);
         }
+        shape_up(walk, before);
     }
 }
 

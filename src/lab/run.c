@@ -193,6 +193,7 @@ static int open_pipeline(struct run *r)
                                       .sinks = r->config->sinks,
                                       .conclude = conclude,
                                       .conclude_arg = r,
+                                      .datagrams = true,
                                       .netns = "lab" };
 
     for (size_t i = 0; i < source_count; i++) {

@@ -18,7 +18,7 @@ const char *const lab_match_words[] = { [WIRE_ANY] = "any",   [WIRE_SYN] = "SYN"
                                         [WIRE_RST] = "RST",   [WIRE_NO_SEGMENT] = "no-segment",
                                         NULL };
 const char *const lab_deed_words[] = {
-    [WIRE_LOSE] = "lose", [WIRE_SWAP] = "swap", [WIRE_DELAY] = "delay", [WIRE_CUT] = "cut", NULL
+    [WIRE_LOSE] = "lose", [WIRE_SWAP] = "swap", [WIRE_DELAY] = "delay", [WIRE_DAMAGE] = "damage", [WIRE_CUT] = "cut", NULL
 };
 static const char *const from_words[] = { "client", "server", "both", NULL };
 static const char *const source_words[] = { "kernel", "diag", "wire", "kernel|diag", "kernel|wire", NULL };
@@ -189,7 +189,7 @@ static const struct field rule_fields[] = {
     { .key = "nth", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only this one of them, counted from 1" },
     { .key = "first", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only so many, the first ones" },
     { .key = "do", .kind = VALUE_WORD, .words = lab_deed_words, .needed = true,
-      .meaning = "lose it; swap it with the next one; delay it; cut the wire with it" },
+      .meaning = "lose it; swap it with the next one; delay it; damage its last byte; cut the wire with it" },
     { .key = "delay_ms", .kind = VALUE_NUMBER, .max = 60000, .meaning = "with delay: by so much more" },
     { 0 },
 };
@@ -201,6 +201,7 @@ static const struct field wire_fields[] = {
 };
 
 static const char *const shutdown_words[] = { "read", "write", "both", NULL };
+static const char *const protocol_words[] = { "tcp", "udp", NULL };
 static const char *const cut_words[] = { "cut", "mend", NULL };
 
 static void check_options(struct shape_walk *walk, const cJSON *options)
@@ -224,15 +225,18 @@ static void check_options(struct shape_walk *walk, const cJSON *options)
 }
 
 #define CHECK_OF(id) (LAB_##id == LAB_WAIT ? pattern_check : LAB_##id == LAB_SET ? check_options : NULL)
-#define WORDS_OF(id) (LAB_##id == LAB_SHUTDOWN ? shutdown_words : LAB_##id == LAB_WIRE ? cut_words : NULL)
+#define WORDS_OF(id) (LAB_##id == LAB_SHUTDOWN ? shutdown_words : LAB_##id == LAB_WIRE ? cut_words : LAB_##id == LAB_OPEN ? protocol_words : NULL)
 #define VERB_FIELD(id, word, kind_, meaning_)                                                                          \
     { .key = (word), .kind = (kind_), .either = true, .max = 100000000, .words = WORDS_OF(id), .meaning = (meaning_),  \
       .check = CHECK_OF(id), .schema = pattern_schema },
 static const struct field step_fields[] = {
     LAB_VERBS(VERB_FIELD)
+    { .key = "to", .kind = VALUE_SLUG, .meaning = "with syns: the actor they are for" },
+    { .key = "own", .kind = VALUE_YES, .meaning = "with syns: from its own address (default: from one that nobody has)" },
+    { .key = "text", .kind = VALUE_TEXT, .meaning = "with send_to: what is sent" },
     { .key = "on", .kind = VALUE_SLUG, .meaning = "which of its sockets (default main)" },
     { .key = "as", .kind = VALUE_SLUG, .meaning = "with accept: the name of what is accepted (default main)" },
-    { .key = "port", .kind = VALUE_NUMBER, .max = 65535, .meaning = "with connect, listen: the port (default 7007)" },
+    { .key = "port", .kind = VALUE_NUMBER, .max = 65535, .meaning = "with connect, listen, send_to, syns: the port (default 7007)" },
     { .key = "from_port", .kind = VALUE_NUMBER, .max = 65535, .meaning = "with connect: its own port (default: any)" },
     { .key = "nonblocking", .kind = VALUE_YES, .meaning = "with connect: the socket blocks nobody" },
     { 0 },

@@ -149,6 +149,8 @@ static int connect_side(const struct space_config *config, enum space_side side,
         else
             r = netlink_add_neighbour(INTERFACE, address, macs[!side]);
     }
+    if (r == 0)
+        r = netlink_add_neighbour(INTERFACE, space_address(config->topology, SPACE_NOBODY), macs[!side]);
     return failed(r, wire_interfaces[side], error);
 }
 

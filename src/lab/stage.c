@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tcplens/event/packet.h"
+
 #define DLT_ETHERNET 1
 
 /* A step that was told, with its texts: events are held for order. */
@@ -216,19 +218,23 @@ static void read_channel(struct stage *s, int fd, unsigned actor)
 
 static void on_report(struct stage *s, const struct wire_report *report)
 {
-    struct event e = { .kind = report->word == WIRE_ARRIVED ? EVENT_ARRIVAL : EVENT_SEGMENT,
-                       .source = WITNESS_WIRE,
+    struct event e = { .source = WITNESS_WIRE,
                        .netns = s->context.netns,
                        .ts_ns = trace_clock_from_realtime(s->context.clock, report->realtime_ns) };
     struct segment_aside aside;
 
-    if (segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside) !=
-        SEGMENT_OK)
+    if (!packet_event(&e,
+                      segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
+                      &aside, true))
         return;
-    e.local = e.segment.src;
-    e.remote = e.segment.dst;
-    e.fate = report->word == WIRE_LOST ? FATE_LOST : FATE_ON_ITS_WAY;
-    e.flight = report->flight;
+    /* what is no segment is told once, as it is sent */
+    if (report->word == WIRE_ARRIVED && e.kind != EVENT_SEGMENT)
+        return;
+    if (e.kind == EVENT_SEGMENT) {
+        e.kind = report->word == WIRE_ARRIVED ? EVENT_ARRIVAL : EVENT_SEGMENT;
+        e.fate = report->word == WIRE_LOST ? FATE_LOST : FATE_ON_ITS_WAY;
+        e.flight = report->flight;
+    }
     s->emit(s->arg, &e);
 }
 

@@ -105,6 +105,8 @@ static int take(struct wire *w, struct frame *f, uint64_t realtime_ns)
     fate.lost |= w->queued >= QUEUE_MAX;
     f->flight = ++w->flights;
     r = report(w, f, fate.lost ? WIRE_LOST : WIRE_SENT, realtime_ns);
+    if (fate.damaged)
+        f->bytes[f->len - 1] ^= 0x01;
     if (fate.lost)
         free(f);
     else

@@ -40,6 +40,7 @@ struct wire_fate wire_decide(struct wire_rules *rules, enum wire_side from, cons
         rules->cut = true;
     fate.lost = rules->cut || (decides && decides->deed == WIRE_LOSE);
     fate.behind_next = !fate.lost && decides && decides->deed == WIRE_SWAP;
+    fate.damaged = decides && decides->deed == WIRE_DAMAGE;
     if (decides && decides->deed == WIRE_DELAY)
         fate.delay_ms += decides->delay_ms;
     return fate;

@@ -26,9 +26,11 @@ struct lab_action {
     enum lab_verb verb;
     const char *text;     /* what is sent; whom it is about; how to shut down */
     long number;          /* bytes, milliseconds, backlog, port */
+    const char *to;       /* whom SYNs are for; with LAB_SEND_TO what is sent */
     const char *on, *as;  /* which of the actor's sockets, and what an accepted one is called */
     uint16_t port;        /* to connect to, or to listen on */
     uint16_t from_port;   /* to connect from; 0: any */
+    bool own;             /* SYNs are from its own address */
     bool nonblocking;     /* connect() returns at once, and so do later calls */
     const cJSON *options; /* of LAB_SET and LAB_SYSCTL: name, value */
     const cJSON *pattern; /* of LAB_WAIT */

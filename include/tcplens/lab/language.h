@@ -12,10 +12,16 @@
     X(BIND, "bind", VALUE_NUMBER, "binds to this port of its address; 0: any")                                         \
     X(ACCEPT, "accept", VALUE_EMPTY, "accepts from the socket `listener`")                                             \
     X(SEND, "send", VALUE_TEXT, "sends this text")                                                                     \
+    X(OPEN, "open", VALUE_WORD, "opens a socket: tcp, as others do where there is none yet, or udp")                   \
     X(SEND_BYTES, "send_bytes", VALUE_NUMBER, "sends so many bytes")                                                   \
+    X(SEND_TO, "send_to", VALUE_SLUG, "sends a datagram with this `text` to an actor")                                 \
+    X(SYNS, "syns", VALUE_NUMBER, "sends so many SYNs alone, and answers nothing; over a wire")                        \
     X(RECV, "recv", VALUE_NUMBER, "calls recv() once, with room for so many bytes")                                    \
     X(RECV_EXACTLY, "recv_exactly", VALUE_NUMBER, "reads until it has so many bytes, the end or an error")             \
     X(RECV_EOF, "recv_eof", VALUE_EMPTY, "reads to the end or an error; the result is how many bytes")                 \
+    X(READ, "read", VALUE_NUMBER, "calls read() once, with room for so many bytes")                                    \
+    X(WRITE, "write", VALUE_TEXT, "calls write() with this text")                                                      \
+    X(SEEK, "seek", VALUE_NUMBER, "calls lseek() to this place")                                                       \
     X(SHUTDOWN, "shutdown", VALUE_WORD, "shuts one direction down, or both")                                           \
     X(CLOSE, "close", VALUE_EMPTY, "closes")                                                                           \
     X(ABORT, "abort", VALUE_EMPTY, "closes with SO_LINGER and a time of 0")                                            \

@@ -26,6 +26,7 @@ enum wire_deed {
     WIRE_LOSE,
     WIRE_SWAP,  /* it goes behind the next frame of its direction */
     WIRE_DELAY, /* by so much more than all */
+    WIRE_DAMAGE, /* its last byte arrives as another one */
     WIRE_CUT,   /* it is lost, and so is all that comes after, both ways */
     WIRE_DEEDS
 };
@@ -49,7 +50,7 @@ struct wire_rules {
 };
 
 struct wire_fate {
-    bool lost, behind_next;
+    bool lost, behind_next, damaged;
     uint32_t delay_ms;
 };
 

@@ -1,6 +1,6 @@
 /* What a captured packet is to the model: the same live and from a file. */
-#ifndef TCPLENS_SOURCE_PACKET_H
-#define TCPLENS_SOURCE_PACKET_H
+#ifndef TCPLENS_EVENT_PACKET_H
+#define TCPLENS_EVENT_PACKET_H
 
 #include "tcplens/event/event.h"
 
