@@ -251,6 +251,8 @@ static int reap(pid_t child)
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return EXIT_FAILED;
+    if (WIFSIGNALED(status))
+        log_error("the process that ran the lab was ended: %s", strsignal(WTERMSIG(status)));
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
@@ -442,8 +444,10 @@ static int check_named(struct lab_job *job, const char *name)
     /* a pipe cannot be read twice */
     if (strcmp(o->check, "-") != 0 && (fd = command_open_input(o->check)) < 0)
         return EXIT_FAILED;
-    if (fd >= 0)
-        (void)!lab_peek(fd, &lab, &student);
+    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0) {
+        log_error("%s is no tcplens trace", o->check);
+        return EXIT_FAILED;
+    }
     if (!name && !lab)
         status = command_usage_error("lab", "which lab? %s does not say", o->check);
     else

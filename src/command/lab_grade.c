@@ -218,29 +218,36 @@ int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result)
 
 #define PEEK_LINES 64
 
+static void take_names(const cJSON *first, char **ret_lab, char **ret_student)
+{
+    const char *lab = record_text(first, "lab"), *student = record_text(first, "student");
+
+    *ret_lab = lab ? strdup(lab) : NULL;
+    *ret_student = student ? strdup(student) : NULL;
+}
+
 int lab_peek(int fd, char **ret_lab, char **ret_student)
 {
     gzFile in = gzdopen(fd, "rb");
     char *line = malloc(LIMIT_TRACE_LINE);
-    bool read = false;
+    struct records *records = NULL;
+    bool is_trace;
 
     *ret_lab = *ret_student = NULL;
-    for (unsigned i = 0; in && line && i < PEEK_LINES && !*ret_lab && gzgets(in, line, LIMIT_TRACE_LINE); i++) {
-        struct records *one;
-
-        read = true;
-        if (records_new(&one) < 0)
+    if (!in || !line || records_new(&records) < 0)
+        log_error("out of memory");
+    for (size_t i = 0; records && i < PEEK_LINES && !*ret_lab && gzgets(in, line, LIMIT_TRACE_LINE); i++) {
+        if (records_add(records, line, strlen(line)) < 0 || !records_header(records))
             break;
-        if (records_add(one, line, strlen(line)) == 0 && strcmp(record_kind(records_at(one, 0)), "lab") == 0) {
-            const char *lab = record_text(records_at(one, 0), "lab"), *student = record_text(records_at(one, 0), "student");
-
-            *ret_lab = lab ? strdup(lab) : NULL;
-            *ret_student = student ? strdup(student) : NULL;
-        }
-        records_free(one);
+        if (strcmp(record_kind(records_at(records, i)), "lab") == 0)
+            take_names(records_at(records, i), ret_lab, ret_student);
     }
     free(line);
     if (in)
         gzclose(in);
-    return read ? 0 : -1;
+    else
+        close(fd);
+    is_trace = records && records_header(records);
+    records_free(records);
+    return is_trace ? 0 : -1;
 }

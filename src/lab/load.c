@@ -363,7 +363,11 @@ static void say_where(const char *text, const struct shape_walk *walk, char erro
 {
     char path[SHAPE_PATH_MAX];
 
-    snprintf(path, sizeof(path), "%s", *walk->fault_path ? walk->fault_path + 1 : "the lab");
+    if (!*walk->fault_path) {
+        snprintf(error, LAB_ERROR_MAX, "%s", walk->fault);
+        return;
+    }
+    snprintf(path, sizeof(path), "%s", walk->fault_path + 1);
     for (char *p = path; *p; p++)
         if (*p == '/')
             *p = '.';

@@ -9,7 +9,7 @@
 struct records {
     cJSON **items;
     size_t count, room;
-    bool live, ended, lost, full, damaged;
+    bool live, ended, interrupted, lost, full, damaged;
 };
 
 int records_new(struct records **ret_records)
@@ -91,7 +91,12 @@ int records_add(struct records *r, const char *line, size_t len)
         return -EINVAL;
     }
     r->items[r->count++] = record;
-    r->ended |= strcmp(record_kind(record), "end") == 0;
+    if (strcmp(record_kind(record), "end") == 0) {
+        const char *reason = record_text(record, "reason");
+
+        r->ended = true;
+        r->interrupted |= reason && (strcmp(reason, "interrupt") == 0 || strcmp(reason, "error") == 0);
+    }
     r->lost |= strcmp(record_kind(record), "gap") == 0 || (r->ended && tells_of_loss(record));
     return 0;
 }
@@ -116,6 +121,11 @@ void records_damage(struct records *r)
     r->damaged = true;
 }
 
+void records_interrupt(struct records *r)
+{
+    r->interrupted = true;
+}
+
 void records_live(struct records *r, bool live)
 {
     r->live = live;
@@ -129,6 +139,8 @@ const char *records_doubt(const struct records *r)
         return "a line of the trace is damaged";
     if (r->full)
         return "the trace has more records than are looked at";
+    if (r->interrupted)
+        return "the lab was interrupted";
     return r->ended || r->live ? NULL : "the trace is cut, its end is missing";
 }
 

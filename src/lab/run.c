@@ -90,6 +90,8 @@ static void conclude(void *arg, struct pipeline *pipeline)
     unsigned count;
 
     tell_answers(r, pipeline);
+    if (r->interrupted)
+        records_interrupt(r->records);
     if (check_all(r->config->lab, r->records, outcomes, &count) < 0)
         return;
     for (unsigned i = 0; i < count; i++) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/options.h"
+
 /* Short, plain, and told apart at a glance. */
 static const char *const words[] = { "hello", "apple", "river", "stone", "cloud", "tiger", "music", "bread",
                                      "green", "north", "paper", "light", "sugar", "train", "ocean", "maple" };
@@ -225,6 +227,21 @@ static bool put_at(cJSON *tree, const char *path, const cJSON *value)
     return true;
 }
 
+#define MUTATIONS_NAMED 32
+
+static void tell_unknown(const cJSON *list, const char *mutation, struct shape_walk *walk)
+{
+    const char *names[MUTATIONS_NAMED];
+    char hint[96];
+    size_t n = 0;
+    const cJSON *m;
+
+    cJSON_ArrayForEach (m, list)
+        if (n < MUTATIONS_NAMED && cJSON_IsString(cJSON_GetObjectItemCaseSensitive(m, "id")))
+            names[n++] = cJSON_GetObjectItemCaseSensitive(m, "id")->valuestring;
+    shape_fault(walk, "there is no mutation \"%.60s\"%s", mutation, options_hint(mutation, names, n, hint));
+}
+
 void values_mutate(cJSON *tree, const char *mutation, struct shape_walk *walk)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(tree, "mutations"), *m, *value;
@@ -239,5 +256,5 @@ void values_mutate(cJSON *tree, const char *mutation, struct shape_walk *walk)
                 shape_fault(walk, "mutation %.40s: \"%.80s\" leads nowhere", mutation, value->string);
         return;
     }
-    shape_fault(walk, "there is no mutation \"%.60s\"", mutation);
+    tell_unknown(list, mutation, walk);
 }

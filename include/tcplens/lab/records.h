@@ -26,6 +26,8 @@ const cJSON *records_header(const struct records *records);
 const char *records_doubt(const struct records *records);
 /* A line could not be read. */
 void records_damage(struct records *records);
+/* It ends before all was done. */
+void records_interrupt(struct records *records);
 /* The trace has not come to its end yet, and it is no fault that it has not. */
 void records_live(struct records *records, bool live);
 /* That witness took part. */
