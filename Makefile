@@ -235,9 +235,6 @@ $(O)/engine.wasm: $(ENGINE_OBJECTS)
 
 -include $(ENGINE_OBJECTS:.o=.d)
 
-# gcc knows no exports; these objects are for tests/check_layers.py alone.
-$(WASM_SOURCES:%.c=$(B)/%.o): private EXTRA = -Wno-attributes
-
 # ---- the viewer ------------------------------------------------------------------------------------------------------
 
 WEB_SOURCES := $(sort $(shell find web \( -name node_modules -o -name test -o -name bench -o -name dist -o -name build \) -prune \
@@ -259,7 +256,7 @@ $(O)/viewer-small.html: $(O)/viewer.html ;
 $(O)/viewer.html: $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made $(if $(filter 1,$(ENGINE)),$(O)/engine.wasm)
 	@mkdir -p $(@D)
 	$(say) WEB $@
-	$(Q)cd web && OUT=$(abspath $@) $(if $(filter 1,$(ENGINE)),ENGINE=$(abspath $(O))/engine.wasm) npm run --silent build
+	$(Q)cd web && OUT=$(abspath $@) $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm) npm run --silent build
 
 $(B)/viewer_html.S: $(B)/flags Makefile
 	$(Q)printf '%s\n' '/* The viewer as bytes of the program. */' \
@@ -327,12 +324,15 @@ demo: deps
 	$(B)/tcplens trace --netns new --calls $(if $(filter once,$(DEMO)),,--serve 127.0.0.1:$(PORT)) --output demo.ndjson \
 	    -- $(B)/tcplens-echo demo; \
 	status=$$?; $(GIVE_BACK); \
+	[ $$status != 0 ] || echo "make: to keep, or for a web space: $(O)/viewer.html opens demo.ndjson, docs/sample.pcap and" \
+	    "captures of yours, without a server"; \
 	[ $$status != 1 ] || echo "make: another port: make demo PORT=8481; none: make demo DEMO=once" >&2; exit $$status
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels check-web check-browser
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels \
+    check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
@@ -345,7 +345,7 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 
 # Where the tests find what they test.
 TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
-    VIEWER=$(abspath $(O))/viewer.html ENGINE_WASM=$(abspath $(O))/engine.wasm
+    VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
 ## check: install what the tests need (as deps does), build, run all tests
 .PHONY: check
@@ -354,8 +354,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels check-web
-##   check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
+##   check-web check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -439,8 +439,21 @@ $(KERNELS:%=check-kernels-%): check-kernels-%: all
 check-web: $(NODE_MODULES) $(O)/vocabulary.made
 	@$(TEST_ENV) $(RUN) web 'cd web && npm run --silent check' 'cd web && npm run --silent test'
 
-check-browser: all
-	@$(TEST_ENV) $(RUN) browser 'cd web && npm run --silent test:browser'
+# What the page's engine makes of captures, beside what the program does.
+SCENARIO_CAPTURES := $(O)/tests/scenarios
+empty :=
+TEST_CAPTURES := $(subst $(empty) $(empty),:,$(addprefix $(CURDIR)/tests/,corpora captures fuzz/corpus/capture) \
+    $(abspath $(SCENARIO_CAPTURES)))
+
+check-engine: all $(SCENARIO_CAPTURES)
+	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) engine 'cd web && npm run --silent test:engine'
+
+$(SCENARIO_CAPTURES): $(wildcard tests/scenarios/*.txt) tests/engine/scenarios.py $(wildcard tests/lib/*.py)
+	$(Q)python3 tests/engine/scenarios.py $@ && touch $@
+
+check-browser: all $(SCENARIO_CAPTURES)
+	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) browser 'cd web && npm run --silent build' \
+	    $(foreach t,$(sort $(wildcard web/test/browser*.test.ts)),'cd web && node test/run.mjs $(notdir $t)')
 
 UNIT_SHARED_OBJECTS := $(UNIT_SHARED:%.c=$(B)/%.o)
 $(UNITS): $(B)/%: $(B)/%.o $(UNIT_SHARED_OBJECTS) $(B)/libtcplens.a
@@ -551,6 +564,14 @@ bench-read: all
 bench-web: all
 	@$(TEST_ENV) node web/bench/bench.mjs $(SIZES)
 
+## bench-engine: a capture in the page beside the program, in Chromium (SIZES="100000 1000000"; PEER=FOLDER: beside wiregasm,
+##   which `npm install @goodtools/wiregasm` put there)
+.PHONY: bench-engine
+bench-engine: all
+	@mkdir -p $(O)/bench && $(CC) -O2 -o $(O)/bench/read_capture tests/bench/read_capture.c
+	@for n in $(or $(SIZES),100000 1000000); do $(O)/bench/read_capture $$n $(O)/bench/$$n.pcap || exit 1; done
+	@$(TEST_ENV) PEER='$(PEER)' node web/bench/captures.mjs $(foreach n,$(or $(SIZES),100000 1000000),$(O)/bench/$n.pcap)
+
 ## check-truth: `tcplens read` beside tshark and other judges, on captures of your own (CAPTURES=FOLDER, or several;
 ##   TRUTH="--strict 99 --differences 50"); docs/judged.md
 .PHONY: check-truth
@@ -589,7 +610,7 @@ install: all $(COMPLETIONS)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
-	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html web/src/sample.ndjson $(DESTDIR)$(docdir)
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens $(DESTDIR)$(bashcompdir)/tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/_tcplens $(DESTDIR)$(zshcompdir)/_tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens.fish $(DESTDIR)$(fishcompdir)/tcplens.fish
@@ -599,7 +620,7 @@ install: all $(COMPLETIONS)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html)
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html sample.ndjson)
 	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 

@@ -125,6 +125,7 @@ static __always_inline void call_fill(struct tcplens_event *e, const struct doin
 static __always_inline void wait_returns(struct doing *d, struct pt_regs *regs, __u8 call, long ret)
 {
     __u32 zero = 0;
+    __u64 told; /* of 64 bits, as in find_ready() */
     struct tcplens_ready *r = bpf_map_lookup_elem(&ready_room, &zero);
 
     if (!r)
@@ -133,7 +134,12 @@ static __always_inline void wait_returns(struct doing *d, struct pt_regs *regs, 
     event_fill(&r->event, TCPLENS_READY, &d->name, false, true);
     call_fill(&r->event, d, call);
     r->event.call.ret = ret;
-    if (bpf_ringbuf_output(&events, r, sizeof(*r), BPF_RB_NO_WAKEUP))
+    told = r->count;
+    barrier_var(told);
+    if (told > TCPLENS_READY_MAX)
+        return;
+    if (bpf_ringbuf_output(&events, r, offsetof(struct tcplens_ready, ready) + told * sizeof(*r->ready),
+                           BPF_RB_NO_WAKEUP))
         count_lost(TCPLENS_HOOK_SYS_EXIT);
 }
 

@@ -112,6 +112,7 @@ struct inet_connection_sock {
 struct tcp_sock {
     __u32 rcv_nxt, copied_seq;
     __u32 snd_una, write_seq, snd_wnd, packets_out;
+    int linger2;
     __u8 fastopen_connect : 1;
 };
 
@@ -152,6 +153,7 @@ struct task_struct {
     struct files_struct *files;
     struct task_struct *group_leader, *real_parent;
     int pid, tgid;
+    int exit_code; /* as wait() gives it */
     char comm[16];
 };
 

@@ -301,7 +301,8 @@ static __always_inline int closed_event(const struct sock *sk, const struct name
                       (flags >> SOCK_LINGER & 1 && !sk->sk_lingertime ? TCPLENS_ENDING_LINGER : 0) |
                       (sk->sk_shutdown == SHUTDOWN_MASK ? TCPLENS_ENDING_CLOSING : 0) |
                       (READ(icsk, icsk_user_timeout) ? TCPLENS_ENDING_USER_TIMEOUT : 0) |
-                      (READ(tp, snd_wnd) ? 0 : TCPLENS_ENDING_ZERO_WINDOW);
+                      (READ(tp, snd_wnd) ? 0 : TCPLENS_ENDING_ZERO_WINDOW) |
+                      (READ(tp, linger2) < 0 ? TCPLENS_ENDING_LINGER2 : 0);
     event_submit(e);
     return 0;
 }

@@ -20,6 +20,7 @@
 #include "calls.h"
 #include "minisock.h"
 #include "packet.h"
+#include "process.h"
 #include "request.h"
 #include "reset.h"
 #include "snapshot.h"
@@ -264,6 +265,26 @@ int blocked_calls(struct bpf_iter__task *ctx)
     struct task_struct *task = ctx->task;
 
     return task ? call_goes_on(ctx->meta->seq, task) : 0;
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+    return process_begins(parent, child);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+    return process_becomes(task);
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+    return process_ends(task);
 }
 
 /* ---- retransmissions and resets ---------------------------------------------------------------------------------- */

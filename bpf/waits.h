@@ -248,15 +248,17 @@ static __always_inline void find_ready(struct tcplens_ready *r, struct pt_regs *
         w.sets = select_sets(regs);
         bpf_loop(select_words(regs), ready_word, &w, 0);
     } else {
-        const struct epoll_event *events = (void *)REGS_ARG2(regs);
-        struct epoll_event e;
+        struct epoll_event e[TCPLENS_READY_MAX];
+        __u64 read = count; /* of 64 bits: the verifier bounds no other that is multiplied */
 
-        for (__u32 i = 0; i < TCPLENS_READY_MAX && i < count; i++) {
-            if (bpf_probe_read_user(&e, sizeof(e), &events[i]))
-                break;
-            r->ready[i] = (struct tcplens_ready_one){ .data = e.data, .fd = -1, .events = e.events };
-            r->count = i + 1;
-        }
+        barrier_var(read);
+        if (read > TCPLENS_READY_MAX)
+            read = TCPLENS_READY_MAX;
+        if (bpf_probe_read_user(e, read * sizeof(e[0]), (void *)REGS_ARG2(regs)))
+            return;
+        for (__u32 i = 0; i < TCPLENS_READY_MAX && i < read; i++)
+            r->ready[i] = (struct tcplens_ready_one){ .data = e[i].data, .fd = -1, .events = e[i].events };
+        r->count = read;
     }
 }
 

@@ -16,6 +16,7 @@
 #define TCPLENS_OWNED_MAX 65536
 #define TCPLENS_LISTENERS_MAX 16384
 #define TCPLENS_FIN_WAIT_2_MAX 65536
+#define TCPLENS_FAMILY_MAX 16384
 
 /* Addresses that begin alike, as words of the address: mask and value in network byte order. */
 struct tcplens_prefix {
@@ -73,6 +74,7 @@ enum tcplens_kind {
     TCPLENS_SNAPSHOT, /* existed already: to is its state, from is TIME_WAIT if it is a minisock */
     TCPLENS_CALL,     /* a system call returned, or goes on */
     TCPLENS_READY,    /* likewise, of one that waited and brought something: struct tcplens_ready */
+    TCPLENS_PROCESS,  /* a process begins, becomes another program, or ends: pid, tid and comm are its own */
     TCPLENS_PERSIST,  /* the timer fired that probes a window of zero */
     TCPLENS_OWNER,    /* the process that holds the socket of this cookie */
     TCPLENS_KIND_N
@@ -90,6 +92,7 @@ enum tcplens_hook {
     TCPLENS_HOOK_RETRANSMIT,
     TCPLENS_HOOK_SEND_RESET,
     TCPLENS_HOOK_RECEIVE_RESET,
+    TCPLENS_HOOK_PROCESS,
     /* not hooks: what found no room to be remembered */
     TCPLENS_HOOK_OWNER,      /* a socket of --pid */
     TCPLENS_HOOK_LISTENERS,  /* a listener: what it refuses is not told */
@@ -145,6 +148,11 @@ struct tcplens_event {
             __u8 blocked; /* it goes on: no ret, and duration_ns is until now */
         } call;
         struct {
+            __u32 parent; /* process id; 0: of a thread */
+            __s32 code;   /* as wait() gives it; of an exit */
+            __u8 event;   /* enum tcplens_process */
+        } process;
+        struct {
             __u8 not_idle; /* no probe is sent: something is unacknowledged */
         } keepalive;
         struct {
@@ -155,6 +163,8 @@ struct tcplens_event {
     __u32 pid, tid; /* these three only where in_task */
     char comm[TCPLENS_COMM_LEN];
 };
+
+enum tcplens_process { TCPLENS_PROCESS_FORK, TCPLENS_PROCESS_THREAD, TCPLENS_PROCESS_EXEC, TCPLENS_PROCESS_EXIT };
 
 /* What stands in call.args. */
 enum tcplens_arg {
@@ -175,12 +185,12 @@ enum tcplens_arg {
 #define TCPLENS_READY_MAX 8
 struct tcplens_ready {
     struct tcplens_event event;
+    __u32 count; /* so many of ready[] are written */
     struct tcplens_ready_one {
         __u64 data;   /* of epoll, as epoll_ctl() was told */
         __s32 fd;     /* of the others */
         __u32 events; /* of epoll(7) */
     } ready[TCPLENS_READY_MAX];
-    __u32 count;
 };
 
 enum tcplens_ending {
@@ -188,7 +198,8 @@ enum tcplens_ending {
     TCPLENS_ENDING_LINGER = 1 << 1,       /* SO_LINGER with a time of 0 */
     TCPLENS_ENDING_CLOSING = 1 << 2,      /* close() had begun, or both directions were shut down */
     TCPLENS_ENDING_USER_TIMEOUT = 1 << 3, /* TCP_USER_TIMEOUT is set */
-    TCPLENS_ENDING_ZERO_WINDOW = 1 << 4   /* the peer's window was zero */
+    TCPLENS_ENDING_ZERO_WINDOW = 1 << 4,  /* the peer's window was zero */
+    TCPLENS_ENDING_LINGER2 = 1 << 5       /* TCP_LINGER2 below 0: no FIN-WAIT-2 without the application */
 };
 
 #define TCPLENS_EVENT_WITH(member)                                                                                     \
@@ -197,8 +208,8 @@ enum tcplens_ending {
 /* How much of an event is written. */
 static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind, bool has_queue, bool in_task)
 {
-    if (kind == TCPLENS_READY)
-        return sizeof(struct tcplens_ready);
+    if (kind == TCPLENS_READY) /* at least */
+        return offsetof(struct tcplens_ready, ready);
     if (in_task)
         return sizeof(struct tcplens_event);
     switch (kind) {

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/counters.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
@@ -39,6 +40,8 @@ struct pipeline {
     struct merge *merge; /* NULL: no source needs it */
     struct pairs *pairs; /* the connections whose packets are told; NULL: all */
     uint64_t of_others;  /* packets that were not of those */
+    struct host host;
+    struct counters counters; /* of the namespace, as the trace began; none: they are not told */
     struct recording *recording;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
@@ -131,6 +134,7 @@ static void describe(void *arg, struct trace_header *header)
         uname(&uts);
         snprintf(p->kernel, sizeof(p->kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
         header->kernel = p->kernel;
+        header->host = p->host;
         describe_sysctls(p, header);
     }
     describe_sources(p, header);
@@ -260,6 +264,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
                                       .filter = p->config.filter,
                                       .scope = p->config.scope,
                                       .datagrams = p->config.datagrams,
+                                      .command_pid = p->config.command_pid,
                                       .all_netns = p->config.all_netns };
     bool asked = false;
     int failed = 0;
@@ -357,6 +362,8 @@ static int prepare(struct pipeline *p)
     int r;
 
     read_sysctls(p);
+    if (p->live)
+        host_read(&p->host);
     r = new_recording(p);
 
     if (r == 0 && p->live)
@@ -365,6 +372,8 @@ static int prepare(struct pipeline *p)
         r = pairs_new(&p->pairs);
     if (r == 0 && p->live)
         r = read_addresses(p);
+    if (p->live && !p->config.all_netns && counters_read(&p->counters) < 0)
+        p->counters.count = 0;
     p->start_ns = p->live ? trace_clock_now(&p->clock) : 0;
     return r;
 }
@@ -497,6 +506,28 @@ static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
     trace_end_skipped(end, "of other processes", p->of_others);
 }
 
+/* Those that moved, and what tells of trouble in any case. */
+static void tell_counters(struct pipeline *p)
+{
+    const uint64_t now_ns = trace_clock_now(&p->clock);
+    struct counters now;
+
+    if (!p->counters.count || counters_read(&now) < 0)
+        return;
+    for (unsigned i = 0; i < now.count; i++) {
+        const struct counter *was = counters_find(&p->counters, now.items[i].name);
+        const int64_t delta = was ? now.items[i].value - was->value : 0;
+
+        if (delta || change_counter_matters(now.items[i].name))
+            recording_event(
+                p->recording,
+                &(struct event){ .kind = EVENT_COUNTER,
+                                 .source = WITNESS_KERNEL,
+                                 .ts_ns = now_ns,
+                                 .counter = { .name = now.items[i].name, .value = now.items[i].value, .delta = delta } });
+    }
+}
+
 void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
 {
     skipped_by_sources(p, end);
@@ -526,6 +557,7 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     /* Whatever failed: what was seen is told, and how it ended. */
     if (p->merge)
         merge_release(p->merge, UINT64_MAX);
+    tell_counters(p);
     w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
     if (w < 0 && r == 0) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-w));

@@ -53,7 +53,7 @@ build  npm               has npm                    npm
 build  ca-certificates   has_certificates           certificates of the web's authorities
 engine clang             has clang                  clang
 engine lld               has wasm-ld                lld (wasm-ld)
-engine wasi-libc+libclang-rt-dev-wasm32 wasm_library   wasi-libc and clang's library for WebAssembly
+engine wasi-libc+libclang-rt-dev-wasm32 wasm_library   wasi-libc and clang's library for WebAssembly (make ENGINE=0 does without: the page then opens traces only)
 check  libcmocka-dev     library cmocka             cmocka (cmocka.pc)
 check  python3           has python3                Python 3.9 or later
 check  python3-jsonschema python_module jsonschema  jsonschema for the python3 of $PATH

@@ -418,19 +418,21 @@ def field_mutations(record):
              list: [{}, None, ["?"], [{"?": 1}]], dict: [[], None, 1]}
     # Where any text is right, and where any name is.
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
-            "remedy", "text", "student", "expected", "seen"}
+            "remedy", "text", "q", "student", "expected", "seen"}
     for path, node in branches(record):
         open_keys = path in (("sysctl",), ("args",), ("evidence",), ("skipped",), ("values",))
         if not open_keys:
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
             for wrong in other[type(value)]:
-                any_text = isinstance(wrong, str) and isinstance(value, str) and (key in free or path == ("values",))
+                is_free = key in free or (path == ("host",) and key == "name") or path == ("values",)
+                any_text = isinstance(wrong, str) and isinstance(value, str) and is_free
                 any_setting = path == ("sysctl",) and isinstance(wrong, (int, str)) and not isinstance(wrong, bool)
-                any_number = wrong == -7 and key in ("fd", "seq", "ack")
+                any_number = wrong == -7 and key in ("fd", "seq", "ack", "value", "delta")
+                either = wrong is False and key == "synchronized"
                 in_free_list = key in ("command", "interfaces", "remedy") and wrong == ["?"]
                 if wrong != value or type(wrong) is not type(value):
-                    if not (any_text or any_setting or any_number or in_free_list):
+                    if not (any_text or any_setting or any_number or either or in_free_list):
                         yield f"{'.'.join(map(str, (*path, key)))} is {wrong!r}", path, key, wrong
 
 

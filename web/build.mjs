@@ -1,5 +1,5 @@
 // Bundles the viewer into one HTML file that needs nothing else: node build.mjs, result in
-// dist/viewer.html or where OUT says. ENGINE names the module that reads captures; the page without it
+// dist/viewer.html or where OUT says. ENGINE_WASM names the module that reads captures; the page without it
 // is viewer-small.html, beside.
 
 import { createHash } from 'node:crypto';
@@ -8,11 +8,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { packTexts } from './texts.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = resolve(process.env.OUT ?? join(here, 'dist/viewer.html'));
-const BUDGET = { plain: 150_000, gzip: 50_000 };
+const BUDGET = { plain: 240_000, gzip: 90_000 };
 const ENGINE_BUDGET = { plain: 160_000, gzip: 120_000 };
+
+const texts = await packTexts(here);
 
 const result = await build({
   absWorkingDir: here,
@@ -32,6 +35,7 @@ const result = await build({
   inject: ['src/jsx.ts'],
   // Else the jsx settings of tsconfig.json, which are for the type check, would win.
   tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
+  plugins: [texts.plugin],
   define: { 'process.env.NODE_ENV': '"production"' },
 });
 const file = (name) => result.outputFiles.find((f) => f.path.endsWith(name)).text.trim();
@@ -51,10 +55,10 @@ const page = await readFile(join(here, 'src/page.html'), 'utf8');
 // What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
 const sample = gzipSync(await readFile(join(here, 'src/sample.ndjson')), { level: 9 }).toString('base64');
 // Packed as it is, it costs a page that shows a trace nothing but its bytes.
-const engine = process.env.ENGINE ? gzipSync(await readFile(process.env.ENGINE), { level: 9 }).toString('base64') : '';
+const engine = process.env.ENGINE_WASM ? gzipSync(await readFile(process.env.ENGINE_WASM), { level: 9 }).toString('base64') : '';
 // A function, because text like $& means something in a replacement string.
-const htmlOf = (engine) => page.replace('@sample@', () => sample).replace('@engine@', () => engine).replace('@csp@', () => csp(engine))
-  .replace('@css@', () => css).replace('@js@', () => js);
+const htmlOf = (engine) => page.replace('@sample@', () => sample).replace('@engine@', () => engine).replace('@texts@', () => texts.elements)
+  .replace('@csp@', () => csp(engine)).replace('@css@', () => css).replace('@js@', () => js);
 
 // A budget, not a limit: who loads the page over a slow line should not wait, but a build that works is a build.
 async function write(path, html, budget) {

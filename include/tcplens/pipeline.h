@@ -40,6 +40,7 @@ struct pipeline_config {
     bool all_netns;    /* sources that can see all namespaces do */
     struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */
+    uint32_t command_pid; /* 0: there is none, or its id on the machine is not known */
     enum conn_segments segments;
     enum conn_checksums checksums;
 };

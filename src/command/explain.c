@@ -260,8 +260,9 @@ static int explain(struct explanation *x, struct trace_check *check, char *buffe
     case TRACE_IS_TRACE: status = read_trace(x, buffer, got); break;
     case TRACE_IS_CAPTURE: status = read_capture_again(x, buffer, got); break;
     case TRACE_IS_FOREIGN:
-        log_error("%s is neither a trace nor a capture file%s", x->name,
-                  capture_hint(buffer, got > 0 ? (size_t)got : 0));
+        log_error(
+            "%s is no tcplens trace (its first line is not the header of one) and no capture file (neither pcap nor pcapng)%s",
+            x->name, capture_hint(buffer, got > 0 ? (size_t)got : 0));
         return EXIT_FAILED;
     default: command_refuse_trace(x->name, x->path, trace_check_result(check)); return EXIT_FAILED;
     }

@@ -66,12 +66,16 @@ int command_take_pid(const char *value, void *member, char why[static OPTIONS_ER
     return 0;
 }
 
-/* Process ids are the machine's, which is what the kernel side goes by. */
-int command_filter_check(const struct filter *f)
+bool command_pids_are_the_machines(void)
 {
     struct stat st;
 
-    if (f->pid_count && stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != PID_NAMESPACE_INIT) {
+    return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == PID_NAMESPACE_INIT;
+}
+
+int command_filter_check(const struct filter *f)
+{
+    if (f->pid_count && !command_pids_are_the_machines()) {
         log_error("--pid takes the machine's process ids, which this PID namespace does not show: trace outside of it");
         return EXIT_RIGHTS;
     }

@@ -189,6 +189,29 @@ void conn_engine_tell(struct conn_engine *g, uint64_t ts_ns, struct change *chan
     emit(&g->out, emit_time(&g->out, ts_ns), change);
 }
 
+static void on_process(struct conn_engine *g, const struct event *e)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_PROCESS);
+    change.process.event = e->process.event;
+    change.process.task = e->process.task;
+    change.process.parent = e->process.parent;
+    change.process.status = e->process.status;
+    emit(&g->out, e->ts_ns, &change);
+}
+
+static void on_counter(struct conn_engine *g, const struct event *e)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_COUNTER);
+    change.counter.name = e->counter.name;
+    change.counter.value = e->counter.value;
+    change.counter.delta = e->counter.delta;
+    emit(&g->out, e->ts_ns, &change);
+}
+
 void conn_engine_event(struct conn_engine *g, const struct event *e)
 {
     struct life *l = NULL;
@@ -203,12 +226,16 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         on_lab(g, e);
     else if (e->kind == EVENT_ICMP)
         l = engine_icmp(g, e);
+    else if (e->kind == EVENT_COUNTER)
+        on_counter(g, e);
     else if (e->kind == EVENT_DATAGRAM)
         engine_datagram(g, e);
     else if (g->config.wire_only)
         return;
     else if (e->kind == EVENT_GAP)
         on_gap(g, e);
+    else if (e->kind == EVENT_PROCESS)
+        on_process(g, e);
     else
         l = engine_kernel(g, e);
     if (l)

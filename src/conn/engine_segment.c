@@ -196,6 +196,7 @@ static void take(const struct passage *p, struct notes *n)
                               .ts_ns = p->now_ns,
                               .again = again && n->again,
                               .advances = (seg->flags & SEGMENT_ACK) && place.ack > sender->acked,
+                              .ahead = gaps && !sender->acked,
                               .rtt_ns = notes_rtt_ns(&l->notes) };
     const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 

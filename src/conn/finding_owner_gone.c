@@ -1,4 +1,5 @@
-/* Who called listen() has ended, or handed its socket on: a daemon does so, and a program started with a descriptor too many. */
+/* Who called listen() has ended, and another process holds the socket: a daemon does so, and a program started with a descriptor
+ * too many. That children call accept() (prefork) is no news. */
 #include "finding.h"
 
 enum { OPENED_BY };
@@ -7,7 +8,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 {
     ret_subject->listener = s->change->listener;
     ret_subject->owner = s->change->listening.owner;
-    return s->change->listening.opened_by.pid && !s->change->listening.closed;
+    return s->change->listening.handed_on && !s->change->listening.closed;
 }
 
 static bool take(struct finding *f, const struct finding_sight *s)
@@ -18,10 +19,10 @@ static bool take(struct finding *f, const struct finding_sight *s)
 
 static void say(const struct finding *f, struct finding_words *w)
 {
-    char where[FINDING_WHERE_MAX];
+    const struct task *owner = &f->subject.owner;
 
-    finding_say(w, "L%u, which process %llu opened, is held by %s.", f->subject.listener,
-                (unsigned long long)f->figures[OPENED_BY], finding_where(f, where));
+    finding_say(w, "L%u, which process %llu opened before it ended, is held by %.*s (pid %u).", f->subject.listener,
+                (unsigned long long)f->figures[OPENED_BY], (int)sizeof(owner->comm), owner->comm, owner->pid);
     finding_advise(
         w, "where that one is no server: close the socket before exec (SOCK_CLOEXEC), as its clients wait for ever");
 }

@@ -22,7 +22,7 @@ static const struct {
     [CAUSE_UNREAD_DATA] = { "it closed with data unread",
                             { "read until recv() returns 0 before close(); else what was sent last may be lost with the RST",
                               "shutdown(SHUT_WR), read on, then close()" } },
-    [CAUSE_ABORT] = { "it asked for that: SO_LINGER with a time of 0, or a call that aborts",
+    [CAUSE_ABORT] = { "it asked for that: SO_LINGER with a time of 0, TCP_LINGER2 below 0, or a call that aborts",
                       { "do not set SO_LINGER to 0 where the peer must get all that was sent" } },
     [CAUSE_DATA_AFTER_CLOSE] = { "data came after its application had closed",
                                  { "let the end that closes wait for the other's last data: shutdown(SHUT_WR), read until 0" } },

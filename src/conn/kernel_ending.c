@@ -39,6 +39,8 @@ static enum cause closed(enum tcp_state from, const struct sock_ending *e)
     /* the FIN takes a number, and nobody reads it */
     const uint32_t fin = from == TCP_STATE_CLOSE_WAIT;
 
+    if (from == TCP_STATE_FIN_WAIT_2 && e->orphan && e->linger2)
+        return CAUSE_ABORT; /* no application is left, and it forbade the state (tcp_rcv_state_process(), tcp_close()) */
     if (from < TCP_STATE_ESTABLISHED || from == TCP_STATE_LAST_ACK || from == TCP_STATE_CLOSING || e->orphan)
         return CAUSE_NONE;
     if (e->closing && e->unread > fin)

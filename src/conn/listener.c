@@ -11,6 +11,7 @@ static void tell_listener(const struct listener_step *s, const struct listener *
     change.listening.netns = l->netns;
     change.listening.owner = l->owner;
     change.listening.opened_by = l->opened_by;
+    change.listening.handed_on = l->handed_on;
     change.listening.before_trace = before_trace;
     change.listening.closed = closed;
     emit(s->out, s->event->ts_ns, &change);
@@ -143,11 +144,12 @@ void listener_owned(const struct listener_step *s, const struct task *owner)
 {
     struct listener *l = registry_find(s->registry, s->event->cookie);
 
-    if (!l || !owner->pid || owner->pid == l->owner.pid)
+    if (!l || !owner->pid || (owner->pid == l->owner.pid && (l->handed_on || !l->opened_by.pid)))
         return;
     if (l->owner.pid && !l->opened_by.pid)
         l->opened_by = l->owner;
     l->owner = *owner;
+    l->handed_on = true;
     tell_listener(s, l, false, false);
 }
 

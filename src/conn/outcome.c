@@ -104,14 +104,16 @@ static bool goes_on(const struct ends *ends, enum end end)
 }
 
 /* Who ended it with a RST. One that packets show was forged where the kernel of its sender, or else of its receiver,
- * goes on. */
+ * goes on; but a filter that forges one ends the connection for who believes it. */
 static enum end resetter_of(const struct ends *ends)
 {
     const enum end by = ends->reset_by;
 
-    if (by == END_UNKNOWN || goes_on(ends, ends_kernel_tells(ends, by) ? by : !by))
+    if (by == END_UNKNOWN)
         return END_UNKNOWN;
-    return by;
+    if (ends_kernel_tells(ends, by) && goes_on(ends, by))
+        return ends_kernel_tells(ends, !by) && ends_state(ends, !by, LANE_KERNEL) == TCP_STATE_CLOSED ? by : END_UNKNOWN;
+    return !ends_kernel_tells(ends, by) && goes_on(ends, !by) ? END_UNKNOWN : by;
 }
 
 /* Who closed first: by packets, where they show it. A FIN that a kernel has queued, and that is not among them, was not sent. */

@@ -14,6 +14,7 @@ struct listener {
     uint32_t number, netns, backlog, drops_start;
     struct endpoint addr;
     struct task owner, opened_by; /* opened_by: who called listen(), where that is another one; pid 0: it is not */
+    bool handed_on;               /* who called listen() has ended */
     uint32_t dropped;             /* segments, as told */
 };
 

@@ -216,6 +216,17 @@ bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segme
     return place->seq == c->streams.of[from].snd_max || (c->streams.of[!from].acked && seg->seq == receivers_last_ack);
 }
 
+/* What completed it was not taken. No doubt is left: of the next one that is refused the listener tells too. */
+static void take_back_handshake(struct wire_step *s, enum end end)
+{
+    const enum tcp_state state = state_of(s, end);
+
+    if (s->lane->end[end].spoke || (state != TCP_STATE_ESTABLISHED && state != TCP_STATE_CLOSE_WAIT))
+        return;
+    s->lane->end[end].fin_received = false;
+    move_to(s, end, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+}
+
 static void send_rst(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const struct stream *sender = &s->conn->streams.of[from];
@@ -224,11 +235,17 @@ static void send_rst(struct wire_step *s, enum end from, const struct stream_pla
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
         !sender->acked && place->seq == 1)
         take_back(s, from, TCP_STATE_SYN_SENT);
+    if (s->lane->end[from].refused)
+        take_back_handshake(s, from);
     /* An abort says <SEQ=SND.NXT><CTL=RST,ACK>. <SEQ=SEG.ACK><CTL=RST> is the answer of one that has no such connection: its
      * socket went without a word, which only one does that waits in vain. */
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) >= TCP_STATE_ESTABLISHED && !sender->fin_sent &&
         place->seq < sender->snd_max)
         s->lane->end[from].gave_up = true;
+    /* <SEQ=SEG.ACK> to what acknowledged too much: it waits for the right one still (3.10.7.4) */
+    if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_SYN_RECEIVED &&
+        s->lane->end[from].offered_ahead)
+        return;
     stream_reset(&s->conn->streams.of[from]);
     ends_reset_by(&s->conn->ends, from);
     take_input(s, from, TCP_INPUT_SND_RST, HOW_INFERRED);
@@ -262,6 +279,8 @@ static void assume_handshake(struct wire_step *s, enum end from, const struct st
         assume_answer(s, from);
     else if (state == TCP_STATE_SYN_RECEIVED && !s->conn->streams.of[!from].segments)
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_ASSUMED);
+    else if (state == TCP_STATE_SYN_RECEIVED && s->lane->end[from].offered_ahead)
+        take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
     else if (state == TCP_STATE_SYN_RECEIVED && !is_believed(s, from) && (s->segment->payload_len || place->ack > 1))
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
 }
@@ -369,6 +388,18 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         take_input(s, from, TCP_INPUT_RCV_ACK_OF_FIN, HOW_INFERRED);
 }
 
+/* RFC 9293 3.10.7.4: what acknowledges more than the SYN does not complete the handshake. Where that was sent, and not captured,
+ * the next segment of either end shows it. */
+static void take_ack_of_syn(struct wire_step *s, enum end to)
+{
+    struct wire_end *end = &s->lane->end[to];
+
+    if (s->ahead && state_of(s, to) == TCP_STATE_SYN_RECEIVED && s->conn->streams.of[to].segments && !end->spoke)
+        end->offered_ahead = true;
+    else
+        take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
+}
+
 /* What getting it does to the receiver. */
 static void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
 {
@@ -399,7 +430,7 @@ static void step_receiver(struct wire_step *s, enum end to, const struct stream_
             send_fin(s, to); /* it went with its SYN */
     } else if ((flags & SEGMENT_ACK) && (receiver->syn_sent || receiver->syn_unseen) && place->ack >= 1 &&
                is_believed(s, to)) {
-        take_input(s, to, TCP_INPUT_RCV_ACK_OF_SYN, HOW_INFERRED);
+        take_ack_of_syn(s, to);
     }
     /* asked for once more, as if it had not come, and no ACK of it has come from there */
     if ((flags & SEGMENT_FIN) && s->again && s->lane->end[to].fin_received && receiver->segments &&
@@ -454,12 +485,8 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 {
     struct wire_step s = { .out = out, .conn = c, .lane = lane, .ts_ns = ts_ns };
 
-    if ((state_of(&s, END_SERVER) != TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) != TCP_STATE_CLOSE_WAIT) ||
-        lane->end[END_SERVER].spoke)
-        return;
-    lane->end[END_SERVER].fin_received = false;
-    /* no doubt is left: of the next one that is refused the listener tells too */
-    move_to(&s, END_SERVER, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
+    take_back_handshake(&s, END_SERVER);
+    lane->end[END_SERVER].refused = true;
 }
 
 void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)
@@ -484,6 +511,8 @@ void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lan
         take_back(&s, !from, receiver->syn_sent ? TCP_STATE_SYN_SENT : TCP_STATE_UNKNOWN);
     else if (sender->fin_sent && place == stream_fin_seq(sender) && receiver->acked <= place)
         take_back_fin(&s, !from);
+    else if (place == sender->snd_max && state_of(&s, !from) == TCP_STATE_FIN_WAIT_2)
+        take_back(&s, !from, TCP_STATE_FIN_WAIT_1); /* the ACK of its FIN */
 }
 
 enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum end *ret_end)

@@ -15,6 +15,8 @@ struct wire_end {
     uint16_t data_after_fin : 1; /* it sent data after its peer's FIN, and none of it was acknowledged since */
     uint16_t closed_by_rst  : 1;
     uint16_t fin_arrived    : 1; /* of a segment that is apart from its arrival: the peer's FIN has come */
+    uint16_t offered_ahead  : 1; /* what may have completed its handshake acknowledged more than was captured of it */
+    uint16_t refused        : 1; /* its listener dropped what would have completed its handshake */
     uint16_t reset_held     : 1; /* it sent a RST beyond what was captured of it, which is held */
     uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
 };
@@ -41,6 +43,7 @@ struct wire_step {
     bool again;       /* it repeats a SYN or FIN of its sender */
     bool apart;       /* its arrival is told by itself: what it is on its way to is not moved by its being sent */
     bool advances;    /* it acknowledges what its sender had not yet acknowledged */
+    bool ahead;       /* the first that its sender acknowledges is more than was captured of the peer */
     uint64_t rtt_ns;  /* of the handshake; 0: not known */
     struct wire_moves moves;
 };

@@ -136,18 +136,36 @@ static void print_table(const struct compare_plan *plan, const struct compare_mo
     printf("none: no answer in %d ms, as an earlier client keeps the server\n", COMPARE_ANSWER_MS);
 }
 
-static int write_chart(const char *path, const struct compare_plan *plan, const struct compare_model *models, int count)
+static int cannot_write(const char *path)
 {
+    int error = errno;
     char action[300];
 
     snprintf(action, sizeof action, "write %.280s", path);
+    return compare_failed(error, action);
+}
+
+static int write_chart(const char *path, const struct compare_plan *plan, const struct compare_model *models, int count)
+{
     FILE *file = fopen(path, "we");
+
     if (!file)
-        return compare_failed(errno, action);
+        return cannot_write(path);
     compare_chart(plan, models, count, file);
     bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad)
-        return compare_failed(errno, action);
+        return cannot_write(path);
+    return 0;
+}
+
+/* Before all is measured, which takes long; what is in the file stays until there is something better. */
+static int check_writable(const char *path)
+{
+    FILE *file = fopen(path, "ae");
+
+    if (!file)
+        return cannot_write(path);
+    fclose(file);
     return 0;
 }
 
@@ -176,6 +194,14 @@ static int check_descriptors(long idle)
     return -EMFILE;
 }
 
+static bool is_model(const char *name)
+{
+    for (size_t i = 0; i < MODEL_N; i++)
+        if (strcmp(name, model_names[i]) == 0)
+            return true;
+    return false;
+}
+
 int compare_main(int argc, char **argv)
 {
     static struct compare_model models[MODEL_N];
@@ -188,6 +214,12 @@ int compare_main(int argc, char **argv)
     case OPTIONS_WRONG: return STATUS_USAGE;
     case OPTIONS_RUN: break;
     }
+    if (config.model && !is_model(config.model)) {
+        char hint[96];
+
+        return options_error("compare", "unknown model '%s'%s", config.model,
+                             options_hint(config.model, model_names, MODEL_N, hint));
+    }
     struct compare_plan plan = {
         .steps = config.idle.count,
         .requests = (int)config.requests,
@@ -195,19 +227,13 @@ int compare_main(int argc, char **argv)
     };
     memcpy(plan.idle, config.idle.idle, sizeof plan.idle);
     stay_on_one_processor();
-    if (check_descriptors(plan.idle[plan.steps - 1]) < 0)
+    if (check_descriptors(plan.idle[plan.steps - 1]) < 0 || (config.svg && check_writable(config.svg) < 0))
         return STATUS_FAILED;
     for (size_t i = 0; i < MODEL_N && r == 0; i++) {
         if (config.model && strcmp(config.model, model_names[i]) != 0)
             continue;
         models[count].name = model_names[i];
         r = compare_measure(&plan, &models[count++]);
-    }
-    if (count == 0) {
-        char hint[96];
-
-        return options_error("compare", "unknown model '%s'%s", config.model,
-                             options_hint(config.model, model_names, MODEL_N, hint));
     }
     if (r < 0)
         return STATUS_FAILED;

@@ -152,8 +152,17 @@ static int watch(pid_t client, struct counts *counts)
     }
 }
 
-static void store(const struct counts *counts, int requests, struct compare_model *model)
+static int by_number(const void *a, const void *b)
 {
+    const struct count *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static void store(struct counts *counts, int requests, struct compare_model *model)
+{
+    /* Which came first goes by where the server was when it was seized. */
+    qsort(counts->kind, counts->kinds, sizeof *counts->kind, by_number);
     model->calls = (double)counts->all / requests;
     for (size_t i = 0; i < COMPARE_CALLS_MAX; i++)
         model->call[i] = i < counts->kinds

@@ -7,7 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FAULTY_READ = 4096 }; /* bytes that --fault edge-read-once reads for a report */
+enum {
+    FAULTY_READ = 4096, /* bytes that --fault edge-read-once reads for a report */
+    PAGE_SIZE = 4096,   /* the kernel copies fastest to and from whole cache lines */
+};
 
 static int64_t now_ms(void)
 {
@@ -24,8 +27,8 @@ int clients_init(struct clients *clients, const struct server_config *config)
     *clients = (struct clients){ .config = config, .accepting = true };
     TAILQ_INIT(&clients->open);
     TAILQ_INIT(&clients->closing);
-    clients->input = malloc(CONNECTION_BUFFER_SIZE);
-    clients->output = malloc(CONNECTION_BUFFER_SIZE);
+    clients->input = aligned_alloc(PAGE_SIZE, CONNECTION_BUFFER_SIZE);
+    clients->output = aligned_alloc(PAGE_SIZE, CONNECTION_BUFFER_SIZE);
     return clients->input && clients->output ? 0 : server_failed(ENOMEM, "start");
 }
 

@@ -39,7 +39,7 @@
 #include "server_common.h"
 
 enum {
-    CONNECTION_BUFFER_SIZE = 256 * 1024, /* bytes read at once, and of answer that a connection may hold */
+    CONNECTION_BUFFER_SIZE = 1024 * 1024, /* bytes read at once, and of answer that a connection may hold */
 };
 
 enum connection_phase { READING, WRITING, CLOSING };

@@ -56,8 +56,7 @@ int server_listen(const struct server_config *config, int *ret_fd)
     int r = socket_listen(where, (int)config->backlog, config->fault != FAULT_NO_REUSEADDR, &fd);
     if (r < 0)
         fprintf(stderr, "tcplens-echo server: cannot listen on %s: %s%s\n",
-                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r),
-                r == -EADDRINUSE ? " (choose another with --port)" : "");
+                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r), socket_bind_remedy(-r));
     freeaddrinfo(where);
     if (r < 0)
         return r;

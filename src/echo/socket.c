@@ -107,6 +107,16 @@ int socket_bind_datagram(const struct addrinfo *where, int *ret_fd)
     return 0;
 }
 
+const char *socket_bind_remedy(int error)
+{
+    switch (error) {
+    case EADDRINUSE: return " (choose another with --port)";
+    case EACCES: return " (only root may take a port below 1024; choose another with --port)";
+    case EADDRNOTAVAIL: return " (--bind takes an address of this machine)";
+    default: return "";
+    }
+}
+
 void socket_swap_port(struct sockaddr *address)
 {
     in_port_t *port = address->sa_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port

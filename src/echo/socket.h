@@ -39,6 +39,9 @@ int socket_listen(const struct addrinfo *where, int backlog, bool reuse, int *re
 /* The same for datagrams, without listen(): there is no connection to wait for. */
 int socket_bind_datagram(const struct addrinfo *where, int *ret_fd) __attribute__((warn_unused_result));
 
+/* What helps where either of the two has failed, in brackets, to follow what strerror() says; maybe empty. error: errno. */
+const char *socket_bind_remedy(int error);
+
 /* Swaps the two bytes of the port, as who forgets htons() on a little-endian machine does. */
 void socket_swap_port(struct sockaddr *address);
 

@@ -88,8 +88,7 @@ static int open_socket(const struct udp_server_config *config)
     int r = socket_bind_datagram(where, &fd);
     if (r < 0)
         fprintf(stderr, "tcplens-echo udp-server: cannot receive at %s: %s%s\n",
-                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r),
-                r == -EADDRINUSE ? " (choose another with --port)" : "");
+                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r), socket_bind_remedy(-r));
     freeaddrinfo(where);
     if (r < 0)
         return r;

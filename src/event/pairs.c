@@ -133,7 +133,7 @@ void pairs_note(struct pairs *p, const struct event *e)
         }
         return;
     }
-    if (e->kind == EVENT_GAP || !e->local.port || !e->remote.port)
+    if (e->kind == EVENT_GAP || e->kind == EVENT_PROCESS || !e->local.port || !e->remote.port)
         return;
     pair = find(p, e);
     if (!pair)

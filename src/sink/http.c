@@ -12,6 +12,7 @@
 #include "tcplens/sink/http.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "tcplens/base/json.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/sink/http_history.h"
 #include "tcplens/sink/http_site.h"
@@ -59,6 +61,8 @@ struct peer {
 struct http {
     const char *page;
     size_t page_len;
+    const struct http_file *files;
+    unsigned file_count;
     struct http_site site;
     struct http_history *history;
     int listen_fd, wake_fd, tick_fd;
@@ -116,6 +120,44 @@ static enum MHD_Result answer_page(const struct http *http, struct MHD_Connectio
     return answer(
         connection, MHD_HTTP_OK, "text/html; charset=utf-8",
         MHD_create_response_from_buffer(http->page_len, (void *)(uintptr_t)http->page, MHD_RESPMEM_PERSISTENT));
+}
+
+static enum MHD_Result answer_names(const struct http *http, struct MHD_Connection *connection)
+{
+    size_t room = 3;
+    char *text, *p;
+
+    for (unsigned i = 0; i < http->file_count; i++)
+        room += 6 * strlen(http->files[i].name) + 3;
+    text = p = malloc(room);
+    if (!text)
+        return MHD_NO;
+    *p++ = '[';
+    for (unsigned i = 0; i < http->file_count; i++) {
+        if (i)
+            *p++ = ',';
+        p = json_put_text(p, http->files[i].name, SIZE_MAX);
+    }
+    *p++ = ']';
+    return answer(connection, MHD_HTTP_OK, "application/json",
+                  MHD_create_response_from_buffer((size_t)(p - text), text, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result answer_file(const struct http *http, struct MHD_Connection *connection)
+{
+    const char *n = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "n");
+    char *rest;
+    unsigned long i = n ? strtoul(n, &rest, 10) : 0;
+    int fd;
+
+    if (!n || *n < '0' || *n > '9' || *rest || i >= http->file_count)
+        return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
+    fd = fcntl(http->files[i].fd, F_DUPFD_CLOEXEC, 3); /* the response closes it */
+    if (fd < 0)
+        return MHD_NO;
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
+    return answer(connection, MHD_HTTP_OK, "application/octet-stream",
+                  MHD_create_response_from_fd_at_offset64(http->files[i].size, fd, 0));
 }
 
 /* --- Clients --- */
@@ -231,11 +273,14 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
     bool page = !strcmp(url, "/"), events = !strcmp(url, "/events"), trace = !strcmp(url, "/trace");
-    if (!page && !events && !trace)
+    bool names = !strcmp(url, "/files"), file = !strcmp(url, "/file");
+    if (!page && !names && !file && !events && !trace)
         return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
     if (!http_site_token_valid(&http->site, token))
         return answer_text(connection, MHD_HTTP_FORBIDDEN,
                            "Open the whole URL that tcplens printed: its token is missing or wrong here.\n");
+    if (names || file)
+        return names ? answer_names(http, connection) : answer_file(http, connection);
     return page ? answer_page(http, connection) : answer_trace(http, connection, events);
 }
 
@@ -396,6 +441,12 @@ int http_start(struct http *http)
     }
     http->running = true;
     return 0;
+}
+
+void http_hand_out(struct http *http, const struct http_file *files, unsigned count)
+{
+    http->files = files;
+    http->file_count = count;
 }
 
 const char *http_url(const struct http *http)

@@ -12,20 +12,14 @@
 /* Browsers get batches, not single records. */
 #define FLUSHES_PER_BATCH 3
 
-struct options {
-    char address[64]; /* empty: no browser is served */
-    uint16_t port;    /* 0: any free one */
-};
-
 struct served {
     struct http *http;
     unsigned flushes;
 };
 
-/* "8480", "0.0.0.0:8480", "[::1]:8480" */
-static int take_serve(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
+int http_take_address(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
 {
-    struct options *o = member;
+    struct http_address *o = member;
     const char *colon = strrchr(value, ':'), *address = colon ? value : "127.0.0.1",
                *digits = colon ? colon + 1 : value;
     size_t len = colon ? (size_t)(colon - value) : strlen(address);
@@ -51,11 +45,11 @@ static const struct option_row rows[] = {
       .argument = "[ADDR:]PORT",
       .help = "serve the viewer and the live trace to a browser (default address 127.0.0.1)",
       .kind = OPTION_TAKEN,
-      .take = take_serve },
+      .take = http_take_address },
 };
 static const struct option_table table = OPTION_TABLE(rows);
 
-static void explain(int r, const struct options *o, char error[static SINK_ERROR_MAX])
+void http_explain(int r, const struct http_address *o, char error[static SINK_ERROR_MAX])
 {
     if (r == -EINVAL)
         snprintf(error, SINK_ERROR_MAX, "--serve: '%s' is not an address", o->address);
@@ -63,13 +57,14 @@ static void explain(int r, const struct options *o, char error[static SINK_ERROR
         snprintf(error, SINK_ERROR_MAX, "port %u at %s is taken by another program: choose another one", o->port,
                  o->address);
     else
-        snprintf(error, SINK_ERROR_MAX, "cannot serve on %s, port %u: %s", o->address, o->port, strerror(-r));
+        snprintf(error, SINK_ERROR_MAX, "cannot serve on %s, port %u: %s", *o->address ? o->address : "127.0.0.1",
+                 o->port, strerror(-r));
 }
 
 static int ops_open(struct sink_context *context, const void *config, void **ret_sink,
                     char error[static SINK_ERROR_MAX])
 {
-    const struct options *o = config;
+    const struct http_address *o = config;
     struct served *s;
     int r;
 
@@ -79,7 +74,7 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
     s = calloc(1, sizeof(*s));
     r = s ? http_open(o->address, o->port, viewer_html(), viewer_html_len(), LIMIT_BROWSER_HISTORY, &s->http) : -ENOMEM;
     if (r < 0) {
-        explain(r, o, error);
+        http_explain(r, o, error);
         free(s);
         return r;
     }
@@ -138,7 +133,7 @@ const struct sink_ops sink_http_ops = {
     .name = "http",
     .live = true,
     .options = &table,
-    .config_size = sizeof(struct options),
+    .config_size = sizeof(struct http_address),
     .open = ops_open,
     .start = ops_start,
     .line = ops_line,

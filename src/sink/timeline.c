@@ -359,6 +359,32 @@ static void format_datagram(struct line *l, const struct change *c)
     add_frame(l, c->datagram.frame);
 }
 
+static void format_process(struct line *l, const struct change *c)
+{
+    const struct task *task = &c->process.task;
+
+    line_style(l, STYLE_DIM, false);
+    line_add(l, "   ");
+    add_task(l, task);
+    switch (c->process.event) {
+    case PROCESS_FORK: line_addf(l, " begins, child of %u", c->process.parent); break;
+    case PROCESS_THREAD: line_addf(l, " has a thread more, %u", task->tid); break;
+    case PROCESS_EXEC: line_add(l, " runs this program now"); break;
+    default:
+        if (task->tid != task->pid)
+            line_addf(l, ": its thread %u ends", task->tid);
+        else
+            line_addf(l, " ends with status %u", c->process.status);
+        break;
+    }
+    line_reset_style(l);
+}
+
+static void format_counter(struct line *l, const struct change *c)
+{
+    line_addf(l, "   %.48s %+lld", c->counter.name, (long long)c->counter.delta);
+}
+
 static void add_events(struct line *l, uint16_t events)
 {
     const char *bar = "";
@@ -684,12 +710,18 @@ static void add_subject(struct line *l, const struct change *c)
     line_go_to(l, left + CONN_CELLS + 1, 1);
 }
 
+/* Most counters only say that there was traffic. */
+static bool is_quiet(const struct change *c)
+{
+    return c->kind == CHANGE_COUNTER && (!c->counter.delta || !change_counter_matters(c->counter.name));
+}
+
 size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, char buf[static TIMELINE_LINE_MAX])
 {
     struct line l = line_begin(buf, TIMELINE_LINE_MAX, colour);
     char date[DATE_TEXT_MAX];
 
-    if ((unsigned)c->kind >= CHANGE_KIND_N)
+    if ((unsigned)c->kind >= CHANGE_KIND_N || is_quiet(c))
         return 0;
     line_style(&l, STYLE_DIM, false);
     if (trace_time_fits(c->ts_ns, start_ns))
@@ -706,6 +738,8 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_SEGMENT: format_segment(&l, c); break;
     case CHANGE_ICMP: format_icmp(&l, c); break;
     case CHANGE_CALL: format_call(&l, c); break;
+    case CHANGE_PROCESS: format_process(&l, c); break;
+    case CHANGE_COUNTER: format_counter(&l, c); break;
     case CHANGE_DATAGRAM: format_datagram(&l, c); break;
     case CHANGE_LISTENER: format_listener(&l, c); break;
     case CHANGE_QUEUE: format_queue(&l, c); break;

@@ -61,6 +61,7 @@ static const char *const hook_names[] = {
     [TCPLENS_HOOK_RETRANSMIT] = "tcp_retransmit_skb",
     [TCPLENS_HOOK_SEND_RESET] = "tcp_send_reset",
     [TCPLENS_HOOK_RECEIVE_RESET] = "tcp_receive_reset",
+    [TCPLENS_HOOK_PROCESS] = "sched_process",
     [TCPLENS_HOOK_OWNER] = "owner",
     [TCPLENS_HOOK_LISTENERS] = "listeners",
     [TCPLENS_HOOK_FIN_WAIT_2] = "fin_wait_2",
@@ -96,6 +97,15 @@ static void decode_and_emit(void *arg, const struct tcplens_event *e)
     s->emit(s->arg, &out);
 }
 
+/* The process that listens with it has not ended. */
+static bool is_watched(const struct source_bpf *s, uint64_t cookie)
+{
+    for (unsigned i = 0; i < WATCHED_MAX; i++)
+        if (s->watched[i].cookie == cookie)
+            return s->watched[i].pid;
+    return false;
+}
+
 /* The same objects as in the snapshot at the beginning; of those that are known only who holds them is of interest. */
 static void emit_owner(void *arg, const struct tcplens_event *e)
 {
@@ -103,6 +113,8 @@ static void emit_owner(void *arg, const struct tcplens_event *e)
     struct event out;
 
     if (!bpf_decode(&s->decoder, e, &out) || !out.snapshot.owner.pid)
+        return;
+    if (out.snapshot.state == TCP_STATE_LISTEN && is_watched(s, out.cookie))
         return;
     out.kind = EVENT_OWNER;
     s->emit(s->arg, &out);
@@ -133,13 +145,20 @@ static void look_after(struct source_bpf *s, uint64_t now)
         s->watched_ns = now;
 }
 
+static bool ready_is_whole(const struct tcplens_event *e, size_t size)
+{
+    const struct tcplens_ready *r = (const struct tcplens_ready *)e;
+
+    return size >= offsetof(struct tcplens_ready, ready) + r->count * sizeof(*r->ready);
+}
+
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
     const struct tcplens_event *e = data;
 
     if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
-        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task))
+        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) && (e->kind != TCPLENS_READY || ready_is_whole(e, size)))
         bpf_mend_put(&s->mend, e, decode_and_emit, s);
     return 0;
 }
@@ -357,7 +376,7 @@ _Static_assert(LIMIT_FILTER_PORTS <= TCPLENS_PORTS_MAX && LIMIT_FILTER_HOSTS <= 
                "the kernel side takes all");
 
 _Static_assert(LIMIT_KERNEL_OWNED == TCPLENS_OWNED_MAX && LIMIT_KERNEL_LISTENERS == TCPLENS_LISTENERS_MAX &&
-                   LIMIT_KERNEL_FIN_WAIT_2 == TCPLENS_FIN_WAIT_2_MAX,
+                   LIMIT_KERNEL_FIN_WAIT_2 == TCPLENS_FIN_WAIT_2_MAX && LIMIT_KERNEL_FAMILY == TCPLENS_FAMILY_MAX,
                "the maps have the size that is told");
 
 _Static_assert(NETNS_SCOPE_MAX <= TCPLENS_NETNS_MAX, "the program has room for each namespace");
@@ -399,6 +418,13 @@ static void look_into_modules(struct tcplens *skeleton)
     (void)bpf_program__set_attach_target(skeleton->progs.send_reset, 0, "");
 }
 
+static void follow_processes(struct tcplens *skeleton, bool wanted)
+{
+    bpf_program__set_autoload(skeleton->progs.process_fork, wanted);
+    bpf_program__set_autoload(skeleton->progs.process_exec, wanted);
+    bpf_program__set_autoload(skeleton->progs.process_exit, wanted);
+}
+
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source)
 {
@@ -435,6 +461,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     s->skeleton->rodata->has_datagrams = config->datagrams;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     bpf_program__set_autoload(s->skeleton->progs.blocked_calls, config->calls);
+    follow_processes(s->skeleton, config->calls && (config->command_pid || config->filter.pid_count));
     /* by looking, not by the kernel's version */
     program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);
@@ -445,6 +472,14 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     if (!s->ring) {
         r = -errno;
         goto fail;
+    }
+    if (config->command_pid) {
+        const __u8 yes = 1;
+
+        r = bpf_map__update_elem(s->skeleton->maps.family, &config->command_pid, sizeof(config->command_pid), &yes,
+                                 sizeof(yes), BPF_ANY);
+        if (r < 0)
+            goto fail;
     }
     r = tcplens__attach(s->skeleton);
     if (r < 0)
@@ -490,7 +525,8 @@ static int take_buffer(const char *value, void *member, char why[static OPTIONS_
 
 static const struct option_row rows[] = {
     { .name = "calls",
-      .help = "system calls too: on TCP sockets, with --udp on UDP sockets, and those that wait for such",
+      .help = "system calls too: on TCP sockets, with --udp on UDP sockets, and those that wait for such; and the "
+              "processes of the command or of --pid",
       .kind = OPTION_FLAG,
       .offset = offsetof(struct options, calls) },
     { .name = "buffer",
@@ -509,6 +545,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
     struct source_bpf_config own = {
         .filter = context->filter,
         .calls = o->calls,
+        .command_pid = context->command_pid,
         .datagrams = context->datagrams,
         .ring_bytes = o->ring_bytes,
     };

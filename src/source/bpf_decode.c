@@ -1,12 +1,12 @@
 /* What the kernel side wrote, in the words of the model: RFC names, trace time, endpoints. */
 #include "bpf_decode.h"
 
+#include <linux/eventpoll.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
 #define KERNEL_SYN_RECV 3
@@ -97,6 +97,7 @@ static struct sock_ending ending_of(const struct tcplens_event *e)
         .closing = flags & TCPLENS_ENDING_CLOSING,
         .user_timeout = flags & TCPLENS_ENDING_USER_TIMEOUT,
         .zero_window = flags & TCPLENS_ENDING_ZERO_WINDOW,
+        .linger2 = flags & TCPLENS_ENDING_LINGER2,
         .error = e->ending.error,
         .retransmits = e->ending.retransmits,
         .probes = e->ending.probes,
@@ -217,7 +218,7 @@ static uint16_t events_of(uint32_t kernel)
     static const uint32_t bits[] = {
         [POLL_EVENT_IN] = EPOLLIN,         [POLL_EVENT_PRI] = EPOLLPRI,
         [POLL_EVENT_OUT] = EPOLLOUT,       [POLL_EVENT_ERR] = EPOLLERR,
-        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = POLLNVAL,
+        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = EPOLLNVAL,
         [POLL_EVENT_RDNORM] = EPOLLRDNORM, [POLL_EVENT_RDBAND] = EPOLLRDBAND,
         [POLL_EVENT_WRNORM] = EPOLLWRNORM, [POLL_EVENT_WRBAND] = EPOLLWRBAND,
         [POLL_EVENT_RDHUP] = EPOLLRDHUP,   [POLL_EVENT_EXCLUSIVE] = EPOLLEXCLUSIVE,
@@ -314,6 +315,22 @@ static bool call_of(struct bpf_decoder *d, const struct tcplens_event *e, struct
     return true;
 }
 
+static void process_of(const struct tcplens_event *e, struct event *out)
+{
+    static const uint8_t events[] = {
+        [TCPLENS_PROCESS_FORK] = PROCESS_FORK,
+        [TCPLENS_PROCESS_THREAD] = PROCESS_THREAD,
+        [TCPLENS_PROCESS_EXEC] = PROCESS_EXEC,
+        [TCPLENS_PROCESS_EXIT] = PROCESS_EXIT,
+    };
+    const int code = e->process.code;
+
+    out->process.event = events[e->process.event % sizeof(events)];
+    out->process.parent = e->process.parent;
+    out->process.status = (uint16_t)(WIFSIGNALED(code) ? 128 + WTERMSIG(code) : WEXITSTATUS(code));
+    task_of(e, &out->process.task);
+}
+
 bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct event *ret_event)
 {
     static const uint8_t kinds[TCPLENS_KIND_N] = {
@@ -341,6 +358,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_CALL] = EVENT_CALL,
         [TCPLENS_READY] = EVENT_CALL,
         [TCPLENS_PERSIST] = EVENT_PERSIST,
+        [TCPLENS_PROCESS] = EVENT_PROCESS,
     };
     struct event *out = ret_event;
 
@@ -408,6 +426,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->retransmit.rto_ns =
             (uint64_t)e->retransmit.rto * 1000000000 / ticks_per_second(d, e->retransmit.jiffies, e->ts_ns);
         break;
+    case EVENT_PROCESS: process_of(e, out); break;
     case EVENT_PERSIST:
         out->retransmit.state = bpf_state(e->to);
         out->retransmit.count = e->retransmit.count;

@@ -15,6 +15,7 @@
 #include <pcap/pcap.h>
 #include <zlib.h>
 
+#include "capture_block.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/source/capture_feed.h"
 #include "tcplens/source/source.h"

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tcplens/source/capture_feed.h"
+/* So many bytes at a file's begin tell which format it is; these alone hold no packet. */
+#define CAPTURE_FILE_HEADER 24
 
 struct capture_interface {
     int dlt;

@@ -15,7 +15,8 @@
 
 #include "capture_block.h"
 #include "tcplens/base/limits.h"
-#include "tcplens/tcp/link.h"
+#include "tcplens/event/packet.h"
+#include "tcplens/tcp/link_name.h"
 
 struct capture {
     struct capture_config config;

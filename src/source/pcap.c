@@ -18,6 +18,7 @@
 #include <pcap/pcap.h>
 
 #include "tcplens/base/limits.h"
+#include "tcplens/event/packet.h"
 #include "tcplens/source/source.h"
 
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header; or the same once more in a tunnel. */

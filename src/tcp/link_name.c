@@ -1,6 +1,6 @@
 #include <stddef.h>
 
-#include "tcplens/tcp/link.h"
+#include "tcplens/tcp/link_name.h"
 
 const char *link_name(int dlt)
 {

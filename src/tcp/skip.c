@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "tcplens/tcp/link.h"
+#include "tcplens/tcp/link_name.h"
 #include "tcplens/tcp/tunnel.h"
 
 /* Those that everybody knows by name. */

@@ -100,6 +100,28 @@ static bool take_sysctls(const cJSON *tree, struct trace_header *h)
     return true;
 }
 
+static bool take_chars_if_any(const cJSON *item, char *to, size_t size)
+{
+    return !item || take_chars_of(item, to, size);
+}
+
+static bool take_host(const cJSON *tree, struct host *h)
+{
+    const cJSON *host = json_member(tree, "host"), *clock = json_member(tree, "clock");
+
+    if (host && !(take_chars_if_any(json_member(host, "name"), h->name, sizeof(h->name)) &&
+                  take_chars_if_any(json_member(host, "machine_id"), h->machine_id, sizeof(h->machine_id)) &&
+                  take_chars_if_any(json_member(host, "boot_id"), h->boot_id, sizeof(h->boot_id))))
+        return false;
+    if (!clock)
+        return true;
+    h->clock_known = true;
+    h->clock_synchronized = cJSON_IsTrue(json_member(clock, "synchronized"));
+    return cJSON_IsBool(json_member(clock, "synchronized")) &&
+           exact_signed(json_member(clock, "maxerror_us"), 0, EXACT_JSON_MAX, &h->clock_maxerror_us) &&
+           exact_signed(json_member(clock, "esterror_us"), 0, EXACT_JSON_MAX, &h->clock_esterror_us);
+}
+
 static bool is_zero(const cJSON *item)
 {
     return cJSON_IsNumber(item) && item->valuedouble == 0;
@@ -137,6 +159,8 @@ int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX +
         return decode_wrong(error, "header", "filter", "ports, hosts, pids");
     if (!may_be(tree, "sysctl", cJSON_IsObject) || !take_sysctls(tree, h))
         return decode_wrong(error, "header", "sysctl", "name to integer or text");
+    if (!may_be(tree, "host", cJSON_IsObject) || !may_be(tree, "clock", cJSON_IsObject) || !take_host(tree, &h->host))
+        return decode_wrong(error, "header", "host, clock", "name, machine_id, boot_id; synchronized, maxerror_us, esterror_us");
     return 0;
 }
 

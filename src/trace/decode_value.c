@@ -142,6 +142,7 @@ TAKE_WORD(check_result)
 TAKE_WORD(severity)
 TAKE_WORD(icmp_error)
 TAKE_WORD(datagram_checksum)
+TAKE_WORD(process_event)
 TAKE_WORD(tunnel_type)
 
 bool take_tcp_state(uint64_t start_ns, const cJSON *item, enum tcp_state *ret_state)
@@ -380,19 +381,21 @@ static bool take_response(uint64_t start_ns, const cJSON *rcode, const cJSON *co
     return value >= 0 && take_u16(start_ns, count, &ret_dns->count);
 }
 
-bool take_dns(uint64_t start_ns, const cJSON *item, struct dns *ret_dns)
+bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram)
 {
+    struct dns *dns = &ret_datagram->dns;
     const cJSON *q = json_member(item, "q"), *rcode = json_member(item, "rcode");
     const cJSON *answers = json_member(item, "answers"), *answer;
 
-    if (!take_u16(start_ns, json_member(item, "id"), &ret_dns->id) ||
-        (q && !take_question(q, json_member(item, "type"), ret_dns)) ||
-        (rcode && !take_response(start_ns, rcode, json_member(item, "count"), ret_dns)))
+    ret_datagram->is_dns = true;
+    if (!take_u16(start_ns, json_member(item, "id"), &dns->id) ||
+        (q && !take_question(q, json_member(item, "type"), dns)) ||
+        (rcode && !take_response(start_ns, rcode, json_member(item, "count"), dns)))
         return false;
     if (answers && (!cJSON_IsArray(answers) || cJSON_GetArraySize(answers) > DNS_ANSWERS_MAX))
         return false;
     cJSON_ArrayForEach (answer, answers)
-        if (!take_addr(start_ns, answer, &ret_dns->answers[ret_dns->addresses++]))
+        if (!take_addr(start_ns, answer, &dns->answers[dns->addresses++]))
             return false;
     return true;
 }

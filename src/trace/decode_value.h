@@ -68,9 +68,10 @@ bool take_flags(uint64_t start_ns, const cJSON *item, uint16_t *ret_flags);
 bool take_notes(uint64_t start_ns, const cJSON *item, uint32_t *ret_notes);
 bool take_poll_events(uint64_t start_ns, const cJSON *item, uint16_t *ret_events);
 bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waiting);
+bool take_process_event(uint64_t start_ns, const cJSON *item, enum process_event *ret_value);
 bool take_datagram_checksum(uint64_t start_ns, const cJSON *item, enum datagram_checksum *ret_value);
 bool take_datagram_error(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
-bool take_dns(uint64_t start_ns, const cJSON *item, struct dns *ret_dns);
+bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
 bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);
 bool take_error(uint64_t start_ns, const cJSON *item, int64_t *ret_ret);
@@ -93,6 +94,7 @@ bool take_chars_of(const cJSON *item, char *to, size_t size);
 #define take_slug take_text
 #define take_phrase take_text
 #define take_label take_text
+#define take_counter_name take_text
 #define take_line take_text
 #define take_comm take_chars
 #define take_reason take_chars

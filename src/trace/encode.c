@@ -16,6 +16,7 @@
 #define KERNEL_STATE_MAX 32
 #define RFC_MAX 64
 #define CALL_NAME_MAX 32
+#define COUNTER_MAX 48
 
 #define PUT JSON_PUT
 #define PUT_KEY JSON_PUT_KEY
@@ -59,6 +60,7 @@ PUT_WORD(known, enum known, known_name)
 PUT_WORD(finding_kind, enum finding_kind, finding_name)
 PUT_WORD(severity, enum severity, severity_name)
 PUT_WORD(check_result, enum check_result, check_result_name)
+PUT_WORD(process_event, enum process_event, process_event_name)
 PUT_WORD(icmp_error, enum icmp_error, icmp_error_name)
 PUT_WORD(datagram_checksum, enum datagram_checksum, datagram_checksum_name)
 PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
@@ -84,6 +86,7 @@ PUT_CONSTANT(assumed, "\"assumed\"")
     }
 PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
+PUT_TEXT(counter_name, COUNTER_MAX)
 PUT_TEXT(line, FINDING_TEXT_MAX)
 PUT_TEXT(phrase, LAB_TEXT_MAX)
 PUT_TEXT(slug, CALL_NAME_MAX)
@@ -242,8 +245,9 @@ static char *put_datagram_error(char *p, uint64_t start_ns, const struct datagra
     return PUT(p, "}");
 }
 
-static char *put_dns(char *p, uint64_t start_ns, const struct dns *d)
+static char *put_dns(char *p, uint64_t start_ns, const struct datagram *datagram)
 {
+    const struct dns *d = &datagram->dns;
     char word[DNS_WORD_MAX];
 
     p = json_put_u64(PUT(p, "{\"id\":"), d->id);

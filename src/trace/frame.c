@@ -22,8 +22,8 @@
 
 /* A text of n bytes, with what stands around it. */
 #define TEXT_ROOM(n) (6 * ((size_t)(n) + sizeof(ELLIPSIS)) + 8)
-/* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more. */
-#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3)
+/* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more, the host. */
+#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3 + 1)
 #define HEADER_ROOM                                                                                                    \
     (TEXTS * TEXT_ROOM(TEXT_MAX) + (LIMIT_FILTER_PORTS + LIMIT_FILTER_PIDS) * (JSON_NUMBER_MAX + 1) +                  \
      LIMIT_FILTER_HOSTS * TEXT_ROOM(PREFIX_TEXT_MAX) + TRACE_SYSCTL_MAX * 2 * TEXT_ROOM(KEY_MAX) + 1024)
@@ -173,6 +173,39 @@ static bool sysctls_are_names(const struct trace_header *h)
     return true;
 }
 
+/* What is not known is empty, and absent. */
+static char *put_known(char *p, unsigned *n, const char *key, const char *text)
+{
+    if (!*text)
+        return p;
+    p = json_put_word(put_comma(p, (*n)++), key);
+    *p++ = ':';
+    return json_put_text(p, text, HOST_NAME_MAX_BYTES);
+}
+
+static char *put_host(char *p, const struct host *h)
+{
+    unsigned n = 0;
+
+    if (!*h->name && !*h->machine_id && !*h->boot_id)
+        return p;
+    p = PUT(PUT_KEY(p, "host"), "{");
+    p = put_known(p, &n, "name", h->name);
+    p = put_known(p, &n, "machine_id", h->machine_id);
+    p = put_known(p, &n, "boot_id", h->boot_id);
+    return PUT(p, "}");
+}
+
+static char *put_clock(char *p, const struct host *h)
+{
+    if (!h->clock_known)
+        return p;
+    p = PUT(PUT_KEY(p, "clock"), "{\"synchronized\":");
+    p = h->clock_synchronized ? PUT(p, "true") : PUT(p, "false");
+    p = json_put_i64(PUT_KEY(p, "maxerror_us"), h->clock_maxerror_us);
+    return PUT(json_put_i64(PUT_KEY(p, "esterror_us"), h->clock_esterror_us), "}");
+}
+
 static char *put_header(char *p, const struct trace_header *h, size_t max)
 {
     p = PUT(p, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
@@ -186,6 +219,8 @@ static char *put_header(char *p, const struct trace_header *h, size_t max)
     p = put_filter(p, &h->filter);
     p = put_command(p, h, max);
     p = put_sysctl(p, h, max);
+    p = put_host(p, &h->host);
+    p = put_clock(p, &h->host);
     return PUT(p, "}\n");
 }
 

@@ -141,7 +141,7 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size, " The %s closed with %llu %s unread.", whose, (unsigned long long)c->outcome.unread,
                         c->outcome.unread == 1 ? "byte" : "bytes");
     case CAUSE_ABORT:
-        return snprintf(buf, size, " The %s asked for that: SO_LINGER with a time of 0, or a call that aborts.", whose);
+        return snprintf(buf, size, " The %s asked for that: SO_LINGER with a time of 0, TCP_LINGER2 below 0, or a call that aborts.", whose);
     case CAUSE_DATA_AFTER_CLOSE:
         return snprintf(buf, size, " Data came for the %s after its application had closed the socket.", whose);
     case CAUSE_NO_SOCKET: return snprintf(buf, size, " The %s had no such connection, or no longer.", whose);

@@ -47,7 +47,25 @@ NAME(end_reason_name, enum end_reason, end_reason, END_REASON_N)
 NAME(beyond_name, enum beyond, beyond, BEYOND_N)
 NAME(poll_event_name, unsigned, poll_event, POLL_EVENT_N)
 NAME(datagram_checksum_name, enum datagram_checksum, datagram_checksum, DATAGRAM_CHECKSUM_N)
+NAME(process_event_name, enum process_event, process_event, PROCESS_EVENT_N)
 NAME(sysctl_name, enum sysctl, sysctl, SYSCTL_N)
+
+bool change_counter_matters(const char *name)
+{
+    static const char *const names[] = {
+        "TcpAttemptFails",          "TcpEstabResets",           "TcpRetransSegs",          "TcpInErrs",
+        "TcpInCsumErrors",          "TcpExtSyncookiesSent",     "TcpExtListenOverflows",   "TcpExtListenDrops",
+        "TcpExtTCPReqQFullDrop",    "TcpExtTCPReqQFullDoCookies", "TcpExtTCPBacklogDrop",  "TcpExtTCPAbortOnData",
+        "TcpExtTCPAbortOnClose",    "TcpExtTCPAbortOnTimeout",  "TcpExtTCPAbortOnLinger",  "TcpExtTCPTimeouts",
+        "TcpExtTCPSpuriousRtxHostQueues", "TcpExtTCPZeroWindowDrop", "UdpNoPorts",          "UdpInErrors",
+        "UdpRcvbufErrors",          "UdpSndbufErrors",          "UdpInCsumErrors",
+    };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
 
 enum capture_magic capture_magic_of(const void *bytes)
 {

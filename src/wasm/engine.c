@@ -1,22 +1,16 @@
-/* `tcplens read` for a browser: the reader of captures, the engine and the encoder as a WebAssembly module. An instance reads
- * one capture. Texts and bytes come in at engine_input(); lines go out through the one function that the module imports. Nothing
- * here decides anything. */
+/* `tcplens read` for a browser: the reader of captures, the engine and the encoder as a WebAssembly module. An instance
+ * reads one capture. Texts and bytes come in at engine_input(); lines go out through the one function that the module
+ * imports. Nothing here decides anything. */
 #include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "engine.h"
 #include "tcplens/recording.h"
 #include "tcplens/source/capture_feed.h"
 
 #define INPUT_BYTES (1u << 18)
 #define OUTPUT_BYTES (1u << 18)
-
-#define EXPORT(name) __attribute__((export_name(#name))) name
-
-/* Takes len bytes, whole lines, before it returns. */
-__attribute__((import_module("tcplens"), import_name("lines"))) void engine_lines(const char *lines, size_t len);
 
 static struct {
     struct recording_config config;
@@ -65,24 +59,22 @@ static const struct sink_ops output_ops = { .line = ops_line, .room = ops_room, 
 
 /* ---- what the page calls ---- */
 
-uint8_t *EXPORT(engine_input)(void)
+uint8_t *engine_input(void)
 {
     return engine.input;
 }
 
-uint32_t EXPORT(engine_input_size)(void)
+uint32_t engine_input_size(void)
 {
     return INPUT_BYTES;
 }
 
-/* One line that says what went wrong. */
-const char *EXPORT(engine_error)(void)
+const char *engine_error(void)
 {
     return engine.error;
 }
 
-/* Of either end. 0, or -EINVAL: there are too many. */
-int EXPORT(engine_port)(uint32_t port)
+int engine_port(uint32_t port)
 {
     struct filter *f = &engine.capture_config.filter;
 
@@ -92,8 +84,7 @@ int EXPORT(engine_port)(uint32_t port)
     return 0;
 }
 
-/* The text at input, of len bytes. 0, or -EINVAL: it is no address, or there are too many. */
-int EXPORT(engine_host)(uint32_t len)
+int engine_host(uint32_t len)
 {
     struct filter *f = &engine.capture_config.filter;
 
@@ -112,8 +103,8 @@ static void describe(void *arg, struct trace_header *header)
     header->filter = engine.capture_config.filter;
 }
 
-/* The text at input, of len bytes, is the file's name. Ports and hosts were told before. 0 or -ENOMEM. */
-int EXPORT(engine_begin)(uint32_t len, uint32_t segments, uint32_t checksums, uint32_t seed_high, uint32_t seed_low)
+int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, bool datagrams, uint32_t seed_high,
+                 uint32_t seed_low)
 {
     snprintf(engine.name, sizeof(engine.name), "%.*s", (int)len, (const char *)engine.input);
     engine.sinks = (struct sinks){ .open = { { &output_ops, NULL } }, .count = 1, .want_lines = true };
@@ -123,13 +114,13 @@ int EXPORT(engine_begin)(uint32_t len, uint32_t segments, uint32_t checksums, ui
                                                          .hash_seed = (uint64_t)seed_high << 32 | seed_low },
                                                .sinks = &engine.sinks,
                                                .describe = describe };
+    engine.capture_config.datagrams = datagrams;
     if (capture_new(&engine.capture_config, &engine.capture) < 0)
         return -ENOMEM;
     return recording_new(&engine.config, &engine.recording);
 }
 
-/* The next len bytes of the file, at input. 0 or -errno, with engine_error(): -EINVAL where the file is no capture. */
-int EXPORT(engine_feed)(uint32_t len)
+int engine_feed(uint32_t len)
 {
     int r = capture_feed(engine.capture, engine.input, len, recording_event, engine.recording, engine.error);
 
@@ -137,14 +128,12 @@ int EXPORT(engine_feed)(uint32_t len)
     return r;
 }
 
-/* The file ends here. As engine_feed(). */
-int EXPORT(engine_complete)(void)
+int engine_complete(void)
 {
     return capture_end(engine.capture, recording_event, engine.recording, engine.error);
 }
 
-/* Writes the outcomes and the end of the trace. failed: the file could not be read to its end. 0 or -errno. */
-int EXPORT(engine_end)(bool failed)
+int engine_end(bool failed)
 {
     struct trace_end end = { .reason = failed ? END_REASON_ERROR : END_REASON_INPUT, .status = -1 };
     int r;
@@ -155,13 +144,12 @@ int EXPORT(engine_end)(bool failed)
     return r;
 }
 
-double EXPORT(engine_packets)(void)
+double engine_packets(void)
 {
     return (double)capture_packets(engine.capture);
 }
 
-/* Hosts of which all checksums were wrong, and were ignored for that. */
-uint32_t EXPORT(engine_offloaded)(void)
+uint32_t engine_offloaded(void)
 {
     return conn_engine_offloaded(recording_engine(engine.recording));
 }

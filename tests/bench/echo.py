@@ -5,8 +5,9 @@
 Loads: 64 connections with requests of 64 bytes (`pingpong`), 16 at once that connect, ask once and close (`churn`),
 4 that send blocks of 64 KiB as fast as they can (`stream`). Load and server take a processor each where there are two.
 The servers take turns within a round, in another order each time, and each figure is the median over the rounds, in
-brackets the smallest and the largest. What counts is the epoll server's figure over that of the best other one of the
-same round, median over the rounds: so what else the machine does hits both. It is told by the clock, and by the processor
+brackets the smallest and the largest. What counts is the epoll server's figure over that of the best other one in the
+same round, median over the rounds: so what else the machine does hits both. The best is whose median is: whoever had luck
+in a round would make the best of each round a figure that none of them reaches. It is told by the clock, and by the processor
 time of the server, which other busy programs disturb far less.
 
 redis answers PING inline, with one byte less than it is asked, and has no stream.
@@ -133,7 +134,7 @@ def report(load, figures):
             print(f"  {name:9} {spread(values, ',.0f'):38} epoll/{name}: {spread([a / b for a, b in zip(mine, values)], '.2f')}")
         others = [[figure[i] for figure in found] for name, found in figures.items() if name in OTHERS]
         if others:
-            ratios = [a / max(round_) for a, round_ in zip(mine, zip(*others))]
+            ratios = [a / b for a, b in zip(mine, max(others, key=statistics.median))]
             best[by] = statistics.median(ratios)
             print(f"  epoll / the best of the others: {spread(ratios, '.2f')}", flush=True)
     return best

@@ -1,4 +1,4 @@
-/* echo_libuv PORT: an echo server on libuv, which reads 64 KiB at once and writes at once what it can; tests/bench/echo.py. */
+/* echo_libuv PORT: an echo server on libuv, which reads 256 KiB at once and writes at once what it can; tests/bench/echo.py. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>

@@ -131,11 +131,12 @@ def damage_is_told_and_the_rest_explained():
 def input_that_cannot_be_read():
     write("empty", b"")
     write("text", b"hello, world\n" * 20)
+    write("zstd", b"\x28\xb5\x2f\xfd" + bytes(64))
     write("version", json.dumps({**HEADER, "version": 2}).encode() + b"\n")
     write("cut.pcap", read(REFUSED)[:-20])
     for arguments, expected, words in (
             (["none"], 1, ["none", "No such file"]), (["."], 1, ["directory"]), (["empty"], 1, ["empty"]),
-            (["text"], 1, ["text", "no tcplens trace"]), (["version"], 1, ["version 2"]), (["cut.pcap"], 1, ["cut.pcap", "breaks off"]),
+            (["text"], 1, ["text", "no tcplens trace", "header", "no capture file"]), (["zstd"], 1, ["zstd", "no capture file", "`zstd -dc"]), (["version"], 1, ["version 2"]), (["cut.pcap"], 1, ["cut.pcap", "breaks off"]),
             ([], 2, ["--help"]), (["a", "b"], 2, ["'b'"])):
         status, _, stderr = tcplens("explain", *arguments)
         assert status == expected, (arguments, status, stderr)

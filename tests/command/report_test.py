@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests of `tcplens report`: what is in the page it makes, and what it says of input and output it cannot use.
 
-TCPLENS and VIEWER name the program and its page. Needs no right and no network.
+TCPLENS and VIEWER name the program and its page; beside that is the one that reports are made of. Needs no right and no network.
 """
 import base64
 import gzip
@@ -17,6 +17,7 @@ SAMPLE = os.path.join(ROOT, "web", "src", "sample.ndjson")
 BLOCK = re.compile(rb'<script type="text/plain" id="trace">([^<]*)</script>')
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
 PCAPNG = bytes.fromhex("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000")
+SMALL = os.path.join(os.path.dirname(os.environ["VIEWER"]), "viewer-small.html")
 HOSTILE = "</script><script>alert(1)</script><!-- \u2028\u2029 \u202egnp.exe --> ]]> & \" '"
 
 
@@ -29,7 +30,7 @@ def trace_in(page):
     found = BLOCK.search(page)
     assert found and found[1], "no trace in the page"
     assert re.fullmatch(rb"[A-Za-z0-9+/]+={0,2}", found[1]), "more than base64 in the page"
-    assert page[:found.start(1)] + page[found.end(1):] == read(os.environ["VIEWER"]), "the page is not the viewer"
+    assert page[:found.start(1)] + page[found.end(1):] == read(SMALL), "the page is not the viewer for traces"
     return gzip.decompress(base64.b64decode(found[1], validate=True))
 
 

@@ -30,6 +30,22 @@ static void check_tunnel(const struct tunnel *t)
     INVARIANT(depth <= LIMIT_NESTED_TUNNELS);
 }
 
+static void check_datagram(const struct datagram *d, size_t caplen)
+{
+    char word[DNS_WORD_MAX];
+
+    INVARIANT(d->checksum < DATAGRAM_CHECKSUM_N && !d->is_error);
+    INVARIANT(d->checksum == DATAGRAM_CHECKSUM_NONE || d->checksum == DATAGRAM_CHECKSUM_UNKNOWN || d->len < caplen);
+    if (!d->is_dns)
+        return;
+    INVARIANT(memchr(d->dns.name, '\0', sizeof(d->dns.name)) && d->dns.addresses <= DNS_ANSWERS_MAX);
+    for (const char *c = d->dns.name; *c; c++)
+        INVARIANT(*c > ' ' && *c < 0x7f);
+    INVARIANT(dns_type_value(dns_type_name(d->dns.type, word)) == d->dns.type);
+    INVARIANT(dns_rcode_value(dns_rcode_name(d->dns.rcode, word)) == d->dns.rcode);
+    INVARIANT(d->dns.response || (!d->dns.addresses && !d->dns.count));
+}
+
 static enum segment_result decode(int dlt, const uint8_t *frame, size_t caplen, size_t len, struct segment *ret_segment)
 {
     uint8_t *copy = malloc(caplen ? caplen : 1);
@@ -43,10 +59,12 @@ static enum segment_result decode(int dlt, const uint8_t *frame, size_t caplen, 
         memcpy(copy, frame, caplen);
     INVARIANT(tunnels_new(&tunnels) == 0);
     result = segment_parse(dlt, copy, caplen, len, tunnels, ret_segment, &aside);
-    if (result == SEGMENT_OK || result == SEGMENT_ICMP)
+    if (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP)
         check_tunnel(aside.tunnel);
     else
         INVARIANT(*skip_name(&aside.skip, name));
+    if (result == SEGMENT_UDP)
+        check_datagram(&aside.datagram, caplen);
     tunnels_free(tunnels);
     free(copy);
     return result;

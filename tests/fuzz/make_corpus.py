@@ -57,6 +57,7 @@ AUTHENTICATION = bytes.fromhex("0604000000000001 00000002") + bytes(12)
 EXTENSIONS = (bytes.fromhex("3c00050200000100") + bytes.fromhex("2b00010400000000")
               + bytes.fromhex("2c02020000000000") + SRC6 + bytes.fromhex("0600000000000002"))
 
+DNS_NAME = b"\x07example\x03org\0"
 ETHER4, ETHER6, PPP4 = b"\x08\x00", b"\x86\xdd", b"\x00\x21"
 COOKED = bytes.fromhex("0000 0001 0006 0200000000010000")
 COOKED2 = bytes.fromhex("0000 00000007 0001 00 06 0200000000010000")
@@ -108,6 +109,10 @@ SEEDS = {
     "ipip-6in4": (101, carried(4, carried(41, ipv6()))),
     "802.1ah": (1, MACS + bytes.fromhex("88e7 00010203") + MACS + ETHER4 + ipv4()),
     "icmp": (101, carried(1, bytes.fromhex("0304000000000578") + ipv4()[:28])),
+    "dns-answer": (101, carried(17, udp(53, bytes.fromhex("1234 8180 0001 0003 0000 0000") + DNS_NAME + bytes.fromhex("0001 0001")
+        + bytes.fromhex("c00c 0005 0001 0000003c 0006 03777777 c00c") + bytes.fromhex("c029 0001 0001 0000003c 0004 c0000201")
+        + bytes.fromhex("c00c 001c 0001 0000003c 0010") + SRC6))),
+    "icmp-udp": (101, carried(1, bytes.fromhex("0303000000000000") + carried(17, udp(53, b"")))),
     "radiotap": (127, bytes.fromhex("00001200030000000000000000000000 2000 88010000") + MACS + bytes.fromhex("020000000003 0000 0000 0000 aaaa03000000")
                  + ETHER4 + ipv4()),
     "nflog": (239, bytes.fromhex("02000000 05000a0078000000 2c000900") + ipv4()),

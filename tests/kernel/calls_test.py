@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests of what --calls tells beyond what a call returned: calls that wait, calls that go on, options and their values; and
-of the timer that probes a window of zero.
+"""Tests of what --calls tells beyond what a call returned: calls that wait, calls that go on, options and their values,
+processes; of the timer that probes a window of zero; and of the namespace's counters.
 
 Usage: calls_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
@@ -209,6 +209,81 @@ sys.stdin.readline()
     check_equal({(r["end"], r["fired"], r["count"], r["source"]) for r in fired}, {("client", True, 1, "kernel")})
     probe = [r for r in trace.all("segment") if r["from"] == "client" and r["t"] > fired[0]["t"]][0]
     check_equal((probe["len"], "keep-alive" in probe["notes"]), (0, True))
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+FORKS = """
+import subprocess, threading
+server = listen()
+thread = threading.Thread(target=lambda: None); thread.start(); thread.join()
+if not os.fork():
+    if not os.fork(): os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(7)
+os.wait()
+subprocess.run(["true"], check=True)
+"""
+
+
+def family(trace):
+    """Process id to what happened to it, and those of threads."""
+    events, threads = {}, 0
+    for r in trace.all("process"):
+        threads += r["event"] == "thread"
+        if r["tid"] == r["pid"]:
+            events.setdefault(r["pid"], []).append(r)
+    return events, threads
+
+
+@case
+def processes_of_a_command():
+    trace = calls_of(FORKS)
+    events, threads = family(trace)
+    owner = trace.all("listener")[0]["owner"]["pid"]
+    check_equal(threads, 1)
+    check_equal([r["event"] for r in events[owner]][-1], "exit")
+    check_equal(events[owner][-1]["status"], 0)
+    children = [pid for pid, all_ in events.items() if all_[0]["event"] == "fork" and all_[0]["parent"] == owner]
+    check_equal(sorted(events[pid][-1]["status"] for pid in children), [0, 7])
+    forked = next(pid for pid in children if events[pid][-1]["status"] == 7)
+    grandchild = next(all_ for all_ in events.values() if all_[0].get("parent") == forked)
+    # its end is told, whoever its parent is by then
+    check_equal([(r["event"], r.get("status")) for r in grandchild], [("fork", None), ("exit", 128 + 9)])
+    check("true" in [r["comm"] for r in trace.all("process", event="exec")], "exec is not told")
+
+
+@case
+def processes_only_with_calls():
+    trace, _ = trace_of(script(FORKS), "--source", "kernel")
+    check_equal(trace.all("process"), [])
+
+
+# --- counters -----------------------------------------------------------------------------------
+
+
+@case
+def counters():
+    trace, _ = trace_of(script("""
+server = listen(backlog=0)
+held = [connect()]
+for _ in range(2):
+    s = socket.socket(); s.setblocking(False)
+    try: s.connect(("127.0.0.1", 7007))
+    except BlockingIOError: pass
+    held.append(s)
+def overflows():
+    with open("/proc/net/netstat") as file: lines = file.read().splitlines()
+    return int(dict(zip(lines[0].split(), lines[1].split()))["ListenOverflows"])
+while not overflows(): time.sleep(0.01)
+print(overflows())
+"""), "--source", "kernel")
+    moved = {r["name"]: r["delta"] for r in trace.all("counter")}
+    check(moved["TcpExtListenOverflows"] >= 1, moved)
+    check_equal(moved["TcpActiveOpens"], 3)
+    check_equal(moved["UdpInCsumErrors"], 0)  # told in any case
+    check(not [name for name in moved if name.startswith("Ip")], moved)
+    check_equal({r["value"] - r["delta"] for r in trace.all("counter")}, {0})  # the namespace is new
+    check_equal({r["t"] for r in trace.all("counter")}, {trace.all("counter")[0]["t"]})
 
 
 if __name__ == "__main__":

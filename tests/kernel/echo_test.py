@@ -711,6 +711,20 @@ def port_busy():
 
 
 @case
+def port_of_root():
+    """Without rights; and an address of another machine (RFC 5737)."""
+    done = subprocess.run(["setpriv", "--bounding-set=-net_bind_service", ECHO, "server", "--port", "80"],
+                          capture_output=True, text=True, check=False)
+    check_equal((done.returncode, done.stdout), (1, ""))
+    check_equal(done.stderr, "tcplens-echo server: cannot listen on 127.0.0.1:80: Permission denied "
+                             "(only root may take a port below 1024; choose another with --port)\n")
+    status, out, error = run("server", "--bind", "192.0.2.1", "--port", "7007")
+    check_equal((status, out), (1, ""))
+    check_equal(error, "tcplens-echo server: cannot listen on 192.0.2.1:7007: Cannot assign requested address "
+                       "(--bind takes an address of this machine)\n")
+
+
+@case
 def reader_of_stdout_goes_away():
     """The server serves on when nobody takes its report any more (SIGPIPE)."""
     with Server("--verbose", expect_stderr=r"tcplens-echo: cannot write to standard output\n") \
@@ -1110,8 +1124,21 @@ def compared():
 
 @case
 def compared_cannot_write():
-    status, _, error = run("compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg", "/nowhere/x.svg")
-    check_equal((status, error), (1, "tcplens-echo compare: cannot write /nowhere/x.svg: No such file or directory\n"))
+    status, out, error = run("compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg", "/nowhere/x.svg")
+    check_equal((status, out), (1, ""))
+    check_equal(error, "tcplens-echo compare: cannot write /nowhere/x.svg: No such file or directory\n")
+
+
+@case
+def compared_keeps_the_chart_that_is_there():
+    """Nothing is measured where the chart cannot be written, and none is lost where nothing is measured."""
+    with tempfile.NamedTemporaryFile("w", suffix=".svg") as chart:
+        print("old", file=chart, flush=True)
+        status, out, error = run("compare", "--model", "epol", "--svg", chart.name)
+        check_equal((status, out), (2, ""))
+        check(error.startswith("tcplens-echo compare: unknown model 'epol' (did you mean 'epoll'?)\n"), error)
+        with open(chart.name, encoding="ascii") as file:
+            check_equal(file.read(), "old\n")
 
 
 @case

@@ -60,6 +60,18 @@ time.sleep(.1)
 
 
 @case
+def no_time_for_fin_wait_2():
+    """TCP_LINGER2 below 0: who closes waits for no FIN of its peer, whether that comes with the ACK of its own or later."""
+    for first in ("pass", "client.shutdown(socket.SHUT_WR); time.sleep(.1)"):
+        trace = kernel_trace(DEAFEN + f"""
+client, peer = pair(); client.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, -1)
+{first}
+client.close(); time.sleep(.1); peer.close(); time.sleep(.1)
+""")
+        ends(trace, "reset-by-client", "abort", "client")
+
+
+@case
 def connect_to_nowhere():
     """connect() with AF_UNSPEC aborts as well."""
     trace = kernel_trace(DEAFEN + """
@@ -227,6 +239,10 @@ print("pid", os.getpid())
         check("owner" in state, state)
 
 
+def owner_gone(trace):
+    return [finding for finding in trace.all("finding") if finding["kind"] == "owner-gone"]
+
+
 @case
 def listener_changes_hands():
     """Who opened it ends; the child that holds it is its owner then."""
@@ -245,6 +261,24 @@ os.wait(); os.read(out, 1)
     check(changed, "nobody was said to have taken it over")
     check_equal(changed[0]["opened_by"]["pid"], listeners[0]["owner"]["pid"])
     check(changed[0]["owner"]["pid"] != listeners[0]["owner"]["pid"], changed[0])
+    check_equal([f["count"] for f in owner_gone(trace)][-1:], [1])
+
+
+@case
+def children_take_connections():
+    """Children of who listens call accept(), as in prefork: that is no owner that has gone."""
+    trace = kernel_trace("""
+server = listen()
+if os.fork() == 0:
+    for i in range(2):
+        server.accept()[0].recv(1)
+    time.sleep(1.5); os._exit(0)
+for i in range(2):
+    socket.create_connection(server.getsockname()).send(b"x")
+os.wait()
+""")
+    check_equal(len(trace.all("outcome")), 2)
+    check_equal(owner_gone(trace), [])
 
 
 if __name__ == "__main__":

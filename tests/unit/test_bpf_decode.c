@@ -148,7 +148,7 @@ static void ready_by_epoll(void **state)
     ready.event.pid = 10; /* another process's */
     assert_true(bpf_decode(&decoder, &ready.event, &out));
     assert_int_equal(out.call.waiting.ready[0].fd, -1);
-    ready.count = UINT32_MAX;
+    ready.count = UINT32_MAX; /* which no ring holds */
     assert_true(bpf_decode(&decoder, &ready.event, &out));
     assert_int_equal(out.call.waiting.count, TCPLENS_READY_MAX);
 }

@@ -19,7 +19,7 @@
 
 #include "tcplens/conn/engine.h"
 #include "tcplens/source/capture.h"
-#include "tcplens/tcp/link.h"
+#include "tcplens/tcp/link_name.h"
 #include "tcplens/trace/encode.h"
 
 #define CORPORA "tests/corpora"

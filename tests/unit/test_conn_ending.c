@@ -28,6 +28,7 @@ static void causes_of_a_socket(void **state)
         { TCP_STATE_LAST_ACK, { 0 }, false, CAUSE_NONE },
         { TCP_STATE_SYN_SENT, { .closing = true }, false, CAUSE_NONE },
         { TCP_STATE_FIN_WAIT_2, { .closing = true, .orphan = true }, false, CAUSE_NONE },
+        { TCP_STATE_FIN_WAIT_2, { .closing = true, .orphan = true, .linger2 = true }, false, CAUSE_ABORT },
         /* its kernel gave up */
         { TCP_STATE_SYN_SENT, { .error = ETIMEDOUT, .retransmits = 6, .queued = 1 }, false, CAUSE_SYN_TIMEOUT },
         { TCP_STATE_ESTABLISHED,

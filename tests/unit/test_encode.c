@@ -632,6 +632,7 @@ static void check_any_content(enum change_kind kind, int how)
         c.outcome.has_wire = true;
         c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
         break;
+    case CHANGE_COUNTER: c.counter.name = long_word; break;
     case CHANGE_FINDING:
         c.finding.text = long_word;
         for (unsigned i = 0; i < FINDING_FIGURES_MAX; i++)

@@ -495,6 +495,10 @@ static void test_any_content(void **state)
                 break;
             case CHANGE_ANSWER: c.answer.question = c.answer.choice = long_word; break;
             case CHANGE_CHECK: c.check.id = c.check.expected = c.check.seen = long_word; break;
+            case CHANGE_COUNTER:
+                c.counter.name = "UdpInErrors";
+                c.counter.delta |= 1; /* those that stand still have no line */
+                break;
             case CHANGE_FINDING:
                 c.finding.text = long_word;
                 for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)

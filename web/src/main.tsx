@@ -1,18 +1,22 @@
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
+import { openServed } from './engine/served';
+import { loadTexts } from './i18n/packed';
 import { App } from './panels/app';
 import { theme } from './state/app';
 import { startPlayer } from './state/cursor';
 import { keepHash, readHash } from './state/hash';
 import { startKeys } from './state/keys';
+import { startPrinting } from './panels/print';
+import { startTeaching, startTour } from './state/teach';
 import { openFile, openLive } from './state/open';
 import { openEmbedded } from './state/report';
 import { work } from './trace/worker';
 import { warnOfLoss } from './state/marks';
 
-function page(): void {
-  openEmbedded(openFile);
-  readHash();
+async function page(): Promise<void> {
+  await loadTexts();
+  openEmbedded(openFile, readHash);
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const system = signal(dark.matches);
   dark.addEventListener('change', (e) => { system.value = e.matches; });
@@ -23,10 +27,13 @@ function page(): void {
   keepHash();
   startKeys();
   startPlayer();
+  startTeaching();
+  startPrinting();
+  startTour();
   warnOfLoss();
-  openLive();
+  if (!openServed()) openLive();
   render(<App />, document.getElementById('app')!);
 }
 
 if (typeof document === 'undefined') work();
-else page();
+else void page();

@@ -67,3 +67,14 @@ export function quote(name: string): string {
 export function owner(o: { pid?: number; comm?: string }): string {
   return `${show(o.comm ?? '?', 48)}${o.pid === undefined ? '' : ` [${show(o.pid)}]`}`;
 }
+
+/** Time of day, UTC, of a time of the trace: `10:35:12.868 538`. `start`: the header's, RFC 3339 with nanoseconds. */
+export function timeOfDay(start: string, ns: number): string | undefined {
+  const m = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/.exec(start);
+  if (!m) return undefined;
+  const us = Math.floor((Number((m[2] ?? '').padEnd(9, '0')) + ns) / 1000);
+  const at = new Date(Date.parse(`${m[1]}Z`) + Math.floor(us / 1e6) * 1000);
+  if (Number.isNaN(at.getTime())) return undefined;
+  const frac = String(us % 1_000_000).padStart(6, '0');
+  return `${at.toISOString().slice(11, 19)}.${frac.slice(0, 3)}\u202f${frac.slice(3)}`;
+}

@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { bytesOf, captures, program } from './captures';
 import { findFirefox, Firefox } from './firefox';
 import { VIEWER } from './page';
 
@@ -48,5 +50,29 @@ test('Firefox shows the sample from a file, walks it, and lights the figure', as
       .map((e) => e.textContent)`), [], `${width}: nothing is cut`);
     if (process.env.SCREENSHOT) writeFileSync(`${process.env.SCREENSHOT}-${width}.png`, await firefox.screenshot());
   }
+  if (process.env.ENGINE_WASM) await readsCaptures(firefox);
   assert.deepEqual(await firefox.evaluate('wrong'), []);
 });
+
+/** Dropped, read, and saved as the program's trace. */
+async function readsCaptures(firefox: Firefox): Promise<void> {
+  await firefox.evaluate(`(URL.createObjectURL = ((real) => (blob) => {
+    if (blob.type === '') blob.text().then((text) => { window.saved = text; });
+    return real(blob);
+  })(URL.createObjectURL.bind(URL)), 1)`);
+  for (const path of captures().filter((_, i) => i % 12 === 0)) {
+    const { trace } = program(path);
+    if (!trace) continue;
+    await firefox.evaluate(`(() => {
+      window.saved = undefined;
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob('${Buffer.from(bytesOf(path)).toString('base64')}'), (c) => c.charCodeAt(0))], '${basename(path)}'));
+      dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+      return 1;
+    })()`);
+    await firefox.waitFor(`document.querySelector('.top .file')?.textContent === '${basename(path)}' && !!document.querySelector('#save-trace:not([disabled])')`);
+    await firefox.evaluate(`document.querySelector('#save-trace').click()`);
+    await firefox.waitFor('window.saved !== undefined');
+    assert.equal(await firefox.evaluate('window.saved'), trace.toString(), path);
+  }
+}

@@ -74,30 +74,35 @@ test('findings come first, the worst on top; a connection that shows one is a st
   of('warning', 'resets', { peer: '192.0.2.1' });
   of('error', 'refused', { peer: '192.0.2.1', port: 80, conns: [2, 9], because: [12] });
   w.end();
-  const { page, complaints } = await withTrace(w.text());
+  const { page, complaints } = await open(browser);
+  await give(page, 'x.ndjson', w.text(), true);
+  await page.waitForSelector('#view-answers[aria-pressed=true]');
   assert.deepEqual(await page.$$eval('.found li b', (all) => all.map((b) => b.textContent)), ['Refused', 'Resets', 'No keep-alive']);
   assert.match(await page.innerText('.found h2'), /1 error.*1 warning.*1 note/s);
-  assert.equal(await page.$$eval('.found li:first-child button', (all) => all.map((b) => b.textContent).join()), '#2', 'one that is not in the trace is no link');
-  await page.click('.found li:first-child button');
-  await page.waitForSelector('.summary:has-text("#2 ")');
+  assert.deepEqual(await page.$$eval('.found li:first-child button', (all) => all.map((b) => b.textContent)), ['Show it', '#2'], 'one that is not in the trace is no link');
   await page.click('.found li:first-child summary');
   await page.waitForSelector('.found p:has-text("or that")');
   assert.deepEqual(await axe(page), []);
-  await page.click('.found h2 button');
-  await page.waitForSelector('#found-list', { state: 'detached' });
+  await page.click('.found li:first-child .best');
+  await page.waitForSelector('.summary:has-text("#2 ")');
+  await page.waitForSelector('.row.now');
+  await page.keyboard.press('v');
   await page.click('button:has-text("中")');
   await page.waitForSelector('.found:has-text("发现的问题")');
   assert.deepEqual(complaints, []);
   await page.close();
 
-  // worth knowing is not worth the room
+  // Worth knowing is not worth the first page.
   const mild = new Writer();
   mild.header();
   demo(mild);
   mild.put('finding', 10, { kind: 'keep-alive-off', severity: 'note', count: 1, conns: [1], first: 0, last: 1, text: 'It.', evidence: {}, remedy: [] });
   mild.end();
-  const quiet = await withTrace(mild.text());
-  await quiet.page.waitForSelector('.found button[aria-expanded=false]');
+  const quiet = await open(browser);
+  await give(quiet.page, 'x.ndjson', mild.text(), true);
+  await quiet.page.waitForSelector('.ladder-body .row');
+  await quiet.page.click('#view-answers');
+  await quiet.page.waitForSelector('.found li:has-text("No keep-alive")');
   assert.deepEqual(quiet.complaints, []);
   await quiet.page.close();
 });
@@ -230,7 +235,7 @@ test('a reset goes across the figure, and lights no edge that it did not take', 
   await page.waitForSelector('.edge.off.lit', { state: 'attached' });
   assert.deepEqual(await page.$$eval('.edge.lit:not(.off)', (all) => all.map((e) => e.textContent)), []);
   await page.click('.row:has-text("SYN-SENT → CLOSED")');
-  await page.waitForSelector('.why:has-text("A reset ended the connection")');
+  await page.waitForSelector('.why:has-text("A reset answered the SYN")');
   await page.close();
 });
 

@@ -47,7 +47,7 @@ test('a report of tcplens opens by itself, hostile strings and all', async () =>
   assert.match((await page.textContent('.list h2'))!, /9 of 9/);
   await page.click('#conn-3');
   await page.waitForSelector('.ladder-head:has-text("\\\\u2028</script>")');
-  assert.equal(await page.$$eval('script', (all) => all.length), 4, 'no script but those of the page');
+  assert.equal(await page.$$eval('script', (all) => all.length), 5, 'no script but those of the page');
   assert.deepEqual(complaints, []);
   await page.close();
 });
@@ -92,7 +92,9 @@ test('the page saves what it shows, with marks and notes, and the saved page doe
 
   const block = (path: string, id: string) => Buffer.from(new RegExp(`id="${id}">([^<]*)<`).exec(readFileSync(path, 'utf8'))![1]!, 'base64');
   assert.deepEqual(block(second, 'trace'), block(first, 'trace'));
-  assert.equal(block(second, 'notes').toString(), '{"version":1,"marks":[]}');
+  const notes = JSON.parse(block(second, 'notes').toString()) as { version: number; view: string; marks: unknown[] };
+  assert.deepEqual([notes.version, notes.marks], [1, []]);
+  assert.match(notes.view, /lang=zh&theme=dark&c=1&n=\d+/);
   const third = await open(browser, 'lang=en', pathToFileURL(second).href);
   await third.page.waitForSelector('.list h2:has-text("3 of 3")');
   assert.deepEqual(third.complaints, []);

@@ -92,7 +92,9 @@ test('lost events are hatched where they were, and a cut trace has an amber end'
   assert.equal(await amber(page, 0, 0.98), 0);
   await give(page, 'lost.ndjson', makeTrace({ connections: 12 }));
   await page.waitForSelector('.notices:has-text("events were lost")');
+  await page.click('#view-answers');
   await page.waitForSelector('.found:has-text("The accept queue of L1 was full"):has-text("call accept() sooner")');
+  await page.click('#view-sequence');
   assert.ok(await amber(page, 0, 1) > 0);
   await page.fill('#filter', 'problem:gap');
   await page.click('.conn >> nth=0');

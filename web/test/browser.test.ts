@@ -143,7 +143,7 @@ test('targets are 24 pixels or more', async () => {
   const { page } = await open(browser);
   await page.click('.actions button:nth-child(2)');
   await page.waitForSelector('.ladder-body .row');
-  const small = await page.$$eval('button, select, input[type=search]', (all) => all.filter((e) => {
+  const small = await page.$$eval('button, select, input[type=text]', (all) => all.filter((e) => {
     const r = e.getBoundingClientRect();
     return r.width > 0 && (r.width < 24 || r.height < 24);
   }).map((e) => e.outerHTML));
@@ -302,9 +302,9 @@ test('live: connects by the token, follows, survives a loss, and hears the end',
   send(streams[1]!.res, lines.slice(40));
   await page.waitForFunction(() => document.querySelector('.ends .state-name')?.textContent?.includes('TIME-WAIT'));
   await page.keyboard.press('Home');
-  assert.equal(await page.getAttribute('.controls button[aria-pressed]', 'aria-pressed'), 'false', 'a hand on the cursor pauses following');
+  assert.equal(await page.getAttribute('#follow', 'aria-pressed'), 'false', 'a hand on the cursor pauses following');
   await page.keyboard.press('l');
-  assert.equal(await page.getAttribute('.controls button[aria-pressed]', 'aria-pressed'), 'true');
+  assert.equal(await page.getAttribute('#follow', 'aria-pressed'), 'true');
   streams[1]!.res.write('event: end\ndata: {}\n\n');
   await page.waitForSelector('.notices:has-text("finished")');
   streams[1]!.res.end();

@@ -135,7 +135,7 @@ test('of a live trace the newest records are kept, and what they belong to', () 
   assert.ok(t.conns.length < 300 && t.conns.length > 20);
   assert.equal(t.conn(1), undefined);
   const since = t.records.time(t.records.first);
-  assert.ok(t.troubles.every((at) => at >= since));
+  assert.ok(t.troubles.every((p) => p.t >= since));
   for (const l of t.listeners) assert.ok(l.queue.length === 0 || l.queue.t[0]! >= since);
   for (const c of t.conns.slice(1)) {
     const same = whole.conn(c.id)!;

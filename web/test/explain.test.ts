@@ -101,7 +101,7 @@ const RULES: { of: Rec['record']; never: [RegExp, RegExp]; where: (c: Case) => b
   { of: 'call', why: 'a call that failed did nothing', never: [/took bytes|took a finished|handed bytes|closed (its|one)|made (a|the)|gave its|changed an|returned 0/, /取走|交给了|关闭了|创建了|绑定了|设为|修改了|返回 0/],
     where: ({ rec }) => (rec as CallRec).errno !== undefined },
   { of: 'call', why: 'a signal is no error', never: [/failed/, /失败/], where: ({ rec }) => /^(ERESTARTSYS|EINTR|EAGAIN|EINPROGRESS)$/.test((rec as CallRec).errno ?? '') },
-  { of: 'call', why: 'a listener is no client', never: [/client/, /客户端/], where: ({ rec }) => (rec as CallRec).end === undefined },
+  { of: 'call', why: 'a listener is no client', never: [/client/, /客户端/], where: ({ rec }) => (rec as CallRec).end === undefined && /^(socket|bind|listen|setsockopt)$/.test((rec as CallRec).name) },
   { of: 'state', why: 'a process may have ended', never: [/called close/, /调用了 close/], where: ({ rec }) => (rec as StateRec).call !== 'close' },
   { of: 'state', why: 'it may be the second', never: [/closed first/, /先关闭：/], where: ({ before, rec }) => (rec as StateRec).to === 'FIN-WAIT-1' && before.some((r) => r.record === 'state' && r.end !== (rec as StateRec).end && r.to === 'FIN-WAIT-1') },
   { of: 'state', why: 'its FIN was seen', never: [/without its own FIN/, /没有发出自己的 FIN/], where: ({ before, rec }) => before.some((r) => r.record === 'segment' && r.from === (rec as StateRec).end && r.flags.includes('FIN')) },

@@ -1,5 +1,5 @@
 // Bundles the tests (Node runs no TypeScript of its own) and runs them with node:test.
-//   node test/run.mjs unit|browser          node test/run.mjs make-trace [OPTIONS] > FILE
+//   node test/run.mjs unit|engine|browser|FILE   node test/run.mjs make-trace [OPTIONS] > FILE
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -12,12 +12,14 @@ const out = join(here, '../build');
 const what = process.argv[2];
 
 const tests = readdirSync(here).filter((f) => f.endsWith('.test.ts'));
-const browser = tests.filter((f) => f.startsWith('browser'));
+const browser = tests.filter((f) => f.startsWith('browser') && (!process.env.ONLY || f.includes(process.env.ONLY)));
+const engine = tests.filter((f) => f.startsWith('engine'));
 const chosen = what === 'make-trace' ? ['make-trace.ts']
   : what === 'browser' ? browser
-    : what === 'unit' ? tests.filter((f) => !browser.includes(f)) : [];
+    : what === 'engine' ? engine
+      : what === 'unit' ? tests.filter((f) => !browser.includes(f) && !engine.includes(f)) : tests.filter((f) => f === what);
 if (chosen.length === 0) {
-  console.error('usage: node test/run.mjs unit|browser|make-trace');
+  console.error('usage: node test/run.mjs unit|engine|browser|FILE|make-trace');
   process.exit(2);
 }
 mkdirSync(out, { recursive: true });

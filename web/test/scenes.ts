@@ -103,7 +103,6 @@ function wireOnly(w: Writer, id: number, us: number): void {
   talk.outcome(10, 'still-open', 'Still open.', { conn_state: 'S1', history: 'ShADd' });
 }
 
-/** What only some kernels, rights or accidents bring: samples, calls before the connection, timers cut short, doubts. */
 /** A SYN in a tunnel, in a tunnel, which a router refuses; its time is told as a date. */
 function tunnelled(w: Writer, id: number, us: number): void {
   const { client, server } = ends(id);
@@ -118,8 +117,26 @@ function tunnelled(w: Writer, id: number, us: number): void {
   w.put('icmp', 1, { conn: id, end: 'client', error: 'fragmentation-needed', by: '192.0.2.9', seq_abs: 7, mtu: 1280, frame: 13 });
 }
 
+/** A question over UDP, its answer, and one that nobody took. */
+function datagrams(w: Writer): void {
+  const asker = { addr: '192.0.2.5', port: 40001 };
+  const resolver = { addr: '192.0.2.53', port: 53 };
+  w.put('datagram', 1, { from: asker, to: resolver, len: 28, checksum: 'ok', sender: 900, dns: { id: 7, q: 'a.example', type: 'A' }, frame: 20 });
+  w.put('datagram', 1, {
+    from: resolver, to: asker, len: 44, checksum: 'none', receiver: 900,
+    dns: { id: 7, q: 'a.example', type: 'A', rcode: 'NOERROR', count: 1, answers: ['192.0.2.80'] },
+  });
+  w.put('datagram', 1, { from: asker, to: resolver, len: 28, checksum: 'bad', icmp: { error: 'port-unreachable', by: '192.0.2.53' } });
+}
+
+/** What only some kernels, rights or accidents bring: samples, calls before the connection, timers cut short, doubts. */
 export function rare(w: Writer, id: number, us: number): void {
   const e = ends(id);
+  datagrams(w);
+  w.put('call', us, {
+    name: 'epoll_wait', fd: 9, blocked: true, duration_ns: 2e8, ready: [{ fd: 3, events: ['IN', 'HUP'] }, { events: ['OUT'] }],
+    events: ['IN'], pid: 5, comm: 'loop',
+  });
   const call = (name: string, more: object) =>
     w.put('call', us, { socket: 70 + id, name, pid: e.client.pid, tid: e.client.pid, comm: e.client.comm, ...more });
   call('socket', { fd: -1, ret: 3 });

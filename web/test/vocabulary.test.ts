@@ -24,6 +24,9 @@ const TRANSLATED: Record<string, Words> = {
   'queue.why': (d, id) => [...pick(d.why.queues, id), ...pick(d.terms, id)],
   'timer.name': (d, id) => [...pick(d.why.timers, id), ...pick(d.terms, id)],
   'timer.why': (d, id) => [...pick(d.why.timerWhys, id), ...pick(d.terms, id)],
+  'datagram.icmp.error': (d, id) => pick(d.why.udpErrors, id),
+  'datagram.checksum': (d, id) => pick(d.why.checksums, id),
+  'icmp_error': (d, id) => [...pick(d.causes, `icmp-${id}`), ...pick(d.why.udpErrors, id)],
   'icmp.error': (d, id) => pick(d.causes, `icmp-${id}`),
   'reset.direction': (d, id) => [...pick(d.why.reset, id), ...pick(d.ui.rst, id)],
   'disagreement.known': (d, id) => pick(d.why.differences, id),
@@ -42,7 +45,7 @@ const TRANSLATED: Record<string, Words> = {
   'tcp_state': (d, id) => pick(d.states, id),
 };
 /** Names of the protocol, the kernel and Zeek, the same in every language; or never on the page. */
-const NAMES = ['connection.family', 'tunnel.type', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object'];
+const NAMES = ['connection.family', 'tunnel.type', 'segment.flags', 'reset.who', 'outcome.conn_state', 'end.counts', 'kernel_object', 'poll_event', 'call.events', 'call.ready.events'];
 
 function enums(node: unknown, path: string[], out: Map<string, string[]>): Map<string, string[]> {
   if (typeof node !== 'object' || node === null) return out;

@@ -46,7 +46,7 @@ test('a worker tells slices, progress and the end, and is then over', async () =
   const { made, start } = fake();
   const { t, told, status } = await load(fileOf(sampleText()), start);
   assert.equal(t.records.length, LINES);
-  assert.deepEqual(status, { malformed: undefined, tooLarge: false, ended: true });
+  assert.deepEqual(status, { malformed: undefined, tooLarge: false, ended: true, more: [] });
   assert.ok(told.length > 0 && told.at(-1)!.read === Buffer.byteLength(sampleText()));
   assert.equal(made.over, true);
 });

@@ -11,6 +11,8 @@
       "`gap` with hook `owner`, exit status 4")                                                                        \
     X(PAIRS, 131072, COUNT, "connections of `--pid` whose packets are told",                                           \
       "of the one least spoken of packets are told no more", "`beyond` of `end`")                                      \
+    X(KERNEL_FAMILY, 16384, COUNT, "processes of a command at once", "the children of further ones are not told",       \
+      "`gap` with hook `sched_process`, exit status 4")                                                                \
     X(KERNEL_LISTENERS, 16384, COUNT, "listeners whose refusals the kernel side watches",                              \
       "what a further one refuses is not told", "`gap` with hook `listeners`, exit status 4")                          \
     X(KERNEL_FIN_WAIT_2, 65536, COUNT, "minisocks in FIN-WAIT-2 watched for their FIN",                                \
@@ -74,6 +76,7 @@
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
+    X(SERVED_FILES, 64, COUNT, "files of `tcplens view`", "refused", "an error, exit status 2")                        \
     X(BROWSER_HISTORY, 64 << 20, BYTES, "a live trace kept for browsers", "the oldest lines are forgotten",            \
       "`event: gap` in their stream")
 

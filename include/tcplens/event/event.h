@@ -47,6 +47,8 @@ enum event_kind {
     EVENT_CALL,             /* .call: a system call on a socket returned, or goes on */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
     EVENT_OWNER,            /* .snapshot: who holds a socket that is known already */
+    EVENT_PROCESS,          /* .process: one begins, becomes another program, or ends */
+    EVENT_COUNTER,          /* .counter: of the namespace */
     EVENT_GAP,              /* .gap: events were lost */
     EVENT_KIND_N
 };
@@ -56,6 +58,13 @@ struct task {
     uint32_t pid, tid; /* thread group, thread; 0: not known (softirq) */
     char comm[16];     /* NUL-terminated */
 };
+
+#define WORDS_process_event(X)                                                                                         \
+    X(PROCESS, FORK, "fork", "a child was made")                                                                       \
+    X(PROCESS, THREAD, "thread", "a thread of the process was made")                                                   \
+    X(PROCESS, EXEC, "exec", "it runs another program")                                                                \
+    X(PROCESS, EXIT, "exit", "it ended")
+enum process_event { WORDS_process_event(WORD_ENUM) PROCESS_EVENT_N };
 
 /* One argument of a system call; text or number. */
 struct call_arg {
@@ -128,6 +137,7 @@ struct sock_ending {
     bool closing;        /* close() had begun, or both directions were shut down */
     bool user_timeout;   /* TCP_USER_TIMEOUT is set */
     bool zero_window;    /* the peer's */
+    bool linger2;        /* TCP_LINGER2 below 0 */
     uint16_t error;      /* errno; 0: none */
     uint8_t retransmits; /* times in a row */
     uint8_t probes;      /* of a window of zero, or keep-alives: unanswered ones */
@@ -217,6 +227,16 @@ struct event {
             struct call call;
             struct waiting waiting;
         } call;
+        struct {
+            enum process_event event;
+            struct task task;
+            uint32_t parent; /* process; 0: of a thread */
+            uint16_t status; /* of an exit: 128 + signal if it was killed */
+        } process;
+        struct {
+            const char *name;
+            int64_t value, delta;
+        } counter;
         struct {
             char hook[32]; /* empty for the wire */
             uint64_t lost; /* events */

@@ -5,7 +5,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tcplens/base/options.h"
+#include "tcplens/sink/sink.h"
+
 struct http;
+
+/* Where browsers are served; all zeros: nowhere. */
+struct http_address {
+    char address[64];
+    uint16_t port; /* 0: any free one */
+};
+/* "8480", "0.0.0.0:8480", "[::1]:8480", as an option takes it; member: a struct http_address. */
+int http_take_address(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
+/* Why http_open() failed with r there. */
+void http_explain(int r, const struct http_address *at, char error[static SINK_ERROR_MAX]);
+
+/* A regular file that is handed out. */
+struct http_file {
+    int fd;
+    const char *name; /* untrusted bytes */
+    uint64_t size;
+};
 
 /* Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
  * is read yet, so that this can be done before rights are dropped and in the network namespace of the browser.
@@ -16,10 +36,15 @@ struct http;
 int http_open(const char *address, uint16_t port, const char *viewer_html, size_t len, size_t history,
               struct http **ret_http) __attribute__((warn_unused_result));
 
+/* Files for the page to fetch, instead of a live trace; borrowed for the life of the sink. Before http_start(). */
+void http_hand_out(struct http *http, const struct http_file *files, unsigned count);
+
 /* Starts to answer, in a thread of its own that takes no signals. Once; after an error only http_close() is left.
  *   /        the page
  *   /events  the trace as server-sent events: see http_stream_init_events(); Last-Event-ID resumes
  *   /trace   what is kept of it now, as NDJSON
+ *   /files   the names of the files that are handed out, as a JSON array
+ *   /file    one of them, as it is; ?n= counts from 0
  * each with ?token=, for GET and HEAD. Errors: -errno. */
 int http_start(struct http *http) __attribute__((warn_unused_result));
 

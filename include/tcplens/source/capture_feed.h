@@ -11,8 +11,6 @@
 #include "tcplens/trace/encode.h"
 
 #define CAPTURE_ERROR_MAX 512
-/* So many bytes tell which format it is; these alone bring no event. */
-#define CAPTURE_FILE_HEADER 24
 
 struct capture;
 

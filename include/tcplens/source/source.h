@@ -18,6 +18,7 @@ struct source_context {
     struct filter filter;
     uint32_t netns;                  /* inode number of the namespace this process is in; goes into the events */
     const struct netns_scope *scope; /* NULL: that one; else these, of which this process is in the last */
+    uint32_t command_pid;            /* process id of the command traced, as the machine knows it; 0: none, or not known */
     bool datagrams;                  /* UDP too, where the source can see it */
     bool all_netns;                  /* not that one alone is watched, where the source can do that */
 };

@@ -27,9 +27,6 @@ enum {
     ETHER_QINQ_OLD = 0x9100,
 };
 
-/* What libpcap calls a link type; NULL: nothing. */
-const char *link_name(int dlt);
-
 /* Reads a frame of libpcap's link type dlt up to its IP header, where it leaves the walk. *ret_type: ETHER_IPV4 or
  * ETHER_IPV6, written only with SEGMENT_OK. SEGMENT_NOT_TCP where the frame carries no IP. */
 enum segment_result link_open(int dlt, struct walk *w, uint16_t *ret_type) __attribute__((warn_unused_result));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/filter.h"
+#include "tcplens/base/host.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/trace/change.h"
 
@@ -47,6 +48,7 @@ struct trace_header {
         char value[32]; /* as /proc/sys shows it; written as a number where it is one */
     } sysctl[TRACE_SYSCTL_MAX];
     unsigned sysctl_count;
+    struct host host; /* all zeros: of a capture file */
 };
 
 /* Packets that told of no connection, for one reason. */

@@ -3,6 +3,7 @@
 #ifndef TCPLENS_TRACE_WORDS_H
 #define TCPLENS_TRACE_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tcplens/base/words.h"
@@ -114,7 +115,7 @@
     X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
     X(CAUSE, DEFERRED, "deferred", "the listener waits for data (TCP_DEFER_ACCEPT)")                                   \
     X(CAUSE, UNREAD_DATA, "unread-data", "closed with bytes that the application had not read")                        \
-    X(CAUSE, ABORT, "abort", "closed with SO_LINGER and a time of 0, or another call that aborts")                     \
+    X(CAUSE, ABORT, "abort", "closed with SO_LINGER of 0, TCP_LINGER2 below 0, or another call that aborts")           \
     X(CAUSE, DATA_AFTER_CLOSE, "data-after-close", "data met an end whose application had closed")                     \
     X(CAUSE, NO_SOCKET, "no-socket", "the end had no such connection, or no longer")                                   \
     X(CAUSE, KILLED, "killed", "its socket was destroyed from outside (ss -K)")                                        \
@@ -315,6 +316,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(check_result, CHECK_RESULT_N)                                                                                    \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
+    L(process_event, PROCESS_EVENT_N)                                                                                  \
     L(datagram_checksum, DATAGRAM_CHECKSUM_N)                                                                          \
     L(poll_event, POLL_EVENT_N)                                                                                        \
     L(sysctl, SYSCTL_N)                                                                                                \
@@ -342,6 +344,9 @@ const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);
 const char *sysctl_name(enum sysctl sysctl);
 const char *poll_event_name(unsigned bit);
+const char *process_event_name(enum process_event event);
+/* It tells of trouble: told though it did not move, shown by the timeline where it did. */
+bool change_counter_matters(const char *name);
 const char *datagram_checksum_name(enum datagram_checksum checksum);
 
 /* Four bytes begin a capture file as this magic says; MAGIC_N: no capture file does. */

@@ -9,8 +9,9 @@ export interface Options {
   hosts: string[];
   segments: (typeof SEGMENTS)[number];
   checksums: (typeof CHECKSUMS)[number];
+  udp: boolean;
 }
-export const DEFAULTS: Options = { ports: [], hosts: [], segments: 'all', checksums: 'auto' };
+export const DEFAULTS: Options = { ports: [], hosts: [], segments: 'all', checksums: 'auto', udp: false };
 
 interface Exports {
   memory: WebAssembly.Memory;
@@ -19,7 +20,7 @@ interface Exports {
   engine_error(): number;
   engine_port(port: number): number;
   engine_host(length: number): number;
-  engine_begin(length: number, segments: number, checksums: number, seedHigh: number, seedLow: number): number;
+  engine_begin(length: number, segments: number, checksums: number, datagrams: number, seedHigh: number, seedLow: number): number;
   engine_feed(length: number): number;
   engine_complete(): number;
   engine_end(failed: number): number;
@@ -55,7 +56,8 @@ export class Engine {
     // The engine's table of connections is keyed, so that no capture can be made to fill one place of it.
     const seed = crypto.getRandomValues(new Uint32Array(2));
     const begun = this.#c.engine_begin(
-      this.#text(name), SEGMENTS.indexOf(options.segments), CHECKSUMS.indexOf(options.checksums), seed[0]!, seed[1]!,
+      this.#text(name), SEGMENTS.indexOf(options.segments), CHECKSUMS.indexOf(options.checksums), Number(options.udp),
+      seed[0]!, seed[1]!,
     );
     if (begun < 0) throw new CaptureError('out of memory', true);
   }

@@ -1,4 +1,4 @@
-// What the page knows of captures: the engine it was given, the files that are at hand, what was asked for.
+// What the page knows of captures: the engine it was given, what was asked for.
 
 import { signal } from '@preact/signals';
 import type { Captured, CaptureJob } from './capture';
@@ -19,8 +19,6 @@ export const options = signal<Options>(DEFAULTS);
 export const capture = signal<CaptureJob | undefined>(undefined);
 /** How it ended; undefined while it is read. */
 export const captured = signal<Captured | undefined>(undefined);
-/** All that were dropped or opened together. */
-export const files = signal<readonly File[]>([]);
 export const savingTrace = signal(false);
 
 /** What reads this file; undefined: this page has no engine. */

@@ -2,11 +2,13 @@
 
 import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
+import type { Sort, Times } from '../trace/orders';
+import type { Problem } from '../trace/problems';
 import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
 
 type Checksums = Options['checksums'];
@@ -70,17 +72,39 @@ export interface Dictionary {
     sent: string; segments: (n: string) => string; duration: string; timeIn: string; 
     shortcuts: string; singleKeys: string; narrow: string;
     stateStays: (s: string) => string; timerSet: (s: string) => string; timerFired: string;
-    save: string; saveHint: string; sortBy: string; sorts: Record<'start' | 'duration' | 'bytes' | 'problems', string>;
+    save: string; saveHint: string; sortBy: string; sorts: Record<Sort, string>; reverse: string;
     filterKeys: Record<FilterKey, string>; goTo: string; goToHint: string; badTime: string; prevProblem: string; nextProblem: string;
     overview: string; overviewHint: string; timeScale: string; timeScaleHint: string; zoomIn: string; zoomOut: string; fit: string;
     timers: string; openSoFar: (client: State, server: State) => string; rst: Record<Direction, string>; otherTrace: string; kernelSays: string; packetsSay: string; mark: string; note: string; marks: (n: number) => string;
     timerCancelled: string; panelFailed: string; tryAgain: string;
   };
+  /** The opening page: what is wrong, and the table of connections. */
+  answers: {
+    answers: string; sequence: string; none: string; best: string; who: string; columns: Record<Sort | 'n', string>; finalStates: string;
+    unknownKey: (keys: string) => string; atEnd: (n: string) => string; useFinal: string; held: string; problems: Record<Problem, string>;
+  };
+  view: {
+    followNewest: string; times: string; timesOf: Record<Times, string>; maximise: string; restore: string; fullScreen: string;
+    collapse: string; expand: string; file: string; moreTraces: (n: string) => string; dropMarks: string;
+    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string;
+    copyLink: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
+  };
+  teach: {
+    title: string; hide: string; hideHint: string; hidden: string; ask: string; which: (end: string, state: string) => string;
+    right: string; wrong: (state: string) => string; score: (right: number, of: number) => string; reveal: string;
+    slides: string; slide: (i: number, of: number) => string; tour: string; tourSteps: readonly string[]; glossary: string;
+    terms: readonly (readonly [string, string])[]; notes: string; figureNotes: readonly string[]; trail: (n: number) => string; previous: string; next: string;
+  };
+  graph: {
+    title: string; modes: Record<'stevens' | 'tcptrace' | 'window' | 'rtt', string>; from: string; hint: string; none: string;
+    range: (ns: string) => string; totals: (segments: string, bytes: string, again: string, rate: string) => string; clear: string;
+  };
   /** A capture that the page reads by itself. */
   capture: {
-    options: string; file: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
+    options: string; ports: string; portsHint: string; badPort: string; hosts: string; hostsHint: string;
     checksums: string; checksumsOf: Record<Checksums, string>; checksumsHint: string;
     segments: string; segmentsOf: Record<Segments, string>; segmentsHint: string;
+    udp: string; udpHint: string;
     again: string; save: string; saving: string; saveHint: string; offloaded: (n: string, one: boolean) => string;
     drop: string; orDrop: string;
   };
@@ -126,19 +150,20 @@ export interface Dictionary {
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
     seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callWaits: Told;
     errno: Record<Errno, string>;
     timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
     objects: { sock: Told; timewait: Told; waits: Told; other: Told };
-    icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
+    icmp: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
+    resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
     arrival: Told; lab: Told; labStep: Told; answer: Told; check: Told; checkResults: Record<CheckResult, string>;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
-      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
+      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'ready' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
       'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped' |
       'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };

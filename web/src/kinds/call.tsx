@@ -15,6 +15,7 @@ const SECTIONS: Partial<Record<CallKind, string[]>> = {
 /** A call that failed did nothing of what its kind does. */
 function told(d: Dictionary, rec: CallRec, kind: CallKind | undefined): Told {
   const { why } = d;
+  if (rec.blocked) return why.callWaits;
   if (interrupted(rec.errno)) return why.callInterrupted;
   if (wouldBlock(rec.errno)) return why.callAgain;
   if (rec.errno === 'EINPROGRESS') return why.callUnderWay;
@@ -46,7 +47,10 @@ export const call: KindOf<CallRec> = {
     if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
     if (rec.fd !== undefined && rec.fd >= 0) args.unshift(`fd ${rec.fd}`);
     if (args.length > 0) e.facts.push({ label: f.arguments, value: args.join(' · ') });
-    if (rec.duration_ns !== undefined) e.facts.push({ label: f.took, value: span(rec.duration_ns) });
+    const ready = rec.ready?.map((r) => `${r.fd === undefined ? '' : `fd ${show(r.fd, 12)} `}${show(r.events?.join('|') ?? '', 40)}`).join(' · ');
+    if (rec.events) e.facts.push({ label: f.events, value: show(rec.events.join(' '), 80) });
+    if (ready) e.facts.push({ label: f.ready, value: ready });
+    if (rec.duration_ns !== undefined) e.facts.push({ label: rec.blocked ? f.sofar : f.took, value: span(rec.duration_ns) });
     if (rec.comm !== undefined || rec.pid !== undefined) {
       e.facts.push({ label: f.owner, value: owner(rec) });
     }
@@ -57,7 +61,7 @@ export const call: KindOf<CallRec> = {
     return (
       <div class={`chip call ${end} ${callFailed(rec) ? 'failed' : ''}`}>
         <span class="sr">{d.end[end].start}: </span>
-        <code>{callText(rec)}</code>
+        <code>{callText(rec)}</code>{rec.blocked && ' …'}
         {rec.comm !== undefined && <span class="muted comm">{show(rec.comm, 24)}</span>}
       </div>
     );

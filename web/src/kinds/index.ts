@@ -15,6 +15,7 @@ import { listener } from './listener';
 import { queue } from './queue';
 import { timer } from './timer';
 import { icmp } from './icmp';
+import { datagram } from './datagram';
 import { reset } from './reset';
 import { disagreement } from './disagreement';
 import { gap } from './gap';
@@ -30,7 +31,7 @@ import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end,
+  icmp, datagram, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end,
 };
 
 /** The row of the registry, or what stands in for one. */

@@ -3,6 +3,7 @@
 import { known, sentence, type Dictionary } from '../i18n';
 import type { End, OutcomeRec, Rec, ResetRec } from '../trace/records';
 import { count, show, span } from '../text';
+import { DELAYS, factsOf } from '../trace/problems';
 import { tell, type KindOf } from './kind';
 
 export const outcome: KindOf<OutcomeRec> = {
@@ -29,6 +30,20 @@ export const outcome: KindOf<OutcomeRec> = {
     return <div class={`result v-${tone(rec.verdict)}`}>{headline(d, rec)}</div>;
   },
 };
+
+/** What a list says of a connection: how it ended, why or what held it up, and how that looks. */
+export interface Ended { verdict: string; cause: string | undefined; tone: 'good' | 'late' | 'bad' | 'open' }
+export function outcomeWords(d: Dictionary, c: { verdict: string | undefined; cause: string | undefined; troubles: number }, hidden: boolean): Ended {
+  if (hidden) return { verdict: '', cause: undefined, tone: 'open' };
+  const held = factsOf(c.troubles).includes('held') ? d.answers.held : undefined;
+  const cause = c.cause === undefined ? held : known(d.causes, c.cause) ?? show(c.cause, 32);
+  const how = tone(c.verdict ?? 'still-open');
+  return {
+    verdict: c.verdict === undefined ? d.verdict['still-open'] : known(d.verdict, c.verdict) ?? show(c.verdict, 24), cause,
+    // Who waited for seconds is not as well as who did not.
+    tone: how !== 'bad' && c.troubles & DELAYS ? 'late' : how,
+  };
+}
 
 /** How a verdict looks: well, bad, or open. */
 export function tone(verdict: string): 'good' | 'bad' | 'open' {

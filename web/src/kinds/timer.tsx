@@ -29,6 +29,7 @@ export const timer: KindOf<TimerRec> = {
       'syn-ack': { sysctl: ['net.ipv4.tcp_synack_retries'], rfc: ['3.8.1'] },
       'retransmit': { sysctl: ['net.ipv4.tcp_retries1', 'net.ipv4.tcp_retries2'], rfc: ['3.8.1'] },
       'keepalive': { sysctl: ['net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes'], rfc: ['3.8.4'] },
+      'persist': { sysctl: ['net.ipv4.tcp_retries2'], rfc: ['3.8.6.1'] },
     };
     if (syn) e.governs = { sysctl: ['net.ipv4.tcp_syn_retries', 'net.ipv4.tcp_syn_linear_timeouts'], rfc: ['3.8.1'] };
     else e.governs = (Object.hasOwn(governs, rec.name) ? governs[rec.name] : undefined) ?? { rfc: ['3.10.8'] };

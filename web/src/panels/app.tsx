@@ -2,11 +2,11 @@
 
 import { around } from '../trace/model';
 import { useEffect, useState } from 'preact/hooks';
-import { conn, currentRec, d, grown, lang, loading, tab, trace, type Tab } from '../state/app';
+import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
 import { openFiles } from '../state/open';
-import { clock } from '../text';
+import { clock, show } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
@@ -20,12 +20,16 @@ import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
 import { Queues } from './queues';
+import { Table } from './table';
+import { Teacher } from './teach';
 import { Announce, Summary } from './summary';
 import { Why } from './why';
 
 export function App() {
   const t = trace.value;
+  const name = t && (loadedName.value ?? '');
   useEffect(() => { document.documentElement.lang = d.value.tag; }, [lang.value]);
+  useEffect(() => { document.title = name ? `${show(name, 60)} – tcplens` : 'tcplens'; }, [name]);
   return (
     <>
       <FileInput />
@@ -33,11 +37,20 @@ export function App() {
       <CaptureBar />
       <Loading />
       <Notices />
-      {t && <Guard><Findings /></Guard>}
-      {t ? <Panels /> : !loading.value && <Empty />}
+      {t ? view.value === 'answers' ? <Answers /> : <Panels /> : !loading.value && <Empty />}
+      {t && <Teacher />}
       <Help />
       <DropTarget />
     </>
+  );
+}
+
+function Answers() {
+  return (
+    <main class="answers">
+      <Guard><Findings /></Guard>
+      <Guard><Table /></Guard>
+    </main>
   );
 }
 
@@ -47,10 +60,10 @@ function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   return (
-    <main class={`panels tab-${tab.value}`}>
+    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
-      <Summary />
+      <div class="col-sum"><Guard><Summary /></Guard></div>
       <div class="tabs" role="group" aria-label={ui.narrow}>
         {TABS.map((name) => (
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
@@ -87,7 +100,7 @@ function DropTarget() {
       e.preventDefault();
       depth = 0;
       setOver(false);
-      openFiles(e.dataTransfer?.files ?? []);
+      openFiles([...e.dataTransfer?.files ?? []]);
     };
     addEventListener('dragenter', enter);
     addEventListener('dragleave', leave);

@@ -2,13 +2,16 @@
 
 import { useState } from 'preact/hooks';
 import {
-  currentRow, cursor, d, follow, helpOpen, ladder, lang, live, loadedKind, loadedName, playing, revision, speed, theme,
-  trace, type Theme,
+  currentRow, cursor, d, follow, followNewest, helpOpen, hiding, ladder, lang, live, loadedKind, loadedName, playing, revision, speed, theme, times, TIMES, told,
+  touched, trace, view, type Theme, type Times, type View,
 } from '../state/app';
 import { dictionaries, LANGS } from '../i18n';
-import { first, goTo, isState, last, play, step, stepProblem } from '../state/cursor';
+import { first, goTo, isState, last, play, step, stepProblem, toNewest } from '../state/cursor';
+import { findEvent } from '../state/find';
+import { wrongs } from '../state/findings';
+import { Teaching } from './teach';
 import { toggleFollow } from '../state/keys';
-import { openFiles } from '../state/open';
+import { given, openFiles, openGiven, shownFile } from '../state/open';
 import { original, saveReport, saving } from '../state/report';
 import { clock, count, show } from '../text';
 import { Icon } from './parts';
@@ -23,7 +26,7 @@ export function FileInput() {
       id="file" type="file" multiple class="sr" tabIndex={-1} aria-hidden="true" accept=".ndjson,.gz,.json,.jsonl,.pcap,.pcapng,.cap,.dmp"
       onChange={(e) => {
         const input = e.currentTarget;
-        openFiles(input.files ?? []);
+        openFiles([...input.files ?? []]);
         // The same file can be opened again after it has changed.
         input.value = '';
       }}
@@ -40,8 +43,13 @@ export function TopBar() {
   return (
     <header class="bar top">
       <h1><Logo /> tcplens</h1>
-      {name && <span class="file" title={t?.header?.command?.map((a) => show(a)).join(' ')}>{name}</span>}
+      {given.value.length > 1
+        ? <select class="file" aria-label={words.view.file} value={String(shownFile.value)} onChange={(e) => openGiven(Number(e.currentTarget.value))}>
+            {given.value.map((f, i) => <option key={i} value={String(i)}>{show(f.name, 60)}</option>)}
+          </select>
+        : name && <span class="file" title={t?.header?.command?.map((a) => show(a)).join(' ')}>{name}</span>}
       {t && <span class="muted stats">{words.ui.stats(count(t.records.length), count(t.conns.length), t.conns.length === 1)}</span>}
+      {t && <Views />}
       <span class="grow" />
       {t && <button onClick={pick} aria-label={words.ui.open} title={words.ui.open}><Icon name="open" /> <span class="label">{words.ui.open}</span></button>}
       {t && <button id="save" disabled={!original.value || saving.value} aria-label={words.ui.save} title={words.ui.saveHint} onClick={() => void saveReport()}><Icon name="save" /> <span class="label">{words.ui.save}</span></button>}
@@ -49,6 +57,22 @@ export function TopBar() {
       <ThemeSwitch />
       <button class="square" aria-label={words.ui.help} title={`${words.ui.help} (?)`} onClick={() => { helpOpen.value = true; }}>?</button>
     </header>
+  );
+}
+
+/** What is wrong with all of it, or one connection. */
+function Views() {
+  const { answers: words } = d.value;
+  const bad = wrongs.value;
+  const go = (to: View) => {
+    touched.value = true;
+    view.value = to;
+  };
+  return (
+    <div class="switch views" role="group" aria-label={words.answers}>
+      <button id="view-answers" aria-pressed={view.value === 'answers'} onClick={() => go('answers')}>{words.answers}{bad > 0 && <b class="badge"> ‼ {bad}</b>}</button>
+      <button id="view-sequence" aria-pressed={view.value === 'sequence'} onClick={() => go('sequence')}>{words.sequence}</button>
+    </div>
   );
 }
 
@@ -107,8 +131,27 @@ function GoTo() {
         id="goto" name="goto" type="text" inputMode="decimal" autocomplete="off" placeholder={ui.goTo} aria-label={ui.goTo} aria-invalid={bad}
         title={`${ui.goToHint} (G)`} aria-describedby={bad ? 'goto-bad' : undefined} onInput={() => setBad(false)}
       />
-      {bad && <span id="goto-bad" role="alert">{ui.badTime}</span>}
+      {bad && <span id="goto-bad" class="bad-input" role="alert">{ui.badTime}</span>}
     </form>
+  );
+}
+
+function FindEvent() {
+  const words = d.value.view;
+  const [bad, setBad] = useState(false);
+  return (
+    <div class="goto">
+      <input
+        id="find" type="text" autocomplete="off" placeholder={words.find} aria-label={words.find} title={words.findHint} aria-invalid={bad} aria-describedby={bad ? 'find-bad' : undefined}
+        onInput={() => setBad(false)}
+        onKeyDown={(e) => {
+          if (e.key !== 'Enter' || e.isComposing) return;
+          e.preventDefault();
+          setBad(!findEvent(e.currentTarget.value, e.shiftKey ? -1 : 1));
+        }}
+      />
+      {bad && <span id="find-bad" class="bad-input" role="alert">{words.notFound}</span>}
+    </div>
   );
 }
 
@@ -138,13 +181,23 @@ export function Controls() {
           {[0.5, 1, 2, 5, 20].map((s) => <option key={s} value={String(s)}>{ui.perSecond(s)}</option>)}
         </select>
       </label>
-      <output class="position"><b>t = {clock(cursor.value.t)} s</b>{total > 0 && <span class="muted">{ui.position(count(here + 1), count(total))}</span>}</output>
+      <label class="speed"><span class="sr">{words.view.times}</span>
+        <select id="times" title={words.view.times} value={times.value} onChange={(e) => { times.value = e.currentTarget.value as Times; }}>
+          {TIMES.map((v) => <option key={v} value={v}>{words.view.timesOf[v]}</option>)}
+        </select>
+      </label>
+      <output class="position"><b>{times.value === 'clock' ? told(cursor.value.t) : `t = ${clock(cursor.value.t)} s`}</b>{total > 0 && <span class="muted">{ui.position(count(here + 1), hiding.value ? '?' : count(total))}</span>}</output>
       <GoTo />
+      <FindEvent />
       <span class="grow" />
+      <Teaching />
       {live.value && live.value !== 'refused' && (
         <>
           {live.value === 'open' && <span class="live"><i aria-hidden="true" />{ui.live}</span>}
-          {live.value !== 'ended' && <button aria-pressed={follow.value} onClick={toggleFollow} title={`${ui.followOff} (L)`}>{follow.value ? ui.followOn : ui.followOff}</button>}
+          {live.value !== 'ended' && <button id="follow" aria-pressed={follow.value} onClick={toggleFollow} title={`${ui.followOff} (L)`}>{follow.value ? ui.followOn : ui.followOff}</button>}
+          {live.value !== 'ended' && follow.value && (
+            <label class="check newest"><input type="checkbox" checked={followNewest.value} onChange={(e) => { followNewest.value = e.currentTarget.checked; toNewest(); }} /> {words.view.followNewest}</label>
+          )}
         </>
       )}
     </div>

@@ -3,6 +3,7 @@
 import { d } from '../state/app';
 import { openSample } from '../state/open';
 import { hasEngine } from '../engine/state';
+import { tour } from '../state/teach';
 import { pick } from './bar';
 import { Refused } from './notices';
 import { Copy } from './parts';
@@ -20,6 +21,7 @@ export function Empty() {
         <div class="actions">
           <button class="primary" onClick={pick}>{ui.open}</button>
           <button onClick={openSample}>{ui.sample}</button>
+          <button id="tour" onClick={() => { openSample(); tour.value = 0; }}>{d.value.teach.tour}</button>
         </div>
         <p class="muted">{hasEngine() ? d.value.capture.orDrop : ui.orDrop}</p>
         <p>{ui.trySample}</p>

@@ -1,9 +1,10 @@
 // The filter's line, with what the word under the hand could become.
 
 import { useState } from 'preact/hooks';
-import { d, filterText, trace } from '../state/app';
+import { atTheEnd, d, filter, filterText, trace, visible } from '../state/app';
+import { select } from '../state/cursor';
 import { complete } from '../trace/filter';
-import { show } from '../text';
+import { count, show } from '../text';
 import { Icon } from './parts';
 
 export function Filter() {
@@ -29,6 +30,11 @@ export function Filter() {
       if (!on) setOpen(true);
       else setAt((at + (e.key === 'ArrowDown' ? 1 : at < 0 ? 0 : -1) + all.length) % all.length);
     } else if (on && e.key === 'Enter' && at >= 0) take(at);
+    else if (e.key === 'Enter') {
+      // The first that was found.
+      setOpen(false);
+      if (visible.value[0]) select(visible.value[0].id);
+    }
     else if (on && e.key === 'Tab' && !e.shiftKey && /\S$/.test(filterText.value)) take(Math.max(0, at));
     else if (on && e.key === 'Escape') setOpen(false);
     else return;
@@ -40,13 +46,14 @@ export function Filter() {
     <div class="filter">
       <label class="sr" for="filter">{ui.filter}</label>
       <input
-        id="filter" type="search" autocomplete="off" spellcheck={false} placeholder={ui.filterHint} value={filterText.value}
+        id="filter" type="text" inputMode="search" autocomplete="off" spellcheck={false} placeholder={ui.filterHint} value={filterText.value}
         role="combobox" aria-expanded={on} aria-controls="completions" aria-autocomplete="list" aria-activedescendant={on && at >= 0 ? `completion-${at}` : undefined}
         onInput={(e) => { set(e.currentTarget.value); setOpen(true); }} onKeyDown={key} onBlur={() => setOpen(false)} onClick={() => setOpen(true)}
       />
       {filterText.value && (
         <button class="bare" aria-label={ui.clearFilter} title={ui.clearFilter} onClick={() => set('')}><Icon name="close" /></button>
       )}
+      {filter.value.unknown.length > 0 && <p class="unknown" role="status">{d.value.answers.unknownKey(show(filter.value.unknown.join(' '), 80))}</p>}
       <ul id="completions" class="completions" role="listbox" aria-label={ui.filter} hidden={!on}>
         {all.map((c, i) => (
           <li
@@ -55,6 +62,19 @@ export function Filter() {
           ><code>{show(c.text, 48)}</code>{c.key && <small> {ui.filterKeys[c.key]}</small>}</li>
         ))}
       </ul>
+    </div>
+  );
+}
+
+/** Why there is nothing in the list, and what there would be. */
+export function NoMatch() {
+  const words = d.value;
+  if (visible.value.length > 0) return null;
+  const end = atTheEnd.value;
+  return (
+    <div class="hollow">
+      <p>{trace.value?.conns.length ? words.ui.filterNone : words.ui.noConnections}</p>
+      {end > 0 && <p>{words.answers.atEnd(count(end))} <button class="small" onClick={() => { filterText.value = filterText.value.replace(/\bstate:/gi, 'final:'); }}>{words.answers.useFinal}</button></p>}
     </div>
   );
 }

@@ -28,6 +28,8 @@ export function Help() {
       </label>
       <h3>{words.ui.legend}</h3>
       <Legend />
+      <h3>{words.teach.glossary}</h3>
+      <dl class="states-list">{words.teach.terms.map(([term, text]) => <div key={term}><dt>{term}</dt><dd>{text}</dd></div>)}</dl>
       <dl class="states-list">
         {Object.entries(words.states).map(([s, text]) => <div key={s}><dt>{s}</dt><dd>{text}</dd></div>)}
       </dl>

@@ -2,19 +2,20 @@
 // sight are in the document, and those rows are the table that a screen reader walks.
 
 import { useEffect, useMemo } from 'preact/hooks';
-import { conn, cursor, currentRow, d, hovered, inSight, ladder, playing, trace, zoom } from '../state/app';
+import { conn, cursor, currentRow, d, folding, hiding, hovered, inSight, ladder, legendOpen, playing, told, trace, unfolded, zoom } from '../state/app';
+import { shownUpTo } from '../state/teach';
 import { moveTo, moveToRecord } from '../state/cursor';
-import { zoomBy, zoomToFit } from '../state/zoom';
+import { fit, toggleScale, zoomBy } from '../state/zoom';
 import { marks } from '../state/marks';
 import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { around, primary, type Conn } from '../trace/model';
-import { firstRowBelow, rowAbove, type Ladder as Rows } from '../trace/rows';
+import { firstRowBelow, rowAbove, type Ladder as Rows, type RunRow } from '../trace/rows';
 import { causeOf, ENDS, type End } from '../trace/records';
 import { kindOf, shortOf } from '../kinds';
-import { address, clock, owner, show, span as spanText } from '../text';
+import { bytes, count, owner, show, span as spanText } from '../text';
 import { Glyph } from '../glyph';
-import { useViewport } from './parts';
+import { Address, Maximise, useViewport } from './parts';
 import { Legend } from './summary';
 
 const MARGIN = 200;
@@ -43,19 +44,19 @@ export function Ladder() {
 
   const words = d.value;
   return (
-    <section class="panel ladder" aria-labelledby="ladder-title">
+    <section class="panel ladder" aria-labelledby="ladder-title" style={{ '--digits': String(told(trace.value?.last ?? 0).length) }}>
       <h2 id="ladder-title" class="sr">{words.ui.ladder}</h2>
       {c && <Head conn={c} />}
       <div
         class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${words.ui.ladder}. ${words.ui.tableHint}`}
-        aria-rowcount={rows?.events.length ?? 0} aria-colcount={2}
+        aria-rowcount={shownUpTo.value + 1} aria-colcount={2}
         aria-activedescendant={row && drawn(row, view) ? `row-${row.rec.n}` : undefined}
         onWheel={(e) => { if (e.ctrlKey && zoom.value !== undefined) { e.preventDefault(); zoomBy(e.deltaY < 0 ? 1.25 : 0.8); } }}
         onMouseLeave={() => { hovered.value = undefined; }}
       >
         {rows && c ? <Body rows={rows} conn={c} top={view.top} height={view.height} /> : null}
       </div>
-      {c && <div class="ladder-foot"><Legend /><Scale height={view.height} /></div>}
+      {c && <div class="ladder-foot">{legendOpen.value && <Legend />}<Scale /></div>}
       {!c && <p class="hollow">{trace.value?.conns.length ? words.ui.noSelection : words.ui.noConnections}</p>}
     </section>
   );
@@ -71,7 +72,7 @@ function Head({ conn: c }: { conn: Conn }) {
       <div class="time">{words.ui.time}</div>
       {ENDS.map((end) => (
         <div class={`who ${end}`}>
-          <b>{words.label[end]}</b> <span title={address(c.rec[end])}>{address(c.rec[end])}</span>
+          <b>{words.label[end]}</b> <Address of={c.rec[end]} />
           <small>{ownerOf(c, end)}</small>
         </div>
       ))}
@@ -79,14 +80,33 @@ function Head({ conn: c }: { conn: Conn }) {
   );
 }
 
-function Scale({ height }: { height: number }) {
-  const ui = d.value.ui;
+function Scale() {
+  const { ui, view } = d.value;
   const on = zoom.value !== undefined;
   return (
     <div class="scale-switch" role="group" aria-label={ui.timeScale}>
+      <button class="small" aria-pressed={legendOpen.value} onClick={() => { legendOpen.value = !legendOpen.value; }}>{ui.legend}</button>
+      <span class="grow" />
+      <button class="small" id="fold" aria-pressed={folding.value} title={`${view.foldHint} (X)`} onClick={() => { folding.value = !folding.value; unfolded.value = new Set(); }}>{view.fold}</button>
       {on && <button class="square" aria-label={ui.zoomOut} title={`${ui.zoomOut} (S)`} onClick={() => zoomBy(0.5)}>−</button>}
       {on && <button class="square" aria-label={ui.zoomIn} title={`${ui.zoomIn} (W)`} onClick={() => zoomBy(2)}>+</button>}
-      <button class="small" id="to-scale" aria-pressed={on} title={`${ui.timeScaleHint} (T)`} onClick={() => (on ? (zoom.value = undefined) : zoomToFit(height))}>{ui.timeScale}</button>
+      <button class="small" id="fit" title={`${ui.fit} (F)`} onClick={fit}>{ui.fit}</button>
+      <button class="small" id="to-scale" aria-pressed={on} title={`${ui.timeScaleHint} (T)`} onClick={toggleScale}>{ui.timeScale}</button>
+      <Maximise name="ladder" />
+    </div>
+  );
+}
+
+/** Data that went well: how much of it, and each way. */
+function Run({ row, now, times: [from, to] }: { row: RunRow; now: boolean; times: [string, number] }) {
+  const { view, label } = d.value;
+  return (
+    <div class={`run ${now ? 'now' : ''}`} role="row" aria-rowindex={row.from + 1} aria-selected={now} style={{ top: `${row.y}px`, height: `${row.h}px` }} onClick={() => moveToRecord(row.n)}>
+      <div role="gridcell" class="time">{from}</div>
+      <div role="gridcell" class="what">
+        <span class="run-text">⋮ {view.folded(count(row.to - row.from + 1))}{ENDS.map((e) => row[e] > 0 && ` · ${label[e]} ${bytes(row[e])}`)} · {spanText(to)}</span>
+        <button class="small" tabIndex={now ? 0 : -1} onClick={(e) => { e.stopPropagation(); unfolded.value = new Set(unfolded.value).add(row.n); }}>{view.unfold}</button>
+      </div>
     </div>
   );
 }
@@ -104,9 +124,14 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   const from = top - MARGIN;
   const to = top + height + MARGIN;
   const first = firstRowBelow(rows.rows, from);
-  const shown = [];
-  for (let i = first; i < rows.rows.length && rows.rows[i]!.y < to; i++) shown.push(rows.rows[i]!);
   const now = currentRow.value;
+  const last = hiding.value ? shownUpTo.value : Infinity;
+  const indexOf = (r: Rows['rows'][number]) => (r.kind === 'event' ? r.index : r.kind === 'run' ? r.from : -1);
+  const shown: Rows['rows'] = [];
+  for (let i = first; i < rows.rows.length && rows.rows[i]!.y < to && indexOf(rows.rows[i]!) <= last; i++) shown.push(rows.rows[i]!);
+  while (hiding.value && shown[shown.length - 1]?.kind === 'idle') shown.pop();
+  // What is hidden has no height either: the scroll bar would tell of it.
+  const full = hiding.value && now ? now.y + now.h + 12 : rows.height;
   const rec = now?.rec;
   const because = rec && causeOf(rec);
   const cause = because === undefined ? undefined : rows.rowOf.get(because);
@@ -114,25 +139,27 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   const marked = marks.value;
   const scene = { d: words, around: around(trace.value!, c), go: moveToRecord, short: shortOf };
   return (
-    <div class="ladder-body" style={{ height: `${Math.max(rows.height, height)}px` }} role="presentation">
-      <Lanes rows={rows} conn={c} from={from} to={to} />
+    <div class="ladder-body" style={{ height: `${Math.max(full, height)}px` }} role="presentation">
+      <Lanes rows={rows} conn={c} from={from} to={Math.min(to, full)} end={full} />
       {shown.map((row) => row.kind === 'idle'
         ? <div key={`i${row.n}`} class="idle" aria-hidden="true" style={{ top: `${row.y}px`, height: `${row.h}px` }}>
             <span>{words.ui.idle(spanText(row.ns))}</span>
           </div>
+        : row.kind === 'run'
+        ? <Run key={`r${row.n}`} row={row} now={!!now && now.index >= row.from && now.index <= row.to} times={[told(rows.events[row.from]!.rec.t, rows.events[row.from - 1]?.rec.t), rows.events[row.to]!.rec.t - rows.events[row.from]!.rec.t]} />
         : <div
             key={row.rec.n} id={`row-${row.rec.n}`} role="row" aria-rowindex={row.index + 1} aria-selected={row === now}
             class={`row ${row === now ? 'now' : ''} ${row === cause ? 'cause' : ''} ${row.rec.n === hot ? 'hot' : ''}`}
             style={{ top: `${row.y}px`, height: `${row.h}px` }}
             onClick={() => moveTo(row.rec)} onMouseEnter={() => { hovered.value = row.rec.n; }}
           >
-            <div role="gridcell" class="time">{marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{clock(row.rec.t)}</div>
+            <div role="gridcell" class="time">{marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{told(row.rec.t, rows.events[row.index - 1]?.rec.t)}</div>
             <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now }, row.rec)}</div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
         <Cause end={rec.end} top={cause.y + cause.h / 2} bottom={now.y + now.h / 2} />
       )}
-      {playing.value && now && <div class="curtain" aria-hidden="true" style={{ top: `${now.y + now.h}px` }} />}
+      {playing.value && !hiding.value && now && <div class="curtain" aria-hidden="true" style={{ top: `${now.y + now.h}px` }} />}
     </div>
   );
 }
@@ -148,7 +175,7 @@ function Cause({ end, top, bottom }: { end: End; top: number; bottom: number }) 
   );
 }
 
-function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: number; to: number }) {
+function Lanes({ rows, conn: c, from, to, end: full }: { rows: Rows; conn: Conn; from: number; to: number; end: number }) {
   const lanes = useMemo(() => ENDS.map((end) => {
     const lead = primary(c, end);
     return {
@@ -166,12 +193,12 @@ function Lanes({ rows, conn: c, from, to }: { rows: Rows; conn: Conn; from: numb
         <div key={end}>
           <div class={`rail ${end}`} />
           {lead.filter((s) => s.bottom > from && s.top < to).map((s) => (
-            <Lane key={s.n ?? -1} end={end} span={s} now={s.n === at.n} handovers={handovers} />
+            <Lane key={s.n ?? -1} end={end} span={s.bottom > full ? { ...s, bottom: full } : s} now={s.n === at.n} handovers={handovers} />
           ))}
           {wire.filter((s) => s.bottom > from && s.top < to).map((s) => (
             <div
               key={`w${s.n ?? -1}`} class={`lane wire ${end} s-${groupOf(s.state)}`}
-              title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${s.bottom - s.top}px` }}
+              title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${Math.min(s.bottom, full) - s.top}px` }}
             />
           ))}
           {handovers.filter((m) => m.y > from && m.y < to).map((m) => (

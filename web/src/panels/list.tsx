@@ -2,15 +2,15 @@
 // Only rows in sight are in the document.
 
 import { useEffect } from 'preact/hooks';
-import { known } from '../i18n';
-import { chosen, cursor, d, revision, selected, sort, SORTS, tab, trace, visible, type Sort } from '../state/app';
+import { chosen, cursor, d, hiding, revision, selected, sort, SORTS, tab, touched, trace, visible, type Sort } from '../state/app';
 import { select } from '../state/cursor';
 import { stateAt, type Conn } from '../trace/model';
 import { ENDS } from '../trace/records';
-import { address, count, show } from '../text';
-import { Filter } from './filter';
-import { StateName, useViewport } from './parts';
-import { tone } from '../kinds/outcome';
+import { address, count } from '../text';
+import { Filter, NoMatch } from './filter';
+import { factsOf } from '../trace/problems';
+import { Address, StateName, useViewport } from './parts';
+import { outcomeWords } from '../kinds/outcome';
 
 const ROW = 62;
 
@@ -29,6 +29,9 @@ export function List() {
     else if (top + ROW > el.scrollTop + el.clientHeight) el.scrollTop = top + ROW - el.clientHeight;
   }, [row]);
 
+  // Another order: its first is what was asked for, not what is selected.
+  useEffect(() => { if (ref.current) ref.current.scrollTop = 0; }, [sort.value]);
+
   const first = Math.max(0, Math.floor(view.top / ROW) - 4);
   const rows = all.slice(first, Math.ceil((view.top + view.height) / ROW) + 4);
   const total = trace.value?.conns.length ?? 0;
@@ -37,15 +40,14 @@ export function List() {
       <h2 id="list-title">{words.ui.connections} <small>{words.ui.shown(count(all.length), count(total))}</small> <SortBy /></h2>
       <Filter />
       <div
-        class="list-scroll" ref={ref} tabIndex={0} role="listbox" aria-label={words.ui.connections}
+        class="list-scroll" ref={ref} tabIndex={0} role={all.length > 0 ? 'listbox' : undefined} hidden={all.length === 0} aria-label={words.ui.connections}
         aria-activedescendant={rows.some((c) => c.id === selected.value) ? `conn-${selected.value}` : undefined}
       >
-        {all.length === 0
-          ? <div class="hollow" role="option" aria-selected="false" aria-disabled="true">{total ? words.ui.filterNone : words.ui.noConnections}</div>
-          : <div role="presentation" style={{ height: `${all.length * ROW}px`, position: 'relative' }}>
+        {all.length > 0 && <div role="presentation" style={{ height: `${all.length * ROW}px`, position: 'relative' }}>
               {rows.map((c, i) => <Row key={c.id} conn={c} index={first + i} total={all.length} />)}
             </div>}
       </div>
+      <NoMatch />
     </section>
   );
 }
@@ -64,16 +66,17 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
   void revision.value; // the connection grows in place
   const on = c.id === selected.value;
   const at = cursor.value;
-  const verdict = c.verdict !== undefined ? (known(words.verdict, c.verdict) ?? show(c.verdict, 24)) : words.verdict['still-open'];
+  const told = outcomeWords(words, c, hiding.value);
+  const facts = hiding.value ? [] : factsOf(c.troubles);
   return (
     <div
       id={`conn-${c.id}`} role="option" aria-selected={on} aria-posinset={index + 1} aria-setsize={total}
-      class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => { select(c.id); tab.value = 'ladder'; }}
+      class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => { touched.value = true; select(c.id); tab.value = 'ladder'; }}
     >
       <div class="line">
         <span class="num">{c.id}</span>
         <span class="ends-text" title={`${address(c.rec.client)} → ${address(c.rec.server)}`}>
-          {address(c.rec.client)} <span class="muted">→</span> {c.rec.client.addr === c.rec.server.addr ? `:${c.rec.server.port}` : address(c.rec.server)}
+          <Address of={c.rec.client} title="" narrow /><span class="muted"> → </span>{c.rec.client.addr === c.rec.server.addr ? <span>:{c.rec.server.port}</span> : <Address of={c.rec.server} title="" narrow />}
         </span>
       </div>
       <div class="line states">
@@ -87,7 +90,7 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
           );
         })}
       </div>
-      <div class={`line verdict v-${tone(c.verdict ?? 'still-open')}`}>{verdict}{c.problems > 0 && <span class="badge">⚠ {count(c.problems)}</span>}</div>
+      <div class={`line verdict v-${told.tone}`}><span class="told">{told.verdict}{told.cause && ` · ${told.cause}`}</span>{facts.length > 0 && <span class="badge" title={facts.map((f) => words.answers.problems[f]).join(', ')}>⚠ {facts.length}</span>}</div>
     </div>
   );
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import {
   conn, d, failed, live, liveLost, loadedName, loading, malformed, otherTrace, refused, revision, stopped, tooLarge, trace, truncated,
 } from '../state/app';
-import { cancel } from '../state/open';
+import { cancel, traces } from '../state/open';
 import { saveFailed } from '../state/report';
 import { known } from '../i18n';
 import { MAX_EVENTS } from '../trace/model';
@@ -39,6 +39,7 @@ export function Notices() {
       {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}
       {tooLarge.value && <Note tone="warn">{p.tooLarge(count(t?.records.length ?? 0))}</Note>}
       {conn.value?.cut && <Note tone="info">{p.longConn(count(MAX_EVENTS))}</Note>}
+      {traces.value > 1 && <Note tone="info">{d.value.view.moreTraces(count(traces.value))}</Note>}
       {missing.map((w, i) => w && typeof w === 'object' && (
         <Note key={i} tone="info">{p.missing(known(d.value.source, w.source) ?? show(w.source, 16), show(w.why, 160))}</Note>
       ))}

@@ -2,7 +2,7 @@
 // problems, losses, the life of the selected connection, what the ladder shows of it, the cursor.
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { conn, cursor, d, inSight, revision, theme, timeAxis, trace, truncated } from '../state/app';
+import { conn, cursor, d, hiding, inSight, revision, theme, timeAxis, trace, truncated } from '../state/app';
 import { goTo } from '../state/cursor';
 import type { Trace } from '../trace/model';
 import type { Scale } from '../trace/timescale';
@@ -11,6 +11,8 @@ import { useViewport } from './parts';
 
 const HEIGHT = 44;
 const BAR = 2;
+/** Half of a marker, and a bit. */
+const MARKER = 5;
 /** Records looked at for the density: a picture as wide as a screen shows no more. */
 const LOOKED_AT = 20_000;
 
@@ -33,12 +35,15 @@ export function Overview() {
     const el = canvas.current;
     if (!el || !t) return;
     const life = c && [c.rec.t, c.until] as const;
-    draw(el, width, { bins, troubles, scale, t, life, sight, at: at.t, cut: truncated.value });
+    draw(el, width, { bins, troubles, scale, t, life, sight, at: at.t, cut: truncated.value, hide: hiding.value });
   });
 
   const go = (e: PointerEvent) => {
     const box = (e.currentTarget as HTMLElement).getBoundingClientRect();
-    goTo(Math.round(scale.time(Math.min(1, Math.max(0, (e.clientX - box.left) / box.width)))));
+    const x = Math.min(1, Math.max(0, (e.clientX - box.left) / box.width));
+    // Markers are as wide as that; while dragging it is the time that counts.
+    const reach = e.type === 'pointerdown' ? scale.time(Math.min(1, x + MARKER / box.width)) - scale.time(Math.max(0, x - MARKER / box.width)) : 0;
+    goTo(Math.round(scale.time(x)), reach / 2);
   };
   return (
     <section class="panel overview" aria-label={ui.overview}>
@@ -70,7 +75,7 @@ function densityOf(t: Trace, scale: Scale, n: number): Float32Array {
 function troublesOf(t: Trace, scale: Scale, width: number): number[] {
   const marks: number[] = [];
   let last = -9;
-  for (const time of t.troubles) {
+  for (const { t: time } of t.troubles) {
     const px = scale.at(time) * width;
     if (px - last < 2 && px >= last) continue;
     marks.push((last = px));
@@ -80,7 +85,7 @@ function troublesOf(t: Trace, scale: Scale, width: number): number[] {
 
 interface Picture {
   bins: ArrayLike<number>; troubles: readonly number[]; scale: Scale; t: Trace; life: readonly [number, number] | undefined;
-  sight: readonly [number, number] | undefined; at: number; cut: boolean;
+  sight: readonly [number, number] | undefined; at: number; cut: boolean; hide: boolean;
 }
 
 function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
@@ -97,6 +102,12 @@ function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
   const x = (time: number) => p.scale.at(time) * width;
   const base = HEIGHT - 9;
 
+  // Nothing of what comes is drawn where it is hidden.
+  const seen = p.hide ? x(p.at) : width;
+  g.save();
+  g.beginPath();
+  g.rect(0, 0, seen, HEIGHT);
+  g.clip();
   g.fillStyle = ink('--raised');
   for (const [from, to] of p.scale.folds) g.fillRect(x(from), 0, x(to) - x(from), base);
   if (p.sight) {
@@ -141,6 +152,7 @@ function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
     g.lineTo(px, 6);
     g.fill();
   }
+  g.restore();
   g.fillStyle = ink('--accent');
   g.fillRect(x(p.at) - 1, 0, 2, HEIGHT);
 }

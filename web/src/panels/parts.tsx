@@ -5,7 +5,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Glyph } from '../glyph';
 import { groupOf } from '../trace/describe';
 import type { State } from '../trace/records';
-import { d } from '../state/app';
+import { d, maximised } from '../state/app';
+import { address } from '../text';
 
 export function StateName({ state, title }: { state: State; title?: string }) {
   return (
@@ -15,7 +16,32 @@ export function StateName({ state, title }: { state: State; title?: string }) {
   );
 }
 
+/** An address that may be too long for its place: cut in the middle, its port whole. */
+export function Address({ of: a, title, narrow }: { of: { addr: string; port: number }; title?: string; narrow?: true }) {
+  const whole = address(a);
+  const addr = whole.slice(0, whole.lastIndexOf(':'));
+  return (
+    <span class="address" title={title ?? whole}>
+      {addr.length > 20 && !narrow ? <><span class="addr">{addr.slice(0, -8)}</span><span>{addr.slice(-8)}</span></> : <span class="addr">{addr}</span>}
+      <span>:{a.port}</span>
+    </span>
+  );
+}
+
+/** Gives a panel the whole page, and the page back to all of them. */
+export function Maximise({ name }: { name: NonNullable<typeof maximised.value> }) {
+  const on = maximised.value === name;
+  const label = on ? d.value.view.restore : d.value.view.maximise;
+  return (
+    <button class="square maximise" aria-pressed={on} aria-label={label} title={label} onClick={() => { maximised.value = on ? undefined : name; }}>
+      <Icon name={on ? 'restore' : 'maximise'} />
+    </button>
+  );
+}
+
 const ICONS = {
+  maximise: 'M2 2h5v1.6H3.6V7H2zM14 14H9v-1.6h3.4V9H14zM9 2h5v5h-1.6V3.6H9zM7 14H2V9h1.6v3.4H7z',
+  restore: 'M7 7H2V5.4h3.4V2H7zM9 9h5v1.6h-3.4V14H9zM14 7H9V2h1.6v3.4H14zM2 9h5v5H5.4v-3.4H2z',
   open: 'M1.5 3h5l1.5 2h6.5v8.5h-13zM3 6.5v5.5h10V6.5z', save: 'M7.2 1.5h1.6v6.3l2.3-2.3 1.1 1.1L8 10.8 3.8 6.6l1.1-1.1 2.3 2.3zM2 11h1.6v2h8.8v-2H14v3.6H2z',
   first: 'M3 3h2v10H3zM13 3v10L6 8z', prev: 'M12 3v10L4.5 8z', next: 'M4 3v10l7.5-5z', last: 'M11 3h2v10h-2zM3 3v10l7-5z',
   play: 'M4 2.5v11L13.5 8z', pause: 'M4 3h3v10H4zM9 3h3v10H9z', close: 'M3.5 4.6 4.6 3.5 8 6.9l3.4-3.4 1.1 1.1L9.1 8l3.4 3.4-1.1 1.1L8 9.1l-3.4 3.4-1.1-1.1L6.9 8z',

@@ -1,14 +1,15 @@
 // Depth of each listener's queues over the time of the trace: step areas on one time axis with the
 // cursor. Drawn to the width of the panel, whatever the number of events.
 
-import { useMemo } from 'preact/hooks';
-import { cursor, d, revision, timeAxis, trace } from '../state/app';
-import { moveToRecord, moveToTime } from '../state/cursor';
+import { useEffect, useMemo } from 'preact/hooks';
+import { conn, cursor, d, hiding, queuesOpen, revision, timeAxis, trace } from '../state/app';
+import { goTo, moveToRecord } from '../state/cursor';
 import type { Queued } from '../trace/depth';
 import type { Listener } from '../trace/model';
 import type { Scale } from '../trace/timescale';
 import { address, clock, count, owner, show, span } from '../text';
-import { useViewport } from './parts';
+import { Maximise, useViewport } from './parts';
+import { Graph, graphing } from './graph';
 
 const TRACK = 34;
 const AXIS = 18;
@@ -23,23 +24,47 @@ export function Queues() {
   const width = Math.max(60, view.width - names - 26);
   const scale = timeAxis.value;
   const x = (time: number) => scale.at(time) * width;
-  const jump = (e: MouseEvent) => {
-    const box = (e.currentTarget as HTMLElement).getBoundingClientRect();
-    moveToTime(Math.round(scale.time((e.clientX - box.left) / box.width)));
-  };
   const listeners = t?.listeners ?? [];
+  const mine = conn.value?.listener ?? listeners.find(({ rec }) => rec.port === conn.value?.rec.server.port)?.id;
+  // A click on a marker goes to what it marks.
+  const jump = (l: Listener, e: MouseEvent) => {
+    const box = (e.currentTarget as HTMLElement).getBoundingClientRect();
+    const at = (px: number) => scale.time(Math.min(1, Math.max(0, px / box.width)));
+    const px = e.clientX - box.left;
+    const drop = l.queue.overflowNear(at(px), (at(px + 6) - at(px - 6)) / 2);
+    if (drop === undefined) goTo(Math.round(at(px)));
+    else moveToRecord(drop);
+  };
+  // The queues of the connection that is looked at.
+  useEffect(() => {
+    const el = ref.current;
+    const there = mine === undefined ? null : document.getElementById(`listener-${mine}`);
+    if (el && there) el.scrollTop = there.offsetTop - el.offsetTop;
+  }, [mine, queuesOpen.value]);
+  const open = listeners.length > 0 && queuesOpen.value;
   return (
-    <section class="panel queues" aria-labelledby="queues-title">
-      <h2 id="queues-title">{words.ui.queues}</h2>
-      <div class="queues-scroll" ref={ref} style={{ '--names': `${names}px` }} tabIndex={0} aria-label={words.ui.queueHint}>
-        {listeners.length === 0 && <p class="hollow">{words.ui.noListener}</p>}
+    <section class={`panel queues ${open || graphing.value ? '' : 'closed'}`} aria-labelledby="queues-title">
+      <h2 id="queues-title">
+        {listeners.length > 0 && !graphing.value && (
+          <button class="bare" aria-expanded={open} onClick={() => { queuesOpen.value = !queuesOpen.value; }}><span aria-hidden="true">{open ? '▾' : '▸'}</span><span class="sr">{open ? words.view.collapse : words.view.expand}</span></button>
+        )}
+        <span class="switch">
+          <button class="small" aria-pressed={!graphing.value} onClick={() => { graphing.value = false; }}>{words.ui.queues}</button>
+          <button class="small" id="graphs" aria-pressed={graphing.value} onClick={() => { graphing.value = true; }}>{words.graph.title}</button>
+        </span>
+        {listeners.length === 0 && !graphing.value && <small>{words.ui.noListener}</small>}
+        <span class="grow" />
+        <Maximise name={graphing.value ? 'graph' : 'queues'} />
+      </h2>
+      {graphing.value && <Graph />}
+      <div class="queues-scroll" hidden={!open || graphing.value} ref={ref} style={{ '--names': `${names}px` }} tabIndex={0} role="group" aria-label={words.ui.queueHint}>
         {listeners.map((l) => {
           const now = l.queue.at(at);
           const limit = now?.limit ?? l.rec.limit;
           return (
-            <div class="listener" key={l.id}>
+            <div class={`listener ${l.id === mine ? 'mine' : ''}`} id={`listener-${l.id}`} key={l.id}>
               <div class="listener-name">
-                <b>{address(l.rec)}</b>
+                <b>L{l.id} {address(l.rec)}</b>
                 {l.closed !== undefined && l.closed <= at.t && <span class="muted"> {words.ui.closedListener}</span>}
                 {now && now.drops > 0 && <em>▼ {words.ui.drops(count(now.drops))}</em>}
                 {l.calls.map((c) => (
@@ -47,8 +72,8 @@ export function Queues() {
                 ))}
                 <small>{l.rec.owner ? words.ui.listenerOf(owner(l.rec.owner)) : ''}</small>
               </div>
-              <Track l={l} field="syn" now={now} limit={undefined} x={x} folds={scale.folds} width={width} jump={jump} />
-              <Track l={l} field="accept" now={now} limit={limit} x={x} folds={scale.folds} width={width} jump={jump} />
+              <Track l={l} field="syn" now={now} limit={undefined} x={x} folds={scale.folds} width={width} jump={(e) => jump(l, e)} />
+              <Track l={l} field="accept" now={now} limit={limit} x={x} folds={scale.folds} width={width} jump={(e) => jump(l, e)} />
             </div>
           );
         })}
@@ -69,6 +94,7 @@ function Track({ l, field, now, limit, x, folds, width, jump }: TrackProps) {
   const full = limit !== undefined && depth >= limit;
   const shape = useMemo(() => steps(l, field, limit, x, width), [l, l.queue.length, field, limit, width, timeAxis.value]);
   const y = TRACK - 4 - (limit ?? 0) * shape.scale;
+  const seen = hiding.value ? x(cursor.value.t) : width;
   return (
     <div class="track">
       <div class="track-name">
@@ -80,8 +106,9 @@ function Track({ l, field, now, limit, x, folds, width, jump }: TrackProps) {
           <line class="base" x1="0" x2={width} y1={TRACK - 3.5} y2={TRACK - 3.5} />
           {folds.map((f) => <rect key={f[0]} class="fold" x={x(f[0])} width={x(f[1]) - x(f[0])} height={TRACK - 4} />)}
           {limit !== undefined && <line class="limit" x1="0" x2={width} y1={y} y2={y} />}
-          <path class={`area ${field}`} d={shape.area} />
-          {field === 'accept' && shape.drops.map((dx) => <path key={dx} class="drop" d={`M${dx - 4} 1h8l-4 7z`} />)}
+          <path class={`area ${field}`} d={shape.area} style={{ clipPath: seen < width ? `inset(-9px ${width - seen}px -9px -9px)` : undefined }} />
+          <text class="top" x="2" y="11">{count(shape.top)}</text><text class="top" x="2" y={TRACK - 5}>0</text>
+          {field === 'accept' && shape.drops.filter((dx) => dx <= seen).map((dx) => <path key={dx} class="drop" d={`M${dx - 4} 1h8l-4 7z`} />)}
           <line class="cursor" x1={x(cursor.value.t)} x2={x(cursor.value.t)} y1="0" y2={TRACK} />
         </svg>
       </div>
@@ -123,7 +150,7 @@ function steps(l: Listener, field: 'syn' | 'accept', limit: number | undefined, 
     }
   }
   flush();
-  return { area: `${area}H${width}V${base}Z`, drops, scale };
+  return { area: `${area}H${width}V${base}Z`, drops, scale, top };
 }
 
 function Axis({ scale, width }: { scale: Scale; width: number }) {

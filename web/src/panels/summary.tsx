@@ -1,11 +1,15 @@
 // One sentence that says what became of the selected connection, and the legend.
 
 import { conn, cursor, d, grown } from '../state/app';
-import { stateAt } from '../trace/model';
+import { moveToTime } from '../state/cursor';
+import { ended } from '../state/teach';
+import { primary, stateAt, type Conn } from '../trace/model';
+import { timescale } from '../trace/timescale';
+import { useMemo } from 'preact/hooks';
 import { ENDS } from '../trace/records';
-import type { Group } from '../trace/describe';
+import { groupOf, type Group } from '../trace/describe';
 import { address, bytes, count, span } from '../text';
-import { evidence, headline, tone } from '../kinds/outcome';
+import { evidence, headline, outcomeWords } from '../kinds/outcome';
 import { Glyph } from '../glyph';
 
 export function Summary() {
@@ -16,20 +20,56 @@ export function Summary() {
   const o = c.outcome;
   const end = c.events[c.events.length - 1]!;
   const again = c.events.reduce((n, e) => n + (e.record === 'segment' && e.notes?.includes('retransmission') ? 1 : 0), 0);
-  const text = o ? headline(words, o)
+  const told = ended.value;
+  const text = !told ? words.teach.hidden : o ? headline(words, o)
     : words.ui.openSoFar(stateAt(c, 'client', end).state, stateAt(c, 'server', end).state);
+  const guess = c.rec.roles === 'assumed' && !c.trace.hasListener(c);
   return (
-    <div class={`summary v-${tone(o?.verdict ?? 'still-open')}`}>
-      <p class="headline"><b>{text}</b>{o && evidence(words, c.events, c.outcome).map((s) => <span key={s}> {s}</span>)}</p>
+    <div class={`summary v-${outcomeWords(words, c, !told).tone}`}>
+      <p class="headline"><b>{text}</b>{told && o && evidence(words, c.events, c.outcome).map((s) => <span key={s}> {s}</span>)}</p>
+      <Lives conn={c} />
       <p class="facts-line muted">
         <span>#{c.id} {address(c.rec.client)} → {address(c.rec.server)}</span>
-        <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>
-        {ENDS.map((e) => o?.bytes?.[e] !== undefined && (
-          <span key={e}>{words.end[e].start} {words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${words.ui.segments(count(o.segments[e]))}`}</span>
+        {told && <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>}
+        {told && ENDS.map((e) => o?.bytes?.[e] !== undefined && (
+          <span key={e}>{words.end[e].start}{words.tag === 'en' ? ' ' : ''}{words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${words.ui.segments(count(o.segments[e]))}`}</span>
         ))}
-        {again > 0 && <span>{words.ui.retransmitted(count(again))}</span>}
-        {c.rec.roles === 'assumed' && <span>{words.ui.assumedRoles}</span>}
+        {told && again > 0 && <span>{words.ui.retransmitted(count(again))}</span>}
+        {guess && <span>{words.ui.assumedRoles}</span>}
       </p>
+    </div>
+  );
+}
+
+/** The states of both ends over the life of the connection, long silences cut short; up to the cursor where the rest is hidden. */
+function Lives({ conn: c }: { conn: Conn }) {
+  const words = d.value;
+  const key = grown.value;
+  const at = cursor.value;
+  const scale = useMemo(() => {
+    const times = c.events.filter((e) => e.record !== 'outcome' && e.t >= c.rec.t).map((e) => e.t - c.rec.t);
+    return timescale({ first: 0, end: times.length, time: (i) => times[i]! }, Math.max(c.until - c.rec.t, 1));
+  }, [c, key]);
+  const x = (t: number) => scale.at(Math.max(0, t - c.rec.t)) * 100;
+  const upTo = ended.value ? 100 : x(at.t);
+  return (
+    <div class="lives" role="img" aria-label={words.view.lives} onClick={(e) => {
+      const box = e.currentTarget.getBoundingClientRect();
+      moveToTime(c.rec.t + Math.round(scale.time(Math.min(1, (e.clientX - box.left) / box.width))));
+    }}>
+      {ENDS.map((end) => {
+        const path = c.paths[end][primary(c, end)];
+        return (
+          <div key={end} class={`life ${end}`}>
+            {path.map((s, i) => {
+              const from = x(s.t);
+              const to = Math.min(upTo, i + 1 < path.length ? x(path[i + 1]!.t) : 100);
+              return to > from && <div key={s.n} class={`span lane s-${groupOf(s.to)}`} title={`${words.end[end].start}: ${s.to}`} style={{ left: `${from}%`, width: `${to - from}%` }}>{to - from > 9 && <span>{s.to}</span>}</div>;
+            })}
+          </div>
+        );
+      })}
+      <i class="life-now" style={{ left: `${Math.min(x(at.t), 100)}%` }} />
     </div>
   );
 }

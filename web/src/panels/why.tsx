@@ -8,6 +8,7 @@ import { markList, marks, NOTE_MAX, setNote, toggleMark } from '../state/marks';
 import { show } from '../text';
 import { explain, shortOf } from '../kinds';
 import { nameOf } from '../kinds/kind';
+import { Maximise } from './parts';
 
 export function Why() {
   const words = d.value;
@@ -16,8 +17,9 @@ export function Why() {
   const row = currentRow.value;
   return (
     <section class="panel why" aria-labelledby="why-title">
-      <h2 id="why-title">{words.ui.why}</h2>
+      <h2 id="why-title">{words.ui.why}<Maximise name="why" /></h2>
       <div class="why-scroll" id="why" tabIndex={0} aria-labelledby="why-title">
+        <Marks />
         {!t || !rec ? <p class="hollow">{words.ui.noEvent}</p> : <><Text /><Mark n={rec.n} /></>}
         {row && rec && row.attached.length > 0 && (row.rec === rec || row.attached.some((s) => s === rec)) && (
           <div class="attached">
@@ -29,7 +31,6 @@ export function Why() {
             ))}
           </div>
         )}
-        <Marks />
       </div>
     </section>
   );

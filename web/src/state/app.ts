@@ -2,16 +2,23 @@
 // they never talk to each other.
 
 import { batch, computed, signal } from '@preact/signals';
-import { LAST, Trace, type Conn, type Point } from '../trace/model';
+import { LAST, stateNow, Trace, type Conn, type Point } from '../trace/model';
 import { compile, matches, parseFilter } from '../trace/filter';
+import { SORTS, TIMES, type Sort, type Times } from '../trace/orders';
+import { factsOf } from '../trace/problems';
 import { timescale } from '../trace/timescale';
 import { buildLadder, rowAt, type EventRow, type Ladder } from '../trace/rows';
+import { clock, span, timeOfDay } from '../text';
 import type { Malformed, Refusal } from '../trace/parse';
 import type { LiveState } from '../trace/live';
-import { dictionaries, LANGS, type Dictionary, type Lang } from '../i18n';
+import { dictionaries, known, LANGS, type Dictionary, type Lang } from '../i18n';
+
+export { SORTS, TIMES, type Sort, type Times };
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Tab = 'list' | 'ladder' | 'machine' | 'queues';
+/** What is wrong and all connections, or one connection. */
+export type View = 'answers' | 'sequence';
 
 /** What a trace turned out to be while it was read. failed: why the rest of it was not. */
 interface Readable { name: string; malformed: Malformed | undefined; tooLarge: boolean; failed?: Refusal }
@@ -30,6 +37,16 @@ export const theme = signal<Theme>('auto');
 export const tab = signal<Tab>('ladder');
 export const singleKeys = signal(true);
 export const helpOpen = signal(false);
+export const view = signal<View>('sequence');
+/** A hand has moved something: the page does not choose any more what it shows. */
+export const touched = signal(false);
+export const times = signal<Times>('start');
+/** The panel that has the page to itself. */
+export const maximised = signal<Exclude<Tab, 'list'> | 'why' | 'graph' | undefined>(undefined);
+/** Nothing is shown of what comes after the cursor. */
+export const hiding = signal(false);
+export const queuesOpen = signal(typeof innerHeight === 'undefined' || innerHeight >= 790);
+export const legendOpen = signal(false);
 
 /** The trace grows in place; `revision` tells that it did. */
 export const trace = signal<Trace | undefined>(undefined);
@@ -56,6 +73,8 @@ export const liveLost = of((s) => (s.kind === 'live' ? s.lost : 0));
 /** The address named a place in another trace. */
 export const otherTrace = signal(false);
 export const follow = signal(false);
+/** Following goes on to each connection that begins. */
+export const followNewest = signal(false);
 
 export const selected = signal<number | undefined>(undefined);
 export const cursor = signal<Point>({ t: 0, n: 0 });
@@ -75,22 +94,29 @@ export function reset(): void {
     cursor.value = { t: 0, n: 0 };
     playing.value = false;
     zoom.value = inSight.value = undefined;
+    touched.value = false;
+    view.value = 'sequence';
     filterText.value = '';
     revision.value++;
   });
 }
 
-const filter = computed(() => compile(parseFilter(filterText.value)));
+/** What this language calls a verdict or a cause. */
+const nameOf = (id: string): string => known(d.value.verdict, id) ?? known(d.value.causes, id) ?? id;
+export const filter = computed(() => compile(parseFilter(filterText.value), nameOf));
 
-export const SORTS = ['start', 'duration', 'bytes', 'problems'] as const;
-export type Sort = (typeof SORTS)[number];
 export const sort = signal<Sort>('start');
-const durationOf = (c: Conn) => c.until - c.rec.t;
-const bytesOf = (c: Conn) => (c.outcome?.bytes?.client ?? 0) + (c.outcome?.bytes?.server ?? 0);
-/** What there is most of comes first; connections are in order of their start already. */
+/** The other way round than an order is of use at first: the earliest, else the most. */
+export const reversed = signal(false);
+const name = (a: { addr: string; port: number }) => `${a.addr} ${String(a.port).padStart(5, '0')}`;
+const text = (of: (c: Conn) => string) => (a: Conn, b: Conn) => of(a).localeCompare(of(b));
+const figure = (of: (c: Conn) => number | undefined) => (a: Conn, b: Conn) => (of(b) ?? -1) - (of(a) ?? -1);
+/** Connections are in order of their start already. */
 const ORDERS: Record<Sort, ((a: Conn, b: Conn) => number) | undefined> = {
-  start: undefined, duration: (a, b) => durationOf(b) - durationOf(a), bytes: (a, b) => bytesOf(b) - bytesOf(a),
-  problems: (a, b) => b.problems - a.problems,
+  start: undefined, duration: figure((c) => c.until - c.rec.t), bytes: figure((c) => c.bytes), rtt: figure((c) => c.rtt),
+  retrans: figure((c) => c.again), client: text((c) => name(c.rec.client)), server: text((c) => name(c.rec.server)),
+  state: text((c) => `${stateNow(c, 'client', LAST)} ${stateNow(c, 'server', LAST)}`), cause: text((c) => `${c.cause === undefined} ${c.cause ?? c.verdict ?? ''}`),
+  problems: figure((c) => factsOf(c.troubles).length * 1e6 + c.problems),
 };
 
 /** Connections that pass the filter, in the order asked for. */
@@ -99,11 +125,19 @@ export const visible = computed<readonly Conn[]>(() => {
   const all = trace.value?.conns ?? [];
   const order = ORDERS[sort.value];
   const f = filter.value;
-  if (f.tests.length === 0) return order ? [...all].sort(order) : all;
   // Only who asks for states depends on where the cursor is.
   const at = f.atCursor ? cursor.value : LAST;
-  const some = all.filter((c) => matches(c, f, at));
-  return order ? some.sort(order) : some;
+  const some = filterText.value.trim() === '' ? all : all.filter((c) => matches(c, f, at));
+  if (!order && !reversed.value) return some;
+  const sorted = order ? [...some].sort(order) : [...some];
+  return reversed.value ? sorted.reverse() : sorted;
+});
+
+/** How many would pass at the end of the trace, where none does at the cursor. */
+export const atTheEnd = computed(() => {
+  const f = filter.value;
+  if (!f.atCursor || visible.value.length > 0) return 0;
+  return (trace.value?.conns ?? []).filter((c) => matches(c, f, LAST)).length;
 });
 
 /** Where the selected connection stands among them; -1 where the filter hides it. */
@@ -132,12 +166,17 @@ export const zoom = signal<number | undefined>(undefined);
 /** First and last time that the ladder shows. */
 export const inSight = signal<readonly [number, number] | undefined>(undefined);
 
+/** Runs of data are one row each, but those that were opened. */
+export const folding = signal(false);
+export const unfolded = signal<ReadonlySet<number>>(new Set());
+
 /** Rows of the selected connection; rebuilt when it grew. */
 export const ladder = computed<Ladder | undefined>(() => {
   void grown.value;
   const t = trace.value;
   const c = conn.value;
-  return t && c ? buildLadder(t, c, zoom.value) : undefined;
+  // To scale a long connection fits only with its runs folded.
+  return t && c ? buildLadder(t, c, zoom.value, { on: folding.value || zoom.value !== undefined, open: unfolded.value }) : undefined;
 });
 
 export const currentRow = computed<EventRow | undefined>(() => {
@@ -155,3 +194,10 @@ export const currentRec = computed(() => {
   if (!row) return undefined;
   return row.attached.find((a) => a.n === cursor.value.n) ?? row.rec;
 });
+
+/** A time as the reader wants times told; `before`: that of the row before. */
+export function told(t: number, before?: number): string {
+  const start = trace.value?.header?.start;
+  if (times.value === 'delta' && before !== undefined) return `+${span(t - before)}`;
+  return (times.value === 'clock' && start !== undefined && timeOfDay(start, t)) || clock(t);
+}

@@ -4,10 +4,18 @@
 import { effect } from '@preact/signals';
 import type { HeaderRec } from '../trace/records';
 import { langOf } from '../i18n';
-import { cursor, filterText, lang, otherTrace, playing, revision, selected, sort, SORTS, theme, trace, zoom, type Sort, type Theme } from './app';
+import {
+  cursor, filterText, follow, followNewest, hiding, lang, maximised, otherTrace, playing, revision, reversed, selected, sort, SORTS, theme,
+  times, TIMES, touched, trace, view, zoom, type Sort, type Theme, type View,
+} from './app';
 import { moveToRecord } from './cursor';
 
-let wanted: { c: number; n: number; f: string | null; q: string; sort: Sort; zoom: number | undefined } | undefined;
+let wanted: { c: number; n: number; f: string | null; q: string; sort: Sort; reversed: boolean; zoom: number | undefined; view: View } | undefined;
+
+/** Has the address a place that is still to be gone to? */
+export const placed = (): boolean => wanted !== undefined;
+
+const MAXIMISED = ['ladder', 'machine', 'queues', 'why', 'graph'] as const;
 
 /** Tells one trace from another, and nothing of what is in it: FNV-1a of its header. */
 export function fingerprint(header: HeaderRec): string {
@@ -16,18 +24,25 @@ export function fingerprint(header: HeaderRec): string {
   return h.toString(36);
 }
 
-export function readHash(): void {
-  const p = new URLSearchParams(location.hash.slice(1));
+/** `saved`: what a report was saved with, where the address itself says nothing. */
+export function readHash(saved = ''): void {
+  const p = new URLSearchParams(location.hash.length > 1 ? location.hash.slice(1) : saved);
   lang.value = langOf(p.get('lang') ?? navigator.language);
   const th = p.get('theme');
   theme.value = th === 'light' || th === 'dark' ? th : ('auto' satisfies Theme);
+  times.value = TIMES.find((v) => v === p.get('times')) ?? 'start';
+  hiding.value = p.get('hide') === '1';
+  maximised.value = MAXIMISED.find((m) => m === p.get('max'));
+  followNewest.value = p.get('follow') === 'newest';
+  // A live page that followed goes on to follow.
+  if (p.get('follow')) return;
   const c = Number(p.get('c'));
   const n = Number(p.get('n'));
   const z = Number(p.get('zoom'));
   if (Number.isSafeInteger(c) && Number.isSafeInteger(n) && c > 0) {
     wanted = {
       c, n, f: p.get('f'), q: (p.get('q') ?? '').slice(0, 400), sort: SORTS.find((s) => s === p.get('sort')) ?? 'start',
-      zoom: z > 0 && Number.isFinite(z) ? z : undefined,
+      reversed: p.get('reversed') === '1', zoom: z > 0 && Number.isFinite(z) ? z : undefined, view: p.get('view') === 'answers' ? 'answers' : 'sequence',
     };
   }
 }
@@ -47,35 +62,50 @@ export function keepHash(): void {
     void revision.value;
     const rec = t.byN(n);
     if (!rec) return;
-    const { q, sort: order, zoom: z } = wanted;
+    const { q, sort: order, reversed: turned, zoom: z, view: shown } = wanted;
     wanted = undefined;
     queueMicrotask(() => {
       filterText.value = q;
       sort.value = order;
+      reversed.value = turned;
       zoom.value = z;
+      touched.value = true;
+      view.value = shown;
     });
     if (rec && 'conn' in rec && rec.conn === c) queueMicrotask(() => moveToRecord(n));
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
-    const p = new URLSearchParams({ v: '1', lang: lang.value });
-    if (theme.value !== 'auto') p.set('theme', theme.value);
-    if (selected.value !== undefined && !playing.value) {
-      p.set('c', String(selected.value));
-      p.set('n', String(cursor.value.n));
-      if (trace.value?.header) p.set('f', fingerprint(trace.value.header));
-      if (filterText.value) p.set('q', filterText.value.slice(0, 400));
-      if (sort.value !== 'start') p.set('sort', sort.value);
-      if (zoom.value !== undefined) p.set('zoom', String(Math.round(zoom.value)));
-    }
+    const text = looked();
     // Browsers limit how often the address may change.
     clearTimeout(timer);
     timer = setTimeout(() => {
       try {
-        history.replaceState(null, '', `${location.pathname}${location.search}#${p}`);
+        history.replaceState(null, '', `${location.pathname}${location.search}#${text}`);
       } catch {
         // A page in a sandbox may not; nothing depends on it.
       }
     }, 150);
   });
+}
+
+/** How the page is looked at now. */
+export function looked(): string {
+  const p = new URLSearchParams({ v: '1', lang: lang.value });
+  if (theme.value !== 'auto') p.set('theme', theme.value);
+  if (times.value !== 'start') p.set('times', times.value);
+  if (hiding.value) p.set('hide', '1');
+  if (maximised.value) p.set('max', maximised.value);
+  if (follow.value) p.set('follow', followNewest.value ? 'newest' : 'this');
+  if (selected.value !== undefined && !playing.value && !follow.value) {
+    p.set('c', String(selected.value));
+    p.set('n', String(cursor.value.n));
+    if (trace.value?.header) p.set('f', fingerprint(trace.value.header));
+    if (filterText.value) p.set('q', filterText.value.slice(0, 400));
+    if (sort.value !== 'start') p.set('sort', sort.value);
+    if (reversed.value) p.set('reversed', '1');
+    if (view.value !== 'sequence') p.set('view', view.value);
+    if (zoom.value !== undefined) p.set('zoom', String(Math.round(zoom.value)));
+  }
+  return String(p);
 }

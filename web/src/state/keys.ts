@@ -2,15 +2,16 @@
 // while typing or composing, and all single keys can be turned off.
 
 import {
-  currentRec, filterText, follow, helpOpen, live, playing, singleKeys, tab, trace,
+  currentRec, filterText, follow, helpOpen, hiding, live, maximised, playing, singleKeys, tab, touched, trace, view,
 } from './app';
 import { first, isState, last, play, step, stepConn, stepProblem, toNewest } from './cursor';
 import { toggleMark } from './marks';
-import { scrollLadder, toggleScale, zoomBy, zoomToFit } from './zoom';
+import { fullScreen, showSlide, showTour, slide, touring } from './teach';
+import { fit, scrollLadder, toggleFold, toggleScale, zoomBy } from './zoom';
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+    (target.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && (target as HTMLInputElement).type !== 'checkbox'));
 }
 
 /** The tab that it stands in may have to be drawn first. */
@@ -36,6 +37,13 @@ function run(e: KeyboardEvent): boolean {
     case 'ArrowUp': stepConn(-1); return true;
     case 'Home': first(); return true;
     case 'End': last(); return true;
+    case 'PageDown': case 'PageUp': {
+      const by = e.code === 'PageDown' ? 1 : -1;
+      if (touring.value !== undefined) showTour(touring.value + by);
+      else if (slide.value !== undefined) showSlide(slide.value + by);
+      else return false;
+      return true;
+    }
   }
   if (!singleKeys.value) return false;
   switch (e.code) {
@@ -50,7 +58,10 @@ function run(e: KeyboardEvent): boolean {
     case 'KeyS': zoomBy(0.5); return true;
     case 'KeyA': scrollLadder(-1); return true;
     case 'KeyD': scrollLadder(1); return true;
-    case 'KeyF': zoomToFit(); return true;
+    case 'KeyF': if (e.shiftKey) fullScreen(); else fit(); return true;
+    case 'KeyX': toggleFold(); return true;
+    case 'KeyH': hiding.value = !hiding.value; return true;
+    case 'KeyV': view.value = view.value === 'answers' ? 'sequence' : 'answers'; touched.value = true; return true;
     case 'KeyM': if (currentRec.value) toggleMark(currentRec.value.n); return true;
     case 'KeyE': document.getElementById('why')?.focus(); return true;
     case 'KeyL': if (live.value) toggleFollow(); return true;
@@ -72,6 +83,9 @@ export function startKeys(): void {
     if (e.code === 'Escape') {
       if (helpOpen.value) helpOpen.value = false;
       else if (typing(e.target)) (e.target as HTMLElement).blur();
+      else if (touring.value !== undefined) showTour(undefined);
+      else if (slide.value !== undefined) showSlide(undefined);
+      else if (maximised.value) maximised.value = undefined;
       else if (filterText.value) filterText.value = '';
       else playing.value = false;
       return;
@@ -79,7 +93,7 @@ export function startKeys(): void {
     if (document.querySelector('dialog[open]') || !trace.value || typing(e.target)) return;
     // A focused button keeps Space and Enter for itself.
     if (e.code === 'Space' && e.target instanceof HTMLElement &&
-        e.target.closest('button, summary, a, [role=button]')) return;
+        e.target.closest('button, summary, a, input, [role=button]')) return;
     if (run(e)) e.preventDefault();
   });
 }

@@ -11,7 +11,7 @@ const MARKS_MAX = 10_000;
 export const marks = signal<ReadonlyMap<number, string>>(new Map());
 /** What the last report holds; another map means that something would be lost. */
 export const savedMarks = signal(marks.value);
-const unsaved = computed(() => marks.value !== savedMarks.value && marks.value.size > 0);
+export const unsaved = computed(() => marks.value !== savedMarks.value && marks.value.size > 0);
 
 /** Who leaves the page with marks in no report is asked first. */
 export function warnOfLoss(): void {
@@ -35,8 +35,19 @@ export function setNote(n: number, note: string): void {
 /** Marks in order of the trace. */
 export const markList = computed(() => [...marks.value].sort((a, b) => a[0] - b[0]));
 
-export function packMarks(): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ version: 1, marks: markList.value.map(([n, note]) => ({ n, note })) }));
+/** `view`: how the page is looked at. */
+export function packMarks(view: string): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ version: 1, view, marks: markList.value.map(([n, note]) => ({ n, note })) }));
+}
+
+/** How the page was looked at when the report was saved. */
+export function viewOf(bytes: Uint8Array): string {
+  try {
+    const { view } = JSON.parse(new TextDecoder().decode(bytes)) as { view?: unknown };
+    return typeof view === 'string' ? view.slice(0, 2000) : '';
+  } catch {
+    return '';
+  }
 }
 
 /** Takes what a report holds; whatever in it is no mark of this trace is left out. */

@@ -1,15 +1,17 @@
 // Opening a trace: a file, the built-in sample, or the live stream.
 
-import { batch } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 import { connect, liveAddress } from '../trace/live';
 import { Trace } from '../trace/model';
 import { Parser, Refused, type Refusal } from '../trace/parse';
 import { read, type Job, type Status } from '../trace/worker';
-import { capture, captured, files, jobFor, makeTrace } from '../engine/state';
-import { follow, reset, revision, selected, source, trace, type Reading, type Source } from './app';
-import { toNewest, select } from './cursor';
-import { forgetMarks } from './marks';
+import { capture, captured, jobFor, makeTrace } from '../engine/state';
+import { d, follow, live, otherTrace, reset, touched, view, revision, selected, source, trace, type Reading, type Source } from './app';
+import { forgetEdge, heard, select, toNewest } from './cursor';
+import { forgetMarks, unsaved } from './marks';
+import { placed } from './hash';
 import { original, sampleFile } from './report';
+import { wrongs } from './findings';
 
 /** A live trace that got longer cannot be saved from the page any more: it would fill the memory twice. */
 const ORIGINAL_MAX = 256 << 20;
@@ -17,6 +19,8 @@ const ORIGINAL_MAX = 256 << 20;
 const LIVE_RECORDS = 1_000_000;
 /** Time between two pictures of it. */
 const LIVE_MS = 100;
+/** Between two steps of its clock. */
+const TICK_MS = 250;
 
 let abort: AbortController | undefined;
 let hangUp: (() => void) | undefined;
@@ -31,6 +35,7 @@ function begin(): Trace {
   hangUp = undefined;
   reset();
   forgetMarks();
+  forgetEdge();
   original.value = undefined;
   follow.value = false;
   return new Trace();
@@ -53,12 +58,42 @@ const whyOf = (e: unknown): Refusal =>
   (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 const NOTHING_FOUND = { malformed: undefined, tooLarge: false };
 
-/** What was dropped or chosen together: the first is opened, the others are at hand. */
-export function openFiles(list: Iterable<File>): void {
-  const all = [...list];
-  if (!all[0]) return;
-  files.value = all;
-  void openFile(all[0]);
+/** Traces that were given together, and which of them is shown. */
+export const given = signal<readonly File[]>([]);
+export const shownFile = signal(0);
+
+/** Opens the first of them; the others are one choice away. Marks that are in no report are asked about first. */
+export function openFiles(files: readonly File[]): void {
+  if (files.length === 0 || !mayLeave()) return;
+  given.value = files;
+  shownFile.value = 0;
+  void openFile(files[0]!);
+}
+
+export function openGiven(i: number): void {
+  const file = given.value[i];
+  if (!file || !mayLeave()) return;
+  shownFile.value = i;
+  void openFile(file);
+}
+
+const mayLeave = (): boolean => !unsaved.value || confirm(d.value.view.dropMarks);
+
+/** A file may hold several traces, one after the other: each is a part of it. */
+async function split(file: File, starts: readonly number[]): Promise<void> {
+  const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  const plain: Blob = head[0] === 0x1f && head[1] === 0x8b ? await new Response(file.stream().pipeThrough(new DecompressionStream('gzip'))).blob() : file;
+  if (original.value !== file) return;
+  const parts = [0, ...starts].map((from, i) => new File([plain.slice(from, starts[i])], `${file.name} (${i + 1})`));
+  given.value = given.value.length > 1 ? given.value.flatMap((f) => (f === file ? parts : [f])) : parts;
+  traces.value = parts.length;
+}
+/** Traces that the file was found to hold. */
+export const traces = signal(1);
+
+/** Where something is wrong the page opens on that, unless a place was asked for or a hand has chosen one. */
+function showAnswers(): void {
+  if (!touched.value && !placed() && !otherTrace.value && wrongs.value > 0) view.value = 'answers';
 }
 
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
@@ -108,11 +143,15 @@ export async function openJob(job: Job, kind: 'file' | 'sample' = 'file'): Promi
     const cut = status.captured?.failed;
     const is = control.signal.aborted ? 'stopped' : cut !== undefined ? 'failed' : status.ended ? 'complete' : 'cut';
     publish(t, { kind, name, ...found(status), state: { is }, ...(cut !== undefined && { failed: { kind: 'unreadable', message: cut } }) });
+    traces.value = 1;
+    if (status.more.length > 0) void split(file, status.more);
+    if (is !== 'stopped') showAnswers();
   });
 }
 
 export function openSample(): void {
-  files.value = [];
+  if (!mayLeave()) return;
+  given.value = [];
   void openFile(sampleFile(), 'sample');
 }
 
@@ -135,6 +174,8 @@ export function openLive(): boolean {
   let parts: string[] = [];
   let size = 0;
   follow.value = true;
+  // Time goes on where nothing happens: a countdown runs.
+  const clock = setInterval(() => { if (follow.value && live.value === 'open') toNewest(); }, TICK_MS);
   const draw = () => {
     clearTimeout(soon);
     soon = undefined;
@@ -143,6 +184,7 @@ export function openLive(): boolean {
     parts = [];
     original.value = size <= ORIGINAL_MAX ? kept : undefined;
     parser.flush();
+    heard(t.last);
     publish(t, (now = { ...now, ...found(parser) }));
     if (follow.value) toNewest();
   };
@@ -167,12 +209,14 @@ export function openLive(): boolean {
     state(s) {
       tell({ state: s });
       if (s !== 'ended') return;
+      clearInterval(clock);
       draw();
       tell({ cut: parser.header !== undefined && !parser.ended });
     },
   });
   hangUp = () => {
     clearTimeout(soon);
+    clearInterval(clock);
     close();
   };
   return true;

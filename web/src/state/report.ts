@@ -4,7 +4,8 @@
 import { signal } from '@preact/signals';
 import { giveEngine } from '../engine/state';
 import { loadedName } from './app';
-import { marks, packMarks, savedMarks, unpackMarks } from './marks';
+import { looked } from './hash';
+import { marks, packMarks, savedMarks, unpackMarks, viewOf } from './marks';
 
 /** Bytes of the trace that is open, as they came; a function where they are made anew, of a capture. Undefined: there is none, or
  * it is too long to be kept. */
@@ -26,12 +27,14 @@ function take(id: string): string {
 }
 
 /** To be called before anything else changes the document. */
-export function openEmbedded(open: (file: File) => Promise<void>): void {
+/** Calls back with how the page was looked at when it was saved, before the trace is read. */
+export function openEmbedded(open: (file: File) => Promise<void>, look: (saved: string) => void): void {
   const trace = take('trace');
   const notes = take('notes');
   // A report needs no engine: what it shows is in it.
   giveEngine(fromBase64(take('engine')));
   page = `<!doctype html>\n${document.documentElement.outerHTML}`;
+  look(viewOf(fromBase64(notes)));
   if (trace === '') return;
   const name = decodeURIComponent(location.pathname.replace(/^.*\//, '')) || 'report.html';
   // One that is damaged is told as a file that is damaged.
@@ -85,7 +88,7 @@ async function gzip(blob: Blob): Promise<Uint8Array> {
 export async function makeReport(trace: Blob): Promise<Blob> {
   const [t, n] = PLACES.map((p) => page.indexOf(p) + p.length) as [number, number];
   return new Blob([
-    page.slice(0, t), ...toBase64(await gzip(trace)), page.slice(t, n), ...toBase64(packMarks()), page.slice(n),
+    page.slice(0, t), ...toBase64(await gzip(trace)), page.slice(t, n), ...toBase64(packMarks(looked())), page.slice(n),
   ], { type: 'text/html' });
 }
 

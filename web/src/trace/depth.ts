@@ -49,6 +49,16 @@ export class Depth {
     };
   }
 
+  /** Number of the overflow nearest to a time, no further away than `reach`. */
+  overflowNear(t: number, reach: number): number | undefined {
+    let best = -1;
+    for (let i = 0; i < this.length; i++) {
+      const apart = Math.abs(this.t[i]! - t);
+      if (this.overflow[i] && apart <= reach && (best < 0 || apart < Math.abs(this.t[best]! - t))) best = i;
+    }
+    return best < 0 ? undefined : this.n[best];
+  }
+
   /** Forgets what was before the time. */
   drop(t: number): void {
     let gone = 0;

@@ -1,4 +1,10 @@
 // What a word of the filter can ask for, as in `state:TIME-WAIT`.
 
-export const FILTER_KEYS = ['state', 'ever', 'port', 'addr', 'comm', 'outcome', 'problem', 'listener'] as const;
+export const FILTER_KEYS = [
+  'state', 'final', 'ever', 'outcome', 'cause', 'problem', 'port', 'addr', 'comm', 'pid', 'listener', 'rtt', 'retrans', 'bytes', 'duration',
+] as const;
 export type FilterKey = (typeof FILTER_KEYS)[number];
+/** These are compared as numbers: `rtt>10ms`, `retrans:0`. */
+export const FIGURES: Partial<Record<FilterKey, 'time' | 'number'>> = {
+  rtt: 'time', duration: 'time', retrans: 'number', bytes: 'number', port: 'number', pid: 'number', listener: 'number',
+};

@@ -1,25 +1,64 @@
-// The filter of the connection list: `state:TIME-WAIT port:443 comm:curl` and free text.
-// All words must match; a word that starts with `-` must not.
+// The filter of the connections: `state:TIME-WAIT port:443 rtt>10ms or cause:abort`, and free text. All words must match,
+// unless `or` stands between them; what follows `not`, or begins with `-`, must not.
 
-import { FILTER_KEYS, type FilterKey } from './filter-keys';
-import { VERDICTS } from './words';
+import { FIGURES, FILTER_KEYS, type FilterKey } from './filter-keys';
+import { CAUSES, VERDICTS } from './words';
 import { ENDS, STATES, type Address, type State } from './records';
-import { stateNow, type Conn, type Point, type Trace } from './model';
+import { LAST, pidsOf, stateNow, type Conn, type Point, type Trace } from './model';
 import { PROBLEMS } from './problems';
 
-export interface Word { not: boolean; key: string; value: string }
+type Comparison = ':' | '=' | '<' | '>' | '<=' | '>=';
+export interface Word { not: boolean; key: string; op: Comparison; value: string }
 
 const KEYS = new Set<string>(FILTER_KEYS);
+const WORD = /^([a-z][a-z_-]*)(:?(?:[<>]=?|=)|:)(.*)$/;
+const HEX = /^[\da-f]+$/;
 
-export function parseFilter(text: string): Word[] {
-  return text.split(/\s+/).filter((w) => w !== '' && w !== '-').map((raw) => {
-    const not = raw.startsWith('-');
-    const word = (not ? raw.slice(1) : raw).toLowerCase();
-    const colon = word.indexOf(':');
-    const key = colon > 0 ? word.slice(0, colon) : '';
-    if (KEYS.has(key)) return { not, key, value: word.slice(colon + 1) };
-    return { not, key: '', value: word };
-  });
+/** Words that must all match, and other such words, one group of which must. */
+export function parseFilter(text: string): Word[][] {
+  const groups: Word[][] = [[]];
+  let not = false;
+  for (const raw of text.toLowerCase().split(/\s+/)) {
+    if (raw === '' || raw === '-' || raw === 'and') continue;
+    if (raw === 'or' || raw === '||') groups.push([]);
+    else if (raw === 'not' || raw === '!') {
+      not = !not;
+      continue;
+    } else {
+      const minus = raw.startsWith('-');
+      groups[groups.length - 1]!.push({ not: minus !== not, ...wordOf(minus ? raw.slice(1) : raw) });
+    }
+    not = false;
+  }
+  return groups.filter((g, i) => g.length > 0 || (i === 0 && groups.length === 1));
+}
+
+function wordOf(word: string): Omit<Word, 'not'> {
+  const m = WORD.exec(word);
+  // `fe80:1` is of an address, and no key.
+  if (!m || (!KEYS.has(m[1]!) && (HEX.test(m[1]!) || m[2] !== ':'))) return { key: '', op: ':', value: word };
+  const op = m[2]!.length > 1 && m[2]!.startsWith(':') ? m[2]!.slice(1) : m[2]!;
+  return { key: m[1]!, op: op as Comparison, value: m[3]! };
+}
+
+const UNITS: Record<string, number> = { ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, min: 60e9, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, b: 1 };
+
+/** `10ms`, `1.5k`, `443`: in ns where it is a time. */
+function figureOf(value: string, kind: 'time' | 'number'): number | undefined {
+  const m = /^(\d+(?:\.\d+)?)([a-zµ]*)$/.exec(value);
+  if (!m) return undefined;
+  const unit = m[2] === '' ? (kind === 'time' ? 1e9 : 1) : UNITS[m[2]!];
+  return unit === undefined ? undefined : Number(m[1]) * unit;
+}
+
+function compared(op: Comparison, want: number): (v: number) => boolean {
+  switch (op) {
+    case '<': return (v) => v < want;
+    case '>': return (v) => v > want;
+    case '<=': return (v) => v <= want;
+    case '>=': return (v) => v >= want;
+    default: return (v) => v === want;
+  }
 }
 
 /** Short forms people type: ESTAB, SYN-RCVD, FINWAIT1, syn_recv. */
@@ -29,34 +68,61 @@ function stateKey(s: string): string {
 
 /** A word made ready: what it asks of a connection, and whether the answer depends on where the cursor is. */
 interface Test { not: boolean; holds: (conn: Conn, at: Point) => boolean; atCursor: boolean }
-export interface Filter { tests: readonly Test[]; atCursor: boolean }
+export interface Filter {
+  groups: readonly (readonly Test[])[]; atCursor: boolean;
+  /** Keys there are none of, and values that are none. */
+  unknown: readonly string[];
+}
+/** What the page calls a verdict or a cause: who reads Chinese looks for that. */
+export type Names = (id: string) => string;
+const same: Names = (id) => id;
 
 /** The work that is the same for every connection is done here, once. */
-export function compile(words: readonly Word[]): Filter {
-  const tests = words.filter((w) => w.value !== '').map(compileWord);
-  return { tests, atCursor: tests.some((t) => t.atCursor) };
+export function compile(groups: readonly (readonly Word[])[], names: Names = same): Filter {
+  const unknown: string[] = [];
+  const tests = groups.map((g) => g.filter((w) => w.value !== '').map((w) => {
+    const kind = FIGURES[w.key as FilterKey];
+    if (w.key !== '' && !KEYS.has(w.key)) unknown.push(`${w.key}:`);
+    else if (kind && figureOf(w.value, kind) === undefined) unknown.push(`${w.key}${w.op}${w.value}`);
+    else return compileWord(w, names);
+    return undefined;
+  }).filter((t) => t !== undefined));
+  return { groups: tests, unknown, atCursor: tests.some((g) => g.some((t) => t.atCursor)) };
 }
 
 /** Does a connection match, given where the cursor is (states are those at the cursor)? */
 export function matches(conn: Conn, filter: Filter, at: Point): boolean {
-  for (const test of filter.tests) if (test.holds(conn, at) === test.not) return false;
-  return true;
+  return filter.groups.some((g) => g.every((test) => test.holds(conn, at) !== test.not));
 }
 
-function compileWord({ not, key, value }: Word): Test {
+function compileWord({ not, key, op, value }: Word, names: Names): Test {
   const test = (holds: Test['holds'], atCursor = false): Test => ({ not, holds, atCursor });
-  const ends = (of: (a: Address) => boolean) => test((c) => of(c.rec.client) || of(c.rec.server));
+  const figure = FIGURES[key as FilterKey];
+  const is = figure ? compared(op, figureOf(value, figure)!) : () => false;
   const states = statesLike(value);
   switch (key) {
     case 'state': return test(inState(states), true);
-    case 'port': return ends((a) => String(a.port) === value);
-    case 'addr': return ends((a) => a.addr.toLowerCase().includes(value));
+    case 'final': return test((c) => inState(states)(c, LAST));
+    case 'port': return test((c) => is(c.rec.client.port) || is(c.rec.server.port));
+    case 'addr': return test((c) => ENDS.some((e) => c.rec[e].addr.toLowerCase().includes(value)));
+    case 'pid': return test((c) => pidsOf(c).some(is));
+    case 'rtt': return test((c) => c.rtt !== undefined && is(c.rtt));
+    case 'retrans': return test((c) => is(c.again));
+    case 'bytes': return test((c) => is(c.bytes));
+    case 'duration': return test((c) => is(c.until - c.rec.t));
+    case 'listener': return test((c) => c.listener !== undefined && is(c.listener));
     case 'comm': {
       const comm = anyComm(value);
       return test((c) => comm(c.comms));
     }
-    case 'outcome': return test((c) => (c.verdict ?? 'still-open').includes(value));
-    case 'listener': return test((c) => String(c.listener) === value);
+    case 'outcome': {
+      const named = once((v: string) => v.includes(value) || names(v).toLowerCase().includes(value));
+      return test((c) => named(c.verdict ?? 'still-open'));
+    }
+    case 'cause': {
+      const named = once((v: string) => v.includes(value) || names(v).toLowerCase().includes(value));
+      return test((c) => c.cause !== undefined && (value === 'any' || named(c.cause)));
+    }
     case 'ever': {
       const mask = maskOf(STATES, (s) => states.has(s));
       return test((c) => (c.ever & mask) !== 0);
@@ -69,7 +135,7 @@ function compileWord({ not, key, value }: Word): Test {
       return test((c) => (c.troubles & mask) !== 0);
     }
   }
-  const text = hasText(value);
+  const text = hasText(value, names);
   // Most text is the start of no state's name: then no state has to be looked up.
   if (states.size === 0) return test(text);
   const now = inState(states);
@@ -103,16 +169,16 @@ function once<T>(rule: (v: T) => boolean): (v: T) => boolean {
 const anyComm = (value: string) => once((comms: Conn['comms']) => [...comms].some((c) => c.toLowerCase().includes(value)));
 
 /** Free text: in number, addresses, verdict and names. */
-function hasText(value: string): Test['holds'] {
+function hasText(value: string, names: Names): Test['holds'] {
   const comm = anyComm(value);
-  const verdict = once((v: string | undefined) => v !== undefined && v.includes(value));
+  const verdict = once((v: string | undefined) => v !== undefined && (v.includes(value) || names(v).toLowerCase().includes(value)));
   const number = /^#?\d*$/.test(value);
   // What no address has in it is not looked for in one.
   const address = /^[\da-f.:]*$/.test(value);
   const port = value.includes(':');
   const inAddress = ({ addr, port: p }: Address) => addr.toLowerCase().includes(value) ||
     (port || number) && `${addr}:${p}`.toLowerCase().includes(value);
-  return (c) => number && `#${c.id}`.includes(value) || verdict(c.verdict) || comm(c.comms) ||
+  return (c) => number && `#${c.id}`.includes(value) || verdict(c.verdict) || verdict(c.cause) || comm(c.comms) ||
     address && (inAddress(c.rec.client) || inAddress(c.rec.server));
 }
 
@@ -143,8 +209,10 @@ const knownFirst = (words: readonly string[]) => {
 
 function valuesOf(key: FilterKey, trace: Trace | undefined): readonly string[] {
   switch (key) {
-    case 'state': case 'ever': return knownFirst(STATES);
+    case 'state': case 'final': case 'ever': return knownFirst(STATES);
     case 'outcome': return knownFirst(VERDICTS);
+    case 'cause': return ['any', ...CAUSES.filter((c) => trace?.conns.slice(0, LOOKED_AT).some((o) => o.cause === c))];
+    case 'rtt': case 'retrans': case 'bytes': case 'duration': case 'pid': return [];
     case 'problem': return ['any', ...PROBLEMS];
     case 'listener': return (trace?.listeners ?? []).map((l) => String(l.id));
   }

@@ -35,6 +35,8 @@ interface Details {
 }
 /** Records of one connection that are laid out: a ladder of more would be too high for a browser. */
 export const MAX_EVENTS = 50_000;
+/** Left in CLOSE-WAIT for so long it is a leak, not on its way: as the finding has it (src/conn/finding_close_wait.c). */
+const HELD_NS = 10_000_000_000;
 /** Connections whose details are kept: those in sight, and some that were. */
 const KEPT = 64;
 /** Sockets that have made calls and become nothing yet. */
@@ -44,6 +46,12 @@ const NOBODY: ReadonlySet<string> = new Set();
 export class Conn {
   readonly id: number;
   verdict: string | undefined;
+  /** Why it ended, or what held it up. */
+  cause: string | undefined;
+  /** Bytes of both ends; round trip in ns; segments sent again. */
+  bytes = 0;
+  rtt: number | undefined;
+  again = 0;
   /** Names of processes that own or used an end. */
   comms = NOBODY;
   problems = 0;
@@ -105,8 +113,8 @@ export class Trace {
   gaps: GapRec[] = [];
   /** The last record of each kind and subject, which is the one that counts. */
   readonly findings = new Map<string, FindingRec>();
-  /** Times of all problems, as they came. */
-  troubles: number[] = [];
+  /** Times and numbers of all problems, as they came. */
+  troubles: Point[] = [];
   /** Time of the last event, ns. */
   last = 0;
   #conns = new Map<number, Conn>();
@@ -152,7 +160,7 @@ export class Trace {
     const traits = this.#traits[records.kind(i)] ?? traitsOf(like);
     const t = records.time(i);
     if (like.record !== 'end' && t > this.last) this.last = t;
-    if (traits.problem >= 0) this.troubles.push(t);
+    if (traits.problem >= 0) this.troubles.push({ t, n: records.number(i) });
     switch (like.record) {
       case 'header': this.header = records.get(i) as HeaderRec; return;
       case 'end': this.end = records.get(i) as EndRec; return;
@@ -194,10 +202,26 @@ export class Trace {
       const comm = traits.comm === 'owner' ? this.records.string(i, 'comm', 'owner') : this.records.string(i, 'comm');
       if (comm && !conn.comms.has(comm)) conn.comms = this.#names([...conn.comms, comm]);
     }
-    if (traits.verdict !== undefined) conn.verdict = traits.verdict;
+    if (traits.again) conn.again++;
+    if (traits.cause !== undefined) conn.cause = traits.cause;
+    if (traits.verdict !== undefined) this.#ended(conn, traits, i);
     if (traits.problem < 0) return;
     conn.problems++;
     conn.troubles |= 1 << traits.problem;
+  }
+
+  #ended(conn: Conn, traits: Traits, i: number): void {
+    const { records } = this;
+    conn.verdict = traits.verdict;
+    conn.bytes = (records.integer(i, 'client', 'bytes') ?? 0) + (records.integer(i, 'server', 'bytes') ?? 0);
+    conn.rtt = records.integer(i, 'rtt_ns');
+    if (!traits.held) return;
+    const { durations } = records.get(i) as OutcomeRec;
+    if (ENDS.some((e) => (durations?.[e]?.['CLOSE-WAIT'] ?? 0) >= HELD_NS)) {
+      conn.problems++;
+      conn.troubles |= 1 << PROBLEMS.indexOf('held');
+      this.troubles.push({ t: records.time(i), n: records.number(i) });
+    }
   }
 
   /** Few sets of names serve all connections. */
@@ -276,7 +300,7 @@ export class Trace {
     this.#details.clear();
     for (const l of this.listeners) l.queue.drop(since);
     this.gaps = this.gaps.filter((g) => g.t >= since);
-    this.troubles = this.troubles.filter((t) => t >= since);
+    this.troubles = this.troubles.filter((p) => p.t >= since);
   }
 
   #addConn(rec: ConnectionRec, index: number): void {
@@ -319,7 +343,7 @@ function addTo(to: Details, rec: Rec): void {
 }
 
 /** What all records of a template have in common, as far as the index needs it. */
-interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: 'owner' | 'own'; verdict?: string }
+interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: 'owner' | 'own'; verdict?: string; cause?: string; again?: boolean; held?: boolean }
 
 /** Shift of a lane's four bits. */
 const laneOf = (end: End, w: Witness) => 4 * (ENDS.indexOf(end) + (w === 'host' ? 2 : 0));
@@ -337,8 +361,25 @@ function traitsOf(like: Rec): Traits {
     if (witnessOf(like) === 'host') traits.host = 1 << ENDS.indexOf(like.end);
     if (typeof like.owner?.comm === 'string') traits.comm = 'owner';
   } else if (like.record === 'call' && like.comm !== undefined) traits.comm = 'own';
-  else if (like.record === 'outcome') traits.verdict = like.verdict;
+  else if (like.record === 'outcome') {
+    traits.verdict = like.verdict;
+    if (like.cause !== undefined) traits.cause = like.cause;
+    traits.held = ENDS.some((e) => like.final?.[e] === 'CLOSE-WAIT');
+  } else if (like.record === 'queue' && like.why === 'overflow') traits.cause = like.cause ?? 'listener-dropped';
+  else if (like.record === 'segment') traits.again = like.notes?.includes('retransmission') ?? false;
   return traits;
+}
+
+/** Processes that held or used an end of it. */
+export function pidsOf(conn: Conn): number[] {
+  const { records } = conn.trace;
+  const all = new Set<number>();
+  for (let i = conn.newest; i > conn.first; i = records.before(i)) {
+    const { record } = records.like(i);
+    const pid = record === 'state' ? records.integer(i, 'pid', 'owner') : record === 'call' ? records.integer(i, 'pid') : undefined;
+    if (pid !== undefined) all.add(pid);
+  }
+  return [...all];
 }
 
 /** As stateAt(), without a record being made: for looking at all connections. */

@@ -61,6 +61,9 @@ export class Parser {
   header: HeaderRec | undefined;
   /** True once the last line (`end`) was seen; without it the trace was cut. */
   ended = false;
+  /** Where further traces begin in the same file, in bytes: only the first is read. */
+  more: number[] = [];
+  #at = 0;
   #rest: Uint8Array[] = [];
   #restLength = 0;
   #skipping = false;
@@ -86,8 +89,10 @@ export class Parser {
   /** Takes bytes cut anywhere. Throws Refused where the first line is not our header. */
   feed(more: Uint8Array | string): void {
     const b = typeof more === 'string' ? new TextEncoder().encode(more) : more;
+    const base = this.#at - this.#restLength;
     let from = 0;
     for (let nl = b.indexOf(10); nl >= 0; nl = b.indexOf(10, from)) {
+      this.#begin = from === 0 ? base : this.#at + from;
       if (this.#restLength > 0 || this.#skipping) this.#join(b.subarray(from, nl));
       else this.#take(b, from, nl);
       from = nl + 1;
@@ -97,6 +102,7 @@ export class Parser {
       this.#rest.push(b.slice(from));
       this.#restLength += b.length - from;
     }
+    this.#at += b.length;
     if (this.#restLength <= MAX_LINE) return;
     // The first line decides early: a binary file may hold no newline at all.
     if (!this.header) return this.finish();
@@ -209,11 +215,20 @@ export class Parser {
       text[length++] = c;
       hash = Math.imul(hash ^ c, PRIME);
     }
+    if (this.more.length > 0) return this.#pass(b, from, to);
     const known = this.header ? this.#templates.find(hash, text, 0, length) : -1;
     if (known >= 0) this.#store(known, count);
     else this.#learn(b.subarray(from, to), hash, length, count);
   }
 
+  /** A line of a further trace: only where the next one begins is of interest. */
+  #pass(b: Uint8Array, from: number, to: number): void {
+    const line = decoder.decode(b.subarray(from, Math.min(to, from + 40)));
+    if (/^\s*\{"record":"header"/.test(line)) this.more.push(this.#begin);
+  }
+
+  /** Where the line at hand begins. */
+  #begin = 0;
   #id = 0;
   /** Finds the end of a string and, in `#id`, its number. -1: it is none that JSON knows, or there are too many. */
   #string(b: Uint8Array, from: number, to: number): number {
@@ -249,6 +264,7 @@ export class Parser {
     else {
       const got = check(value);
       if ('bad' in got) this.#bad(got.bad, line);
+      if ('rec' in got && got.rec.record === 'header') this.more.push(this.#begin);
       if (!('rec' in got) || got.rec.record === 'header') return;
     }
     const rec = value as Rec;

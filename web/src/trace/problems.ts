@@ -3,7 +3,7 @@
 import type { CallRec } from './records';
 
 export const PROBLEMS = [
-  'reset', 'icmp', 'retransmission', 'loss', 'window', 'checksum', 'overflow', 'expired', 'failed', 'timeout', 'disagreement', 'gap', 'finding',
+  'reset', 'icmp', 'retransmission', 'loss', 'window', 'checksum', 'overflow', 'expired', 'failed', 'timeout', 'disagreement', 'gap', 'finding', 'held',
 ] as const;
 export type Problem = (typeof PROBLEMS)[number];
 
@@ -23,4 +23,16 @@ export const wouldBlock = (errno: string | undefined): boolean => errno === 'EAG
 /** How non-blocking sockets and signals work is no failure. */
 export function callFailed(rec: CallRec): boolean {
   return rec.errno !== undefined && !wouldBlock(rec.errno) && rec.errno !== 'EINPROGRESS' && !interrupted(rec.errno);
+}
+
+const bit = (p: Problem) => 1 << PROBLEMS.indexOf(p);
+/** A failed call is how the application hears of these; it is no further fact. */
+const HEARD = bit('reset') | bit('icmp') | bit('timeout') | bit('overflow');
+/** What made a connection wait though it ended well. */
+export const DELAYS = bit('overflow') | bit('expired') | bit('timeout') | bit('held');
+
+/** The different things that went wrong, of the set of a connection. */
+export function factsOf(troubles: number): Problem[] {
+  const told = troubles & HEARD ? troubles & ~bit('failed') : troubles;
+  return PROBLEMS.filter((p) => told & bit(p));
 }

@@ -40,10 +40,14 @@ export interface SegmentRec extends Base {
 export interface IcmpRec extends Base {
   record: 'icmp'; conn: number; end: End; error: string; by?: string; seq_abs?: number; mtu?: number; frame?: number;
 }
+export interface DatagramRec extends Base {
+  record: 'datagram'; from: Address; to: Address; len: number; checksum?: string; icmp?: { error?: string; by?: string };
+  sender?: number; receiver?: number; dns?: Record<string, unknown>; frame?: number;
+}
 export interface CallRec extends Base {
   record: 'call'; conn?: number; listener?: number; socket?: number; end?: End; name: string; fd?: number;
   ret?: number; errno?: string; args?: Record<string, unknown>; duration_ns?: number; pid?: number;
-  tid?: number; comm?: string;
+  tid?: number; comm?: string; events?: string[]; ready?: { fd?: number; events?: string[] }[]; blocked?: true;
 }
 export interface ListenerRec extends Base {
   record: 'listener'; listener: number; addr: string; port: number; backlog?: number;
@@ -96,7 +100,7 @@ export interface EndRec extends Omit<Base, 'late'> {
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | IcmpRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
+  | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
   | ArrivalRec | LabRec | AnswerRec | CheckRec | EndRec;
 
 /** The record that caused this one; a finding has several, and none of them is its cause. */

@@ -2,13 +2,15 @@
 // with the wire's state changes attached to the packet they follow from wherever the kernel's
 // own lane leads (otherwise every change would stand there twice).
 
-import { kindOf } from '../kinds';
+import { isProblem, kindOf } from '../kinds';
 import { before, type GapRec, type Rec, type StateRec } from './records';
 import { lastAt, primary, witnessOf, type Conn, type Point, type Trace } from './model';
 
 export interface EventRow { kind: 'event'; rec: Rec; attached: StateRec[]; y: number; h: number; index: number }
 export interface IdleRow { kind: 'idle'; ns: number; t: number; n: number; y: number; h: number }
-export type Row = EventRow | IdleRow;
+/** Rows of data, ACKs and calls that went well, in the place of one: events from..to of the ladder. */
+export interface RunRow { kind: 'run'; from: number; to: number; n: number; y: number; h: number; client: number; server: number }
+export type Row = EventRow | IdleRow | RunRow;
 
 export interface Ladder {
   rows: Row[];
@@ -22,6 +24,22 @@ export interface Ladder {
 export const IDLE_NS = 200_000_000;
 export const IDLE_HEIGHT = 30;
 
+/** Are runs of data folded? `open`: those that are not, by the number of their first record. */
+export interface Fold { on: boolean; open: ReadonlySet<number> }
+const NO_FOLD: Fold = { on: false, open: new Set() };
+/** A run of fewer is not worth a row of its own. */
+const RUN = 6;
+export const RUN_HEIGHT = 34;
+
+/** What a run may hold: what moves data along, and nothing that went wrong or moved a state. */
+function ordinary(row: EventRow): boolean {
+  const { rec } = row;
+  if (row.attached.length > 0 || isProblem(rec)) return false;
+  if (rec.record === 'segment') return !rec.flags.some((f) => f === 'SYN' || f === 'FIN' || f === 'RST');
+  if (rec.record === 'call') return /^(send|recv|read|write|epoll|poll|select)/.test(rec.name);
+  return rec.record === 'timer' && rec.name === 'retransmit';
+}
+
 /** Browsers lose precision in documents that are higher. */
 const HIGHEST = 4_000_000;
 
@@ -29,7 +47,7 @@ const HIGHEST = 4_000_000;
  * Evenly, with idle time folded; or to scale, `zoom` pixels a second: rows are then as far apart as
  * in time, wherever that is more than a row is high.
  */
-export function buildLadder(trace: Trace, conn: Conn, zoom?: number): Ladder {
+export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold = NO_FOLD): Ladder {
   const events: EventRow[] = [];
   const rowOf = new Map<number, EventRow>();
   const loose: StateRec[] = [];
@@ -57,7 +75,8 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number): Ladder {
   const from = events[0]?.rec.t ?? 0;
   const span = (events[events.length - 1]?.rec.t ?? 0) - from;
   const perNs = zoom === undefined ? 0 : Math.min(zoom / 1e9, HIGHEST / Math.max(span, 1));
-  for (const row of events) {
+  for (let i = 0; i < events.length; i++) {
+    const row = events[i]!;
     // An outcome is said when the trace ends, not when something happened on the line.
     const dt = last ? row.rec.t - last.rec.t : 0;
     if (perNs > 0 && last) y = Math.max(y, last.y + dt * perNs);
@@ -65,12 +84,37 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number): Ladder {
       rows.push({ kind: 'idle', ns: dt, t: last.rec.t, n: last.rec.n, y, h: IDLE_HEIGHT });
       y += IDLE_HEIGHT;
     }
+    const to = fold.on && !fold.open.has(row.rec.n) ? runFrom(events, i, perNs) : i;
+    if (to > i) {
+      const begun = row.rec.t;
+      const h = Math.max(RUN_HEIGHT, (events[to]!.rec.t - begun) * perNs);
+      const run: RunRow = { kind: 'run', from: i, to, n: row.rec.n, y, h, client: 0, server: 0 };
+      for (; i <= to; i++) {
+        const { rec } = events[i]!;
+        if (rec.record === 'segment') run[rec.from] += rec.len;
+        Object.assign(events[i]!, { y: y + Math.min((rec.t - begun) * perNs, h - RUN_HEIGHT), h: RUN_HEIGHT });
+      }
+      i--;
+      rows.push(run);
+      y += h;
+      last = events[to]!;
+      continue;
+    }
     row.y = y;
     y += row.h;
     rows.push(row);
     last = row;
   }
   return { rows, events, height: y + 12, rowOf };
+}
+
+/** Index of the last event of the run that begins there; the same where none does. To scale, a run ends where there is
+ * room for rows of their own, and silence ends every one. */
+function runFrom(events: readonly EventRow[], from: number, perNs: number): number {
+  let to = from;
+  const room = (a: EventRow, b: EventRow) => (perNs > 0 ? (b.rec.t - a.rec.t) * perNs > b.h : b.rec.t - a.rec.t >= IDLE_NS);
+  while (to < events.length && ordinary(events[to]!) && (to === from || !room(events[to - 1]!, events[to]!))) to++;
+  return to - from >= RUN ? to - 1 : from;
 }
 
 /** Losses of the trace belong between the events they may have swallowed. */

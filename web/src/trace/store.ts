@@ -116,11 +116,13 @@ export class Store {
     return new Integers(s.ints, s.at[i - s.base]!).skip(h - Number(h > (where.n as number)) - Number(h > (where.t as number))).next();
   }
 
-  integer(i: number, field: string): number | undefined {
+  integer(i: number, field: string, inside?: string): number | undefined {
     const kind = this.kind(i);
     const { where } = this.templates[kind]!;
-    if (kind === TEXT) return (this.get(i) as unknown as Record<string, number | undefined>)[field];
-    return typeof where[field] === 'number' ? this.#hole(i, where[field], where) : undefined;
+    const of = (kind === TEXT ? this.get(i) : where) as unknown as Record<string, unknown>;
+    const v = (inside === undefined ? of : of[inside] as Record<string, unknown> | undefined)?.[field];
+    if (typeof v !== 'number') return undefined;
+    return kind === TEXT ? v : this.#hole(i, v, where);
   }
 
   /** A free string: of the record, or of one of its objects. */

@@ -134,8 +134,8 @@ export const SYSCTLS = [
 export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
-  'header', 'connection', 'state', 'object', 'segment', 'arrival', 'icmp', 'datagram', 'call', 'listener', 'queue',
-  'timer', 'reset', 'disagreement', 'gap', 'outcome', 'finding', 'lab', 'answer', 'check', 'end',
+  'header', 'connection', 'state', 'object', 'segment', 'arrival', 'icmp', 'datagram', 'call', 'process', 'listener',
+  'queue', 'timer', 'reset', 'disagreement', 'gap', 'counter', 'outcome', 'finding', 'lab', 'answer', 'check', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
 
@@ -161,12 +161,14 @@ export const SAYS: Record<Kind, string> = {
   icmp: 'An ICMP error quotes a segment of the connection',
   datagram: 'One UDP datagram on the wire, or an ICMP error that quotes one',
   call: 'A system call of the application, at its return, or while it goes on',
+  process: 'A process or a thread begins, becomes another program, or ends',
   listener: 'A socket listens, or its backlog changed, or it was closed',
   queue: 'A queue of a listener changed',
   timer: 'A deadline of one end was set, fired, or was cancelled',
   reset: 'The kernel sent or received a RST',
   disagreement: 'The kernel and the packets tell different states of one end',
   gap: 'Events were lost',
+  counter: 'A counter of the network namespace, as nstat(8) has them',
   outcome: 'A connection ended, or the trace did',
   finding: 'Something is wrong, or worth knowing, over many connections',
   lab: 'A lab begins, or an actor of it has done a step',
@@ -183,7 +185,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       tool: 'str', start: 'str', kernel: 'str', sources: 'strings', missing: 'array', input: 'str', netns: 'str',
-      interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object',
+      interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object', host: 'object', clock: 'object',
     },
   },
   connection: {
@@ -253,6 +255,14 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       comm: 'str', because: 'int',
     },
   },
+  process: {
+    need: {
+      event: 'str', pid: 'int',
+    },
+    may: {
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', because: 'int',
+    },
+  },
   listener: {
     need: {
       listener: 'int', addr: 'str', port: 'int',
@@ -301,6 +311,14 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       source: 'str', hook: 'str', from: 'int', to: 'int', because: 'int',
+    },
+  },
+  counter: {
+    need: {
+      name: 'str', value: 'int', delta: 'int',
+    },
+    may: {
+      because: 'int',
     },
   },
   outcome: {

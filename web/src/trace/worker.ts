@@ -9,13 +9,13 @@ import { Parser, Refused, type Malformed, type Refusal } from './parse';
 import { readFile, type Progress, type Telling } from './source';
 
 /** What is known of a file besides its records. */
-export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean; captured?: Captured; saved?: Blob }
+export interface Status { malformed: Malformed | undefined; tooLarge: boolean; ended: boolean; more: number[]; captured?: Captured; saved?: Blob }
 /** A trace, or a capture with what makes one of it; `save`: the trace itself is asked for, not its rows. */
 export type Job = File | CaptureJob | (CaptureJob & { save: true });
 export type Message = { slice: Slice } | { progress: Progress; status: Status } | { done: Status } | { refused: Refusal };
 export interface Reading { slice(s: Slice): void; progress(p: Progress, s: Status): void }
 
-const statusOf = ({ malformed, tooLarge, ended }: Parser): Status => ({ malformed, tooLarge, ended });
+const statusOf = ({ malformed, tooLarge, ended, more }: Parser): Status => ({ malformed, tooLarge, ended, more });
 const whyOf = (e: unknown): Refusal =>
   (e instanceof Refused ? e.why : { kind: 'unreadable', message: e instanceof Error ? e.message : String(e) });
 
@@ -74,7 +74,7 @@ export async function read(job: Job, to: Reading, signal: AbortSignal, start: ()
     return readHere(job, to, signal);
   }
   return new Promise((done, fail) => {
-    let status: Status = { malformed: undefined, tooLarge: false, ended: false };
+    let status: Status = { malformed: undefined, tooLarge: false, ended: false, more: [] };
     let heard = false;
     const over = () => worker.terminate();
     signal.addEventListener('abort', () => {

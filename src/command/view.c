@@ -1,0 +1,147 @@
+/* tcplens view: traces and captures in a browser. The files are handed out as they are; what is in them is for the page. */
+#include "tcplens/command/command.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tcplens/base/limits.h"
+#include "tcplens/base/log.h"
+#include "tcplens/base/loop.h"
+#include "tcplens/base/rights.h"
+#include "tcplens/sink/http.h"
+#include "tcplens/viewer.h"
+
+#define HISTORY_LEAST 4096 /* there is no live trace */
+#define TICK_MS 1000
+
+struct view_options {
+    struct http_address serve;
+};
+
+static const struct option_row rows[] = {
+    { .name = "serve",
+      .argument = "[ADDR:]PORT",
+      .help = "where (default: a free port of 127.0.0.1)",
+      .kind = OPTION_TAKEN,
+      .take = http_take_address,
+      .offset = offsetof(struct view_options, serve) },
+};
+static const struct option_table table = OPTION_TABLE(rows);
+
+/* As the page, and who saves it, will call it. */
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool open_file(const char *path, struct http_file *ret_file)
+{
+    struct stat st;
+    int fd = command_open_input(path);
+
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        log_error("%s is no regular file: save it to one first", strcmp(path, "-") ? path : "standard input");
+        close(fd);
+        return false;
+    }
+    *ret_file = (struct http_file){ .fd = fd, .name = name_of(path), .size = (uint64_t)st.st_size };
+    return true;
+}
+
+static void on_tick(void *arg, uint64_t ticks)
+{
+    (void)arg;
+    (void)ticks;
+}
+
+static void on_signal(void *arg, int number)
+{
+    (void)number;
+    loop_stop(*(struct loop **)arg);
+}
+
+/* Until Ctrl-C. */
+static int serve(struct http *http)
+{
+    struct loop *loop;
+    const struct loop_handlers handlers = { .tick = on_tick, .signal = on_signal, .arg = &loop };
+    int r = loop_new(TICK_MS, &handlers, &loop);
+
+    if (r == 0) {
+        r = rights_drop(false);
+        if (r == 0)
+            r = http_start(http);
+        if (r == 0) {
+            log_note("viewer: %s&files (until Ctrl-C)", http_url(http));
+            r = loop_run(loop);
+        }
+        loop_free(loop);
+    }
+    if (r < 0)
+        log_error("cannot serve: %s", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int view(const struct view_options *o, struct http_file *files, unsigned count)
+{
+    const char *address = *o->serve.address ? o->serve.address : NULL;
+    char error[SINK_ERROR_MAX];
+    struct http *http;
+    int r = http_open(address, o->serve.port, viewer_html(), viewer_html_len(), HISTORY_LEAST, &http), status;
+
+    if (r < 0) {
+        http_explain(r, &o->serve, error);
+        if (r == -EINVAL)
+            return command_usage_error("view", "%s", error);
+        log_error("%s", error);
+        return EXIT_FAILED;
+    }
+    http_hand_out(http, files, count);
+    status = serve(http);
+    http_close(http);
+    return status;
+}
+
+static int run(int argc, char *argv[])
+{
+    struct http_file files[LIMIT_SERVED_FILES];
+    struct view_options o = { 0 };
+    struct command_io io;
+    int rest, status = command_parse(&command_view, OPTIONS_ANYWHERE, argc, argv, &o, &io, &rest);
+    unsigned count = 0;
+
+    command_io_free(&io);
+    if (status != COMMAND_GO_ON)
+        return status;
+    if (rest == argc)
+        return command_usage_error("view", "which trace or capture?");
+    if (argc - rest > LIMIT_SERVED_FILES)
+        return command_usage_error("view", "at most %d files", LIMIT_SERVED_FILES);
+    while (rest < argc && open_file(argv[rest], &files[count])) {
+        rest++;
+        count++;
+    }
+    status = rest < argc ? EXIT_FAILED : view(&o, files, count);
+    while (count)
+        close(files[--count].fd);
+    return status;
+}
+
+const struct command command_view = {
+    .name = "view",
+    .summary = "show traces and captures in a browser",
+    .usage = "[OPTION]... FILE...",
+    .about = "Serves the viewer with these traces and captures to a browser, until Ctrl-C. The page\n"
+             "reads a capture by itself, as `tcplens read` does.\n",
+    .options = &table,
+    .words = WORDS_FILES,
+    .run = run,
+};

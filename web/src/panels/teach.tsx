@@ -1,0 +1,106 @@
+// What a teacher uses: the switch that hides what comes, the question, slides, the tour, and ways to take a picture along.
+
+import { useState } from 'preact/hooks';
+import { d, hiding, trace } from '../state/app';
+import { looked } from '../state/hash';
+import { markList } from '../state/marks';
+import { answer, answered, asking, forgetAnswers, fullScreen, question, reveal, score, showSlide, showTour, slide, touring } from '../state/teach';
+import { count, show } from '../text';
+import { shortOf } from '../kinds';
+import { savePng, saveSvg } from '../export';
+import { Icon, StateName } from './parts';
+
+export function Teaching() {
+  const words = d.value.teach;
+  return (
+    <>
+      <button id="hide" aria-pressed={hiding.value} title={words.hideHint} onClick={() => { hiding.value = !hiding.value; forgetAnswers(); }}>{words.hide}</button>
+      {hiding.value && <label class="check ask"><input id="ask" type="checkbox" checked={asking.value} onChange={(e) => { asking.value = e.currentTarget.checked; forgetAnswers(); }} /> {words.ask}</label>}
+      <Share />
+    </>
+  );
+}
+
+function Share() {
+  const words = d.value;
+  const [open, setOpen] = useState(false);
+  const item = (id: string, label: string, act: () => void) => <button id={id} onClick={() => { setOpen(false); act(); }}>{label}</button>;
+  const copy = () => { void navigator.clipboard?.writeText(`${location.href.split('#')[0]}#${looked()}`).catch(() => undefined); };
+  return (
+    <div class="menu" onKeyDown={(e) => { if (e.key === 'Escape' && open) { setOpen(false); e.stopPropagation(); } }}>
+      <button id="share" aria-expanded={open} aria-controls="share-menu" onClick={() => setOpen(!open)}>{words.view.more} ▾</button>
+      <div id="share-menu" class="menu-list" hidden={!open} role="group" aria-label={words.view.more}>
+        {item('full-screen', words.view.fullScreen, fullScreen)}
+        {markList.value.length > 0 && item('slides', words.teach.slides, () => showSlide(0))}
+        {item('copy-link', words.view.copyLink, copy)}
+        {item('print', words.view.print, () => print())}
+        {(['ladder', 'machine'] as const).map((what) => (
+          <span key={what} class="pair">
+            <span>{words.ui[what]}</span>
+            {item(`${what}-svg`, words.view.svg, () => saveSvg(what))}
+            {item(`${what}-png`, words.view.png, () => void savePng(what))}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Below everything, large enough for the last row of a room. */
+export function Teacher() {
+  const q = question.value;
+  if (touring.value !== undefined) return <Tour at={touring.value} />;
+  if (slide.value !== undefined) return <Slide at={slide.value} />;
+  if (q || (hiding.value && asking.value)) return <Question />;
+  return null;
+}
+
+function Question() {
+  const words = d.value.teach;
+  const q = question.value;
+  const last = answered.value;
+  const { right, of } = score.value;
+  return (
+    <aside class="teacher" aria-label={words.title} aria-live="polite">
+      {q ? (
+        <>
+          <p>{words.which(d.value.end[q.rec.end].start, q.rec.from)}</p>
+          <p class="choices">
+            {q.choices.map((s) => <button key={s} onClick={() => answer(s)}><StateName state={s} title="" /></button>)}
+            <button class="bare" onClick={reveal}>{words.reveal}</button>
+          </p>
+        </>
+      ) : <p>{last ? (last.choice === last.rec.to ? words.right : words.wrong(last.rec.to)) : words.hidden}</p>}
+      {of > 0 && <p class="score">{words.score(right, of)}</p>}
+    </aside>
+  );
+}
+
+function Bar({ title, text, next, previous, close }: { title: string; text: string; next: (() => void) | undefined; previous: (() => void) | undefined; close: () => void }) {
+  const words = d.value;
+  return (
+    <aside class="teacher" aria-label={title} aria-live="polite">
+      <p class="slide-text">{text}</p>
+      <p class="choices">
+        <button disabled={!previous} onClick={previous}>{words.teach.previous}</button>
+        <button class="primary" disabled={!next} onClick={next}>{words.teach.next}</button>
+        <span class="muted">{title}</span>
+        <button class="square" aria-label={words.ui.close} onClick={close}><Icon name="close" /></button>
+      </p>
+    </aside>
+  );
+}
+
+function Slide({ at }: { at: number }) {
+  const list = markList.value;
+  const [n, note] = list[at] ?? [-1, ''];
+  const rec = trace.value?.byN(n);
+  const step = (by: number) => (at + by >= 0 && at + by < list.length ? () => showSlide(at + by) : undefined);
+  return <Bar title={d.value.teach.slide(at + 1, list.length)} text={note === '' ? `#${count(n)} ${rec ? shortOf(rec) : ''}` : show(note, 600)} next={step(1)} previous={step(-1)} close={() => showSlide(undefined)} />;
+}
+
+function Tour({ at }: { at: number }) {
+  const { tourSteps, slide: place } = d.value.teach;
+  const step = (by: number) => (at + by >= 0 && at + by < tourSteps.length ? () => showTour(at + by) : undefined);
+  return <Bar title={place(at + 1, tourSteps.length)} text={tourSteps[at]!} next={step(1)} previous={step(-1)} close={() => showTour(undefined)} />;
+}
