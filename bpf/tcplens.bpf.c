@@ -25,6 +25,7 @@
 #include "reset.h"
 #include "snapshot.h"
 #include "sock.h"
+#include "turn.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -35,8 +36,7 @@ extern const void tcp_keepalive_timer __ksym __weak;
 
 /* ---- full sockets ------------------------------------------------------------------------------------------------ */
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(set_state, const struct sock *sk, int from, int to)
+static __always_inline int state_changed(const struct sock *sk, int from, int to)
 {
     struct moment *moment = NULL;
     struct tcplens_event *e;
@@ -99,6 +99,20 @@ int BPF_PROG(set_state, const struct sock *sk, int from, int to)
         accept_queued(moment, &name, e->ts_ns + 1, 0); /* after the state change it stands beside */
     event_submit(e);
     return 0;
+}
+
+/* Two programs for one tracepoint: see turn.h. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, const struct sock *sk, int from, int to)
+{
+    turn_taken(sk, from, to);
+    return state_changed(sk, from, to);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state_nested, const struct sock *sk, int from, int to)
+{
+    return turn_was_taken(sk, from, to) ? 0 : state_changed(sk, from, to);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */

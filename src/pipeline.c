@@ -264,6 +264,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
                                       .filter = p->config.filter,
                                       .scope = p->config.scope,
                                       .datagrams = p->config.datagrams,
+                                      .headers = p->config.headers,
                                       .command_pid = p->config.command_pid,
                                       .all_netns = p->config.all_netns };
     bool asked = false;

@@ -37,6 +37,7 @@ struct pipeline_config {
     void *conclude_arg;
     const char *netns; /* as the user named it, for the header */
     bool datagrams;    /* UDP too */
+    bool headers;      /* of segments, byte by byte */
     bool all_netns;    /* sources that can see all namespaces do */
     struct filter filter;
     char *const *command; /* NULL-terminated, or NULL */

@@ -231,3 +231,15 @@ const char *command_skipped(const struct pipeline *pipeline, char buf[static COM
     }
     return buf;
 }
+
+void command_tell_passed_over(const struct pipeline *pipeline, const char *name, bool filtered)
+{
+    char skipped[COMMAND_SKIPPED_MAX];
+
+    command_skipped(pipeline, skipped);
+    if (!pipeline_connections(pipeline))
+        log_note("%s: no TCP connection in it%s%s%s", name, filtered ? " that the filter lets through" : "",
+                 *skipped ? ", but " : "", skipped);
+    else if (*skipped)
+        log_note("%s: besides TCP connections: %s", name, skipped);
+}

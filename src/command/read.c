@@ -16,7 +16,7 @@ struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
     struct filter filter;
-    bool udp;
+    bool udp, headers;
     struct command_output output;
     struct command_io io;
 };
@@ -30,6 +30,7 @@ static const struct option_row rows[] = {
     COMMAND_FILTER_ROWS(struct read_options, filter),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
     COMMAND_UDP_ROW(struct read_options, udp),
+    COMMAND_HEADERS_ROW(struct read_options, headers),
     { .name = "checksums",
       .argument = "WHAT",
       .help =
@@ -94,19 +95,13 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
 static void tell_rest(const struct pipeline *pipeline, const char *path, bool filtered)
 {
     const unsigned offloaded = pipeline_offloaded(pipeline);
-    char skipped[COMMAND_SKIPPED_MAX];
 
     if (offloaded)
         log_note(
             "%s: all checksums of %u host%s are wrong, as where a network card fills them in or a capture was edited: they "
             "were ignored (--checksums check leaves such segments out)",
             path, offloaded, offloaded == 1 ? "" : "s");
-    command_skipped(pipeline, skipped);
-    if (!pipeline_connections(pipeline))
-        log_note("%s: no TCP connection in it%s%s%s", path, filtered ? " that the filter lets through" : "",
-                 *skipped ? ", but " : "", skipped);
-    else if (*skipped)
-        log_note("%s: besides TCP connections: %s", path, skipped);
+    command_tell_passed_over(pipeline, path, filtered);
 }
 
 static int read_file(const struct read_options *o, const char *path)
@@ -114,7 +109,8 @@ static int read_file(const struct read_options *o, const char *path)
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums,
                                       .filter = o->filter,
-                                      .datagrams = o->udp };
+                                      .datagrams = o->udp,
+                                      .headers = o->headers };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;

@@ -378,7 +378,7 @@ static void step_sender(struct wire_step *s, enum end from, const struct stream_
         s->lane->end[!from].data_after_fin = false;
         s->lane->icmp[!from] = 0;
     }
-    if (!conn_is_self(s->conn)) /* else it is its own, which it has not got yet */
+    if (!s->conn->self) /* else it is its own, which it has not got yet */
         take_fin(s, from);
     if (!(flags & SEGMENT_FIN))
         return;
@@ -455,7 +455,7 @@ bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct se
 
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)
 {
-    const bool self = conn_is_self(s->conn);
+    const bool self = s->conn->self;
 
     if (unseen_fin)
         assume_fin(s, from, place->ack);
@@ -495,8 +495,7 @@ void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, ui
 
     if (state_of(&s, END_CLIENT) == TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) == TCP_STATE_SYN_RECEIVED &&
         !ends_kernel_tells(&c->ends, END_CLIENT) && c->streams.of[END_CLIENT].syn_sent &&
-        !lane->end[END_CLIENT].spoke &&
-        ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
+        !lane->end[END_CLIENT].spoke && ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
         take_back(&s, END_CLIENT, TCP_STATE_SYN_SENT);
 }
 

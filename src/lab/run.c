@@ -62,9 +62,7 @@ static int listen_in(struct run *r)
 
     if (sinks->count == SINKS_MAX)
         return -ENOBUFS;
-    sinks->open[sinks->count].ops = &into_records;
-    sinks->open[sinks->count++].sink = r->records;
-    sinks->want_lines = true;
+    sinks_add(sinks, &into_records, r->records);
     return 0;
 }
 

@@ -408,7 +408,7 @@ void digest_print(const struct digest *d, struct writer *writer, bool whole, boo
         line_addf(&l, "Nothing is wrong: %llu connection%s, and no finding.", (unsigned long long)d->endings,
                   d->endings == 1 ? "" : "s");
     else
-        line_add(&l, "Nothing is wrong: no connection ended, and there is no finding.");
+        line_add(&l, "No connection ended, and there is no finding.");
     end(&p, &l);
 }
 

@@ -180,9 +180,9 @@ static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uin
 }
 
 /* A program does not run where it would interrupt itself on the same processor, and the kernel only counts that. Of a hook of
- * TCP's own that is an event less. Those of timers, packets and calls run for all of the machine, and nearly always for
- * nothing: their count would say that something is missing where nothing is. It takes a system call for each program: not at
- * every drain. */
+ * TCP's own that is an event less; but changes of state have a second program for it (bpf/turn.h). Those of timers, packets
+ * and calls run for all of the machine, and nearly always for nothing: their count would say that something is missing where
+ * nothing is. It takes a system call for each program: not at every drain. */
 #define MISSES_EVERY_NS 500000000ull
 
 static void report_misses(struct source_bpf *s, uint64_t now)
@@ -197,7 +197,7 @@ static void report_misses(struct source_bpf *s, uint64_t now)
         __u32 len = sizeof(info);
         int fd = bpf_program__fd(program);
 
-        if (hook && strncmp(hook, "/tcp_", 5) != 0 && strncmp(hook, "/inet_", 6) != 0)
+        if (hook && strncmp(hook, "/tcp_", 5) != 0)
             continue;
         if (i < MISSES_MAX && fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0)
             report_gap(s, now, hook ? hook + 1 : section, info.recursion_misses, &s->misses[i]);

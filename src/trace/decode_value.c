@@ -381,6 +381,30 @@ static bool take_response(uint64_t start_ns, const cJSON *rcode, const cJSON *co
     return value >= 0 && take_u16(start_ns, count, &ret_dns->count);
 }
 
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool take_header_bytes(uint64_t start_ns, const cJSON *item, struct segment_header *ret_header)
+{
+    const char *text = cJSON_GetStringValue(item);
+    const size_t len = text ? strlen(text) : 0;
+
+    (void)start_ns;
+    if (!len || len % 2 || len > 2 * SEGMENT_HEADER_MAX)
+        return false;
+    for (size_t i = 0; i < len / 2; i++) {
+        const int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        ret_header->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    ret_header->len = (uint8_t)(len / 2);
+    return true;
+}
+
 bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram)
 {
     struct dns *dns = &ret_datagram->dns;

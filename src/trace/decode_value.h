@@ -71,6 +71,7 @@ bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waitin
 bool take_process_event(uint64_t start_ns, const cJSON *item, enum process_event *ret_value);
 bool take_datagram_checksum(uint64_t start_ns, const cJSON *item, enum datagram_checksum *ret_value);
 bool take_datagram_error(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
+bool take_header_bytes(uint64_t start_ns, const cJSON *item, struct segment_header *ret_header);
 bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
 bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);

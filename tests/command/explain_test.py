@@ -18,6 +18,7 @@ from lib.programs import TCPLENS
 CORPORA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpora")
 REFUSED = os.path.join(CORPORA, "zeek-irc-353.pcap")
 WELL = os.path.join(CORPORA, "zeek-tcp.pcap")
+STRAY = os.path.join(os.path.dirname(CORPORA), "captures", "own-10-rst-only.pcap")
 HEADER = {"record": "header", "n": 0, "t": 0, "format": "tcplens-trace", "version": 1, "tool": "tcplens 0.1.0",
           "start": "2026-11-21T03:00:00.000000000Z", "sources": ["wire"]}
 SECOND = 10**9
@@ -71,6 +72,13 @@ def trace_and_capture_say_the_same_however_they_come():
 @case
 def nothing_wrong_is_said():
     assert explain(WELL) == (0, "Nothing is wrong: 1 connection, and no finding.\n", "")
+
+
+@case
+def what_is_no_connection_is_said():
+    status, text, stderr = explain(STRAY)
+    assert (status, text) == (0, "No connection ended, and there is no finding.\n")
+    assert stderr.startswith(f"tcplens: {STRAY}: no TCP connection in it, but 1 stray RST 198.51.100.2:80 > "), stderr
 
 
 @case

@@ -3,13 +3,14 @@
 
 Usage: ending_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
+import contextlib
 import os
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal
-from scenes import RAW, SYSCTL, kernel_trace
+from scenes import RAW, REQUESTS, SYSCTL, kernel_trace
 
 # A socket whose filter drops all that comes for it: for its peer the host is gone.
 DEAFEN = """
@@ -43,7 +44,7 @@ def error_of(trace, end, conn=1):
 @case
 def unread_data():
     trace = kernel_trace(DEAFEN + """
-client, peer = pair(); client.send(b"unread"); peer.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL); peer.close(); time.sleep(.1)
+client, peer = pair(); client.send(b"unread"); peer.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL); peer.close(); until(ESTABLISHED, some=False)
 """)
     outcome = ends(trace, "reset-by-server", "unread-data", "server")
     check_equal(outcome["unread"], 6)
@@ -54,7 +55,7 @@ client, peer = pair(); client.send(b"unread"); peer.recv(6, socket.MSG_PEEK | so
 def linger_of_zero():
     trace = kernel_trace(DEAFEN + """
 client, peer = pair(); client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); client.close()
-time.sleep(.1)
+until(ESTABLISHED, some=False)
 """)
     ends(trace, "reset-by-client", "abort", "client")
 
@@ -77,7 +78,7 @@ def connect_to_nowhere():
     trace = kernel_trace(DEAFEN + """
 client, peer = pair()
 check = ctypes.CDLL(None).connect(client.fileno(), struct.pack("=H14x", 0), 16)
-time.sleep(.1)
+until(ESTABLISHED, some=False)
 """)
     ends(trace, "reset-by-client", "abort", "client")
 
@@ -124,7 +125,7 @@ client, peer = pair(); client.setblocking(False)
 try:
     while True: client.send(bytes(4096))
 except BlockingIOError: pass
-time.sleep(1)  # until the window is closed and probed
+counted("TCPWinProbe", 1)
 deafen(peer); client.{USER_TIMEOUT}1500); client.setblocking(True); fails(client)
 """)
     ends(trace, "timed-out", "probe-timeout", "client", "ETIMEDOUT")
@@ -135,8 +136,7 @@ def orphan_is_given_up():
     trace = kernel_trace(SYSCTL + DEAFEN + """
 sysctl("tcp_orphan_retries", 1)
 client, peer = pair(); client.shutdown(socket.SHUT_WR); peer.recv(1); deafen(client); peer.close()
-while any(line.split()[3] == "09" for line in open("/proc/net/tcp").readlines()[1:]):  # LAST-ACK
-    time.sleep(.05)
+until(LAST_ACK, some=False)
 """)
     outcome = trace.one("outcome", conn=1)
     check_equal((outcome["verdict"], outcome["cause"], outcome["cause_end"]), ("timed-out", "orphan-timeout", "server"))
@@ -147,7 +147,7 @@ while any(line.split()[3] == "09" for line in open("/proc/net/tcp").readlines()[
 def data_meets_an_orphan():
     """The kernel aborts it and sends a RST; nobody sent it one."""
     trace = kernel_trace(DEAFEN + """
-client, peer = pair(); deafen(client); peer.close(); client.send(b"late"); time.sleep(.2)
+client, peer = pair(); deafen(client); peer.close(); client.send(b"late"); until(FIN_WAIT1, some=False)
 """)
     ends(trace, "reset-by-server", "data-after-close", "server", trace.one("outcome", conn=1).get("errno"))
     check_equal({r["direction"] for r in trace.all("reset", end="server")}, {"sent"})
@@ -175,11 +175,12 @@ if os.fork() == 0:  # holds the socket until the trace has ended
 @case
 def backlog_of_all_requests():
     """Without cookies a quarter of tcp_max_syn_backlog is kept for peers that are known."""
-    trace = kernel_trace(SYSCTL + RAW + """
+    trace = kernel_trace(SYSCTL + RAW + REQUESTS + """
 sysctl("tcp_syncookies", 0)
 sysctl("tcp_max_syn_backlog", 8)
 server = listen(backlog=128)
 for port in range(2000, 2012): syn(port)
+while counter("ListenDrops") + requests() != 12: time.sleep(.001)
 """)
     dropped = trace.all("queue", why="overflow")
     check(dropped, "nothing was dropped")
@@ -192,7 +193,7 @@ for port in range(2000, 2012): syn(port)
 def accept_is_deferred():
     trace = kernel_trace("""
 server = listen(); server.setsockopt(socket.IPPROTO_TCP, 9, 5)  # TCP_DEFER_ACCEPT
-client = connect(); time.sleep(.3)
+client = connect(); counted("TCPDeferAcceptDrop", 1)
 """)
     check("deferred" in {r["why"] for r in trace.all("queue")}, trace.all("queue"))
     check_equal(trace.all("queue", why="overflow"), [])
@@ -209,7 +210,7 @@ server = listen(backlog=0)
 syn(1234)
 number = struct.unpack("!I", ear.recv(200)[24:28])[0]
 one = connect(); queued(server, 1)
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1); time.sleep(.2)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1); counted("ListenOverflows", 1)
 """)
     conn = next(r["conn"] for r in trace.all("connection") if r["client"]["port"] == 1234)
     ends(trace, "handshake-incomplete", "accept-queue-full", conn=conn)
@@ -246,15 +247,21 @@ def owner_gone(trace):
 @case
 def listener_changes_hands():
     """Who opened it ends; the child that holds it is its owner then."""
-    trace = kernel_trace("""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", "new", "-q", "-o", path, "--", *lib.script("""
 out, into = os.pipe()
 if os.fork() == 0:
     server = listen()
     if os.fork() == 0:
-        time.sleep(2); os.write(into, b"x"); os._exit(0)
+        sys.stdin.readline(); os.write(into, b"x"); os._exit(0)
     os._exit(0)
 os.wait(); os.read(out, 1)
-""")
+"""))
+        lib.wait_trace(path, '"opened_by"')
+        tracer.say()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
     listeners = trace.all("listener")
     check("opened_by" not in listeners[0], listeners[0])
     changed = [r for r in listeners if "opened_by" in r]

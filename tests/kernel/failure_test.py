@@ -9,7 +9,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, PASSIVE, case, check, check_equal
-from scenes import LATE_ACK, RAW, STATES, SYSCTL, kernel_trace, why
+from scenes import LATE_ACK, RAW, SYSCTL, kernel_trace, why
 
 # Whatever is sent from here on gets lost.
 CUT = """
@@ -100,7 +100,7 @@ except ConnectionRefusedError: pass
 @case
 def orphan_gives_up():
     """Nobody reads any more, and nobody acknowledges the FIN."""
-    trace = kernel_trace(SYSCTL + STATES + CUT + """
+    trace = kernel_trace(SYSCTL + CUT + """
 sysctl("tcp_orphan_retries", 1)
 server = listen(); client = connect(); peer, _ = server.accept()
 cut(); client.close()
@@ -124,7 +124,8 @@ def full_accept_queue_drops_the_ack():
 @case
 def full_accept_queue_aborts():
     """tcp_abort_on_overflow: the ACK is answered with a RST, and the request is gone."""
-    trace = kernel_trace(LATE_ACK.replace("server = listen", 'sysctl("tcp_abort_on_overflow", 1)\nserver = listen', 1))
+    text = LATE_ACK.replace("server = listen", 'sysctl("tcp_abort_on_overflow", 1)\nserver = listen', 1)
+    trace = kernel_trace(text + "while not ear.recv(200)[33] & RST: pass\n")
     suffers = next(r["conn"] for r in trace.all("connection") if r["client"]["port"] == 1234)
     check_equal(trace.path(suffers, "server"), "SYN-RECEIVED CLOSED")
     check_equal([w for w in why(trace, conn=suffers) if w != "overflow"], ["syn", "dropped"])
@@ -135,7 +136,7 @@ def full_accept_queue_aborts():
 @case
 def reset_ends_time_wait():
     """RFC 1337 asks to ignore it; Linux does only where it is told to."""
-    text = SYSCTL + STATES + RAW + """
+    text = SYSCTL + RAW + """
 sysctl("tcp_rfc1337", %d)
 server = listen(); client = connect(); peer, _ = server.accept()
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
@@ -144,10 +145,12 @@ number = peer.getsockopt(6, TCP_QUEUE_SEQ) & 0xffffffff
 peer.setsockopt(6, TCP_REPAIR, -1)  # without a probe
 port = client.getsockname()[1]
 client.close(); rest(peer); peer.close()
-until(TIME_WAIT)  # another processor may have the RST before the FIN
+until(TIME_WAIT); until(LAST_ACK, some=False)  # another processor may have the RST before the FIN
+received = counter("InSegs")
 segment("127.0.0.1", 7007, port, RST, (number + 1) & 0xffffffff)  # after the FIN
+counted("InSegs", received + 1)
 """
-    trace = kernel_trace(text % 0)
+    trace = kernel_trace(text % 0 + "until(TIME_WAIT, some=False)\n")
     check_equal(trace.path(1, "client"), ACTIVE + CLOSES_FIRST + " CLOSED")
     over = trace.one("timer", conn=1, name="time-wait", cancelled=True)
     check_equal((over["end"], over["why"]), ("client", "reset"))

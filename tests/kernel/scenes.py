@@ -7,14 +7,6 @@ def sysctl(name, value):
         file.write(str(value))
 """
 
-# Waits until a socket of the namespace is, or none is any more, in a state (include/net/tcp_states.h).
-STATES = """
-FIN_WAIT1, FIN_WAIT2, TIME_WAIT = "04", "05", "06"
-def until(state, some=True):
-    while any(line.split()[3] == state for line in open("/proc/net/tcp").readlines()[1:]) != some:
-        time.sleep(.001)
-"""
-
 # SYNs from a raw socket in the namespace. The address they come from is this host's own, which would answer the SYN,ACK
 # with a RST; so somebody listens there whose socket filter drops everything unseen.
 RAW = """
@@ -42,7 +34,14 @@ def syn(sport, dport=7007, source="127.9.9.9"):
     segment(source, sport, dport, SYN, 1000)
 """
 
-# A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK.
+# How many are in SYN queues.
+REQUESTS = """
+def requests():
+    return sum(line.split()[3] == SYN_RECV for line in open("/proc/net/tcp"))
+"""
+
+# A request whose ACK comes when the accept queue has filled up: the number that it acknowledges is read off the SYN,ACK. What
+# is sent may be received by another processor after the program has ended, and its listener with it: so it waits.
 LATE_ACK = SYSCTL + RAW + """
 ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 ear.bind(("127.9.9.9", 0))
@@ -51,7 +50,7 @@ syn(1234)
 packet = ear.recv(200)
 number = struct.unpack("!I", packet[24:28])[0]
 one = connect(); queued(server, 1)
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 1); counted("ListenOverflows", 1)
 """
 
 

@@ -11,7 +11,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of)
-from scenes import RAW, STATES, SYSCTL, kernel_trace, why
+from scenes import RAW, REQUESTS, SYSCTL, kernel_trace, why
 
 # --- queues -------------------------------------------------------------------------------------
 
@@ -24,7 +24,7 @@ server = listen(backlog=1)
 held = [connect(), connect()]; queued(server, 2)
 late = socket.socket(); late.setblocking(False)
 late.connect_ex(("127.0.0.1", 7007))
-time.sleep(1.2)  # until its SYN has been sent again
+counted("ListenOverflows", 2)  # its SYN has been sent again
 """)
     listener = trace.all("listener")[0]
     check_equal((listener["backlog"], listener["limit"]), (1, 2))
@@ -74,7 +74,7 @@ while sum(map(depth, group)) != 20: time.sleep(.001)
 def listener_closed_with_children_queued():
     trace = kernel_trace("""
 server = listen(); held = [connect(), connect()]; queued(server, 2)
-server.close(); time.sleep(.1)
+server.close(); until(ESTABLISHED, some=False)
 """)
     closed = trace.one("queue", why="closed")
     check_equal((closed["accept"], closed["syn"]), (2, 0))
@@ -94,6 +94,7 @@ def syn_cookie():
     trace = kernel_trace(SYSCTL + """
 sysctl("tcp_syncookies", 2)
 server = listen(); client = connect(); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
+until(TIME_WAIT); until(LAST_ACK, some=False)
 """)
     check_equal(why(trace), ["cookie", "established", "accept"])
     check_equal({r["syn"] for r in trace.all("queue")}, {0})
@@ -108,7 +109,7 @@ def request_gives_up():
 sysctl("tcp_synack_retries", 1)
 server = listen()
 syn(1234)
-time.sleep(3.6)  # 1 s until the retry, 2 s until it is given up
+counted("RetransSegs", 1); until(SYN_RECV, some=False)  # 1 s until the retry, 2 s until it is given up
 """)
     check_equal(why(trace), ["syn", "expired"])
     check_equal([r["syn"] for r in trace.all("queue")], [1, 0])
@@ -122,12 +123,13 @@ time.sleep(3.6)  # 1 s until the retry, 2 s until it is given up
 @case
 def syn_flood_without_cookies():
     """The SYN queue fills to its limit; what comes then is dropped and counted."""
-    trace = kernel_trace(SYSCTL + RAW + """
+    trace = kernel_trace(SYSCTL + RAW + REQUESTS + """
 sysctl("tcp_syncookies", 0)
 sysctl("tcp_max_syn_backlog", 8)
 server = listen(backlog=8)
 for port in range(2000, 2040):
     syn(port)
+while counter("ListenDrops") + requests() != 40: time.sleep(.001)
 """)
     taken, dropped = trace.all("queue", why="syn"), trace.all("queue", why="overflow")
     check_equal(len(taken) + len(dropped), 40)
@@ -139,11 +141,12 @@ for port in range(2000, 2040):
 
 @case
 def syn_flood_with_cookies():
-    trace = kernel_trace(SYSCTL + RAW + """
+    trace = kernel_trace(SYSCTL + RAW + REQUESTS + """
 sysctl("tcp_syncookies", 1)
 server = listen(backlog=4)
 for port in range(2000, 2040):
     syn(port)
+while counter("SyncookiesSent") + requests() != 40: time.sleep(.001)
 """)
     kinds = [w for w in why(trace) if w != "closed"]
     check_equal(set(kinds), {"syn", "cookie"})
@@ -162,6 +165,7 @@ def use():
     client = socket.socket(); client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     client.bind(("127.0.0.1", 40000)); client.connect(("127.0.0.1", 7007))
     peer, _ = server.accept(); peer.close(); rest(client); client.close()
+    until(TIME_WAIT); until(LAST_ACK, some=False)
 use(); time.sleep(1.1); use()  # not before the time stamps have moved on
 """)
     check_equal([r["conn"] for r in trace.all("connection")], [1, 2])
@@ -178,7 +182,7 @@ def fin_wait_2_orphan_gets_late_data():
 server = listen(); client = connect(); peer, _ = server.accept()
 client.close()
 while peer.recv(1): pass
-peer.send(b"late"); time.sleep(.1)
+until(FIN_WAIT2); peer.send(b"late"); until(CLOSE_WAIT, some=False)
 """)
     check_equal(trace.path(1, "client"), ACTIVE + " FIN-WAIT-1 FIN-WAIT-2 CLOSED")
     check_equal(trace.path(1, "server"), PASSIVE + " CLOSE-WAIT CLOSED")
@@ -193,7 +197,7 @@ peer.send(b"late"); time.sleep(.1)
 @case
 def fin_wait_2_becomes_time_wait():
     """Both are in the minisock, and the FIN between them may move no timer."""
-    trace = kernel_trace(STATES + """
+    trace = kernel_trace("""
 server = listen(); client = connect(); peer, _ = server.accept()
 client.close(); until(FIN_WAIT2); rest(peer); peer.close(); until(TIME_WAIT)
 """)
@@ -208,7 +212,7 @@ def fin_wait_2_expires():
     trace = kernel_trace(SYSCTL + """
 sysctl("tcp_fin_timeout", 1)
 server = listen(); client = connect(); peer, _ = server.accept()
-client.close(); time.sleep(1.8)
+client.close(); until(FIN_WAIT1, some=False); until(FIN_WAIT2, some=False)
 """)
     check_equal(trace.path(1, "client"), ACTIVE + " FIN-WAIT-1 FIN-WAIT-2 CLOSED")
     timers = trace.all("timer", conn=1, name="fin-wait-2")
@@ -249,7 +253,7 @@ syn(1234)
 for _ in range(2):
     time.sleep(.05)  # else the timer has nowhere to go
     segment("127.9.9.9", 1234, 7007, SYN, 1000)
-other.send(b"x"); peer.recv(1); segment("127.9.9.9", 1234, 7007, RST, 1001); time.sleep(.1)
+other.send(b"x"); peer.recv(1); segment("127.9.9.9", 1234, 7007, RST, 1001); until(SYN_RECV, some=False)
 """)
     conn = next(r["conn"] for r in trace.all("connection") if r["client"]["addr"] == "127.9.9.9")
     check_equal([r["syn"] for r in trace.all("queue", conn=conn)], [1, 0])
@@ -270,7 +274,8 @@ for _ in range(8):
     peer.send(bytes(500))
 for _ in range(5):
     segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 500)
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 4000); time.sleep(.1)
+segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 4000)
+counted("TCPFastRetrans", 1)
 """)
     again = [r["notes"] for r in trace.all("segment") if {"retransmission", "fast-retransmission"} & set(r.get("notes", []))]
     fast = sum("fast-retransmission" in notes for notes in again)
@@ -285,7 +290,7 @@ def fin_wait_2_longer_than_time_wait():
     trace = kernel_trace(SYSCTL + """
 sysctl("tcp_fin_timeout", 61)
 server = listen(); client = connect(); peer, _ = server.accept()
-client.close(); time.sleep(3)
+client.close(); until(FIN_WAIT1, some=False); until(FIN_WAIT2, some=False)
 """)
     check_equal(trace.path(1, "client"), ACTIVE + " FIN-WAIT-1 FIN-WAIT-2 CLOSED")
     timers = trace.all("timer", conn=1, name="fin-wait-2")
@@ -299,7 +304,7 @@ client.close(); time.sleep(3)
 def unread_data_makes_close_a_reset():
     trace = kernel_trace("""
 server = listen(); client = connect(); peer, _ = server.accept()
-client.send(b"unread"); peer.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL); peer.close(); time.sleep(.1)
+client.send(b"unread"); peer.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL); peer.close(); until(ESTABLISHED, some=False)
 """)
     check_equal(trace.path(1, "server"), PASSIVE + " CLOSED")
     check_equal(trace.path(1, "client"), ACTIVE + " CLOSED")
@@ -313,7 +318,7 @@ def self_connect():
     """A socket that connects to itself: simultaneous open, one socket at both ends."""
     trace = kernel_trace("""
 s = socket.socket(); s.bind(("127.0.0.1", 40000)); s.connect(("127.0.0.1", 40000)); s.send(b"x"); s.recv(1); s.close()
-time.sleep(.1)
+until(TIME_WAIT)
 """)
     check_equal([r["conn"] for r in trace.all("connection")], [1])
     path = trace.path(1, "client")
@@ -334,7 +339,7 @@ server = listen(); client = connect(); peer, _ = server.accept()
 subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
 client.shutdown(socket.SHUT_WR); peer.shutdown(socket.SHUT_WR)
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-time.sleep(2)  # until both FINs have been sent again
+for state in FIN_WAIT1, CLOSING: until(state, some=False)  # both FINs have been sent again
 """)
     for end in ("client", "server"):
         path = trace.path(1, end)
@@ -363,11 +368,7 @@ def keepalive():
 server = listen(); client = connect(); peer, _ = server.accept()
 client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-def probes():
-    names, values = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt:")]
-    return int(values[names.index("TCPKeepAlive")])
-while not probes():
-    time.sleep(.01)
+counted("TCPKeepAlive", 1); counted("InSegs", counter("OutSegs"))
 """)
     check(trace.all("timer", name="keepalive", fired=True, end="client"), "the keep-alive timer was not seen to fire")
     check(any("keep-alive" in r.get("notes", []) for r in trace.all("segment")), "no probe on the wire")
@@ -444,7 +445,7 @@ def existed_before():
         tracer = lib.begin(stack, "trace", "--netns", pid, "--quiet", "--output", path)
         lib.wait_trace(path, '"ESTABLISHED"')
         program.say()
-        lib.wait_trace(path, '"LAST-ACK"')
+        lib.wait_trace(path, '"from":"LAST-ACK","to":"CLOSED","how":"observed"')
         tracer.interrupt()
         check_equal(tracer.wait(), 0)
         program.say()

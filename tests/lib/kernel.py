@@ -46,6 +46,23 @@ def queued(listener, count):
     # connect() returns at the SYN,ACK; the ACK that fills the accept queue may still be with another CPU
     while depth(listener) != count:
         time.sleep(0.001)
+def until(state, some=True):
+    # a socket of the namespace is in a state (include/net/tcp_states.h), or none is any more
+    while any(line.split()[3] == state for name in ("tcp", "tcp6") if os.path.exists(f"/proc/net/{name}")
+              for line in open(f"/proc/net/{name}").readlines()[1:]) != some:
+        time.sleep(0.001)
+ESTABLISHED, SYN_RECV, FIN_WAIT1, FIN_WAIT2, TIME_WAIT = "01", "03", "04", "05", "06"
+CLOSE_WAIT, LAST_ACK, CLOSING = "08", "09", "0B"
+def counter(name):
+    # of the namespace: Documentation/networking/snmp_counter.rst
+    for file in "snmp", "netstat":
+        lines = [line.split() for line in open(f"/proc/net/{file}")]
+        for names, values in zip(lines[::2], lines[1::2]):
+            if names[0] in ("Tcp:", "TcpExt:") and name in names:
+                return int(values[names.index(name)])
+def counted(name, count):
+    while counter(name) < count:
+        time.sleep(0.001)
 def rest(sock):
     data = b""
     while piece := sock.recv(4096):

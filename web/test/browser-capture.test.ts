@@ -81,9 +81,9 @@ test('several captures, one of them compressed, are at hand', { skip }, async ()
   const zip = scratch.file('second.pcap.gz', gzipSync(bytesOf(pathOf(WIKIPEDIA))));
   await page.setInputFiles('#file', [pathOf('zeek-port4242.pcap'), zip]);
   await page.waitForSelector('#save-trace:not([disabled])');
-  assert.equal(await page.textContent('.top .file'), 'zeek-port4242.pcap');
-  await page.selectOption('#capture-file', { label: 'second.pcap.gz' });
-  await page.waitForFunction(() => document.querySelector('.top .file')?.textContent === 'second.pcap.gz');
+  assert.equal(await page.$eval('select.file', (s) => (s as HTMLSelectElement).selectedOptions[0]?.textContent), 'zeek-port4242.pcap');
+  await page.selectOption('select.file', { label: 'second.pcap.gz' });
+  await page.waitForFunction((name) => document.querySelector<HTMLSelectElement>('select.file')?.selectedOptions[0]?.textContent === name, 'second.pcap.gz');
   await page.waitForSelector('#save-trace:not([disabled])');
   const ours = await saved(page);
   assert.equal(ours.name, 'second.ndjson');
@@ -210,8 +210,8 @@ test('`tcplens view` brings its files along', { skip }, async (t) => {
   await page.waitForFunction(() => /137 records/.test(document.querySelector('.stats')?.textContent ?? ''));
   await page.waitForSelector('#save-trace:not([disabled])');
   assert.ok((await saved(page)).trace.equals(program(pathOf(WIKIPEDIA)).trace!));
-  await page.selectOption('#capture-file', { label: 'x.ndjson' });
-  await page.waitForFunction(() => document.querySelector('.top .file')?.textContent === 'x.ndjson');
+  await page.selectOption('select.file', { label: 'x.ndjson' });
+  await page.waitForFunction((name) => document.querySelector<HTMLSelectElement>('select.file')?.selectedOptions[0]?.textContent === name, 'x.ndjson');
   await page.waitForSelector('.ladder-body .row');
   assert.equal(await page.$('#save-trace'), null, 'a trace needs no saving');
   assert.deepEqual(complaints, []);

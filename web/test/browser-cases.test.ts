@@ -196,6 +196,7 @@ test('most problems, the next problem, the whole connection: as named', async ()
   const fit = await height();
   assert.ok(fit < 2000, `${fit} of ${all}`);
   await long.page.keyboard.press('w');
+  await long.page.keyboard.press('w');
   await long.page.waitForFunction((h) => document.querySelector('.ladder-body')!.getBoundingClientRect().height > h * 1.5, fit);
   // A run tells what it holds, is walked event by event, and can be opened.
   await long.page.keyboard.press('t');

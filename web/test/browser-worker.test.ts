@@ -44,6 +44,8 @@ test('a read that fails keeps what was read, its name, and says so', async () =>
     globalThis.Worker = class { constructor() { throw new DOMException('no', 'SecurityError'); } };
     const stream = Blob.prototype.stream;
     Blob.prototype.stream = function () {
+      // The page itself is read from no file.
+      if (!(this instanceof File)) return stream.call(this);
       const reader = stream.call(this).getReader();
       let calls = 0;
       return new ReadableStream({

@@ -192,6 +192,8 @@ test('what is wrong with a file is said on the page', async () => {
     await give(page, file, content);
     await page.waitForFunction(([sel, re]) => new RegExp(re!).test(document.querySelector(sel!)?.textContent ?? ''), [where, what.source]);
   };
+  // A page with the engine looks into them.
+  const tooShort = (n: number) => (process.env.ENGINE_WASM ? new RegExp(`too short for a capture file \\(${n} bytes\\)`) : undefined);
   const text = makeTrace({ connections: 30 });
   await says('cut.ndjson', text.slice(0, text.length * 0.7), /the end record, is missing/, '.notices');
   await page.waitForSelector('.ladder-body .row');
@@ -203,9 +205,9 @@ test('what is wrong with a file is said on the page', async () => {
   await page.waitForSelector('.ladder-body .row');
   await says('gap.ndjson', text, /12 events were lost|\d+ events were lost/, '.notices');
   await says('v2.ndjson', text.replace('"version":1', '"version":2'), /format version 2/);
-  await says('my cap.pcap', Buffer.from('d4c3b2a1020004000000000000000000', 'hex'), /tcplens read 'my cap.pcap' --output 'my cap.pcap.ndjson'/);
-  await says('x.pcapng', Buffer.from('0a0d0d0a1c0000004d3c2b1a', 'hex'), /tcplens read x.pcapng --output/);
-  await says('x.pcap.gz', gzipSync(Buffer.from('d4c3b2a1020004000000000000000000', 'hex')), /tcplens read x.pcap.gz/);
+  await says('my cap.pcap', Buffer.from('d4c3b2a1020004000000000000000000', 'hex'), tooShort(16) ?? /tcplens read 'my cap.pcap' --output 'my cap.pcap.ndjson'/);
+  await says('x.pcapng', Buffer.from('0a0d0d0a1c0000004d3c2b1a', 'hex'), tooShort(12) ?? /tcplens read x.pcapng --output/);
+  await says('x.pcap.gz', gzipSync(Buffer.from('d4c3b2a1020004000000000000000000', 'hex')), tooShort(16) ?? /tcplens read x.pcap.gz/);
   await says('hello.txt', 'hello <b>world</b>\n', /not a tcplens trace.*hello <b>world<\/b>/);
   await says('binary', Buffer.from([0, 1, 2, 0xff, 0xfe, 10, 13, 10]), /not a tcplens trace/);
   await says('empty.ndjson', '', /is empty/);

@@ -18,6 +18,7 @@ type Words = (d: Dictionary, id: string) => (string | undefined)[];
 const pick = (map: object, id: string): string[] => [(map as Record<string, string | readonly string[]>)[id] ?? ''].flat() as string[];
 
 const TRANSLATED: Record<string, Words> = {
+  'process.event': (d, id) => [...d.why.processes[id as 'fork']],
   'record': (d, id) => pick(d.kinds, id),
   'state.how': (d, id) => pick(d.how, id),
   'segment.notes': (d, id) => [...pick(d.why.notes, id), ...pick(d.terms, id)],

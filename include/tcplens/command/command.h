@@ -108,6 +108,12 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
         .kind = OPTION_FLAG, .offset = offsetof(type, member)                                                          \
     }
 
+#define COMMAND_HEADERS_ROW(type, member)                                                                              \
+    {                                                                                                                  \
+        .name = "headers", .help = "with each segment its TCP header too, byte by byte", .kind = OPTION_FLAG,          \
+        .offset = offsetof(type, member)                                                                               \
+    }
+
 /* Opens the sinks that are wanted. What is wrong is told. An exit status. */
 int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
                        struct sink_context *ret_context, struct sinks *ret_sinks);
@@ -115,6 +121,8 @@ int command_open_sinks(const char *command, const struct command_output *output,
 /* What told of no connection, the most frequent first: "12 udp, 3 arp". Empty: nothing. Returns buf. */
 #define COMMAND_SKIPPED_MAX 512
 const char *command_skipped(const struct pipeline *pipeline, char buf[static COMMAND_SKIPPED_MAX]);
+/* Says on standard error what the file `name` has besides connections, or that it has none. filtered: some were left out. */
+void command_tell_passed_over(const struct pipeline *pipeline, const char *name, bool filtered);
 
 /* ---- filter.c: which connections a trace is about. member: a struct filter. */
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);

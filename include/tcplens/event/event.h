@@ -177,6 +177,7 @@ struct event {
             struct segment segment;
             enum fate fate;
             uint32_t flight; /* with FATE_ON_ITS_WAY: its number, which EVENT_ARRIVAL has too */
+            struct segment_header header;
         };
         const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;

@@ -20,6 +20,7 @@ struct source_context {
     const struct netns_scope *scope; /* NULL: that one; else these, of which this process is in the last */
     uint32_t command_pid;            /* process id of the command traced, as the machine knows it; 0: none, or not known */
     bool datagrams;                  /* UDP too, where the source can see it */
+    bool headers;                    /* of segments, byte by byte */
     bool all_netns;                  /* not that one alone is watched, where the source can do that */
 };
 

@@ -1,7 +1,7 @@
 // The files that `tcplens view` hands out.
 
 import { source } from '../state/app';
-import { given, openFile } from '../state/open';
+import { given, openGiven } from '../state/open';
 
 /** Gets them, if this page came with some, and opens the first as soon as it is there. */
 export function openServed(): boolean {
@@ -18,7 +18,7 @@ export function openServed(): boolean {
     for (const [n, name] of names.entries()) {
       const file = new File([await (await get(`/file?n=${n}&`)).blob()], name);
       given.value = [...given.value, file];
-      if (n === 0) void openFile(file);
+      if (n === 0) openGiven(0);
     }
   };
   fetchAll().catch((e: unknown) => {

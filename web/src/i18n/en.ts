@@ -155,6 +155,13 @@ const why: Dictionary['why'] = {
     waits: ['The socket of {a} is closed; a small stand-in (minisock) waits out TIME-WAIT.', 'Both directions are closed, so the kernel keeps only what answers late packets. The RFC’s state does not change here.'],
     other: ['The kernel keeps {a} in another object now.', 'The RFC’s state does not change here.'],
   },
+  processes: {
+    fork: ['A child process was made.', 'It has copies of all descriptors: a connection ends only when each of them is closed.'],
+    thread: ['A thread was made.', 'It shares the descriptors of its process.'],
+    exec: ['The process runs another program.', 'Descriptors stay open, but those that are closed on exec.'],
+    exit: ['The process or thread has ended.', 'With the last thread the kernel closes every descriptor that is left.'],
+  },
+  counter: ['A counter that the kernel keeps for the whole network namespace.', 'It counts whatever the trace is limited to, and apart from what the other witnesses see.'],
   datagram: ['A UDP datagram was on the wire.', 'UDP (RFC 768) has no connection and no state: nothing acknowledges it, and nothing repeats it but the application.'],
   datagramRefused: ['An ICMP error says that this UDP datagram was not delivered.', 'The kernel tells the sender by ECONNREFUSED or the like, at its next call and only if its socket is connected.'],
   udpErrors: {
@@ -247,7 +254,7 @@ const why: Dictionary['why'] = {
     owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', ready: 'Ready', sofar: 'Took so far', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', lab: 'Lab', actor: 'Actor', step: 'Step', question: 'Question', choice: 'Answer', expected: 'Expected', seen: 'Seen', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
-    tunnel: 'In a tunnel', frame: 'Frame in the capture', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', status: 'Exit status', parent: 'Parent', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 
@@ -514,7 +521,7 @@ export const en: Dictionary = {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
     call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', datagram: 'UDP datagram', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
     arrival: 'arrival', lab: 'lab', answer: 'answer', check: 'check',
-    outcome: 'outcome', end: 'end',
+    outcome: 'outcome', end: 'end', process: 'process', counter: 'kernel counter',
   },
   why,
 };

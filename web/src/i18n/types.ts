@@ -151,6 +151,7 @@ export interface Dictionary {
     notes: Record<Note, string>;
     seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
     calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callWaits: Told;
+    processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told;
     errno: Record<Errno, string>;
     timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
@@ -164,7 +165,7 @@ export interface Dictionary {
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'ready' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'by' | 'mtu' | 'skipped' |
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'status' | 'parent' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped' |
       'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
 }

@@ -154,6 +154,13 @@ const why: Dictionary['why'] = {
     waits: ['{A}的套接字已关闭，由很小的替身（minisock）走完 TIME-WAIT。', '两个方向都已关闭，内核只保留应答迟到报文所需的信息。RFC 意义上的状态此刻不变。'],
     other: ['内核改用另一个对象保存{a}。', 'RFC 意义上的状态此刻不变。'],
   },
+  processes: {
+    fork: ['创建了一个子进程。', '它拥有所有描述符的副本：每个副本都关闭之后，连接才会结束。'],
+    thread: ['创建了一个线程。', '它与所属进程共用描述符。'],
+    exec: ['该进程改为运行另一个程序。', '描述符保持打开，设置了 close-on-exec 的除外。'],
+    exit: ['该进程或线程已结束。', '最后一个线程结束时，内核关闭剩下的所有描述符。'],
+  },
+  counter: ['内核为整个网络命名空间维护的计数器。', '无论跟踪限于什么范围，它都计数，并且独立于其他见证者。'],
   datagram: ['网络上有一个 UDP 数据报。', 'UDP（RFC 768）没有连接，也没有状态：没有确认，除应用程序外也没有人重传。'],
   datagramRefused: ['一个 ICMP 错误说明这个 UDP 数据报没有送达。', '只有套接字已经 connect()，内核才会在发送方的下一次调用中用 ECONNREFUSED 之类的错误告知。'],
   udpErrors: {
@@ -246,7 +253,7 @@ const why: Dictionary['why'] = {
     owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', events: '等待', ready: '就绪', sofar: '已用时间', expires: '到期',
     reason: '原因', lost: '丢失', lab: '实验', actor: '角色', step: '步骤', question: '问题', choice: '回答', expected: '应当看到', seen: '实际看到', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
     drops: '丢弃', dropsInAll: '该监听套接字丢弃的总数', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
-    tunnel: '隧道', frame: '捕获文件中的帧号', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
+    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', status: '退出状态', parent: '父进程', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
   },
 };
 
@@ -697,6 +704,7 @@ export const zh: Dictionary = {
   kinds: {
     header: '文件头', connection: '连接', state: '状态迁移', object: '内核对象', segment: '报文段', call: '系统调用',
     listener: '监听', queue: '队列', timer: '定时器', icmp: 'ICMP 错误', datagram: 'UDP 数据报', reset: '重置', disagreement: '内核与报文不一致', gap: '丢失的事件', finding: '发现', arrival: '到达', lab: '实验', answer: '预测', check: '检查', outcome: '结局', end: '结束',
+    process: '进程', counter: '内核计数器',
   },
   why,
 };

@@ -26,12 +26,14 @@ import { arrival } from './arrival';
 import { lab } from './lab';
 import { answer } from './answer';
 import { check } from './check';
+import { process } from './process';
+import { counter } from './counter';
 import { generic } from './generic';
 import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, datagram, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end,
+  icmp, datagram, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end, process, counter,
 };
 
 /** The row of the registry, or what stands in for one. */

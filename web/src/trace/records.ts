@@ -17,6 +17,8 @@ export interface HeaderRec extends Base {
   sources?: string[]; missing?: { source?: string; why?: string }[]; input?: string; netns?: string;
   interfaces?: string[]; filter?: { ports?: number[] }; command?: string[];
   sysctl?: Record<string, unknown>;
+  host?: { name?: string; machine_id?: string; boot_id?: string };
+  clock?: { synchronized?: boolean; maxerror_us?: number; esterror_us?: number };
 }
 export interface ConnectionRec extends Base {
   record: 'connection'; conn: number; client: Address; server: Address; family?: string;
@@ -35,7 +37,7 @@ export interface ObjectRec extends Base {
 export interface SegmentRec extends Base {
   record: 'segment'; conn: number; from: End; flags: string[]; seq: number; ack?: number;
   seq_abs?: number; len: number; win?: number; options?: Record<string, unknown>; notes?: string[];
-  cut?: true; dup_ack?: number; rtt_ns?: number; frame?: number;
+  cut?: true; dup_ack?: number; rtt_ns?: number; header?: string; frame?: number;
 }
 export interface IcmpRec extends Base {
   record: 'icmp'; conn: number; end: End; error: string; by?: string; seq_abs?: number; mtu?: number; frame?: number;
@@ -49,6 +51,10 @@ export interface CallRec extends Base {
   ret?: number; errno?: string; args?: Record<string, unknown>; duration_ns?: number; pid?: number;
   tid?: number; comm?: string; events?: string[]; ready?: { fd?: number; events?: string[] }[]; blocked?: true;
 }
+export interface ProcessRec extends Base {
+  record: 'process'; event: string; pid: number; tid?: number; parent?: number; comm?: string; status?: number;
+}
+export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
 export interface ListenerRec extends Base {
   record: 'listener'; listener: number; addr: string; port: number; backlog?: number;
   limit?: number; netns?: number; owner?: Owner; since?: string; closed?: true;
@@ -100,7 +106,7 @@ export interface EndRec extends Omit<Base, 'late'> {
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
+  | ProcessRec | CounterRec | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
   | ArrivalRec | LabRec | AnswerRec | CheckRec | EndRec;
 
 /** The record that caused this one; a finding has several, and none of them is its cause. */

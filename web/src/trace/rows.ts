@@ -72,6 +72,8 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
   const rows: Row[] = [];
   let y = 8;
   let last: EventRow | undefined;
+  // Last event of a run that was opened: what follows its first is no run of its own.
+  let opened = -1;
   const from = events[0]?.rec.t ?? 0;
   const span = (events[events.length - 1]?.rec.t ?? 0) - from;
   const perNs = zoom === undefined ? 0 : Math.min(zoom / 1e9, HIGHEST / Math.max(span, 1));
@@ -84,8 +86,9 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
       rows.push({ kind: 'idle', ns: dt, t: last.rec.t, n: last.rec.n, y, h: IDLE_HEIGHT });
       y += IDLE_HEIGHT;
     }
-    const to = fold.on && !fold.open.has(row.rec.n) ? runFrom(events, i, perNs) : i;
-    if (to > i) {
+    const to = fold.on && i > opened ? runFrom(events, i, perNs) : i;
+    if (to > i && fold.open.has(row.rec.n)) opened = to;
+    else if (to > i) {
       const begun = row.rec.t;
       const h = Math.max(RUN_HEIGHT, (events[to]!.rec.t - begun) * perNs);
       const run: RunRow = { kind: 'run', from: i, to, n: row.rec.n, y, h, client: 0, server: 0 };

@@ -218,7 +218,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       seq_abs: 'int', ack: 'int', win: 'int', options: 'object', notes: 'strings', dup_ack: 'int', rtt_ns: 'int',
-      cut: 'true', frame: 'int', because: 'int',
+      cut: 'true', header: 'str', frame: 'int', because: 'int',
     },
   },
   arrival: {
