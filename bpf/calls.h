@@ -126,11 +126,13 @@ static __always_inline void wait_returns(struct doing *d, struct pt_regs *regs, 
 {
     __u32 zero = 0;
     __u64 told; /* of 64 bits, as in find_ready() */
-    struct tcplens_ready *r = bpf_map_lookup_elem(&ready_room, &zero);
+    struct ready_room *room = bpf_map_lookup_elem(&ready_room, &zero);
+    struct tcplens_ready *r;
 
-    if (!r)
+    if (!room)
         return;
-    find_ready(r, regs, call, ret);
+    r = &room->ready;
+    find_ready(room, regs, call, ret);
     event_fill(&r->event, TCPLENS_READY, &d->name, false, true);
     call_fill(&r->event, d, call);
     r->event.call.ret = ret;

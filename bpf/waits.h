@@ -227,15 +227,21 @@ static long ready_word(__u64 i, struct ready_walk *w)
 }
 
 /* Room for one, which is too large for the stack. */
+struct ready_room {
+    struct tcplens_ready ready;
+    struct epoll_event read[TCPLENS_READY_MAX];
+};
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct tcplens_ready);
+    __type(value, struct ready_room);
 } ready_room SEC(".maps");
 
-static __always_inline void find_ready(struct tcplens_ready *r, struct pt_regs *regs, __u8 call, __u32 count)
+static __always_inline void find_ready(struct ready_room *room, struct pt_regs *regs, __u8 call, __u32 count)
 {
+    struct tcplens_ready *r = &room->ready;
     struct ready_walk w = { .out = r, .left = count };
 
     r->count = 0;
@@ -248,13 +254,13 @@ static __always_inline void find_ready(struct tcplens_ready *r, struct pt_regs *
         w.sets = select_sets(regs);
         bpf_loop(select_words(regs), ready_word, &w, 0);
     } else {
-        struct epoll_event e[TCPLENS_READY_MAX];
+        const struct epoll_event *e = room->read;
         __u64 read = count; /* of 64 bits: the verifier bounds no other that is multiplied */
 
         barrier_var(read);
         if (read > TCPLENS_READY_MAX)
             read = TCPLENS_READY_MAX;
-        if (bpf_probe_read_user(e, read * sizeof(e[0]), (void *)REGS_ARG2(regs)))
+        if (bpf_probe_read_user(room->read, read * sizeof(*e), (void *)REGS_ARG2(regs)))
             return;
         for (__u32 i = 0; i < TCPLENS_READY_MAX && i < read; i++)
             r->ready[i] = (struct tcplens_ready_one){ .data = e[i].data, .fd = -1, .events = e[i].events };

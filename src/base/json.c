@@ -2,39 +2,83 @@
 
 #include <endian.h>
 
-/* value < 10^8 as eight digits, the first in the lowest byte: halves, then quarters, then digits, all at once. */
-static inline uint64_t eight_digits(uint32_t value)
-{
-    uint64_t x = value / 10000 | (uint64_t)(value % 10000) << 32, high;
+/* 0 to 999: three digits each, and how many of them are zeros that only a number which goes on to the left has. */
+#define DIGITS(a, b, c)                                                                                                \
+    {                                                                                                                  \
+        { a, b, c }, (a) != '0' ? 0 : (b) != '0' ? 1 : 2                                                               \
+    }
+#define TEN(a, b)                                                                                                      \
+    DIGITS(a, b, '0'), DIGITS(a, b, '1'), DIGITS(a, b, '2'), DIGITS(a, b, '3'), DIGITS(a, b, '4'), DIGITS(a, b, '5'),  \
+        DIGITS(a, b, '6'), DIGITS(a, b, '7'), DIGITS(a, b, '8'), DIGITS(a, b, '9')
+#define HUNDRED(a)                                                                                                     \
+    TEN(a, '0'), TEN(a, '1'), TEN(a, '2'), TEN(a, '3'), TEN(a, '4'), TEN(a, '5'), TEN(a, '6'), TEN(a, '7'),            \
+        TEN(a, '8'), TEN(a, '9')
+static const struct digits {
+    char text[3];
+    uint8_t zeros;
+} thousand[] = {
+    HUNDRED('0'), HUNDRED('1'), HUNDRED('2'), HUNDRED('3'), HUNDRED('4'),
+    HUNDRED('5'), HUNDRED('6'), HUNDRED('7'), HUNDRED('8'), HUNDRED('9'),
+};
+_Static_assert(sizeof(struct digits) == 4, "one store writes it");
 
-    high = (x * 10486 >> 20) & 0x0000007f0000007f; /* 10486 / 2^20: 1/100 for what is below 10,000 */
-    x = high | (x - high * 100) << 16;
-    high = (x * 103 >> 10) & 0x000f000f000f000f; /* 103 / 2^10: 1/10 for what is below 100 */
-    return high | (x - high * 10) << 8;
+/* The three digits that value < 1000 adds to a number. Four bytes are written. */
+static inline char *put_three(char *p, uint32_t value)
+{
+    memcpy(p, &thousand[value], sizeof(*thousand));
+    return p + 3;
 }
 
-static inline char *put_digits(char *p, uint64_t digits, unsigned skip)
+/* The one to three that value < 1000 begins a number with. Likewise. */
+static inline char *put_first(char *p, uint32_t value)
 {
-    digits = htole64((digits | 0x3030303030303030) >> skip * 8);
-    memcpy(p, &digits, sizeof(digits));
-    return p + 8 - skip;
+    const unsigned zeros = thousand[value].zeros;
+    uint32_t text;
+
+    memcpy(&text, &thousand[value], sizeof(text));
+    text = htole32(le32toh(text) >> zeros * 8);
+    memcpy(p, &text, sizeof(text));
+    return p + 3 - zeros;
 }
 
-/* Writes eight bytes at a time: the last ones can be none of the number. */
+#define BILLION 1000000000
+
+/* The nine digits that value < 10^9 adds to a number. */
+static inline char *put_nine(char *p, uint32_t value)
+{
+    const uint32_t thousands = value / 1000, millions = thousands / 1000;
+
+    p = put_three(p, millions);
+    return put_three(put_three(p, thousands - millions * 1000), value - thousands * 1000);
+}
+
+/* value < 10^9, without zeros before it. */
+static inline char *put_short(char *p, uint32_t value)
+{
+    const uint32_t thousands = value / 1000, millions = thousands / 1000;
+
+    if (value < 1000)
+        return put_first(p, value);
+    if (value < 1000000)
+        return put_three(put_first(p, thousands), value - thousands * 1000);
+    p = put_first(p, millions);
+    return put_three(put_three(p, thousands - millions * 1000), value - thousands * 1000);
+}
+
+static __attribute__((noinline)) char *put_long(char *p, uint64_t value)
+{
+    const uint64_t high = value / BILLION;
+
+    if (high < BILLION)
+        p = put_short(p, (uint32_t)high);
+    else
+        p = put_nine(put_short(p, (uint32_t)(high / BILLION)), (uint32_t)(high % BILLION));
+    return put_nine(p, (uint32_t)(value % BILLION));
+}
+
 char *json_put_u64(char *p, uint64_t value)
 {
-    const uint64_t base = 100000000;
-    uint64_t digits;
-
-    if (value < 10) { /* as most are: counts, numbers of ends */
-        *p = (char)('0' + value);
-        return p + 1;
-    }
-    if (value >= base)
-        return put_digits(json_put_u64(p, value / base), eight_digits((uint32_t)(value % base)), 0);
-    digits = eight_digits((uint32_t)value);
-    /* | 1 in the last digit: a zero is written as one */
-    return put_digits(p, digits, (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) / 8);
+    return value < BILLION ? put_short(p, (uint32_t)value) : put_long(p, value);
 }
 
 char *json_put_i64(char *p, int64_t value)

@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
 #else
@@ -23,6 +27,36 @@ static size_t chunk_bytes(const struct slab *s)
     return CHUNK_OBJECTS * s->size;
 }
 
+#ifdef __linux__
+/* Where a slab has come to need more than one, huge pages save a fault for each of its pages. */
+static char *map_chunk(const struct slab *s)
+{
+    char *chunk = mmap(NULL, chunk_bytes(s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (chunk == MAP_FAILED)
+        return NULL;
+    if (s->chunk_count)
+        (void)madvise(chunk, chunk_bytes(s), MADV_HUGEPAGE); /* where there is no such thing it goes without */
+    return chunk;
+}
+
+static void unmap_chunk(const struct slab *s, char *chunk)
+{
+    munmap(chunk, chunk_bytes(s));
+}
+#else
+static char *map_chunk(const struct slab *s)
+{
+    return calloc(1, chunk_bytes(s));
+}
+
+static void unmap_chunk(const struct slab *s, char *chunk)
+{
+    (void)s;
+    free(chunk);
+}
+#endif
+
 static int add_chunk(struct slab *s)
 {
     char **chunks = realloc(s->chunks, (s->chunk_count + 1) * sizeof(*chunks)), *chunk;
@@ -30,7 +64,7 @@ static int add_chunk(struct slab *s)
     if (!chunks)
         return -1;
     s->chunks = chunks;
-    chunk = calloc(1, chunk_bytes(s)); /* of this size malloc() maps it: it takes memory only where it is used */
+    chunk = map_chunk(s);
     if (!chunk)
         return -1;
     s->chunks[s->chunk_count++] = chunk;
@@ -67,7 +101,7 @@ void slab_free(struct slab *s)
 {
     for (uint32_t i = 0; i < s->chunk_count; i++) {
         ASAN_UNPOISON_MEMORY_REGION(s->chunks[i], chunk_bytes(s));
-        free(s->chunks[i]);
+        unmap_chunk(s, s->chunks[i]);
     }
     free(s->chunks);
     slab_init(s, s->size);

@@ -188,12 +188,13 @@ static int feed_again(struct explanation *x, const char *buffer, int got, pid_t 
 
 static int read_capture(struct explanation *x, int fd)
 {
-    struct sinks sinks = { .open = { { &into_digest, x->digest } }, .count = 1 };
+    struct sinks sinks = { 0 };
     struct pipeline_config config = { .sinks = &sinks };
     char error[PIPELINE_ERROR_MAX];
     struct pipeline *pipeline;
     int r, status = EXIT_DONE;
 
+    sinks_add(&sinks, &into_digest, x->digest);
     command_read_file(&config, &x->io, x->path, fd);
     if (pipeline_open(&config, &pipeline, error) < 0) {
         log_error("%s: %s", x->name, error);

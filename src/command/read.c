@@ -16,7 +16,7 @@ struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
     struct filter filter;
-    bool udp;
+    bool udp, headers;
     struct command_output output;
     struct command_io io;
 };
@@ -30,6 +30,7 @@ static const struct option_row rows[] = {
     COMMAND_FILTER_ROWS(struct read_options, filter),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
     COMMAND_UDP_ROW(struct read_options, udp),
+    COMMAND_HEADERS_ROW(struct read_options, headers),
     { .name = "checksums",
       .argument = "WHAT",
       .help =
@@ -108,7 +109,8 @@ static int read_file(const struct read_options *o, const char *path)
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums,
                                       .filter = o->filter,
-                                      .datagrams = o->udp };
+                                      .datagrams = o->udp,
+                                      .headers = o->headers };
     char error[PIPELINE_ERROR_MAX];
     const struct source_capture_input *input;
     struct pipeline *pipeline;

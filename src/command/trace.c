@@ -105,6 +105,7 @@ static const struct option_row rows[] = {
       .offset = AT(sources) },
     COMMAND_SEGMENTS_ROW(struct trace_options, segments),
     COMMAND_UDP_ROW(struct trace_options, udp),
+    COMMAND_HEADERS_ROW(struct trace_options, headers),
     { .name = "duration",
       .argument = "SECONDS",
       .help = "end after this time",
@@ -171,6 +172,7 @@ static int run(int argc, char *argv[])
     if (status == COMMAND_GO_ON) {
         config.filter = o.filter;
         config.datagrams = o.udp;
+        config.headers = o.headers;
         config.segments = (enum conn_segments)o.segments;
         config.netns = o.netns;
         config.all_netns = o.netns && strcmp(o.netns, "all") == 0;

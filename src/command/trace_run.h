@@ -9,7 +9,7 @@ struct trace_options {
     const char *netns;   /* new, all, a name or a process id; NULL: the one tcplens runs in */
     const char *sources; /* names, with commas; NULL: not given */
     int segments;        /* enum conn_segments */
-    bool udp;
+    bool udp, headers;
     uint64_t ticks;      /* PIPELINE_TICK_MS each, after which the trace ends; 0: it goes on */
     struct command_output output;
     struct command_io io;

@@ -15,13 +15,27 @@ struct emitter {
     uint64_t told_ns; /* latest time of a record */
 };
 
-/* All zeros but for the kind. Most kinds are far smaller than the largest, and there are many of them. */
+/* What all kinds have: zeros but for the kind. The members of the kind are left as they are. */
+static inline void change_begin(struct change *change, enum change_kind kind)
+{
+    memset(change, 0, offsetof(struct change, segment));
+    change->kind = kind;
+}
+
+/* All zeros but for the kind, as far as a change of this kind goes: most are far smaller than the largest, and there are many
+ * of them. kind: a constant. */
 static inline void change_init(struct change *change, enum change_kind kind)
 {
     size_t size = sizeof(*change);
 
-    if (kind == CHANGE_STATE)
-        size = offsetof(struct change, state) + sizeof(change->state);
+    switch (kind) {
+#define KIND(id, word, member, says)                                                                                   \
+    case CHANGE_##id:                                                                                                  \
+        size = offsetof(struct change, member) + sizeof(change->member);                                               \
+        break;
+#include "tcplens/trace/kinds.def"
+    case CHANGE_KIND_N: break;
+    }
     memset(change, 0, size);
     change->kind = kind;
 }

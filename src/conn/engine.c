@@ -95,14 +95,24 @@ static enum table_list list_for(const struct life *l)
 
 static void note_activity(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 {
+    enum table_list list;
+
     if (ts_ns > l->conn.ends.last_ns)
         l->conn.ends.last_ns = ts_ns;
-    table_put(&g->conns, &l->conn, list_for(l));
+    list = list_for(l);
+    table_put(&g->conns, &l->conn, list);
+    if (list != LIST_LIVE && l->conn.ends.last_ns + SETTLE_NS < g->due_ns)
+        g->due_ns = l->conn.ends.last_ns + SETTLE_NS; /* the shortest of the times */
 }
 
 static uint64_t due(const struct conn *c, uint64_t after_ns)
 {
     return c ? c->ends.last_ns + after_ns : UINT64_MAX;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static void settle(struct conn_engine *g, struct life *l, uint64_t ts_ns)
@@ -127,8 +137,10 @@ static void sweep(struct conn_engine *g, uint64_t now)
         const uint64_t closed_ns = due(closed, CLOSED_LINGER_NS), waiting_ns = due(waiting, TIME_WAIT_NS);
         const uint64_t unsettled_ns = due(unsettled, SETTLE_NS);
 
-        if (closed_ns >= now && waiting_ns >= now && unsettled_ns >= now)
+        if (closed_ns >= now && waiting_ns >= now && unsettled_ns >= now) {
+            g->due_ns = earlier(earlier(closed_ns, waiting_ns), unsettled_ns);
             return;
+        }
         if (unsettled_ns <= closed_ns && unsettled_ns <= waiting_ns)
             settle(g, life_of(unsettled), unsettled_ns);
         else if (closed_ns <= waiting_ns)
@@ -163,6 +175,32 @@ static void on_gap(struct conn_engine *g, const struct event *e)
     emit(&g->out, e->ts_ns, &change);
 }
 
+static void on_lab(struct conn_engine *g, const struct event *e)
+{
+    const struct lab_step *step = e->lab;
+    struct change change;
+
+    change_init(&change, CHANGE_LAB);
+    change.lab.lab = step->lab;
+    change.lab.version = step->version;
+    change.lab.student = step->student;
+    for (unsigned i = 0; step->values && i < LAB_VALUES_MAX && step->values[i][0]; i++)
+        change.lab.values[i] = (struct lab_value){ step->values[i][0], step->values[i][1] };
+    change.lab.actor = step->actor;
+    change.lab.step = step->step;
+    change.lab.op = step->op;
+    change.lab.addr = step->addr;
+    change.lab.ret = step->ret;
+    change.lab.duration_ns = step->duration_ns;
+    change.lab.text = step->text;
+    emit(&g->out, e->ts_ns, &change);
+}
+
+void conn_engine_tell(struct conn_engine *g, uint64_t ts_ns, struct change *change)
+{
+    emit(&g->out, emit_time(&g->out, ts_ns), change);
+}
+
 static void on_process(struct conn_engine *g, const struct event *e)
 {
     struct change change;
@@ -190,10 +228,15 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
 {
     struct life *l = NULL;
 
-    sweep(g, e->ts_ns);
+    if (e->ts_ns > g->due_ns)
+        sweep(g, e->ts_ns);
     look_around(g, e->ts_ns);
     if (e->kind == EVENT_SEGMENT)
         l = engine_segment(g, e);
+    else if (e->kind == EVENT_ARRIVAL)
+        l = engine_arrival(g, e);
+    else if (e->kind == EVENT_LAB)
+        on_lab(g, e);
     else if (e->kind == EVENT_ICMP)
         l = engine_icmp(g, e);
     else if (e->kind == EVENT_COUNTER)
@@ -255,6 +298,7 @@ struct conn_engine *conn_engine_free(struct conn_engine *g)
         return NULL;
     table_free(&g->conns);
     registry_free(&g->listeners);
+    free(g->flights);
     free(g);
     return NULL;
 }

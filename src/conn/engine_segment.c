@@ -1,6 +1,10 @@
 /* What a segment does to each lane in turn. Three things follow it, and none reads another's: the RFC's machine (wire),
  * the notes by Wireshark's definitions, Zeek's letters; the streams keep the numbers. */
+#include <string.h>
+
 #include "roof.h"
+
+#include <stdlib.h>
 
 /* A segment, and the life it belongs to. */
 struct passage {
@@ -19,11 +23,7 @@ static struct stream_room room_of(const struct passage *p)
 
 static bool is_wanted(const struct conn_engine *g, const struct segment *seg, uint32_t notes)
 {
-    switch (g->config.segments) {
-    case CONN_SEGMENTS_ALL: return true;
-    case CONN_SEGMENTS_CONTROL: return (seg->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || notes;
-    default: return false;
-    }
+    return g->config.segments == CONN_SEGMENTS_ALL || (seg->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || notes;
 }
 
 static uint64_t max0(int64_t number)
@@ -31,21 +31,17 @@ static uint64_t max0(int64_t number)
     return number > 0 ? (uint64_t)number : 0;
 }
 
-/* Returns the record's number; 0: it is not written. Where those are written that show a problem, what is wrong is still found
- * among all. */
-static uint64_t tell_segment(const struct passage *p, const struct stream_place *place, const struct notes *n)
+/* As tell_segment(), where segments are told, or looked at. */
+static uint64_t put_segment(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
     const struct segment *seg = &p->event->segment;
     const struct streams *streams = &p->life->conn.streams;
-    const bool wanted = is_wanted(p->engine, seg, n->notes);
     struct change change;
 
-    if (!wanted && p->engine->config.segments != CONN_SEGMENTS_CONTROL)
-        return 0;
-    change_init(&change, CHANGE_SEGMENT);
+    change_begin(&change, CHANGE_SEGMENT);
     change.conn = p->life->conn.number;
     change.end = p->from;
-    change.segment.segment = *seg;
+    change.segment.segment = *seg; /* the rest of the members one by one: there are more of these than of all others */
     change.segment.seq = place->seq;
     change.segment.ack = place->ack;
     change.segment.window = stream_window(streams, p->from, seg);
@@ -53,14 +49,23 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
     change.segment.notes = n->notes;
     change.segment.dup_ack = n->dup_ack;
     change.segment.rtt_ns = n->rtt_ns;
+    change.segment.header.len = p->event->header.len;
+    memcpy(change.segment.header.bytes, p->event->header.bytes, p->event->header.len);
     for (unsigned i = 0; i < seg->sack_count; i++)
         for (unsigned edge = 0; edge < 2; edge++)
             change.segment.sack[i][edge] = max0(stream_unwrap(&streams->of[!p->from], seg->sack[i][edge]));
-    if (wanted)
+    if (is_wanted(p->engine, seg, n->notes))
         return emit(&p->engine->out, p->event->ts_ns, &change);
     change.ts_ns = p->event->ts_ns;
     findings_take(&p->engine->findings, &change, p->life);
     return 0;
+}
+
+/* Returns the record's number; 0: it is not written. Where those are written that show a problem, what is wrong is still found
+ * among all. */
+static uint64_t tell_segment(const struct passage *p, const struct stream_place *place, const struct notes *n)
+{
+    return p->engine->config.segments == CONN_SEGMENTS_NONE ? 0 : put_segment(p, place, n);
 }
 
 /* record: the number of its record. */
@@ -120,11 +125,35 @@ static void enter(const struct passage *p, enum end from, const struct stream_pl
     stream_count(&l->conn.streams.of[from]);
 }
 
+/* Remembers what is on its way, for when it arrives. NULL: it is not, or there is no memory. */
+static struct flight *depart(const struct passage *p, const struct stream_place *place, uint64_t record)
+{
+    struct conn_engine *g = p->engine;
+    struct flight *flight;
+
+    if (p->event->fate != FATE_ON_ITS_WAY)
+        return NULL;
+    if (!g->flights && !(g->flights = calloc(LIMIT_FLIGHTS, sizeof(*g->flights))))
+        return NULL;
+    flight = &g->flights[p->event->flight % LIMIT_FLIGHTS];
+    *flight = (struct flight){ .number = p->event->flight,
+                               .conn = p->life->conn.number,
+                               .from = p->from,
+                               .place = *place,
+                               .record = record,
+                               .sent_ns = p->event->ts_ns };
+    return flight;
+}
+
 /* Nobody takes it; its numbers may be nonsense. Returns its record's number. */
 static uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
+    uint64_t record;
+
     stream_count(&p->life->conn.streams.of[p->from]);
-    return tell_segment(p, place, n);
+    record = tell_segment(p, place, n);
+    depart(p, place, record);
+    return record;
 }
 
 /* What a step did at the ends, for the comparison of the witnesses. */
@@ -133,6 +162,23 @@ static void note_moves(struct life *l, const struct wire_moves *moves)
     for (unsigned i = 0; l->has_kernel && i < END_N; i++)
         if (moves->record[i])
             l->kernel->compared[i].moved = moves->record[i];
+}
+
+/* What it does to both ends, or to its sender alone. */
+static void move(struct wire_step *step, const struct passage *p, const struct stream_place *place, bool unseen_fin)
+{
+    struct flight *flight = depart(p, place, step->because);
+
+    if (flight) {
+        flight->takes_effect = true;
+        flight->again = step->again;
+        flight->advances = step->advances;
+    }
+    step->apart = p->event->fate != FATE_UNSAID;
+    if (step->apart)
+        wire_sent(step, p->from, place, unseen_fin);
+    else
+        wire_segment(step, p->from, place, unseen_fin);
 }
 
 /* The segment takes effect. */
@@ -163,17 +209,45 @@ static void take(const struct passage *p, struct notes *n)
     }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
-    if (conn_is_self(c)) {
+    if (c->self) {
         struct stream_place peer_place;
+        struct notes peer_notes;
 
-        notes_segment(&l->notes, &c->streams, !p->from, seg, p->event->ts_ns);
+        notes_segment(&l->notes, &c->streams, !p->from, seg, p->event->ts_ns, &peer_notes);
         peer_place = stream_number(&c->streams, !p->from, seg, room_of(p));
         enter(p, !p->from, &peer_place, step.because);
     }
     if (stream_is_dropped(seg))
         return;
-    wire_segment(&step, p->from, &place, unseen_fin);
+    move(&step, p, &place, unseen_fin);
     note_moves(l, &step.moves);
+}
+
+/* How far the receiver lets the sender go. Once it is open, segments of both directions may stand in the capture in another order
+ * than they were handled in. */
+static int64_t highest_seq(const struct conn *c, const struct notes_lane *notes, enum end from)
+{
+    const struct streams *s = &c->streams;
+    int64_t window;
+
+    if (!s->of[!from].acked && !s->of[!from].syn_sent)
+        return INT64_MAX;
+    window = notes_window(notes, s, !from);
+    return s->of[!from].acked + (c->ends.established ? 2 * window : window);
+}
+
+/* The highest number that the sender may acknowledge, beyond what its peer was seen to send. */
+static int64_t highest_ack(const struct conn *c, const struct notes_lane *notes, enum end from,
+                           const struct segment *seg)
+{
+    const struct streams *s = &c->streams;
+    int64_t window, announced;
+
+    if (!s->of[from].acked && !s->of[!from].syn_sent)
+        return INT64_MAX;
+    window = notes_window(notes, s, from);
+    announced = notes_window_of(s, from, seg);
+    return s->of[from].acked + (window < announced ? announced : window);
 }
 
 /* As far as numbers tell, can the receiver take it? */
@@ -183,28 +257,21 @@ static enum stream_fit fit_of(const struct passage *p)
     const struct conn *c = &p->life->conn;
     const struct streams *s = &c->streams;
     const enum end from = p->from;
-    struct stream_edges edges = { .seq = INT64_MAX, .ack = INT64_MAX, .synchronised = wire_is_open(c) };
-    int64_t window;
+    const struct stream_place place = stream_place_of(s, from, seg);
+    struct stream_edges edges = { .synchronised = (seg->flags & SEGMENT_SYN) && wire_is_open(c) };
 
-    if (conn_is_self(c))
+    if (c->self)
         return STREAM_FITS;
     if (!s->of[!from].segments && !(seg->flags & SEGMENT_SYN)) {
         edges.seq = s->of[from].snd_max + STREAM_LEAP;
         edges.ack = s->of[from].acked + STREAM_LEAP;
-        return stream_fit(s, from, seg, &edges, room_of(p));
+    } else {
+        edges.seq = highest_seq(c, &p->life->notes, from);
+        edges.ack = s->of[!from].snd_max; /* nearly always it is no more */
+        if (place.ack > edges.ack)
+            edges.ack = highest_ack(c, &p->life->notes, from, seg);
     }
-    /* once it is open, segments of both directions may stand in the capture in another order than they were handled in */
-    window = notes_window(&p->life->notes, s, !from);
-    if (s->of[!from].acked || s->of[!from].syn_sent)
-        edges.seq = s->of[!from].acked + (c->ends.established ? 2 * window : window);
-    window = notes_window(&p->life->notes, s, from);
-    if (window < notes_window_of(s, from, seg))
-        window = notes_window_of(s, from, seg);
-    if (s->of[from].acked || s->of[!from].syn_sent)
-        edges.ack = s->of[from].acked + window;
-    if (edges.ack < s->of[!from].snd_max)
-        edges.ack = s->of[!from].snd_max;
-    return stream_fit(s, from, seg, &edges, room_of(p));
+    return stream_fit(s, from, seg, &place, &edges, room_of(p));
 }
 
 /* Numbers are not all that counts of a RST. */
@@ -212,10 +279,11 @@ static bool is_taken(const struct passage *p, enum stream_fit fit)
 {
     const struct segment *seg = &p->event->segment;
     const struct conn *c = &p->life->conn;
-    const struct stream_place place = stream_place_of(&c->streams, p->from, seg);
+    struct stream_place place;
 
     if (!(seg->flags & SEGMENT_RST))
         return fit != STREAM_STRAY;
+    place = stream_place_of(&c->streams, p->from, seg);
     return wire_rst_is_genuine(c, p->from, seg, &place, notes_last_ack(&p->life->notes, !p->from));
 }
 
@@ -236,7 +304,7 @@ static void refuse(struct passage *p)
     if (l->conn.streams.of[!p->from].segments || (seg->flags & SEGMENT_RST)) {
         l->wire.end[!p->from].challenged = true;
     } else { /* what a peer takes that is never seen is not known */
-        n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
+        notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns, &n);
     }
     if (!(seg->flags & (SEGMENT_SYN | SEGMENT_RST)))
         l->wire.end[p->from].spoke = true;
@@ -307,7 +375,7 @@ static void pass(struct passage *p, uint32_t notes)
         notes_renumber(&l->notes, !p->from);
     else if (fit == STREAM_RENUMBERS || ((seg->flags & SEGMENT_SYN) && !l->conn.streams.of[p->from].syn_sent))
         notes_renumber(&l->notes, p->from);
-    n = notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns);
+    notes_segment(&l->notes, &l->conn.streams, p->from, seg, p->event->ts_ns, &n);
     n.notes |= notes;
     take(p, &n);
     if (l->wire.end[p->from].reset_held)
@@ -347,9 +415,9 @@ static struct life *begin_with(struct conn_engine *g, const struct held_segment 
 }
 
 /* After the end of a connection others go on at its endpoints, in numbers of their own: they began unseen. */
-static bool is_of_later_use(struct conn_engine *g, const struct event *e, struct life *l)
+static bool is_of_later_use(struct conn_engine *g, const struct event *e, struct life *l, enum end from)
 {
-    const struct passage p = { .engine = g, .event = e, .life = l, .from = conn_end_of(&l->conn, &e->local) };
+    const struct passage p = { .engine = g, .event = e, .life = l, .from = from };
 
     return ends_over(&l->conn.ends) && fit_of(&p) == STREAM_FOUND;
 }
@@ -362,6 +430,7 @@ static struct life *life_for(struct conn_engine *g, const struct event *e, uint3
     const uint32_t hash = table_hash(&g->conns, e);
     struct life *l = lives_find(g, e, hash);
     struct held_segment *held;
+    enum end from;
 
     *ret_notes = 0;
     if (!l)
@@ -372,7 +441,8 @@ static struct life *life_for(struct conn_engine *g, const struct event *e, uint3
         held->conn = 0;
         return begin_with(g, held, l, e->ts_ns);
     }
-    if (!wire_begins_anew(&l->conn, conn_end_of(&l->conn, &e->local), seg) && !is_of_later_use(g, e, l))
+    from = conn_end_of(&l->conn, &e->local);
+    if (!wire_begins_anew(&l->conn, from, seg) && !is_of_later_use(g, e, l, from))
         return l;
     *ret_notes = NOTE_PORT_REUSE;
     lives_supersede(g, l, e->ts_ns);
@@ -391,14 +461,17 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return NULL;
     c = &p.life->conn;
     p.from = conn_end_of(c, &e->local);
-    if (notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
+    if (e->fate == FATE_LOST)
+        notes |= NOTE_LOST_ON_WIRE;
+    if (e->fate == FATE_UNSAID && notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
         return p.life;
     if (!life_has_wire(p.life))
         zeek_begin(&p.life->zeek, p.from, seg);
     if (is_damaged(g, &c->streams.of[p.from], seg)) {
         const struct stream_place place = stream_place_of(&c->streams, p.from, seg);
-        struct notes n = notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns);
+        struct notes n;
 
+        notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns, &n);
         n.notes |= notes;
         zeek_bad_checksum(&p.life->zeek, p.from);
         leave_out(&p, &place, &n);
@@ -415,4 +488,38 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         pass(&p, notes);
     }
     return p.life;
+}
+
+static void tell_arrival(struct conn_engine *g, const struct life *l, const struct flight *flight, uint64_t ts_ns)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_ARRIVAL);
+    change.conn = l->conn.number;
+    change.end = !flight->from;
+    change.because = flight->record;
+    change.arrival.delay_ns = ts_ns - flight->sent_ns;
+    emit(&g->out, ts_ns, &change);
+}
+
+struct life *engine_arrival(struct conn_engine *g, const struct event *e)
+{
+    struct life *l = lives_find(g, e, table_hash(&g->conns, e));
+    const struct flight *flight = g->flights ? &g->flights[e->flight % LIMIT_FLIGHTS] : NULL;
+    struct wire_step step = { .out = &g->out, .segment = &e->segment, .ts_ns = e->ts_ns, .apart = true };
+
+    if (!l || !flight || flight->number != e->flight || flight->conn != l->conn.number)
+        return l; /* forgotten, or its endpoints serve another connection by now */
+    tell_arrival(g, l, flight, e->ts_ns);
+    if (!flight->takes_effect)
+        return l;
+    step.conn = &l->conn;
+    step.lane = &l->wire;
+    step.because = flight->record;
+    step.again = flight->again;
+    step.advances = flight->advances;
+    step.rtt_ns = notes_rtt_ns(&l->notes);
+    wire_arrived(&step, !flight->from, &flight->place);
+    note_moves(l, &step.moves);
+    return l;
 }

@@ -14,12 +14,12 @@ void findings_init(struct findings *f, const char *const *sysctl)
     for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++)
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)
-                f->seen_in[kind][f->seen_in_count[kind]++] = (uint8_t)i;
+                f->seen_in[kind][f->seen_in_count[kind]++] = table[i];
     for (unsigned i = 0; i < f->seen_in_count[CHANGE_SEGMENT]; i++) {
-        uint8_t *seen_in = f->seen_in[CHANGE_SEGMENT], here = seen_in[i];
+        const struct finding_ops **seen_in = f->seen_in[CHANGE_SEGMENT], *here = seen_in[i];
 
-        f->noted |= table[here]->notes;
-        if (table[here]->notes)
+        f->noted |= here->notes;
+        if (here->notes)
             continue;
         seen_in[i] = seen_in[f->unnoted];
         seen_in[f->unnoted++] = here;
@@ -136,12 +136,12 @@ static void recount(struct finding *f, uint64_t ts_ns)
         f->all->due = true;
 }
 
-static void look(struct findings *f, const struct finding_ops *ops, const struct finding_sight *s)
+static __attribute__((noinline)) void take(struct findings *f, const struct finding_ops *ops,
+                                           const struct finding_sight *s, const struct finding_subject *subject)
 {
-    struct finding_subject subject = { 0 };
-    struct finding *found;
+    struct finding *found = find(f, ops, subject);
 
-    if (!ops->concerns(s, &subject) || !(found = find(f, ops, &subject)))
+    if (!found)
         return;
     found->fresh = true;
     if (ops->take && !ops->take(found, s))
@@ -151,6 +151,15 @@ static void look(struct findings *f, const struct finding_ops *ops, const struct
     note_record(found, s->change->n);
     note_conn(found, s->change->conn);
     recount(found, s->change->ts_ns);
+}
+
+/* Mostly it does not. */
+static inline void look(struct findings *f, const struct finding_ops *ops, const struct finding_sight *s)
+{
+    struct finding_subject subject = { 0 };
+
+    if (ops->concerns(s, &subject))
+        take(f, ops, s, &subject);
 }
 
 void findings_look_begin(struct findings *f)
@@ -187,22 +196,32 @@ static uint32_t notes_that_count(const struct change *c)
     return c->segment.notes & NOTE_COPY ? c->segment.notes & ~repeats : c->segment.notes;
 }
 
+static void take_segment(struct findings *f, const struct finding_sight *s)
+{
+    const struct finding_ops *const *seen_in = f->seen_in[CHANGE_SEGMENT];
+    const uint32_t notes = notes_that_count(s->change);
+
+    if (s->change->segment.segment.payload_len && !(notes & NOTE_COPY))
+        f->data_segments++;
+    for (unsigned i = 0; i < f->unnoted; i++)
+        look(f, seen_in[i], s);
+    if (!(notes & f->noted))
+        return;
+    for (unsigned i = f->unnoted; i < f->seen_in_count[CHANGE_SEGMENT]; i++)
+        if (seen_in[i]->notes & notes)
+            look(f, seen_in[i], s);
+}
+
 void findings_take(struct findings *f, const struct change *c, const struct life *life)
 {
     const struct finding_sight s = { c, life, f };
-    const bool is_segment = c->kind == CHANGE_SEGMENT;
-    const uint32_t notes = is_segment ? notes_that_count(c) : 0;
-    unsigned count;
 
-    if (is_segment && c->segment.segment.payload_len && !(notes & NOTE_COPY))
-        f->data_segments++;
-    count = is_segment && !(notes & f->noted) ? f->unnoted : f->seen_in_count[c->kind];
-    for (unsigned i = 0; i < count; i++) {
-        const struct finding_ops *ops = table[f->seen_in[c->kind][i]];
-
-        if (!is_segment || !ops->notes || (ops->notes & notes))
-            look(f, ops, &s);
+    if (c->kind == CHANGE_SEGMENT) {
+        take_segment(f, &s);
+        return;
     }
+    for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++)
+        look(f, f->seen_in[c->kind][i], &s);
 }
 
 static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)

@@ -85,7 +85,8 @@ struct findings {
     struct finding all[LIMIT_FINDINGS];
     unsigned count;
     uint16_t buckets[FINDING_BUCKETS]; /* place + 1 */
-    uint8_t seen_in[CHANGE_KIND_N][FINDING_N], seen_in_count[CHANGE_KIND_N];
+    const struct finding_ops *seen_in[CHANGE_KIND_N][FINDING_N];
+    uint8_t seen_in_count[CHANGE_KIND_N];
     /* Of segments, most of which have no note: how many kinds look at all of them, and come first; what the others look for. */
     uint8_t unnoted;
     uint32_t noted;

@@ -7,10 +7,11 @@
  * this end it knows its namespace; where it has not, the event is the first to tell. Packets may be seen anywhere. */
 static bool is_in_reach(const struct life *l, const struct event *e)
 {
-    const enum end end = conn_end_of(&l->conn, &e->local);
+    enum end end;
 
     if (l->conn.netns == e->netns || e->source == WITNESS_WIRE || !l->has_kernel)
         return true;
+    end = conn_end_of(&l->conn, &e->local);
     return l->kernel->netns[end] ? l->kernel->netns[end] == e->netns : !ends_kernel_tells(&l->conn.ends, end);
 }
 

@@ -5,6 +5,8 @@
  * direction, the oldest ones. RFC 6298 section 3 takes no sample from what was sent twice; neither does this. */
 #include "notes.h"
 
+#include <string.h>
+
 #include "tcplens/base/limits.h"
 
 #define SHIFT_MAX 14                   /* RFC 7323 2.3 */
@@ -21,18 +23,17 @@ static bool seq_after(uint32_t a, uint32_t b)
 
 static struct short_time shorten(uint64_t ts_ns)
 {
-    return (struct short_time){ { (uint16_t)ts_ns, (uint16_t)(ts_ns >> 16), (uint16_t)(ts_ns >> 32) } };
-}
+    const uint32_t low = (uint32_t)ts_ns;
+    struct short_time t = { .high = (uint16_t)(ts_ns >> 32) };
 
-static uint64_t value(struct short_time t)
-{
-    return t.parts[0] | (uint64_t)t.parts[1] << 16 | (uint64_t)t.parts[2] << 32;
+    memcpy(t.low, &low, sizeof(low));
+    return t;
 }
 
 /* Exact where it is less than 2^48 ns, three days. */
 static uint64_t since(uint64_t ts_ns, struct short_time then)
 {
-    return (ts_ns - value(then)) & ((UINT64_C(1) << 48) - 1);
+    return (ts_ns - short_time_value(then)) & ((UINT64_C(1) << 48) - 1);
 }
 
 /* Captures are not always in the order of time. */
@@ -43,13 +44,13 @@ static bool is_backwards(uint64_t since_ns)
 
 static uint64_t between(struct short_time from, struct short_time to)
 {
-    return since(value(to), from);
+    return since(short_time_value(to), from);
 }
 
 /* It acknowledges what its direction did last, which is any number, 0 too. */
 static bool acks_as_before(const struct notes_end *fwd, const struct segment *s)
 {
-    return (s->flags & SEGMENT_ACK) && fwd->acks && s->ack == fwd->last_ack;
+    return (s->flags & SEGMENT_ACK) && (fwd->last & LAST_ACK) && s->ack == fwd->last_ack;
 }
 
 /* What repeats the last ACK of its direction but perhaps for the window. */
@@ -68,7 +69,7 @@ static bool fills_window(const struct notes_lane *lane, const struct streams *st
     if (!s->payload_len || (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) || !streams->of[!from].syn_sent ||
         !peer->seen)
         return false;
-    if (!peer->window_of_syn)
+    if (!(peer->last & LAST_SYN))
         window <<= stream_shift(streams, !from);
     return s->seq + s->payload_len == peer->last_ack + window;
 }
@@ -97,9 +98,9 @@ static uint32_t note_acknowledging(struct notes_lane *lane, const struct streams
         notes |= NOTE_WINDOW_FULL;
     if (!repeats || s->window != last_window)
         return notes;
-    if (s->window && rev->last_keep_alive)
+    if (s->window && (rev->last & LAST_KEEP_ALIVE))
         return notes | NOTE_KEEP_ALIVE_ACK;
-    if (!s->window && rev->last_probe)
+    if (!s->window && (rev->last & LAST_PROBE))
         return notes | NOTE_ZERO_WINDOW_PROBE_ACK;
     if (s->window) {
         if (fwd->dup_acks < UINT16_MAX)
@@ -114,20 +115,22 @@ static uint32_t note_repeated(const struct notes_lane *lane, enum end from, cons
 {
     const struct notes_end *fwd = &lane->end[from], *rev = &lane->end[!from];
     const uint32_t end = s->seq + s->payload_len, virtual_len = !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
-    const uint64_t out_of_order_ns = lane->handshake_known ? lane->handshake_ns : OUT_OF_ORDER_NS;
-    bool behind = fwd->seen && seq_after(fwd->next_seq, s->seq);
+    uint64_t out_of_order_ns;
+    bool behind;
 
     if (!s->payload_len && !virtual_len)
         return 0;
+    behind = fwd->seen && seq_after(fwd->next_seq, s->seq);
     /* the byte that a zero window probe carried comes again with more */
     if (s->payload_len > 1 && s->seq == fwd->next_seq - 1)
         behind = false;
-    if (s->payload_len && rev->acks && !seq_after(end, rev->last_ack))
+    if (s->payload_len && (rev->last & LAST_ACK) && !seq_after(end, rev->last_ack))
         return NOTE_RETRANSMISSION | NOTE_SPURIOUS_RETRANSMISSION;
     if (!behind)
         return 0;
     if (rev->dup_acks >= 2 && rev->last_ack == s->seq && since(ts_ns, rev->last_at) < FAST_RETRANSMIT_NS)
         return NOTE_RETRANSMISSION | NOTE_FAST_RETRANSMISSION;
+    out_of_order_ns = lane->handshake_known ? lane->handshake_ns : OUT_OF_ORDER_NS;
     if (since(ts_ns, fwd->next_seq_at) < out_of_order_ns && fwd->next_seq != end + virtual_len)
         return NOTE_OUT_OF_ORDER;
     return NOTE_RETRANSMISSION;
@@ -144,12 +147,16 @@ static bool is_next_copy(const struct notes_end *fwd, const struct segment *s, u
     const uint32_t end = s->seq + s->payload_len + !!(s->flags & (SEGMENT_SYN | SEGMENT_FIN));
 
     return fwd->seen && end != s->seq && !seq_after(end, fwd->next_seq) &&
-           (acks_as_before(fwd, s) || !((s->flags & SEGMENT_ACK) || fwd->acks)) && s->window == fwd->window && place_of(s) == fwd->place && since(ts_ns, fwd->last_at) < COPY_NEXT_NS;
+           (acks_as_before(fwd, s) || !((s->flags & SEGMENT_ACK) || (fwd->last & LAST_ACK))) &&
+           s->window == fwd->window && place_of(s) == fwd->place && since(ts_ns, fwd->last_at) < COPY_NEXT_NS;
 }
 
 static uint32_t timed_end(const struct notes_end *e, unsigned i)
 {
-    return e->timed[i].end[0] | (uint32_t)e->timed[i].end[1] << 16;
+    uint32_t end;
+
+    memcpy(&end, e->timed[i].end, sizeof(end));
+    return end;
 }
 
 /* Times a new segment, or forgets those that this one sends again. */
@@ -167,8 +174,7 @@ static void time_segment(struct notes_end *fwd, const struct segment *s, uint32_
                 fwd->timed[kept++] = fwd->timed[i];
         fwd->timed_count = kept;
     } else if (fwd->timed_count < LIMIT_TIMED_SEGMENTS) {
-        fwd->timed[fwd->timed_count].end[0] = (uint16_t)end;
-        fwd->timed[fwd->timed_count].end[1] = (uint16_t)(end >> 16);
+        memcpy(fwd->timed[fwd->timed_count].end, &end, sizeof(end));
         fwd->timed[fwd->timed_count++].at = shorten(ts_ns);
     }
 }
@@ -218,27 +224,26 @@ static void remember(struct notes_end *fwd, const struct segment *s, uint32_t no
     }
     fwd->place = place_of(s);
     fwd->window = s->window;
-    fwd->window_of_syn = !!(s->flags & SEGMENT_SYN);
     fwd->last_ack = s->ack;
-    fwd->acks = !!(s->flags & SEGMENT_ACK);
     fwd->last_at = shorten(ts_ns);
-    fwd->last_keep_alive = !!(notes & NOTE_KEEP_ALIVE);
-    fwd->last_probe = !!(notes & NOTE_ZERO_WINDOW_PROBE);
+    fwd->last = (s->flags & SEGMENT_ACK ? LAST_ACK : 0) | (s->flags & SEGMENT_SYN ? LAST_SYN : 0) |
+                (notes & NOTE_KEEP_ALIVE ? LAST_KEEP_ALIVE : 0) | (notes & NOTE_ZERO_WINDOW_PROBE ? LAST_PROBE : 0);
 }
 
 bool notes_is_copy(const struct notes_lane *lane, const struct streams *streams, enum end from, const struct segment *s,
                    uint64_t ts_ns)
 {
     const struct notes_end *w = &lane->end[from];
-    const bool probe = w->last_probe && s->payload_len == 1 && s->seq == w->next_seq;
 
-    if (!streams->of[from].segments || s->ifindex == w->ifindex || since(ts_ns, w->last_at) >= COPY_NS)
+    if (s->ifindex == w->ifindex || !streams->of[from].segments || since(ts_ns, w->last_at) >= COPY_NS)
         return false;
     if ((s->flags & SEGMENT_RST) && !streams->of[from].rst_sent)
         return false;
-    if ((s->flags & SEGMENT_ACK) && (!w->acks || seq_after(s->ack, w->last_ack)))
+    if ((s->flags & SEGMENT_ACK) && (!(w->last & LAST_ACK) || seq_after(s->ack, w->last_ack)))
         return false;
-    return probe || !seq_after(s->seq + segment_seq_len(s), w->next_seq);
+    if ((w->last & LAST_PROBE) && s->payload_len == 1 && s->seq == w->next_seq)
+        return true;
+    return !seq_after(s->seq + segment_seq_len(s), w->next_seq);
 }
 
 void notes_renumber(struct notes_lane *lane, enum end end)
@@ -246,19 +251,19 @@ void notes_renumber(struct notes_lane *lane, enum end end)
     lane->end[end].seen = false;
     lane->end[end].timed_count = 0;
     lane->end[end].repeats = 0;
-    lane->end[!end].acks = false;
+    lane->end[!end].last &= ~LAST_ACK;
 }
 
 /* Only where both SYNs have been seen the shift is known; one that does not offer it rules it out. */
 static int64_t window_at_most(const struct streams *s, enum end end, uint16_t window)
 {
     const int64_t most = (int64_t)window << SHIFT_MAX;
+    const struct stream *client = &s->of[END_CLIENT], *server = &s->of[END_SERVER];
 
-    for (unsigned i = 0; i < END_N; i++)
-        if (s->of[i].syn_sent && !s->of[i].scale_known)
-            return window;
-    if (s->of[END_CLIENT].syn_sent && s->of[END_SERVER].syn_sent)
+    if (client->syn_sent && server->syn_sent)
         return (int64_t)window << stream_shift(s, end);
+    if ((client->syn_sent && !client->scale_known) || (server->syn_sent && !server->scale_known))
+        return window;
     return most < STREAM_LEAP ? most : STREAM_LEAP;
 }
 
@@ -266,7 +271,7 @@ int64_t notes_window(const struct notes_lane *lane, const struct streams *stream
 {
     const struct notes_end *e = &lane->end[end];
 
-    return e->window_of_syn ? e->window : window_at_most(streams, end, e->window);
+    return e->last & LAST_SYN ? e->window : window_at_most(streams, end, e->window);
 }
 
 int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg)
@@ -286,12 +291,12 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
         s.what = STALL_ZERO_WINDOW;
         s.ns =
             between(fwd->next_seq_at, is_backwards(between(rev->last_at, fwd->last_at)) ? rev->last_at : fwd->last_at);
-    } else if (fwd->repeats >= REPEATS_MIN && fwd->last_keep_alive) {
+    } else if (fwd->repeats >= REPEATS_MIN && (fwd->last & LAST_KEEP_ALIVE)) {
         s.what = STALL_KEEP_ALIVES;
         s.ns = between(rev->last_at, fwd->last_at);
     } else if (fwd->repeats >= REPEATS_MIN && streams->of[!end].acked < streams->of[end].snd_max) {
         s.what = STALL_RETRANSMISSIONS;
-        s.ns = (uint64_t)((uint32_t)(value(fwd->last_at) >> 16) - fwd->repeats_at) << 16;
+        s.ns = (uint64_t)((uint32_t)(short_time_value(fwd->last_at) >> 16) - fwd->repeats_at) << 16;
     }
     return s;
 }
@@ -308,38 +313,36 @@ static void count_repeat(struct notes_end *fwd, const struct notes_end *rev, con
     if (!n->again || !(probes ? rev->seen : !!(n->notes & NOTE_RETRANSMISSION)))
         return;
     if (!fwd->repeats)
-        fwd->repeats_at = (uint32_t)(value(fwd->last_at) >> 16);
+        fwd->repeats_at = (uint32_t)(short_time_value(fwd->last_at) >> 16);
     if (fwd->repeats < UINT16_MAX)
         fwd->repeats++;
 }
 
-struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
-                           const struct segment *s, uint64_t ts_ns)
+void notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from, const struct segment *s,
+                   uint64_t ts_ns, struct notes *ret_notes)
 {
     struct notes_end *fwd = &lane->end[from], *rev = &lane->end[!from];
     const bool acks_anew = (s->flags & SEGMENT_ACK) && !acks_as_before(fwd, s);
-    struct notes n = { 0 };
+    struct notes *n = ret_notes;
 
     fwd->ifindex = s->ifindex;
-    n.again = since(ts_ns, fwd->last_at) > COPY_SAME_NS;
-    n.notes = note_acknowledging(lane, streams, from, s);
-    if (n.notes & NOTE_DUPLICATE_ACK)
-        n.dup_ack = fwd->dup_acks;
+    n->again = since(ts_ns, fwd->last_at) > COPY_SAME_NS;
+    n->notes = note_acknowledging(lane, streams, from, s);
+    n->dup_ack = n->notes & NOTE_DUPLICATE_ACK ? fwd->dup_acks : 0;
     /* whatever comes answers a probe */
-    if (acks_anew || rev->last_keep_alive || rev->last_probe)
+    if (acks_anew || (rev->last & (LAST_KEEP_ALIVE | LAST_PROBE)))
         rev->repeats = 0;
     if (acks_anew)
         fwd->dup_acks = 0;
-    if (!(n.notes & NOTE_KEEP_ALIVE))
-        n.notes |= note_repeated(lane, from, s, ts_ns);
+    if (!(n->notes & NOTE_KEEP_ALIVE))
+        n->notes |= note_repeated(lane, from, s, ts_ns);
     if (is_next_copy(fwd, s, ts_ns))
-        n.notes |= NOTE_COPY;
-    count_repeat(fwd, rev, s, &n);
-    n.rtt_ns = sample_rtt(rev, s, ts_ns);
+        n->notes |= NOTE_COPY;
+    count_repeat(fwd, rev, s, n);
+    n->rtt_ns = sample_rtt(rev, s, ts_ns);
     time_handshake(lane, s, ts_ns);
-    time_segment(fwd, s, n.notes, ts_ns);
-    remember(fwd, s, n.notes, ts_ns);
+    time_segment(fwd, s, n->notes, ts_ns);
+    remember(fwd, s, n->notes, ts_ns);
     if (s->bad_checksum)
-        n.notes |= NOTE_BAD_CHECKSUM;
-    return n;
+        n->notes |= NOTE_BAD_CHECKSUM;
 }

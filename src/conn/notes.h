@@ -3,32 +3,44 @@
 #ifndef TCPLENS_CONN_NOTES_H
 #define TCPLENS_CONN_NOTES_H
 
+#include <string.h>
+
 #include "stream.h"
 
 #include "tcplens/base/limits.h"
 
 /* The low 48 bits of a time in ns, in 6 bytes: enough for differences of three days. */
 struct short_time {
-    uint16_t parts[3];
+    uint16_t low[2], high; /* low: an uint32_t, of which no room is lost to alignment */
 };
+
+static inline uint64_t short_time_value(struct short_time t)
+{
+    uint32_t low;
+
+    memcpy(&low, t.low, sizeof(low));
+    return (uint64_t)t.high << 32 | low;
+}
+
+enum notes_last { LAST_ACK = 1, LAST_SYN = 2, LAST_KEEP_ALIVE = 4, LAST_PROBE = 8 };
 
 /* One direction; sequence numbers as sent. */
 struct notes_end {
-    uint32_t ifindex;  /* where its last segment was seen; the same one elsewhere is left out */
-    uint32_t next_seq; /* highest end sent */
-    uint32_t last_ack; /* .acks: it is one */
+    uint32_t ifindex;    /* where its last segment was seen; the same one elsewhere is left out */
+    uint32_t next_seq;   /* highest end sent */
+    uint32_t last_ack;   /* LAST_ACK: it is one */
     uint32_t repeats_at; /* when .repeats began: a short time without its lowest 16 bits */
     uint16_t window;     /* last, as sent */
     uint16_t dup_acks;
     uint16_t repeats;                       /* retransmissions and probes since the peer acknowledged anything new */
     struct short_time next_seq_at, last_at; /* when next_seq was reached; the last segment */
-    bool seen : 1, acks : 1;                /* a segment that counts; the last one was an ACK */
-    bool window_of_syn : 1, last_keep_alive : 1, last_probe : 1; /* the last segment was that */
+    bool seen           : 1;                /* a segment that counts */
+    uint8_t last        : 4;                /* what the last segment was: enum notes_last */
     uint8_t timed_count : 2;
     uint8_t place; /* a hash of where the last segment stood */
     struct {
         struct short_time at;
-        uint16_t end[2]; /* low half first: no room is lost to alignment */
+        uint16_t end[2]; /* likewise */
     } timed[LIMIT_TIMED_SEGMENTS];
 };
 
@@ -50,10 +62,7 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
 /* Time since the end last sent what it had not sent before. */
 static inline uint64_t notes_since_new(const struct notes_lane *lane, enum end end, uint64_t ts_ns)
 {
-    const uint16_t *parts = lane->end[end].next_seq_at.parts;
-    const uint64_t at = (uint64_t)parts[2] << 32 | (uint64_t)parts[1] << 16 | parts[0];
-
-    return (ts_ns - at) & ((UINT64_C(1) << 48) - 1);
+    return (ts_ns - short_time_value(lane->end[end].next_seq_at)) & ((UINT64_C(1) << 48) - 1);
 }
 
 /* Of one segment. */
@@ -80,7 +89,7 @@ int64_t notes_window(const struct notes_lane *lane, const struct streams *stream
 /* Likewise, the one that this segment announces. */
 int64_t notes_window_of(const struct streams *streams, enum end from, const struct segment *seg);
 /* Judges a segment by those before it, and remembers it for those to come. Before the streams take it. */
-struct notes notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from,
-                           const struct segment *seg, uint64_t ts_ns);
+void notes_segment(struct notes_lane *lane, const struct streams *streams, enum end from, const struct segment *seg,
+                   uint64_t ts_ns, struct notes *ret_notes);
 
 #endif

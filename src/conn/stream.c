@@ -90,18 +90,17 @@ static enum stream_fit fit_syn(const struct streams *s, enum end from, const str
 }
 
 enum stream_fit stream_fit(const struct streams *s, enum end from, const struct segment *seg,
-                           const struct stream_edges *edges, struct stream_room room)
+                           const struct stream_place *place, const struct stream_edges *edges, struct stream_room room)
 {
     const struct stream *sender = &s->of[from], *receiver = &s->of[!from];
-    const struct stream_place place = stream_place_of(s, from, seg);
     const struct stream_rare *own, *peers;
 
     if (seg->flags & SEGMENT_SYN)
         return fit_syn(s, from, seg, edges->synchronised);
     if (stream_is_dropped(seg) || (seg->flags & SEGMENT_RST))
         return STREAM_FITS;
-    if ((!sender->base_known || (place.seq >= lowest_of(sender) && place.seq <= edges->seq)) &&
-        (!receiver->base_known || (place.ack > lowest_of(receiver) - !receiver->syn_sent && place.ack <= edges->ack)))
+    if ((!sender->base_known || (place->seq >= lowest_of(sender) && place->seq <= edges->seq)) &&
+        (!receiver->base_known || (place->ack > lowest_of(receiver) - !receiver->syn_sent && place->ack <= edges->ack)))
         return STREAM_FITS;
     own = rare_of(room, from);
     peers = rare_of(room, !from);
@@ -271,15 +270,16 @@ static void receive(struct streams *s, enum end receiver, int64_t start, int64_t
 unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
                      const struct stream_place *place, struct stream_room room)
 {
-    const struct stream *sender = &s->of[from], *receiver = &s->of[!from];
-    const struct stream_rare *r = rare_of(room, !from);
-    const bool of_fin = receiver->fin_sent && place->ack > stream_fin_seq(receiver);
-    const int64_t limit = of_fin ? stream_fin_seq(receiver) : place->ack;
-    int64_t at = sender->rcv_nxt;
+    const struct stream *receiver = &s->of[!from];
+    const struct stream_rare *r;
+    int64_t at = s->of[from].rcv_nxt, limit = place->ack;
     unsigned gaps = 0;
 
-    if (!(seg->flags & SEGMENT_ACK))
+    if (!(seg->flags & SEGMENT_ACK) || at >= limit) /* as nearly always */
         return 0;
+    if (receiver->fin_sent && limit > stream_fin_seq(receiver))
+        limit = stream_fin_seq(receiver);
+    r = rare_of(room, !from);
     for (unsigned i = 0; at < limit; i++) {
         const bool more = r && i < r->count;
         const int64_t next = more ? nearest(at, r->range[i][0]) : limit;

@@ -94,10 +94,11 @@ enum stream_fit {
 };
 struct stream_edges {
     int64_t seq, ack;  /* the highest that the segment may begin at, may acknowledge; INT64_MAX: not known */
-    bool synchronised; /* the receiver is: it takes no SYN */
+    bool synchronised; /* the receiver is: it takes no SYN. Asked of a SYN alone */
 };
+/* place: stream_place_of(). */
 enum stream_fit stream_fit(const struct streams *s, enum end from, const struct segment *seg,
-                           const struct stream_edges *edges, struct stream_room room);
+                           const struct stream_place *place, const struct stream_edges *edges, struct stream_room room);
 /* Makes it so. STREAM_STRAY: remembers where it stood. */
 void stream_adapt(struct streams *s, enum end from, const struct segment *seg, enum stream_fit fit,
                   struct stream_room room);

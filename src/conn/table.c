@@ -38,6 +38,7 @@ struct conn *table_add(struct table *t, uint32_t hash, const struct event *e, bo
     c->tunnel = table_tunnel(e);
     c->endpoint[END_CLIENT] = local_is_client ? e->local : e->remote;
     c->endpoint[END_SERVER] = local_is_client ? e->remote : e->local;
+    c->self = endpoint_equal(&e->local, &e->remote);
     c->list = LIST_N;
     return c;
 }

@@ -25,8 +25,10 @@ struct conn {
     uint32_t prev, next; /* in its list */
     uint32_t rare;       /* place in table.rare, as struct stream_room has it */
     uint8_t list;        /* enum table_list */
-    bool superseded;     /* a newer connection has the same endpoints */
-    uint16_t tunnel;     /* number of what carries it; 0: nothing */
+    bool superseded : 1; /* a newer connection has the same endpoints */
+    /* A socket that connected to itself is both ends: what it sends, each of them sends, and each of them gets. */
+    bool self : 1;
+    uint16_t tunnel; /* number of what carries it; 0: nothing */
     struct ends ends;
     struct streams streams;
 };
@@ -96,12 +98,6 @@ struct conn *table_oldest(const struct table *t);
 static inline enum end conn_end_of(const struct conn *c, const struct endpoint *local)
 {
     return endpoint_equal(&c->endpoint[END_CLIENT], local) ? END_CLIENT : END_SERVER;
-}
-
-/* A socket that connected to itself is both ends: what it sends, each of them sends, and each of them gets. */
-static inline bool conn_is_self(const struct conn *c)
-{
-    return endpoint_equal(&c->endpoint[END_CLIENT], &c->endpoint[END_SERVER]);
 }
 
 #endif

@@ -72,36 +72,29 @@ static uint32_t seq_len(const struct segment *s)
     return segment_seq_len(s) - (s->flags & SEGMENT_RST ? s->payload_len : 0);
 }
 
+/* A SYN begins numbers anew, but where the end has closed, or is in them already. */
+static bool begins_anew(const struct zeek_end *z, const struct segment *s)
+{
+    switch (z->state) {
+    case SYN_SENT:
+    case SYN_ACK_SENT: return s->seq != z->start;
+    case ESTABLISHED:
+    case PARTIAL: return true;
+    case RESET: return z->previous == INACTIVE;
+    default: return false;
+    }
+}
+
 static void begin_numbers(struct zeek_end *z, const struct segment *s)
 {
     const bool syn = s->flags & SEGMENT_SYN;
 
-    switch (z->state) {
-    case INACTIVE:
-        z->start = syn ? s->seq : s->seq - 1;
-        z->last = syn ? s->seq + seq_len(s) : s->seq;
-        break;
-    case SYN_SENT:
-    case SYN_ACK_SENT:
-        if (!syn || s->seq == z->start)
-            break;
+    if (z->state == INACTIVE && !syn) {
+        z->start = s->seq - 1;
+        z->last = s->seq;
+    } else if (syn && (z->state == INACTIVE || begins_anew(z, s))) {
         z->start = s->seq;
         z->last = s->seq + seq_len(s);
-        break;
-    case ESTABLISHED:
-    case PARTIAL:
-        if (!syn)
-            break;
-        z->start = s->seq;
-        z->last = s->seq + seq_len(s);
-        break;
-    case RESET:
-        if (!syn || z->previous != INACTIVE)
-            break;
-        z->start = s->seq;
-        z->last = s->seq + seq_len(s);
-        break;
-    default: break;
     }
 }
 
@@ -112,7 +105,7 @@ static void note_flags(struct zeek_lane *lane, enum end from, const struct segme
     const uint32_t rel = s->seq - z->start;
     const char syn = s->flags & SEGMENT_ACK ? 'h' : 's';
 
-    if (__builtin_popcount(control) > 1) {
+    if (control & (control - 1)) { /* more than one */
         if ((control & SEGMENT_FIN) && (control & SEGMENT_RST))
             note_once(lane, from, SEEN_FIN_RST, 'i');
         else

@@ -11,6 +11,31 @@ const struct sink_ops *const sink_table[] = {
 const size_t sink_count = sizeof(sink_table) / sizeof(*sink_table);
 static_assert(sizeof(sink_table) / sizeof(*sink_table) <= SINKS_MAX, "struct sinks has room");
 
+/* Who takes what, of those that are open. */
+static void arrange(struct sinks *sinks)
+{
+    sinks->change_count = sinks->line_count = 0;
+    sinks->room.ops = NULL;
+    for (unsigned i = 0; i < sinks->count; i++) {
+        const struct open_sink s = sinks->open[i];
+
+        if (s.ops->change)
+            sinks->changes[sinks->change_count++] = s;
+        if (s.ops->line)
+            sinks->lines[sinks->line_count++] = s;
+        if (s.ops->room && !sinks->room.ops)
+            sinks->room = s;
+    }
+}
+
+void sinks_add(struct sinks *sinks, const struct sink_ops *ops, void *sink)
+{
+    assert(sinks->count < SINKS_MAX);
+    sinks->open[sinks->count++] = (struct open_sink){ ops, sink };
+    sinks->want_lines |= ops->line != NULL;
+    arrange(sinks);
+}
+
 int sinks_open(struct sinks *sinks, struct sink_context *context, void *const *configs,
                char error[static SINK_ERROR_MAX])
 {
@@ -23,11 +48,8 @@ int sinks_open(struct sinks *sinks, struct sink_context *context, void *const *c
             sinks_close(sinks);
             return r;
         }
-        if (!sink)
-            continue;
-        sinks->open[sinks->count].ops = sink_table[i];
-        sinks->open[sinks->count++].sink = sink;
-        sinks->want_lines |= sink_table[i]->line != NULL;
+        if (sink)
+            sinks_add(sinks, sink_table[i], sink);
     }
     return 0;
 }
@@ -44,24 +66,19 @@ int sinks_start(struct sinks *sinks)
 
 void sinks_change(struct sinks *sinks, const struct change *change, uint64_t start_ns)
 {
-    for (unsigned i = 0; i < sinks->count; i++)
-        if (sinks->open[i].ops->change)
-            sinks->open[i].ops->change(sinks->open[i].sink, change, start_ns);
+    for (unsigned i = 0; i < sinks->change_count; i++)
+        sinks->changes[i].ops->change(sinks->changes[i].sink, change, start_ns);
 }
 
 char *sinks_room(struct sinks *sinks, size_t max, char *buf)
 {
-    for (unsigned i = 0; i < sinks->count; i++)
-        if (sinks->open[i].ops->room)
-            return sinks->open[i].ops->room(sinks->open[i].sink, max);
-    return buf;
+    return sinks->room.ops ? sinks->room.ops->room(sinks->room.sink, max) : buf;
 }
 
 void sinks_line(struct sinks *sinks, const char *line, size_t len, uint64_t n)
 {
-    for (unsigned i = 0; i < sinks->count; i++)
-        if (sinks->open[i].ops->line)
-            sinks->open[i].ops->line(sinks->open[i].sink, line, len, n);
+    for (unsigned i = 0; i < sinks->line_count; i++)
+        sinks->lines[i].ops->line(sinks->lines[i].sink, line, len, n);
 }
 
 int sinks_flush(struct sinks *sinks, bool all)
@@ -74,6 +91,7 @@ int sinks_flush(struct sinks *sinks, bool all)
         if (r == -EPIPE && sinks->count > 1) { /* nobody reads this one any more: the others go on */
             sinks->open[i].ops->close(sinks->open[i].sink);
             sinks->open[i--] = sinks->open[--sinks->count];
+            arrange(sinks);
             continue;
         }
         if (first == 0)
@@ -108,5 +126,6 @@ int sinks_close(struct sinks *sinks)
             first = r;
     }
     sinks->count = 0;
+    arrange(sinks);
     return first;
 }

@@ -139,7 +139,8 @@ static int open_file(struct source_capture *s, const struct source_context *cont
     const struct capture_config config = { .wants = s->filter_text ? wants : NULL,
                                            .wants_arg = s,
                                            .filter = context->filter,
-                                           .datagrams = context->datagrams };
+                                           .datagrams = context->datagrams,
+                                           .headers = context->headers };
     struct stat st;
 
     if (fstat(s->fd, &st) < 0) {
@@ -152,7 +153,8 @@ static int open_file(struct source_capture *s, const struct source_context *cont
         snprintf(error, SOURCE_CAPTURE_ERROR_MAX, "out of memory");
         return -ENOMEM;
     }
-    gzbuffer(s->file, READ_BYTES / 2); /* zlib reads plain bytes past its buffer where twice that is asked for */
+    /* zlib reads plain bytes past its buffer where twice that is asked for, also when the first bytes came through it */
+    gzbuffer(s->file, READ_BYTES / 4);
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * long.
  *
  * A block that breaks off, or is damaged, is an error with its place; everything before it has been handed over. */
+#include "tcplens/event/packet.h"
 #include "tcplens/source/capture_feed.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static int take(struct capture *c, const struct capture_packet *p, const uint8_t
             return r;
     }
     result = segment_parse(p->dlt, data, p->caplen, p->len, c->tunnels, &e->segment, &aside);
-    if (!packet_event(e, result, &aside, c->config.datagrams)) {
+    if (!packet_event(e, result, &aside, c->config.datagrams, c->config.headers)) {
         skips_add(&c->skips, &aside.skip);
         return 0;
     }

@@ -5,6 +5,7 @@
  * Nothing waits for packets: the caller drains every few milliseconds. Immediate mode makes each packet visible at once
  * (the block-wise ring would hold packets back until a block is full, and with them the order of the merged trace).
  * Headers are all that is looked at, so only they are copied. */
+#include "tcplens/event/packet.h"
 #include "tcplens/source/pcap.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ struct source_pcap {
     uint32_t netns;
     const struct trace_clock *clock;
     struct filter filter;
-    bool datagrams;
+    bool datagrams, headers;
     struct tunnels *tunnels;
     struct skips skips;
     uint64_t drained_ns;
@@ -55,7 +56,7 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     const enum segment_result result =
         segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside);
 
-    if (!packet_event(&e, result, &aside, s->datagrams)) {
+    if (!packet_event(&e, result, &aside, s->datagrams, s->headers)) {
         skips_add(&s->skips, &aside.skip);
         return;
     }
@@ -187,6 +188,7 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
     s->clock = clock;
     s->filter = config->filter;
     s->datagrams = config->datagrams;
+    s->headers = config->headers;
     s->drained_ns = trace_clock_now(clock);
     r = tunnels_new(&s->tunnels);
     if (r < 0)
@@ -311,6 +313,7 @@ static int ops_open(const struct source_context *context, const void *config, vo
         .interface_count = o->interface_count,
         .filter = context->filter,
         .datagrams = context->datagrams,
+        .headers = context->headers,
         .netns = context->netns,
     };
     struct source_pcap *source;

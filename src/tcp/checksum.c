@@ -33,18 +33,32 @@ static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, uint64_t len)
     sum = add_carry(add_carry(sum, b), add_carry(c, d));
     for (; len >= 8; p += 8, len -= 8)
         sum = add_carry(sum, word_at(p, 8));
-    for (; len >= 2; p += 2, len -= 2)
+    if (len & 4) {
+        sum = add_carry(sum, word_at(p, 4));
+        p += 4;
+    }
+    if (len & 2) {
         sum = add_carry(sum, word_at(p, 2));
-    return len ? add_carry(sum, word_at(p, 1)) : sum;
+        p += 2;
+    }
+    return len & 1 ? add_carry(sum, word_at(p, 1)) : sum;
 }
 
+/* Both halves of 32 bits are added, then both of 16, each time with the carry: in the second step by adding them crosswise. */
 static inline uint16_t fold(uint64_t sum)
 {
-    sum = (sum >> 32) + (sum & UINT32_MAX);
-    sum = (sum >> 32) + (sum & UINT32_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    return (uint16_t)((sum >> 16) + (sum & UINT16_MAX));
+    const uint32_t high = (uint32_t)(sum >> 32);
+    uint32_t half = (uint32_t)sum + high;
+
+    half += half < high;
+    return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
+}
+
+static inline uint64_t sum_addresses(const struct ip_packet *packet)
+{
+    if (packet->ipv6)
+        return sum_bytes(sum_bytes(0, packet->src, 16), packet->dst, 16);
+    return word_at(packet->src, 4) + word_at(packet->dst, 4);
 }
 
 /* Where the sending stack leaves the sum to the network card, a
@@ -52,9 +66,8 @@ static inline uint16_t fold(uint64_t sum)
  * CHECKSUM_PARTIAL), and without the length where the card also cuts the segment (Windows). */
 bool checksum_wrong(const struct ip_packet *packet, uint8_t protocol, const uint8_t *bytes, uint64_t len, unsigned at)
 {
-    const uint64_t addr_len = packet->ipv6 ? 16 : 4;
-    uint64_t pseudo = sum_bytes(sum_bytes(htobe32(protocol), packet->src, addr_len), packet->dst, addr_len);
-    uint64_t pseudo_len = add_carry(pseudo, htobe32((uint32_t)len));
+    const uint64_t pseudo = add_carry(sum_addresses(packet), htobe32(protocol));
+    const uint64_t pseudo_len = add_carry(pseudo, htobe32((uint32_t)len));
     uint16_t stored;
 
     memcpy(&stored, bytes + at, sizeof(stored));

@@ -87,21 +87,8 @@ static const struct tcp_edge edges[TCP_STATE_N][TCP_INPUT_N] = {
     },
 };
 
-static const char *const state_names[] = {
-    [TCP_STATE_UNKNOWN] = "UNKNOWN",
-    [TCP_STATE_CLOSED] = "CLOSED",
-    [TCP_STATE_LISTEN] = "LISTEN",
-    [TCP_STATE_SYN_SENT] = "SYN-SENT",
-    [TCP_STATE_SYN_RECEIVED] = "SYN-RECEIVED",
-    [TCP_STATE_ESTABLISHED] = "ESTABLISHED",
-    [TCP_STATE_FIN_WAIT_1] = "FIN-WAIT-1",
-    [TCP_STATE_FIN_WAIT_2] = "FIN-WAIT-2",
-    [TCP_STATE_CLOSE_WAIT] = "CLOSE-WAIT",
-    [TCP_STATE_CLOSING] = "CLOSING",
-    [TCP_STATE_LAST_ACK] = "LAST-ACK",
-    [TCP_STATE_TIME_WAIT] = "TIME-WAIT",
-};
-_Static_assert(sizeof(state_names) / sizeof(*state_names) == TCP_STATE_N, "a name for each state");
+#define STATE_NAME(id, name) [TCP_STATE_##id] = name,
+static const char *const state_names[] = { TCP_STATES(STATE_NAME) };
 
 static const char *const input_names[] = {
     [TCP_INPUT_PASSIVE_OPEN] = "passive OPEN", [TCP_INPUT_SND_SYN] = "snd SYN",

@@ -11,7 +11,6 @@
 
 enum {
     DLT_NULL = 0,
-    DLT_EN10MB = 1,
     DLT_IEEE802_5 = 6,
     DLT_PPP = 9,
     DLT_FDDI = 10,
@@ -269,9 +268,7 @@ static uint16_t frame_relay_header(struct walk *w)
     switch (next) {
     case 0xcc: return ETHER_IPV4;
     case 0x8e: return ETHER_IPV6;
-    case 0x80: /* SNAP */
-        cursor_skip(&w->c, 3);
-        return cursor_be16(&w->c);
+    case 0x80: /* SNAP */ cursor_skip(&w->c, 3); return cursor_be16(&w->c);
     default: return walk_skip(w, SKIP_LLC, next);
     }
 }
@@ -396,7 +393,7 @@ enum segment_result link_open(int dlt, struct walk *w, uint16_t *ret_type)
             return walk_overrun(c);
     }
     switch (dlt) {
-    case DLT_EN10MB: type = link_ethernet(w); break;
+    case LINK_ETHERNET: type = link_ethernet(w); break;
     case DLT_NULL:
     case DLT_LOOP: type = null_header(w); break;
     case DLT_PPP:
@@ -446,9 +443,7 @@ enum segment_result link_open(int dlt, struct walk *w, uint16_t *ret_type)
     case DLT_IEEE802_11_RADIO: type = radiotap_header(w); break;
     case DLT_PRISM_HEADER:
     case DLT_IEEE802_11_RADIO_AVS: type = wlan_with_header(w); break;
-    default:
-        walk_skip(w, SKIP_LINK_TYPE, (uint32_t)dlt);
-        return wrapped ? SEGMENT_NOT_TCP : SEGMENT_UNSUPPORTED_LINK;
+    default: walk_skip(w, SKIP_LINK_TYPE, (uint32_t)dlt); return wrapped ? SEGMENT_NOT_TCP : SEGMENT_UNSUPPORTED_LINK;
     }
     type = link_peel(w, type);
     if (c->overrun)

@@ -33,6 +33,14 @@ static void fast_open_cookie(uint8_t len, struct segment *s)
     s->tfo_len = len;
 }
 
+static void no_options(struct segment *s)
+{
+    s->options = s->wscale = s->tfo_len = s->sack_count = 0;
+    s->mss = 0;
+    s->ts_val = s->ts_ecr = 0;
+    memset(s->sack, 0, sizeof(s->sack));
+}
+
 /* As receivers do: an option of a wrong size is passed over, one that goes on past the header ends
  * the list, of two of a kind the later counts. */
 static void tcp_options(struct cursor *options, struct segment *s)
@@ -101,42 +109,50 @@ static void tcp_options(struct cursor *options, struct segment *s)
     }
 }
 
-static enum segment_result tcp_header(struct walk *w, const struct ip_packet *packet, struct segment *ret_segment)
+static inline void set_endpoint(struct endpoint *e, const struct ip_packet *packet, const uint8_t *addr, uint16_t port)
 {
-    struct cursor *c = &w->c;
-    struct cursor whole = *c, options;
-    uint64_t len = c->wire - c->at;
-    uint64_t header_len;
-    const uint8_t *header = cursor_take(c, 16); /* up to the window */
-    const uint16_t offset_flags = be16_at(header + 12);
+    if (packet->ipv6)
+        e->addr = addr_from_ipv6(addr);
+    else
+        e->addr = addr_from_ipv4(addr);
+    e->port = port;
+}
 
-    if (c->overrun)
-        return ip_packet_overrun(c, packet->fragment);
-    header_len = (offset_flags >> 12) * 4u;
+static enum segment_result tcp_header(const struct walk *w, const struct ip_packet *packet, struct segment *ret_segment,
+                                      struct segment_aside *ret_aside)
+{
+    struct cursor c = w->c;
+    const uint64_t start = c.at, len = c.wire - start, have = c.have - start;
+    const uint8_t *header = cursor_take(&c, 16); /* up to the window */
+    const uint16_t offset_flags = be16_at(header + 12);
+    const uint64_t header_len = (offset_flags >> 12) * 4u;
+
+    if (c.overrun)
+        return ip_packet_overrun(&c, packet->fragment);
     if (header_len < 20 || (header_len > len && !packet->fragment))
         return SEGMENT_MALFORMED;
 
-    *ret_segment = (struct segment){
-        .src = { .addr = ip_packet_addr(packet, packet->src), .port = be16_at(header) },
-        .dst = { .addr = ip_packet_addr(packet, packet->dst), .port = be16_at(header + 2) },
-        .seq = be32_at(header + 4),
-        .ack = be32_at(header + 8),
-        .payload_len = len > header_len ? (uint32_t)(len - header_len) : 0,
-        .flags = offset_flags & 0x1ff,
-        .window = be16_at(header + 14),
-        .cut = header_len > whole.have - whole.at,
-        .ifindex = w->ifindex,
-    };
-    if (!packet->fragment && packet->length_known && !packet->rerouted && c->have == c->wire)
-        ret_segment->bad_checksum = checksum_wrong(packet, IP_TCP, cursor_take(&whole, len), len, 16);
+    set_endpoint(&ret_segment->src, packet, packet->src, be16_at(header));
+    set_endpoint(&ret_segment->dst, packet, packet->dst, be16_at(header + 2));
+    ret_segment->seq = be32_at(header + 4);
+    ret_segment->ack = be32_at(header + 8);
+    ret_segment->payload_len = len > header_len ? (uint32_t)(len - header_len) : 0;
+    ret_segment->flags = offset_flags & 0x1ff;
+    ret_segment->window = be16_at(header + 14);
+    ret_segment->cut = header_len > have;
+    ret_segment->bad_checksum = !packet->fragment && packet->length_known && !packet->rerouted && have == len &&
+                                checksum_wrong(packet, IP_TCP, header, len, 16);
+    ret_segment->ifindex = w->ifindex;
+    no_options(ret_segment);
+    ret_aside->header = header;
+    ret_aside->header_len = (uint8_t)(ret_segment->cut ? have : header_len);
 
-    cursor_skip(c, 4); /* checksum, urgent pointer */
     if (header_len == 20)
         return SEGMENT_OK;
-    options = *c;
+    cursor_skip(&c, 4); /* checksum, urgent pointer */
     if (!ret_segment->cut)
-        options = cursor_split(c, header_len - 20);
-    tcp_options(&options, ret_segment);
+        c = cursor_split(&c, header_len - 20);
+    tcp_options(&c, ret_segment);
     return SEGMENT_OK;
 }
 
@@ -183,7 +199,7 @@ enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, s
     if (w.hop_count && (result == SEGMENT_OK || result == SEGMENT_ICMP || result == SEGMENT_UDP))
         result = name_tunnel(&w, tunnels, result, ret_aside);
     if (result == SEGMENT_OK)
-        result = tcp_header(&w, &packet, ret_segment);
+        result = tcp_header(&w, &packet, ret_segment, ret_aside);
     else if (result == SEGMENT_ICMP)
         result = icmp_open(&w, &packet, &ret_aside->icmp);
     else if (result == SEGMENT_UDP)

@@ -138,6 +138,7 @@ TAKE_WORD(stall)
 TAKE_WORD(known)
 TAKE_WORD(end_reason)
 TAKE_WORD(finding_kind)
+TAKE_WORD(check_result)
 TAKE_WORD(severity)
 TAKE_WORD(icmp_error)
 TAKE_WORD(datagram_checksum)
@@ -380,6 +381,30 @@ static bool take_response(uint64_t start_ns, const cJSON *rcode, const cJSON *co
     return value >= 0 && take_u16(start_ns, count, &ret_dns->count);
 }
 
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool take_header_bytes(uint64_t start_ns, const cJSON *item, struct segment_header *ret_header)
+{
+    const char *text = cJSON_GetStringValue(item);
+    const size_t len = text ? strlen(text) : 0;
+
+    (void)start_ns;
+    if (!len || len % 2 || len > 2 * SEGMENT_HEADER_MAX)
+        return false;
+    for (size_t i = 0; i < len / 2; i++) {
+        const int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        ret_header->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    ret_header->len = (uint8_t)(len / 2);
+    return true;
+}
+
 bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram)
 {
     struct dns *dns = &ret_datagram->dns;
@@ -575,7 +600,7 @@ bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c)
     return true;
 }
 
-bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
+bool take_records(uint64_t start_ns, const cJSON *item, uint64_t (*ret_numbers)[FINDING_RECORDS_MAX])
 {
     const cJSON *record;
     unsigned count = 0;
@@ -583,8 +608,23 @@ bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
     if (!cJSON_IsArray(item))
         return false;
     cJSON_ArrayForEach (record, item) {
-        if (count == FINDING_RECORDS_MAX || !take_number(start_ns, record, &c->finding.shown_by[count++]))
+        if (count == FINDING_RECORDS_MAX || !take_number(start_ns, record, &(*ret_numbers)[count++]))
             return false;
+    }
+    return true;
+}
+
+bool take_lab_values(uint64_t start_ns, const cJSON *item, struct lab_value (*ret_values)[LAB_VALUES_MAX])
+{
+    const cJSON *value;
+    unsigned count = 0;
+
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach (value, item) {
+        if (count == LAB_VALUES_MAX || !take_text(start_ns, value, &(*ret_values)[count].value))
+            return false;
+        (*ret_values)[count++].name = value->string;
     }
     return true;
 }

@@ -71,6 +71,7 @@ bool take_ready(uint64_t start_ns, const cJSON *item, struct waiting *ret_waitin
 bool take_process_event(uint64_t start_ns, const cJSON *item, enum process_event *ret_value);
 bool take_datagram_checksum(uint64_t start_ns, const cJSON *item, enum datagram_checksum *ret_value);
 bool take_datagram_error(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
+bool take_header_bytes(uint64_t start_ns, const cJSON *item, struct segment_header *ret_header);
 bool take_dns(uint64_t start_ns, const cJSON *item, struct datagram *ret_datagram);
 bool take_options(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_args(uint64_t start_ns, const cJSON *item, struct call_arg (*ret_args)[CALL_ARGS_MAX]);
@@ -82,13 +83,17 @@ bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_state_times(uint64_t start_ns, const cJSON *item, uint64_t (*ret_ns)[END_N][TCP_STATE_N]);
 bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c);
-bool take_records(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_records(uint64_t start_ns, const cJSON *item, uint64_t (*ret_numbers)[FINDING_RECORDS_MAX]);
+bool take_check_result(uint64_t start_ns, const cJSON *item, enum check_result *ret_value);
+bool take_lab_values(uint64_t start_ns, const cJSON *item, struct lab_value (*ret_values)[LAB_VALUES_MAX]);
 bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c);
 
 /* Into an array of size bytes; a full one has no NUL of its own. */
 bool take_chars_of(const cJSON *item, char *to, size_t size);
 #define take_chars(start_ns, item, value) ((void)(start_ns), take_chars_of(item, *(value), sizeof(*(value))))
 #define take_name take_text
+#define take_slug take_text
+#define take_phrase take_text
 #define take_label take_text
 #define take_counter_name take_text
 #define take_line take_text

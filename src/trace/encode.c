@@ -41,28 +41,55 @@ static inline char *put_number(char *p, uint64_t start_ns, const uint64_t *value
     return json_put_u64(p, *value < TRACE_TIME_MAX ? *value : TRACE_TIME_MAX);
 }
 
-#define PUT_WORD(name, type, word_of)                                                                                  \
-    static inline char *put_##name(char *p, uint64_t start_ns, const type *value)                                      \
+/* Words are kept as they are written. */
+#define WORD_JSON(prefix, id, word, meaning) [prefix##_##id] = JSON_WORD(word),
+#define WORD_TABLE(list) static const struct json_word list##_words[] = { WORDS_##list(WORD_JSON) };
+#define PUT_WORD(list, type)                                                                                           \
+    WORD_TABLE(list)                                                                                                   \
+    static inline char *put_##list(char *p, uint64_t start_ns, const type *value)                                      \
     {                                                                                                                  \
         (void)start_ns;                                                                                                \
-        return json_put_word(p, word_of(*value));                                                                      \
+        return put_word_of(p, list##_words, sizeof(list##_words) / sizeof(*list##_words), (unsigned)*value);           \
     }
-PUT_WORD(end, enum end, end_name)
-PUT_WORD(how, enum how, how_name)
-PUT_WORD(witness, enum witness, witness_name)
-PUT_WORD(object, enum object, object_name)
-PUT_WORD(timer_name, enum timer_name, timer_name)
-PUT_WORD(timer_why, enum timer_why, timer_why_name)
-PUT_WORD(queue_why, enum queue_why, queue_why_name)
-PUT_WORD(verdict, enum verdict, verdict_name)
-PUT_WORD(cause, enum cause, cause_name)
-PUT_WORD(known, enum known, known_name)
-PUT_WORD(finding_kind, enum finding_kind, finding_name)
-PUT_WORD(severity, enum severity, severity_name)
-PUT_WORD(process_event, enum process_event, process_event_name)
-PUT_WORD(icmp_error, enum icmp_error, icmp_error_name)
-PUT_WORD(datagram_checksum, enum datagram_checksum, datagram_checksum_name)
-PUT_WORD(tcp_state, enum tcp_state, tcp_state_name)
+
+/* A value outside of its enum is our bug, but not one worth reading past a table for. */
+static inline char *put_word_of(char *p, const struct json_word *words, unsigned count, unsigned value)
+{
+    static const struct json_word unknown = JSON_WORD("unknown");
+
+    return json_put_known(p, value < count ? &words[value] : &unknown);
+}
+
+PUT_WORD(end, enum end)
+PUT_WORD(how, enum how)
+PUT_WORD(witness, enum witness)
+PUT_WORD(object, enum object)
+PUT_WORD(timer_name, enum timer_name)
+PUT_WORD(timer_why, enum timer_why)
+PUT_WORD(queue_why, enum queue_why)
+PUT_WORD(verdict, enum verdict)
+PUT_WORD(cause, enum cause)
+PUT_WORD(stall, enum stall)
+PUT_WORD(known, enum known)
+PUT_WORD(finding_kind, enum finding_kind)
+PUT_WORD(severity, enum severity)
+PUT_WORD(check_result, enum check_result)
+PUT_WORD(process_event, enum process_event)
+PUT_WORD(icmp_error, enum icmp_error)
+PUT_WORD(datagram_checksum, enum datagram_checksum)
+PUT_WORD(tunnel_type, enum tunnel_type)
+WORD_TABLE(segment_flag)
+WORD_TABLE(segment_note)
+WORD_TABLE(poll_event)
+
+#define STATE_JSON(id, name) [TCP_STATE_##id] = JSON_WORD(name),
+static const struct json_word tcp_state_words[] = { TCP_STATES(STATE_JSON) };
+
+static inline char *put_tcp_state(char *p, uint64_t start_ns, const enum tcp_state *state)
+{
+    (void)start_ns;
+    return json_put_known(p, &tcp_state_words[*state]);
+}
 
 /* The condition of the field says that it is so. */
 #define PUT_CONSTANT(name, literal)                                                                                    \
@@ -87,6 +114,8 @@ PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
 PUT_TEXT(counter_name, COUNTER_MAX)
 PUT_TEXT(line, FINDING_TEXT_MAX)
+PUT_TEXT(phrase, LAB_TEXT_MAX)
+PUT_TEXT(slug, CALL_NAME_MAX)
 
 /* An array of char. */
 #define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
@@ -99,6 +128,20 @@ PUT_TEXT(line, FINDING_TEXT_MAX)
 static inline char *put_time(char *p, uint64_t start_ns, const uint64_t *ts_ns)
 {
     return json_put_u64(p, trace_time(*ts_ns, start_ns));
+}
+
+static inline char *put_header_bytes(char *p, uint64_t start_ns, const struct segment_header *h)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    (void)start_ns;
+    *p++ = '"';
+    for (unsigned i = 0; i < h->len && i < SEGMENT_HEADER_MAX; i++) {
+        *p++ = digits[h->bytes[i] >> 4];
+        *p++ = digits[h->bytes[i] & 0xf];
+    }
+    *p++ = '"';
+    return p;
 }
 
 static inline char *put_int32(char *p, uint64_t start_ns, const int *value)
@@ -175,7 +218,7 @@ static inline char *put_kernel(char *p, uint64_t start_ns, const struct change *
     (void)start_ns;
     p = PUT(p, "{\"state\":");
     p = json_put_text(p, handed_over ? c->object.kernel_state : c->state.kernel_state, KERNEL_STATE_MAX);
-    p = json_put_word(PUT_KEY(p, "object"), object_name(handed_over ? c->object.to : c->state.object));
+    p = put_object(PUT_KEY(p, "object"), start_ns, handed_over ? &c->object.to : &c->state.object);
     return PUT(p, "}");
 }
 
@@ -188,7 +231,7 @@ static inline char *put_owner(char *p, uint64_t start_ns, const struct task *own
 }
 
 /* In a list every item is written with a comma before it; the first one's is then overwritten by the bracket. */
-static char *put_bits(char *p, unsigned bits, const char *(*name)(unsigned bit))
+static inline char *put_bits(char *p, unsigned bits, const struct json_word *words)
 {
     char *const open = p;
 
@@ -196,7 +239,7 @@ static char *put_bits(char *p, unsigned bits, const char *(*name)(unsigned bit))
         return PUT(p, "[]");
     for (; bits; bits &= bits - 1) {
         *p++ = ',';
-        p = json_put_word(p, name((unsigned)__builtin_ctz(bits)));
+        p = json_put_known(p, &words[__builtin_ctz(bits)]);
     }
     *open = '[';
     return PUT(p, "]");
@@ -205,19 +248,19 @@ static char *put_bits(char *p, unsigned bits, const char *(*name)(unsigned bit))
 static inline char *put_flags(char *p, uint64_t start_ns, const uint16_t *flags)
 {
     (void)start_ns;
-    return put_bits(p, *flags & ((1U << FLAG_N) - 1), segment_flag_name);
+    return put_bits(p, *flags & ((1U << FLAG_N) - 1), segment_flag_words);
 }
 
 static inline char *put_notes(char *p, uint64_t start_ns, const uint32_t *notes)
 {
     (void)start_ns;
-    return put_bits(p, *notes & NOTES_KNOWN, segment_note_name);
+    return put_bits(p, *notes & NOTES_KNOWN, segment_note_words);
 }
 
 static inline char *put_poll_events(char *p, uint64_t start_ns, const uint16_t *events)
 {
     (void)start_ns;
-    return put_bits(p, *events & ((1U << POLL_EVENT_N) - 1), poll_event_name);
+    return put_bits(p, *events & ((1U << POLL_EVENT_N) - 1), poll_event_words);
 }
 
 static char *put_ready(char *p, uint64_t start_ns, const struct waiting *w)
@@ -348,18 +391,21 @@ static char *put_error(char *p, uint64_t start_ns, const int64_t *ret)
 
 static char *put_sentence(char *p, uint64_t start_ns, const struct change *c)
 {
-    char text[VERDICT_TEXT_MAX];
+    int len;
 
     (void)start_ns;
-    verdict_format(c, text, sizeof(text));
-    return json_put_word(p, text);
+    *p++ = '"';
+    len = verdict_format(c, p, VERDICT_TEXT_MAX);
+    p += len < VERDICT_TEXT_MAX ? len : VERDICT_TEXT_MAX - 1;
+    *p++ = '"';
+    return p;
 }
 
 static char *put_state_pair(char *p, uint64_t start_ns, const enum tcp_state (*states)[END_N])
 {
     (void)start_ns;
-    p = json_put_word(PUT(p, "{\"client\":"), tcp_state_name((*states)[END_CLIENT]));
-    p = json_put_word(PUT_KEY(p, "server"), tcp_state_name((*states)[END_SERVER]));
+    p = json_put_known(PUT(p, "{\"client\":"), &tcp_state_words[(*states)[END_CLIENT]]);
+    p = json_put_known(PUT_KEY(p, "server"), &tcp_state_words[(*states)[END_SERVER]]);
     return PUT(p, "}");
 }
 
@@ -378,9 +424,8 @@ static inline char *put_wire_pair(char *p, uint64_t start_ns, const struct chang
 
 static char *put_stalled(char *p, uint64_t start_ns, const struct stalled *s)
 {
-    (void)start_ns;
-    p = json_put_word(PUT(p, "{\"what\":"), stall_name(s->what));
-    p = json_put_word(PUT_KEY(p, "end"), end_name(s->end));
+    p = put_stall(PUT(p, "{\"what\":"), start_ns, &s->what);
+    p = put_end(PUT_KEY(p, "end"), start_ns, &s->end);
     p = json_put_u64(PUT_KEY(p, "count"), s->count);
     p = json_put_u64(PUT_KEY(p, "ns"), s->ns);
     return PUT(p, "}");
@@ -395,7 +440,7 @@ static char *put_times_of_end(char *p, const uint64_t state_ns[TCP_STATE_N])
         if (!state_ns[i])
             continue;
         *p++ = ',';
-        p = json_put_word(p, tcp_state_name((enum tcp_state)i));
+        p = json_put_known(p, &tcp_state_words[i]);
         *p++ = ':';
         p = json_put_u64(p, state_ns[i]);
     }
@@ -445,14 +490,14 @@ static char *put_figures(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "}");
 }
 
-static char *put_records(char *p, uint64_t start_ns, const struct change *c)
+static char *put_records(char *p, uint64_t start_ns, const uint64_t (*numbers)[FINDING_RECORDS_MAX])
 {
     char *const open = p;
 
     (void)start_ns;
-    for (unsigned i = 0; i < FINDING_RECORDS_MAX && c->finding.shown_by[i]; i++) {
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && (*numbers)[i]; i++) {
         *p++ = ',';
-        p = json_put_u64(p, c->finding.shown_by[i]);
+        p = json_put_u64(p, (*numbers)[i]);
     }
     *open = '[';
     return PUT(p, "]");
@@ -473,12 +518,27 @@ static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "]");
 }
 
+static char *put_lab_values(char *p, uint64_t start_ns, const struct lab_value (*values)[LAB_VALUES_MAX])
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < LAB_VALUES_MAX && (*values)[i].name; i++) {
+        *p++ = ',';
+        p = json_put_text(p, (*values)[i].name, CALL_NAME_MAX);
+        *p++ = ':';
+        p = json_put_text(p, (*values)[i].value, LAB_VALUE_MAX);
+    }
+    *open = '{';
+    return PUT(p, "}");
+}
+
 /* The outermost first. */
 static char *put_tunnel(char *p, const struct tunnel *t)
 {
     if (t->outer)
         p = PUT(put_tunnel(p, t->outer), ",");
-    p = json_put_word(PUT(p, "{\"type\":"), tunnel_type_name(t->hop.type));
+    p = put_tunnel_type(PUT(p, "{\"type\":"), 0, &t->hop.type);
     if (t->hop.has_id)
         p = json_put_u64(PUT_KEY(p, "id"), t->hop.id);
     if (t->hop.has_addrs) {
@@ -539,9 +599,25 @@ static char *put_state_words_again(char *p, uint64_t start_ns, const struct chan
     return json_put(p, w->text, w->len);
 }
 
+/* What every record begins with, but for its kind. */
+static inline char *put_head(char *p, uint64_t start_ns, const struct change *c)
+{
+    PUT_FIELD(number, n, c->n)
+    PUT_FIELD(time, t, c->ts_ns)
+    if (c->late)
+        p = PUT(p, ",\"late\":true");
+    if (!trace_time_fits(c->ts_ns, start_ns)) {
+        char date[DATE_TEXT_MAX];
+
+        p = json_put_word(PUT_KEY(p, "at"), date_format(c->ts_ns, date));
+    }
+    return p;
+}
+
 #define KIND(id, word, member, says)                                                                                   \
     static char *put_kind_##member(char *p, uint64_t start_ns, const struct change *c)                                 \
-    {
+    {                                                                                                                  \
+        p = put_head(PUT(p, "{\"record\":\"" #word "\""), start_ns, c);
 #define NEEDED(type, key, members, value, meaning) PUT_FIELD(type, key, value)
 #define ALWAYS(type, key, members, value, meaning) PUT_FIELD(type, key, value)
 #define WHERE(condition, type, key, members, value, meaning)                                                           \
@@ -558,16 +634,6 @@ size_t trace_encode(const struct change *c, uint64_t start_ns, char buf[static T
 {
     char *p = buf;
 
-    p = json_put_word(PUT(p, "{\"record\":"), change_kind_name(c->kind));
-    PUT_FIELD(number, n, c->n)
-    PUT_FIELD(time, t, c->ts_ns)
-    if (c->late)
-        p = PUT(p, ",\"late\":true");
-    if (!trace_time_fits(c->ts_ns, start_ns)) {
-        char date[DATE_TEXT_MAX];
-
-        p = json_put_word(PUT_KEY(p, "at"), date_format(c->ts_ns, date));
-    }
     switch (c->kind) {
 #define KIND(id, word, member, says)                                                                                   \
     case CHANGE_##id:                                                                                                  \

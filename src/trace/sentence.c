@@ -4,6 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Words one after the other, the last NULL; as snprintf() otherwise. For what most endings say: there can be many. */
+static int put_words(char *buf, unsigned size, const char *const *words)
+{
+    unsigned len = 0;
+
+    for (; *words; words++) {
+        const unsigned more = (unsigned)strlen(*words), room = len < size ? size - len : 0;
+
+        if (room)
+            memcpy(buf + len, *words, more < room ? more + 1 : room);
+        len += more;
+    }
+    if (size && len >= size)
+        buf[size - 1] = '\0';
+    return (int)len;
+}
+#define PUT_WORDS(buf, size, ...) put_words(buf, size, (const char *const[]){ __VA_ARGS__, NULL })
+
 /* The end that closed first is the one TIME-WAIT is left with: what became of that is half of the story. */
 static const char *time_wait_clause(const struct change *c, enum end closer)
 {
@@ -28,12 +46,13 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
     switch (c->outcome.verdict) {
     case VERDICT_CLOSED_NORMALLY:
         if (!closer_known)
-            return snprintf(buf, size, "Closed normally: both ends sent a FIN.");
-        return snprintf(buf, size, "Closed normally: the %s closed first%s.", end_name(closer),
-                        time_wait_clause(c, closer));
+            return PUT_WORDS(buf, size, "Closed normally: both ends sent a FIN.");
+        return PUT_WORDS(buf, size, "Closed normally: the ", end_name(closer), " closed first",
+                         time_wait_clause(c, closer), ".");
     case VERDICT_CLOSED_BOTH:
         return snprintf(buf, size, "Closed by both ends at once: each sent its FIN before it had the other's.");
-    case VERDICT_STILL_OPEN: return snprintf(buf, size, "Open when last seen: client %s, server %s.", client, server);
+    case VERDICT_STILL_OPEN:
+        return PUT_WORDS(buf, size, "Open when last seen: client ", client, ", server ", server, ".");
     case VERDICT_HALF_CLOSED:
         if (!closer_known)
             return snprintf(buf, size, "Half closed: one end sent its FIN, the other did not.");

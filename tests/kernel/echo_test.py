@@ -434,16 +434,16 @@ def clients_come_and_go(mode):
 
 @case_of(ONE_THREAD)
 def busy_client_does_not_starve_others(mode):
-    """While one client has 2 MB waiting for the server, another with one byte gets its turn."""
+    """While one client has 16 MB waiting for the server, another with one byte gets its turn."""
     for name in ("net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"):
-        set_sysctl(name, "4096 8000000 8000000")  # all of it fits: no EAGAIN gives way
-    data = bytes(2_000_000)
+        set_sysctl(name, "4096 64000000 64000000")  # all of it fits: no EAGAIN gives way
+    data = bytes(16_000_000)
     with Server("--verbose", *mode) as server, server.connect() as busy, server.connect() as other:
         echo(busy, b"hello")
         echo(other, b"hello")
         server.process.send_signal(signal.SIGSTOP)
         busy.sendall(data)
-        wait_for(lambda: unacknowledged_bytes(busy) == 0, "2 MB to arrive at the server")
+        wait_for(lambda: unacknowledged_bytes(busy) == 0, "16 MB to arrive at the server")
         other.sendall(b"x")
         wait_for(lambda: unacknowledged_bytes(other) == 0, "the byte to arrive at the server")
         server.process.send_signal(signal.SIGCONT)

@@ -10,6 +10,17 @@
 
 #define JSON_NUMBER_MAX 20 /* characters of any 64-bit integer, and room for one however short it is */
 
+/* A word of our own tables as it is written, quotes and all: of one size, so that one copy does. */
+#define JSON_WORD_MAX 31
+struct json_word {
+    char text[JSON_WORD_MAX];
+    uint8_t len;
+};
+#define JSON_WORD(word)                                                                                                \
+    {                                                                                                                  \
+        .text = "\"" word "\"", .len = sizeof(word) + 1                                                                \
+    }
+
 static inline char *json_put(char *p, const char *s, size_t len)
 {
     memcpy(p, s, len);
@@ -25,7 +36,14 @@ static inline char *json_put(char *p, const char *s, size_t len)
 char *json_put_u64(char *p, uint64_t value);
 char *json_put_i64(char *p, int64_t value);
 
-/* A word of our own tables, which needs no escape: strlen(word) + 2. */
+/* Room for JSON_WORD_MAX, however short it is. */
+static inline char *json_put_known(char *p, const struct json_word *word)
+{
+    memcpy(p, word->text, sizeof(word->text));
+    return p + word->len;
+}
+
+/* A word that needs no escape: strlen(word) + 2. */
 static inline char *json_put_word(char *p, const char *word)
 {
     *p++ = '"';

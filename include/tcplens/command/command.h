@@ -17,14 +17,16 @@ enum exit_status {
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_RIGHTS = 3, /* a right or a kernel feature is missing */
-    EXIT_LOST = 4,   /* done, but events were lost */
+    EXIT_LOST = 4,   /* done, but events were lost: what follows from them cannot be told */
+    EXIT_CHECKS = 5, /* a check of a lab failed */
 };
 
 /* Whose options a command takes besides its own: those of sources, and of sinks. */
-enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE };
+/* LAB: as LIVE, but the lab says what the sources are asked. */
+enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE, INPUT_LAB };
 
 /* What the words are that are no options. COMMAND: another program's command line, behind "--". */
-enum command_words { WORDS_NONE, WORDS_FILES, WORDS_COMMAND, WORDS_SHELL };
+enum command_words { WORDS_NONE, WORDS_FILES, WORDS_COMMAND, WORDS_SHELL, WORDS_LAB };
 
 struct command {
     const char *name, *summary;
@@ -104,6 +106,12 @@ extern const char *const command_segments_words[]; /* by enum conn_segments */
     {                                                                                                                  \
         .name = "udp", .help = "UDP datagrams too, what DNS asks and answers, and ICMP errors that quote them",        \
         .kind = OPTION_FLAG, .offset = offsetof(type, member)                                                          \
+    }
+
+#define COMMAND_HEADERS_ROW(type, member)                                                                              \
+    {                                                                                                                  \
+        .name = "headers", .help = "with each segment its TCP header too, byte by byte", .kind = OPTION_FLAG,          \
+        .offset = offsetof(type, member)                                                                               \
     }
 
 /* Opens the sinks that are wanted. What is wrong is told. An exit status. */

@@ -2,6 +2,8 @@
 #ifndef TCPLENS_EVENT_PACKET_H
 #define TCPLENS_EVENT_PACKET_H
 
+#include <string.h>
+
 #include "tcplens/event/event.h"
 
 /* What an ICMP error quotes, where it was a datagram. */
@@ -12,12 +14,22 @@ static inline struct datagram packet_refused(const struct icmp *icmp)
     };
 }
 
-/* Completes an event, whose segment is filled in where there is one. False: it is none that is wanted. datagrams: these are. */
+static inline void packet_header(const struct segment_aside *aside, bool wanted, struct segment_header *ret_header)
+{
+    ret_header->len = wanted ? aside->header_len : 0;
+    if (wanted)
+        memcpy(ret_header->bytes, aside->header, aside->header_len);
+}
+
+/* Completes an event, whose segment is filled in where there is one. False: it is none that is wanted. datagrams: these are.
+ * headers: those of segments are. */
 static inline bool packet_event(struct event *e, enum segment_result result, const struct segment_aside *aside,
-                                bool datagrams)
+                                bool datagrams, bool headers)
 {
     if (result == SEGMENT_OK) {
         e->kind = EVENT_SEGMENT;
+        e->fate = FATE_UNSAID;
+        packet_header(aside, headers, &e->header);
         e->local = e->segment.src;
         e->remote = e->segment.dst;
     } else if (result == SEGMENT_ICMP && !aside->icmp.of_udp) {

@@ -63,18 +63,26 @@ extern const size_t sink_count;
 
 #define SINKS_MAX 16 /* rows of the table */
 
+struct open_sink {
+    const struct sink_ops *ops;
+    void *sink;
+};
+
 struct sinks {
-    struct {
-        const struct sink_ops *ops;
-        void *sink;
-    } open[SINKS_MAX];
+    struct open_sink open[SINKS_MAX];
     unsigned count;
     bool want_lines;
+    /* Those of them that take changes, and lines: there are millions of each, and nobody is asked who does not. */
+    struct open_sink changes[SINKS_MAX], lines[SINKS_MAX];
+    unsigned change_count, line_count;
+    struct open_sink room; /* the first that has room of its own; .ops NULL: none */
 };
 
 /* configs: one a row of the table. On failure none is left open. As sink_ops.open. */
 int sinks_open(struct sinks *sinks, struct sink_context *context, void *const *configs,
                char error[static SINK_ERROR_MAX]) __attribute__((warn_unused_result));
+/* One more, that is open already. There are SINKS_MAX places; sinks: all zeros, or with others. */
+void sinks_add(struct sinks *sinks, const struct sink_ops *ops, void *sink);
 int sinks_start(struct sinks *sinks) __attribute__((warn_unused_result));
 void sinks_change(struct sinks *sinks, const struct change *change, uint64_t start_ns);
 /* Where the next line, of at most max bytes, is best put together; buf is taken where no sink cares. */

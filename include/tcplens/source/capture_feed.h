@@ -27,6 +27,7 @@ struct capture_config {
     void *wants_arg;
     struct filter filter; /* of the connections that events are told of, inside tunnels too; processes do not count */
     bool datagrams;       /* UDP too */
+    bool headers;         /* of segments, byte by byte */
 };
 
 /* 0 or -ENOMEM. */

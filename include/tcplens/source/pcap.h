@@ -19,6 +19,7 @@ struct source_pcap_config {
     unsigned interface_count;
     struct filter filter; /* by ports and hosts */
     bool datagrams;       /* UDP too */
+    bool headers;         /* of segments, byte by byte */
     uint32_t netns;       /* goes into the events */
     size_t buffer_bytes;  /* per interface; 0: 32 MiB */
 };

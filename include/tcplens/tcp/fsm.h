@@ -4,21 +4,24 @@
 
 #include <stdbool.h>
 
-enum tcp_state {
-    TCP_STATE_UNKNOWN, /* nothing seen yet of an end that existed before the trace */
-    TCP_STATE_CLOSED,
-    TCP_STATE_LISTEN,
-    TCP_STATE_SYN_SENT,
-    TCP_STATE_SYN_RECEIVED,
-    TCP_STATE_ESTABLISHED,
-    TCP_STATE_FIN_WAIT_1,
-    TCP_STATE_FIN_WAIT_2,
-    TCP_STATE_CLOSE_WAIT,
-    TCP_STATE_CLOSING,
-    TCP_STATE_LAST_ACK,
-    TCP_STATE_TIME_WAIT,
-    TCP_STATE_N
-};
+/* X(id, name): the states, named as RFC 9293 writes them. UNKNOWN: nothing seen yet of an end that existed before the trace. */
+#define TCP_STATES(X)                                                                                                  \
+    X(UNKNOWN, "UNKNOWN")                                                                                              \
+    X(CLOSED, "CLOSED")                                                                                                \
+    X(LISTEN, "LISTEN")                                                                                                \
+    X(SYN_SENT, "SYN-SENT")                                                                                            \
+    X(SYN_RECEIVED, "SYN-RECEIVED")                                                                                    \
+    X(ESTABLISHED, "ESTABLISHED")                                                                                      \
+    X(FIN_WAIT_1, "FIN-WAIT-1")                                                                                        \
+    X(FIN_WAIT_2, "FIN-WAIT-2")                                                                                        \
+    X(CLOSE_WAIT, "CLOSE-WAIT")                                                                                        \
+    X(CLOSING, "CLOSING")                                                                                              \
+    X(LAST_ACK, "LAST-ACK")                                                                                            \
+    X(TIME_WAIT, "TIME-WAIT")
+
+#define TCP_STATE_ENUM(id, name) TCP_STATE_##id,
+enum tcp_state { TCP_STATES(TCP_STATE_ENUM) TCP_STATE_N };
+#undef TCP_STATE_ENUM
 
 /* What can happen to one end. SND: it sent the segment; RCV: it accepted it. A segment that does two things (FIN that
  * also acknowledges our FIN) is two inputs, acknowledgment first, as RFC 9293 3.10.7.4 processes it. */

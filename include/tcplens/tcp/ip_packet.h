@@ -5,7 +5,7 @@
 #include "tcplens/tcp/ip_header.h"
 
 /* Reads a frame of libpcap's link type dlt up to its TCP header, where it leaves the walk, with w->c.wire at the end of the IP
- * packet. SEGMENT_ICMP, SEGMENT_UDP: up to such a header. Writes *ret_packet only with these three. */
+ * packet. SEGMENT_ICMP, SEGMENT_UDP: up to such a header. *ret_packet means something only with these three. */
 enum segment_result ip_packet_open(int dlt, struct walk *w, struct ip_packet *ret_packet)
     __attribute__((warn_unused_result));
 

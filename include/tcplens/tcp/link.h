@@ -27,6 +27,8 @@ enum {
     ETHER_QINQ_OLD = 0x9100,
 };
 
+#define LINK_ETHERNET 1 /* DLT_EN10MB */
+
 /* Reads a frame of libpcap's link type dlt up to its IP header, where it leaves the walk. *ret_type: ETHER_IPV4 or
  * ETHER_IPV6, written only with SEGMENT_OK. SEGMENT_NOT_TCP where the frame carries no IP. */
 enum segment_result link_open(int dlt, struct walk *w, uint16_t *ret_type) __attribute__((warn_unused_result));

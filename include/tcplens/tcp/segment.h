@@ -59,8 +59,17 @@ struct segment {
     uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */
 };
 
+/* A TCP header as it was sent, options included, as much as was captured. */
+#define SEGMENT_HEADER_MAX 60
+struct segment_header {
+    uint8_t len; /* 0: it was not asked for */
+    uint8_t bytes[SEGMENT_HEADER_MAX];
+};
+
 /* What else a frame tells. */
 struct segment_aside {
+    const uint8_t *header; /* of SEGMENT_OK: within the captured bytes */
+    uint8_t header_len;
     const struct tunnel *tunnel; /* what carries the segment, the ICMP error, the datagram; NULL: nothing */
     struct icmp icmp;            /* of SEGMENT_ICMP */
     struct datagram datagram;    /* of SEGMENT_UDP */

@@ -1,7 +1,7 @@
 // The first line of a trace.
 
 import type { HeaderRec } from '../trace/records';
-import { show } from '../text';
+import { show, span } from '../text';
 import { fact, nameOf, tell, type KindOf } from './kind';
 
 export const header: KindOf<HeaderRec> = {
@@ -11,6 +11,8 @@ export const header: KindOf<HeaderRec> = {
     tell(e, d.why.header);
     fact(e, f.tool, rec.tool === undefined ? undefined : show(rec.tool));
     fact(e, f.start, rec.start === undefined ? undefined : show(rec.start));
+    fact(e, f.host, rec.host?.name === undefined ? undefined : show(rec.host.name, 64));
+    fact(e, f.clockError, rec.clock?.maxerror_us === undefined ? undefined : span(rec.clock.maxerror_us * 1000));
     fact(e, f.kernel, rec.kernel === undefined ? undefined : show(rec.kernel));
     fact(e, nameOf(d, 'call'), rec.command?.map((a) => show(a)).join(' '));
   },

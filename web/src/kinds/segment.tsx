@@ -21,6 +21,11 @@ function kindIn(around: Around, rec: SegmentRec): SegmentKind {
 /** Wireshark's definition takes the probe of a closed window, and its answer, for those of a keep-alive. */
 const MEANT: Record<string, 'zero-window-probe-ack' | undefined> = { 'keep-alive-ack': 'zero-window-probe-ack' };
 
+/** The header's fields, byte by byte (RFC 9293 3.1): ports, numbers, flags and window, checksum and urgent pointer, options. */
+const headerText = (hex: string): string =>
+  [4, 8, 16, 24, 28, 32, 36, 40].map((end, i, ends) => hex.slice(ends[i - 1] ?? 0, end)).concat(hex.slice(40, 120))
+    .filter((field) => field !== '').map((field) => show(field, 80)).join(' ');
+
 export const segment: KindOf<SegmentRec> = {
   height: 40,
   short: flagsOf,
@@ -49,6 +54,7 @@ export const segment: KindOf<SegmentRec> = {
     if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
     if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
     if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
+    if (rec.header !== undefined) e.facts.push({ label: f.header, value: headerText(rec.header) });
     if (rec.frame !== undefined) e.facts.push({ label: f.frame, value: count(rec.frame) });
     if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
     const sections: Record<typeof kind, string[]> = {

@@ -1,0 +1,22 @@
+// A process of the command begins, becomes another program, or ends.
+
+import { known } from '../i18n';
+import type { ProcessRec } from '../trace/records';
+import { owner, show } from '../text';
+import { fact, tell, type KindOf } from './kind';
+
+export const process: KindOf<ProcessRec> = {
+  height: 28,
+  short: (rec) => show(rec.event, 12),
+  explain(d, _around, rec, e) {
+    const f = d.why.fields;
+    const told = known(d.why.processes, rec.event);
+    if (told) tell(e, told);
+    fact(e, f.owner, owner(rec));
+    fact(e, f.parent, rec.parent === undefined ? undefined : String(rec.parent));
+    fact(e, f.status, rec.status === undefined ? undefined : String(rec.status));
+  },
+  row(_scene, rec) {
+    return <div class="chip soft"><b>{show(rec.event, 12)}</b> <span class="muted">{owner(rec)}</span></div>;
+  },
+};
