@@ -247,7 +247,7 @@ const why: Dictionary['why'] = {
     owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', ready: 'Ready', sofar: 'Took so far', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
-    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', status: 'Exit status', parent: 'Parent', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', status: 'Exit status', cpu: 'Processor time', switches: 'Waited · was interrupted', memory: 'Memory at most', parent: 'Parent', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 
