@@ -254,7 +254,7 @@ const why: Dictionary['why'] = {
     owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', sofar: 'Took so far', expires: 'Expires',
     reason: 'Reason', lost: 'Lost', lab: 'Lab', actor: 'Actor', step: 'Step', question: 'Question', choice: 'Answer', expected: 'Expected', seen: 'Seen', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
-    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', ready: 'Ready', status: 'Exit status', parent: 'Parent', checksum: 'Checksum', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', ready: 'Ready', status: 'Exit status', cpu: 'Processor time', switches: 'Waited · was interrupted', memory: 'Memory at most', parent: 'Parent', checksum: 'Checksum', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 

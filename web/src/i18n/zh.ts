@@ -253,7 +253,7 @@ const why: Dictionary['why'] = {
     owner: '进程', kernel: '内核中', result: '返回值', took: '耗时', arguments: '参数', events: '等待', sofar: '已用时间', expires: '到期',
     reason: '原因', lost: '丢失', lab: '实验', actor: '角色', step: '步骤', question: '问题', choice: '回答', expected: '应当看到', seen: '实际看到', hook: '挂载点', source: '来源', how: '依据', history: 'Zeek 历史',
     drops: '丢弃', dropsInAll: '该监听套接字丢弃的总数', queues: '深度', count: '次数', record: '记录', at: '时刻', netns: '命名空间', socket: '套接字', limit: '上限', tool: '录制程序', start: '开始时间', rtt: '往返时间',
-    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', ready: '就绪', status: '退出状态', parent: '父进程', checksum: '校验和', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
+    tunnel: '隧道', frame: '捕获文件中的帧号', header: 'TCP 首部', value: '数值', change: '变化', ready: '就绪', status: '退出状态', cpu: '占用处理器', switches: '主动等待 · 被抢占', memory: '内存峰值', parent: '父进程', checksum: '校验和', host: '主机', clockError: '时钟误差上限', by: '发送者', mtu: '最大报文', skipped: '不属于任何连接',
   },
 };
 
