@@ -9,6 +9,7 @@
 #define TCPLENS_PORTS_MAX 16
 #define TCPLENS_HOSTS_MAX 16
 #define TCPLENS_PIDS_MAX 16
+#define TCPLENS_NETNS_MAX 4
 #define TCPLENS_COMM_LEN 16
 
 /* Entries of the maps. */

@@ -21,6 +21,8 @@ enum witness { WORDS_witness(WORD_ENUM) WITNESS_N };
 
 enum event_kind {
     EVENT_SEGMENT,          /* .segment */
+    EVENT_ARRIVAL,          /* .segment, .flight: a segment that was on its way has come to its receiver */
+    EVENT_LAB,              /* .lab: an actor of a lab has done a step */
     EVENT_DATAGRAM,         /* .datagram: UDP, or an ICMP error that quotes it */
     EVENT_ICMP,             /* .icmp: local, remote: sender and receiver of the segment that it quotes */
     EVENT_SOCK_STATE,       /* .sock: a full socket changed state */
@@ -143,6 +145,23 @@ struct sock_ending {
     uint32_t queued;     /* bytes sent or to be sent, and a FIN; not acknowledged */
 };
 
+/* What becomes of a segment after it was seen, where that is known. */
+enum fate {
+    FATE_UNSAID, /* as captured: it is taken to arrive at once */
+    FATE_LOST,
+    FATE_ON_ITS_WAY, /* it arrives with an event of its own */
+};
+
+/* A step of a lab, or its beginning: as CHANGE_LAB. NULL, 0: it does not apply. */
+struct lab_step {
+    const char *lab, *student, *actor, *op, *text;
+    const char *const (*values)[2]; /* name, value; a name of NULL ends them */
+    struct addr addr;
+    uint32_t version, step;
+    int64_t ret; /* < 0: -errno */
+    uint64_t duration_ns;
+};
+
 struct event {
     uint64_t ts_ns; /* UNIX time */
     bool late;      /* set by merge: its place in the order has been passed already */
@@ -156,8 +175,11 @@ struct event {
     union {
         struct {
             struct segment segment;
+            enum fate fate;
+            uint32_t flight; /* with FATE_ON_ITS_WAY: its number, which EVENT_ARRIVAL has too */
             struct segment_header header;
         };
+        const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;
         struct datagram datagram;
         struct {

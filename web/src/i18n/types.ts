@@ -8,7 +8,7 @@ import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
 
 type Checksums = Options['checksums'];
@@ -160,9 +160,11 @@ export interface Dictionary {
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
+    arrival: Told; lab: Told; labStep: Told; answer: Told; check: Told; checkResults: Record<CheckResult, string>;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
-      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'ready' | 'status' | 'parent' | 'checksum' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped', string>;
+      'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'ready' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'status' | 'parent' | 'checksum' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped' |
+      'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
 }

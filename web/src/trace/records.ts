@@ -89,6 +89,17 @@ export interface FindingRec extends Base {
   cause?: string; listener?: number; peer?: string; port?: number; owner?: Owner;
   text?: string; evidence?: Record<string, number>; remedy?: string[]; because?: number[];
 }
+export interface ArrivalRec extends Base {
+  record: 'arrival'; conn: number; end: End; delay_ns?: number; because?: number;
+}
+export interface LabRec extends Base {
+  record: 'lab'; lab: string; version?: number; student?: string; values?: Record<string, string>; actor?: string; step?: number;
+  op?: string; addr?: string; ret?: number; errno?: string; duration_ns?: number; text?: string;
+}
+export interface AnswerRec extends Base { record: 'answer'; question: string; choice: string; right?: true }
+export interface CheckRec extends Base {
+  record: 'check'; check: string; result: string; expected?: string; seen?: string; because?: number[];
+}
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
   beyond?: Record<string, number>; skipped?: Record<string, number>;
@@ -96,7 +107,8 @@ export interface EndRec extends Omit<Base, 'late'> {
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | ProcessRec | CounterRec | DatagramRec | IcmpRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
+  | ProcessRec | CounterRec | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
+  | ArrivalRec | LabRec | AnswerRec | CheckRec | EndRec;
 
 /** The record that caused this one; a finding has several, and none of them is its cause. */
 export const causeOf = (rec: Rec): number | undefined => ('because' in rec && typeof rec.because === 'number' ? rec.because : undefined);
