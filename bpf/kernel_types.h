@@ -342,6 +342,18 @@ enum {
     TCP_NEW_SYN_RECV = 12,
 };
 
+/* The running kernel's values count (bpf_core_enum_value()). */
+enum skb_drop_reason {
+    SKB_DROP_REASON_TCP_MD5NOTFOUND,
+    SKB_DROP_REASON_TCP_MD5UNEXPECTED,
+    SKB_DROP_REASON_TCP_MD5FAILURE,
+    SKB_DROP_REASON_TCP_AUTH_HDR,
+    SKB_DROP_REASON_TCP_AONOTFOUND,
+    SKB_DROP_REASON_TCP_AOUNEXPECTED,
+    SKB_DROP_REASON_TCP_AOKEYNOTFOUND,
+    SKB_DROP_REASON_TCP_AOFAILURE,
+};
+
 /* Bits of skc_flags; of sk_shutdown. */
 enum { SOCK_DEAD = 0, SOCK_LINGER = 4 };
 #define RCV_SHUTDOWN 1
