@@ -332,6 +332,10 @@ client = connect("10.8.0.2", 17009); client.close(); os.wait()
     check_equal(len(trace.all("connection")), 1)
     check_equal(trace.path(1, "client").split()[:4], (ACTIVE + CLOSES_FIRST).split()[:4])
     check_equal(trace.path(1, "server").split()[:4], (PASSIVE + CLOSES_SECOND).split()[:4])
+    # the connection was first seen in the client's
+    netns = trace.one("outcome")["netns"]
+    check_equal(netns, {"client": trace.one("connection")["netns"], "server": trace.all("listener")[0]["netns"]})
+    check(netns["client"] != netns["server"], netns)
 
 
 if __name__ == "__main__":
