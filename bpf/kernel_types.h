@@ -74,6 +74,9 @@ struct socket;
 
 struct sock {
     struct sock_common __sk_common;
+    struct {
+        int owned; /* by a process */
+    } sk_lock;
     struct socket *sk_socket;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
@@ -337,6 +340,18 @@ enum {
     TCP_LAST_ACK = 9,
     TCP_LISTEN = 10,
     TCP_NEW_SYN_RECV = 12,
+};
+
+/* The running kernel's values count (bpf_core_enum_value()). */
+enum skb_drop_reason {
+    SKB_DROP_REASON_TCP_MD5NOTFOUND,
+    SKB_DROP_REASON_TCP_MD5UNEXPECTED,
+    SKB_DROP_REASON_TCP_MD5FAILURE,
+    SKB_DROP_REASON_TCP_AUTH_HDR,
+    SKB_DROP_REASON_TCP_AONOTFOUND,
+    SKB_DROP_REASON_TCP_AOUNEXPECTED,
+    SKB_DROP_REASON_TCP_AOKEYNOTFOUND,
+    SKB_DROP_REASON_TCP_AOFAILURE,
 };
 
 /* Bits of skc_flags; of sk_shutdown. */

@@ -121,6 +121,7 @@ struct tcplens_event {
             __u8 accept4;  /* the call was accept4(), not accept() */
             __u8 deferred; /* of an ACK that was dropped: it waits for data (TCP_DEFER_ACCEPT) */
             __u8 cookies;  /* net.ipv4.tcp_syncookies, as a bool */
+            __u8 signature; /* of what was dropped: TCP-MD5 or TCP-AO did not fit */
             __u32 max_syn_backlog;
             __s32 fd, ret;
             __u64 duration_ns; /* of the call; 0: not known */

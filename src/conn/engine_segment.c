@@ -164,6 +164,18 @@ static void note_moves(struct life *l, const struct wire_moves *moves)
             l->kernel->compared[i].moved = moves->record[i];
 }
 
+/* TCP tells of a RST before it is on the wire, and refuses no SYN where somebody listens. */
+static void note_filter(const struct passage *p)
+{
+    const struct conn_engine *g = p->engine;
+    struct life *l = p->life;
+
+    if (g->config.all_resets && !g->events_lost && p->from == END_SERVER && !l->conn.streams.of[END_SERVER].syn_sent &&
+        !l->conn.ends.midstream && !l->kernel->lane.reset && l->kernel->lane.cause == CAUSE_NONE &&
+        registry_at(&g->listeners, &p->event->segment.src, p->event->netns))
+        l->kernel->lane.cause = CAUSE_FILTER_RESET;
+}
+
 /* What it does to both ends, or to its sender alone. */
 static void move(struct wire_step *step, const struct passage *p, const struct stream_place *place, bool unseen_fin)
 {
@@ -219,6 +231,8 @@ static void take(const struct passage *p, struct notes *n)
     }
     if (stream_is_dropped(seg))
         return;
+    if ((seg->flags & SEGMENT_RST) && l->has_kernel)
+        note_filter(p);
     move(&step, p, &place, unseen_fin);
     note_moves(l, &step.moves);
 }

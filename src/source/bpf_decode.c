@@ -84,6 +84,7 @@ static struct queue_depth depth_of(const struct tcplens_event *e)
         .deferred = e->queue.deferred,
         .cookies = e->queue.cookies,
         .max_syn_backlog = e->queue.max_syn_backlog,
+        .signature = e->queue.signature,
     };
 }
 

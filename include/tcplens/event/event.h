@@ -134,6 +134,7 @@ struct queue_depth {
     bool deferred;            /* it waits for data (TCP_DEFER_ACCEPT); this and the next two: only with a drop */
     bool cookies;             /* net.ipv4.tcp_syncookies */
     uint32_t max_syn_backlog; /* net.ipv4.tcp_max_syn_backlog; 0: not known */
+    bool signature;           /* of a drop: TCP-MD5 or TCP-AO did not fit */
 };
 
 /* What a socket said of its end as it was closed. */
