@@ -328,8 +328,9 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       conn_state: 'str', history: 'str', text: 'str', cause: 'str', cause_end: 'end', errno: 'str', unread: 'int',
-      listener: 'int', drops: 'int', stalled: 'object', final: 'object', bytes: 'ints', segments: 'ints',
-      duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end', because: 'int',
+      listener: 'int', drops: 'int', stalled: 'object', final: 'object', netns: 'ints', bytes: 'ints',
+      segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end',
+      because: 'int',
     },
   },
   finding: {
