@@ -74,6 +74,9 @@ struct socket;
 
 struct sock {
     struct sock_common __sk_common;
+    struct {
+        int owned; /* by a process */
+    } sk_lock;
     struct socket *sk_socket;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
@@ -149,9 +152,21 @@ struct files_struct {
     struct fdtable *fdt;
 };
 
+struct sched_entity {
+    __u64 sum_exec_runtime; /* ns on a processor, but for a tick at most */
+};
+
+struct signal_struct {
+    atomic_t live;        /* threads that have not ended */
+    unsigned long maxrss; /* pages; complete when none is left */
+};
+
 struct task_struct {
     struct files_struct *files;
+    struct signal_struct *signal;
+    struct sched_entity se;
     struct task_struct *group_leader, *real_parent;
+    unsigned long nvcsw, nivcsw; /* how often it gave the processor away, and lost it */
     int pid, tgid;
     int exit_code; /* as wait() gives it */
     char comm[16];
@@ -163,7 +178,7 @@ typedef struct refcount_struct {
 
 /* Of an epoll(7) descriptor. */
 struct eventpoll {
-    refcount_t refcount; /* Linux 6.4: one, and one for each descriptor that is watched */
+    refcount_t refcount; /* Linux 6.4, and some 6.1.y: one, and one for each descriptor that is watched */
 };
 
 struct seq_file;

@@ -117,6 +117,17 @@ function tunnelled(w: Writer, id: number, us: number): void {
   w.put('icmp', 1, { conn: id, end: 'client', error: 'fragmentation-needed', by: '192.0.2.9', seq_abs: 7, mtu: 1280, frame: 13 });
 }
 
+/** A command that starts another, which is killed; and what the counters of the namespace say at the end. */
+function processes(w: Writer): void {
+  const shell = { pid: 700, tid: 700, comm: 'sh' };
+  w.put('process', 1, { ...shell, event: 'exec', parent: 699 });
+  w.put('process', 1, { pid: 701, tid: 701, comm: 'sh', event: 'fork', parent: 700 });
+  w.put('process', 1, { pid: 701, tid: 702, comm: 'worker', event: 'thread' });
+  w.put('process', 1, { pid: 701, tid: 701, comm: 'worker', event: 'exit', status: 137 });
+  w.put('counter', 1, { name: 'TcpExtListenOverflows', value: 12, delta: 3 });
+  w.put('counter', 0, { name: 'TcpCurrEstab', value: 4, delta: -2 });
+}
+
 /** A question over UDP, its answer, and one that nobody took. */
 function datagrams(w: Writer): void {
   const asker = { addr: '192.0.2.5', port: 40001 };
@@ -133,6 +144,7 @@ function datagrams(w: Writer): void {
 export function rare(w: Writer, id: number, us: number): void {
   const e = ends(id);
   datagrams(w);
+  processes(w);
   w.put('call', us, {
     name: 'epoll_wait', fd: 9, blocked: true, duration_ns: 2e8, ready: [{ fd: 3, events: ['IN', 'HUP'] }, { events: ['OUT'] }],
     events: ['IN'], pid: 5, comm: 'loop',
@@ -165,6 +177,23 @@ export function rare(w: Writer, id: number, us: number): void {
   w.put('timer', 1, { conn: id, end: 'server', name: 'time-wait', expires: w.t + 60_000_000_000, source: 'kernel' });
   w.put('timer', 90_000, { conn: id, end: 'server', name: 'time-wait', cancelled: true, why: 'reused', source: 'kernel' });
   talk.outcome(10, 'closing', 'Closing.', { conn_state: 'SF', rtt_ns: 200_000 });
+}
+
+/** What a lab tells besides, around a connection over its wire. */
+function ofLab(w: Writer, id: number, us: number): void {
+  w.put('lab', us, { lab: 'lost-syn', version: 1, student: 's123', values: { port: '20417' } });
+  w.put('lab', 1, { lab: 'lost-syn', actor: 'client', op: 'start', addr: '10.77.0.11' });
+  const talk = new Talk(w, id, ends(id), us);
+  const lost = talk.segment(10, 'client', ['SYN'], 0, { notes: ['lost-on-wire'] });
+  const again = talk.segment(1e6, 'client', ['SYN'], 0, { notes: ['retransmission'] });
+  w.put('arrival', 20, { conn: id, end: 'server', delay_ns: 20_000, because: again });
+  w.put('lab', 10, { lab: 'lost-syn', actor: 'client', step: 1, op: 'connect', ret: -1, errno: 'ETIMEDOUT', duration_ns: 1_000_000, text: 'server' });
+  talk.outcome(10, 'no-answer', 'No answer.');
+  w.put('answer', 1, { question: 'when', choice: 'after-1-s', right: true });
+  w.put('answer', 1, { question: 'who', choice: 'server' });
+  w.put('check', 1, { check: 'lost', result: 'passed', expected: 'a lost SYN', seen: 'one', because: [lost] });
+  w.put('check', 1, { check: 'gap', result: 'failed', expected: 'a second between', seen: 'nothing' });
+  w.put('check', 1, { check: 'kernel', result: 'inconclusive', expected: 'a timer', seen: 'no kernel witness' });
 }
 
 /** A hostile process: its name tries markup, reordering and sheer length. */
@@ -203,6 +232,7 @@ export function makeTrace(o: Options = {}): string {
     if (o.scene === 'rare') {
       rare(w, n + 1, 100);
       tunnelled(w, n + 2, 100);
+      ofLab(w, n + 3, 100);
     }
     if (o.scene === 'hostile') hostile(w, n + 1, 100);
   }

@@ -80,6 +80,7 @@ const why: Dictionary['why'] = {
     'unacceptable': 'Its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7). It moves no state.',
     'challenge-ack': 'A challenge ACK: the answer to a SYN or RST that is not acceptable, so that the real peer can prove itself (RFC 5961).',
     'earlier-connection': 'Of an earlier use of the same endpoints.',
+    'lost-on-wire': 'It was sent, and the wire of the lab lost it: its receiver never got it.',
     copy: 'A copy of the segment before, sooner than it can have been sent again: a mirrored port, for one, shows each twice.',
     'bad-checksum': 'The checksum is wrong: the receiver drops it, and no state moves. At a sender whose network card fills it in, that is normal.',
     'out-of-order': 'Overtaken by bytes behind it in the stream: the network reordered, or something was lost.',
@@ -105,7 +106,6 @@ const why: Dictionary['why'] = {
   callFailed: ['The call of {a} failed, and did nothing.', 'Its error says why.'],
   callAgain: ['Nothing could be done at once: the call of {a} returned instead of waiting.', 'How a non-blocking socket works; epoll, poll or select tells when to try again.'],
   callUnderWay: ['connect() of {a} returned at once; the handshake goes on without it.', 'How a non-blocking socket works: when the socket becomes writable, SO_ERROR tells how it went.'],
-  callWaits: ['{A} is still waiting in this call.', 'It has not returned: what it will have done is not known yet. If it returns while recording, that is a record of its own.'],
   callInterrupted: ['A signal came while {a} waited in the call.', 'The kernel starts the call again, or lets it return EINTR. The connection is not affected.'],
   callOther: ['A system call of {a} returned.', 'The application asks, the kernel does TCP.'],
   errno: {
@@ -125,8 +125,8 @@ const why: Dictionary['why'] = {
     'fin-wait-2': ['{A} waits for the FIN of {b} until this deadline.', 'After close() nobody owns the socket, so the kernel does not wait for ever.'],
     'syn-ack': ['{A} repeats its SYN,ACK if no ACK comes until this deadline.', 'After about 1 s, then each time twice as long, tcp_synack_retries times.'],
     'retransmit': ['{A} sends again if no ACK comes until this deadline (RTO).', 'It follows the measured round trip and doubles each time. After tcp_retries2 times the connection is given up.'],
+    'persist': ['{A} asks at this deadline whether the window of {b} is still closed.', 'The answer with which {b} opens it may have been lost, and nobody acknowledges a bare ACK: without this probe both could wait for ever.'],
     'keepalive': ['{A} asks at this deadline whether {b} is alive.', 'SO_KEEPALIVE is on.'],
-    'persist': ['{A} asks at this deadline whether the window of {b} has opened.', 'The window was zero, and the segment that opens it may get lost. The wait doubles each time.'],
   },
   synTimer: ['{A} sends its SYN again if no answer comes until this deadline.', 'tcp_syn_retries says how often. The first tcp_syn_linear_timeouts times the wait stays the same, 1 s; only then it doubles.'],
   timerOther: ['A timer of {a}.', 'The kernel acts by itself when it runs out.'],
@@ -154,6 +154,7 @@ const why: Dictionary['why'] = {
     waits: ['The socket of {a} is closed; a small stand-in (minisock) waits out TIME-WAIT.', 'Both directions are closed, so the kernel keeps only what answers late packets. The RFC’s state does not change here.'],
     other: ['The kernel keeps {a} in another object now.', 'The RFC’s state does not change here.'],
   },
+  callBlocked: ['The call of {a} goes on: it waits.', 'It is told of after 100 ms, or as the trace ends. Its return, where it is seen, is another record.'],
   processes: {
     fork: ['A child process was made.', 'It has copies of all descriptors: a connection ends only when each of them is closed.'],
     thread: ['A thread was made.', 'It shares the descriptors of its process.'],
@@ -161,8 +162,8 @@ const why: Dictionary['why'] = {
     exit: ['The process or thread has ended.', 'With the last thread the kernel closes every descriptor that is left.'],
   },
   counter: ['A counter that the kernel keeps for the whole network namespace.', 'It counts whatever the trace is limited to, and apart from what the other witnesses see.'],
-  datagram: ['A UDP datagram was on the wire.', 'UDP (RFC 768) has no connection and no state: nothing acknowledges it, and nothing repeats it but the application.'],
-  datagramRefused: ['An ICMP error says that this UDP datagram was not delivered.', 'The kernel tells the sender by ECONNREFUSED or the like, at its next call and only if its socket is connected.'],
+  datagram: ['A UDP datagram was on the wire.', 'UDP has no connection: nothing acknowledges it, and nothing sends it again.'],
+  datagramRefused: ['An ICMP error says that this datagram could not be delivered.', 'A socket that is connected to that address gets it as an error of its next call.'],
   udpErrors: {
     'net-unreachable': 'network unreachable', 'host-unreachable': 'host unreachable', 'protocol-unreachable': 'no UDP there',
     'port-unreachable': 'nobody has that port', 'fragmentation-needed': 'too large for a link', 'source-route-failed': 'source route failed',
@@ -236,9 +237,15 @@ const why: Dictionary['why'] = {
   beyond: {
     connections: 'More connections than are kept at once: those silent longest were forgotten', listeners: 'More listeners than are followed: the rest are not told',
     findings: 'More findings than are kept: not all are told', 'held-events': 'More events than can wait for their order: some may be told late',
-    pairs: 'More connections of the process than are kept at once: packets of these were told no more',
+    pairs: 'More connections of the processes than are kept: of some no packets were told any more',
   },
   severities: { error: 'Connections fail because of it.', warning: 'Connections are slowed down by it, or will fail.', note: 'Nothing fails; it is worth knowing.' },
+  arrival: ['The segment reached {a} here: the wire of the lab had it until now.', 'What it does to {a} begins only now; for {b}, who sent it, it was done when it left.'],
+  lab: ['A lab begins.', 'Its actors do their steps one after the other; the checks at the end of the trace say what came of it.'],
+  labStep: ['An actor of the lab did a step.', 'The result is what its system call returned.'],
+  answer: ['A prediction, made before the lab ran.', 'What follows shows whether it is right.'],
+  check: ['The trace was held against what the lab expects.', 'The records it names show it.'],
+  checkResults: { passed: 'passed', failed: 'failed', inconclusive: 'cannot be told' },
   gap: ['Events were lost here while recording.', 'They came faster than they could be stored. What follows may miss its cause.'],
   connection: ['The connection is seen for the first time.', 'It is known by four numbers: both addresses and both ports.'],
   connectionBefore: ['The connection was there before the trace began.', 'How it was opened is not known; sequence numbers count from the first packet seen.'],
@@ -246,10 +253,10 @@ const why: Dictionary['why'] = {
   listener: ['A socket listens on this port.', 'The kernel answers its SYNs.'],
   fields: {
     seq: 'Sequence', ack: 'Acknowledges', len: 'Payload', window: 'Window', options: 'Options', notes: 'Analysis',
-    owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', ready: 'Ready', sofar: 'Took so far', expires: 'Expires',
-    reason: 'Reason', lost: 'Lost', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
+    owner: 'Process', kernel: 'In the kernel', result: 'Result', took: 'Took', arguments: 'Arguments', events: 'Waits for', sofar: 'Took so far', expires: 'Expires',
+    reason: 'Reason', lost: 'Lost', lab: 'Lab', actor: 'Actor', step: 'Step', question: 'Question', choice: 'Answer', expected: 'Expected', seen: 'Seen', hook: 'Hook', source: 'Witness', how: 'Known', history: 'Zeek history',
     drops: 'Drops', dropsInAll: 'Drops of the listener, in all', queues: 'Depth', count: 'Times', record: 'Record', at: 'Time', netns: 'Namespace', socket: 'Socket', limit: 'Limit', tool: 'Recorded by', start: 'Started', rtt: 'Round trip',
-    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', status: 'Exit status', parent: 'Parent', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
+    tunnel: 'In a tunnel', frame: 'Frame in the capture', header: 'TCP header', value: 'Value', change: 'Change', ready: 'Ready', status: 'Exit status', cpu: 'Processor time', switches: 'Waited · was interrupted', memory: 'Memory at most', parent: 'Parent', checksum: 'Checksum', host: 'Host', clockError: 'Clock may be wrong by', by: 'Sent by', mtu: 'Largest packet', skipped: 'Told of no connection',
   },
 };
 
@@ -517,6 +524,7 @@ export const en: Dictionary = {
   kinds: {
     header: 'header', connection: 'connection', state: 'state change', object: 'kernel object', segment: 'segment',
     call: 'system call', listener: 'listener', queue: 'queue', timer: 'timer', icmp: 'ICMP error', datagram: 'UDP datagram', reset: 'reset', disagreement: 'disagreement', gap: 'lost events', finding: 'finding',
+    arrival: 'arrival', lab: 'lab', answer: 'answer', check: 'check',
     outcome: 'outcome', end: 'end', process: 'process', counter: 'kernel counter',
   },
   why,
