@@ -67,7 +67,8 @@ export type Cause = (typeof CAUSES)[number];
 
 export const DIFFERENCES = [
   'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'icmp-error',
-  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'segment-lost', 'fin-wait-2-timeout', 'no-time-wait',
+  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'reset-foreign', 'segment-lost', 'fin-wait-2-timeout',
+  'no-time-wait',
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
