@@ -5,6 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
+import { second } from '../state/beside';
 import { openFiles } from '../state/open';
 import { clock, show } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
@@ -60,7 +61,7 @@ function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   return (
-    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''}`}>
+    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
       <div class="col-sum"><Guard><Summary /></Guard></div>

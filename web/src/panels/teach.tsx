@@ -25,7 +25,13 @@ function Share() {
   const words = d.value;
   const [open, setOpen] = useState(false);
   const item = (id: string, label: string, act: () => void) => <button id={id} onClick={() => { setOpen(false); act(); }}>{label}</button>;
-  const copy = () => { void navigator.clipboard?.writeText(`${location.href.split('#')[0]}#${looked()}`).catch(() => undefined); };
+  const [link, setLink] = useState<{ refused: string | undefined }>();
+  const copy = async () => {
+    const text = `${location.href.split('#')[0]}#${looked()}`;
+    // A page from a file or over plain HTTP may be refused the clipboard: then the link is there to be copied by hand.
+    const refused = await Promise.resolve(navigator.clipboard.writeText(text)).then(() => undefined, () => text);
+    setLink({ refused });
+  };
   return (
     <div class="menu" onKeyDown={(e) => { if (e.key === 'Escape' && open) { setOpen(false); e.stopPropagation(); } }}>
       <button id="share" aria-expanded={open} aria-controls="share-menu" onClick={() => setOpen(!open)}>{words.view.more} ▾</button>
