@@ -586,6 +586,23 @@ test('graphs on the page’s own cursor; a range has totals', async () => {
   await page.close();
 });
 
+test('a link is copied, or is there to be copied by hand where the clipboard is refused', async () => {
+  for (const [write, says] of [['async (text) => { globalThis.copied = text; }', 'Copied'], ['async () => { throw new DOMException("no", "NotAllowedError"); }', 'refused'], ['undefined', 'refused']] as const) {
+    const { page, complaints } = await open(browser, undefined, undefined, `Object.defineProperty(navigator, 'clipboard', { value: ${write === 'undefined' ? write : `{ writeText: ${write} }`} })`);
+    await give(page, 'x.ndjson', sampleText());
+    await page.waitForSelector('.ladder-body .row');
+    await page.click('#share');
+    await page.click('#copy-link');
+    await page.waitForSelector(`#copied-link:has-text("${says}")`);
+    const link = says === 'Copied' ? String(await page.evaluate('copied')) : await page.inputValue('#link');
+    assert.match(link, /^file:.*#v=1.*&c=1&n=\d+/);
+    if (says === 'refused') assert.equal(await page.evaluate(() => String(getSelection())), link, 'a key copies it');
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
 test('the tour of the sample goes through it step by step, in both languages', async () => {
   for (const lang of ['en', 'zh']) {
     const { page, complaints } = await open(browser, `lang=${lang}`);
