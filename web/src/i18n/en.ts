@@ -327,7 +327,12 @@ export const en: Dictionary = {
     dropMarks: 'Your marks are in no saved report and would be lost. Open the other trace all the same?',
     find: 'Find event', findHint: 'Words of a record: retransmission, close, ECONNRESET, FIN, or #123. Enter: next, Shift+Enter: previous', notFound: 'No such event',
     fold: 'Fold data', foldHint: 'Puts runs of data, ACKs and calls that went well into one row each', folded: (n) => `${n} events`, unfold: 'Show them',
-    copyLink: 'Copy link', print: 'Print', svg: 'SVG', png: 'PNG', more: 'Share', lives: 'States of both ends over time', width: 'Width of the panels', height: 'Height of the panel',
+    copyLink: 'Copy link', copyRefused: 'The browser refused the clipboard. Copy it from here:', print: 'Print', svg: 'SVG', png: 'PNG', more: 'Share', lives: 'States of both ends over time', width: 'Width of the panels', height: 'Height of the panel',
+  },
+  beside: {
+    open: 'Beside…', hint: 'Show a second trace beside this one: the other host’s, or another run', with: (name) => `Beside ${name}`,
+    conn: 'Connection of the second trace', align: 'The two traces are laid over each other by',
+    by: { clock: 'by their clocks', begin: 'by the beginnings', segment: 'by a segment both have' }, apart: (ns) => `offset ${ns}`,
   },
   teach: {
     title: 'Teach', hide: 'Hide what comes', hideHint: 'Rows, states, list and verdict end at the cursor; step or play to reveal', hidden: 'What becomes of it is hidden: step on to see.',

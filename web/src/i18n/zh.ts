@@ -325,7 +325,12 @@ export const zh: Dictionary = {
     dropMarks: '你的标记还没有保存到报告里，将会丢失。仍要打开另一份跟踪吗？',
     find: '查找事件', findHint: '记录里的词：retransmission、close、ECONNRESET、FIN，或 #123。Enter 下一个，Shift+Enter 上一个', notFound: '没有这样的事件',
     fold: '折叠数据', foldHint: '把连续的数据、ACK 和顺利的调用合为一行', folded: (n) => `${n} 个事件`, unfold: '展开',
-    copyLink: '复制链接', print: '打印', svg: '图形 SVG', png: '图片 PNG', more: '分享', lives: '两端状态随时间的变化', width: '面板宽度', height: '面板高度',
+    copyLink: '复制链接', copyRefused: '浏览器不允许使用剪贴板，请在这里复制：', print: '打印', svg: '图形 SVG', png: '图片 PNG', more: '分享', lives: '两端状态随时间的变化', width: '面板宽度', height: '面板高度',
+  },
+  beside: {
+    open: '对照…', hint: '在旁边显示第二份跟踪：另一台主机的，或另一次运行的', with: (name) => `与 ${name} 对照`,
+    conn: '第二份跟踪中的连接', align: '两份跟踪的对齐方式',
+    by: { clock: '按各自的时钟', begin: '按连接的开始', segment: '按双方都有的报文段' }, apart: (ns) => `时差 ${ns}`,
   },
   teach: {
     title: '教学', hide: '隐藏后续', hideHint: '行、状态、列表和结局都只到光标为止；单步或播放来揭示', hidden: '结局已隐藏：继续单步即可看到。',
