@@ -239,8 +239,8 @@ static void look_for_blocked(struct source_bpf *s, uint64_t now, bool last)
     s->blocked_ns = now + (rest > BLOCKED_AFTER_NS ? rest : BLOCKED_AFTER_NS);
 }
 
-/* Once for all that was lost within a second, and then not for a while: a listing takes processor time, and may itself be why more
- * is lost. At each drain so many parts of it are read. */
+/* Once for all that was lost within a second, and then not for a while: a listing takes processor time, and may itself be
+ * why more is lost. At each drain so many parts of it are read. */
 #define SURVEY_AFTER_NS 1000000000ull
 #define SURVEY_REST_NS 10000000000ull
 #define SURVEY_PARTS 16
