@@ -115,7 +115,7 @@ UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(sort $(wildcard tests/unit/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS := $(sort $(shell find include src -name '*.h' 2>/dev/null))
 
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o $(B)/labs.o
 # The echo program stands apart but for its command line.
 ECHO_OBJECTS := $(ECHO_SOURCES:%.c=$(B)/%.o) $(B)/src/base/options.o
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
@@ -281,6 +281,34 @@ $(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html $(O)/viewer-small.html
 	$(say) AS $<
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
+# ---- labs ------------------------------------------------------------------------------------------------------------
+
+LABS := $(sort $(patsubst docs/labs/%/lab.json,%,$(wildcard docs/labs/*/lab.json)))
+LAB_FILES := $(foreach l,$(LABS),$(patsubst %,docs/labs/$l/%,lab.json guide.en.md guide.zh.md))
+
+# include/tcplens/lab/library.h: a table of pointers, and the texts.
+$(B)/labs.S: $(B)/flags $(LAB_FILES) Makefile $(B)/lab_names
+	$(Q){ printf '%s\n' '/* The labs as bytes of the program. */' '    .section .data.rel.ro,"aw"' '    .balign 16' \
+	    '    .global library_labs' 'library_labs:'; \
+	for l in $(LABS); do \
+	    for f in name lab.json guide.en.md guide.zh.md; do printf '    .dc.a .L%s.%s\n' $$(echo $$l | tr - _) $$f; done; \
+	done; \
+	printf '%s\n' '    .dc.a 0, 0, 0, 0' '    .section .rodata'; \
+	for l in $(LABS); do \
+	    n=$$(echo $$l | tr - _); printf '.L%s.name: .asciz "%s"\n' $$n $$l; \
+	    for f in lab.json guide.en.md guide.zh.md; do \
+	        printf '.L%s.%s:\n    .incbin "docs/labs/%s/%s"\n    .byte 0\n' $$n $$f $$l $$f; done; \
+	done; \
+	printf '%s\n' '    .section .note.GNU-stack, "", %progbits'; } >$@
+
+# One that goes away must leave the program too.
+$(B)/lab_names: FORCE
+	$(call stamp,$(LABS))
+
+$(B)/labs.o: $(B)/labs.S
+	$(say) AS $<
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
 # ---- tools and the demo ----------------------------------------------------------------------------------------------
 
 ## deps: what the build needs, installed where this is Debian or Ubuntu and you are root; else told (WANT="build check")
@@ -308,7 +336,7 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-echo-san check-kernels \
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels \
     check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
 # Series of Debian's kernels that check-kernels boots.
@@ -331,8 +359,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-echo-san check-kernels check-web
-##   check-engine check-browser
+##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
+##   check-web check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -383,6 +411,17 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
+check-labs: all $(ROUNDTRIP)
+	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
+	    'sh tests/kernels/boot.sh $(KERNEL) "python3 tests/labs/labs_test.py"',\
+	    $(foreach t,$(sort $(wildcard tests/labs/*_test.py)),'python3 $t'))
+
+## lab-schema: docs/lab.schema.json, made of what the program takes
+.PHONY: lab-schema
+lab-schema: all
+	$(Q)$(B)/tcplens lab --export schema > docs/lab.schema.json
 
 # The echo servers once more, with sanitizers: what check-kernel tests without.
 check-echo-san:

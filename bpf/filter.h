@@ -6,9 +6,10 @@
 #include "event.h"
 
 /* Set before load: what is not asked for is no code at all on its way through the verifier. */
-const volatile __u64 only_netns = 0; /* network namespace cookie; 0: all */
-const volatile __u32 only_inode = 0; /* that namespace's inode number */
-const volatile __u32 port_count = 0; /* 0: all; and so for the others */
+const volatile __u32 netns_count = 0;               /* 0: all; and so for the others */
+const volatile __u64 only_netns[TCPLENS_NETNS_MAX]; /* cookies of network namespaces */
+const volatile __u32 only_inode[TCPLENS_NETNS_MAX]; /* their inode numbers */
+const volatile __u32 port_count = 0;
 const volatile __u16 ports[TCPLENS_PORTS_MAX];
 const volatile __u32 host_count = 0;
 const volatile struct tcplens_prefix hosts[TCPLENS_HOSTS_MAX];
@@ -28,23 +29,35 @@ static __always_inline bool port_wanted(__u16 lport, __u16 rport)
     return false;
 }
 
-static __u64 net_address; /* where the struct net of only_netns lies, once it has been seen */
+static __u64 net_address[TCPLENS_NETNS_MAX]; /* where the struct net of each lies, once it has been seen */
 
 /* By cookie: the inode number of a namespace that is still being torn down may be another one's already. Its address
- * says as much while it exists, and the tracer is in it. */
+ * says as much while it exists, and the tracer holds it. */
 static __always_inline bool netns_wanted(const struct net *net)
 {
-    if (!only_netns || (__u64)net == net_address)
+    __u64 cookie;
+
+    if (!netns_count)
         return true;
-    if (READ(net, net_cookie) != only_netns)
-        return false;
-    net_address = (__u64)net;
-    return true;
+    for (__u32 i = 0; i < TCPLENS_NETNS_MAX && i < netns_count; i++)
+        if ((__u64)net == net_address[i])
+            return true;
+    cookie = READ(net, net_cookie);
+    for (__u32 i = 0; i < TCPLENS_NETNS_MAX && i < netns_count; i++) {
+        if (cookie != only_netns[i])
+            continue;
+        net_address[i] = (__u64)net;
+        return true;
+    }
+    return false;
 }
 
 static __always_inline __u32 netns_inode(const struct net *net)
 {
-    return only_netns ? only_inode : READ(net, ns.inum);
+    for (__u32 i = 0; i < TCPLENS_NETNS_MAX && i < netns_count; i++)
+        if ((__u64)net == net_address[i])
+            return only_inode[i];
+    return READ(net, ns.inum);
 }
 
 static __always_inline bool prefix_has(__u32 i, const __u64 addr[2], bool ipv4)

@@ -55,10 +55,36 @@ struct pipeline {
     char kernel[KERNEL_MAX];
 };
 
+/* The sources: those of the table, and one that the caller brings. */
+static size_t ops_count(const struct pipeline *p)
+{
+    return source_count + (p->config.more.ops != NULL);
+}
+
+static const struct source_ops *ops_of(const struct pipeline *p, size_t i)
+{
+    return i < source_count ? source_table[i] : p->config.more.ops;
+}
+
+static void *config_of(const struct pipeline *p, size_t i)
+{
+    return i < source_count ? p->config.sources[i].config : p->config.more.config;
+}
+
+static bool is_wanted(const struct pipeline *p, size_t i)
+{
+    return i >= source_count || p->config.sources[i].want;
+}
+
+static bool is_needed(const struct pipeline *p, size_t i)
+{
+    return i >= source_count || p->config.sources[i].need;
+}
+
 static bool takes_part(const struct pipeline *p, enum witness witness)
 {
-    for (size_t i = 0; i < source_count; i++)
-        if (p->sources[i].source && source_table[i]->witness == witness)
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->witness == witness)
             return true;
     return false;
 }
@@ -83,13 +109,13 @@ static void describe_sysctls(const struct pipeline *p, struct trace_header *head
 
 static void describe_sources(const struct pipeline *p, struct trace_header *header)
 {
-    for (size_t i = 0; i < source_count; i++) {
-        const struct source_ops *ops = source_table[i];
+    for (size_t i = 0; i < ops_count(p); i++) {
+        const struct source_ops *ops = ops_of(p, i);
 
         if (p->sources[i].source) {
             header->sources[ops->witness] = true;
             if (ops->describe)
-                ops->describe(p->config.sources[i].config, header);
+                ops->describe(config_of(p, i), header);
         } else if (*p->sources[i].missing) {
             header->missing[ops->witness] = p->sources[i].missing;
         }
@@ -139,15 +165,48 @@ static void on_event(void *arg, const struct event *event)
     merge_put(p->merge, event);
 }
 
-/* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
-static int read_addresses(struct pipeline *p)
+/* Adds those of the namespace this process is in. */
+static int add_addresses(struct addr **addresses, size_t *count)
 {
-    struct addr *addresses;
-    size_t count;
-    int r = netns_addresses(&addresses, &count);
+    struct addr *more, *all;
+    size_t more_count;
+    int r = netns_addresses(&more, &more_count);
 
     if (r < 0)
         return r;
+    all = reallocarray(*addresses, *count + more_count + 1, sizeof(**addresses));
+    if (all) {
+        memcpy(all + *count, more, more_count * sizeof(*more));
+        *addresses = all;
+        *count += more_count;
+    }
+    free(more);
+    return all ? 0 : -ENOMEM;
+}
+
+static int add_addresses_of(const struct netns_scope *scope, struct addr **addresses, size_t *count)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < scope->count && r == 0; i++) {
+        r = netns_enter_held(&scope->in[i]);
+        if (r == 0)
+            r = add_addresses(addresses, count);
+    }
+    return r;
+}
+
+/* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
+static int read_addresses(struct pipeline *p)
+{
+    struct addr *addresses = NULL;
+    size_t count = 0;
+    int r = p->config.scope ? add_addresses_of(p->config.scope, &addresses, &count) : add_addresses(&addresses, &count);
+
+    if (r < 0) {
+        free(addresses);
+        return r;
+    }
     conn_engine_set_local(recording_engine(p->recording), addresses, count);
     free(p->addresses);
     p->addresses = addresses;
@@ -159,17 +218,17 @@ static int read_addresses(struct pipeline *p)
 static int open_source(struct pipeline *p, struct source_context *context, size_t i)
 {
     struct taking_part *s = &p->sources[i];
-    int r = source_table[i]->live ? netns_current(&context->netns) : 0;
+    int r = ops_of(p, i)->live ? netns_current(&context->netns) : 0;
 
     s->wanted = true;
     if (r < 0) {
         snprintf(s->missing, sizeof(s->missing), "this process's network namespace is not shown: %s", strerror(-r));
         return r;
     }
-    r = source_table[i]->open(context, p->config.sources[i].config, &s->source, s->missing);
+    r = ops_of(p, i)->open(context, config_of(p, i), &s->source, s->missing);
     if (r == 0) {
         s->missing[0] = '\0';
-        p->live |= source_table[i]->live;
+        p->live |= ops_of(p, i)->live;
     }
     return r;
 }
@@ -180,11 +239,11 @@ static void explain_nothing(const struct pipeline *p, char error[static PIPELINE
     int len = snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with");
     const char *between = ": ";
 
-    for (size_t i = 0; i < source_count; i++) {
-        if (!source_table[i]->by_default || len >= PIPELINE_ERROR_MAX)
+    for (size_t i = 0; i < ops_count(p); i++) {
+        if (!ops_of(p, i)->by_default || len >= PIPELINE_ERROR_MAX)
             continue;
-        len += snprintf(error + len, PIPELINE_ERROR_MAX - (size_t)len, "%s%s witness %s", between,
-                        source_table[i]->name, p->config.sources[i].want ? p->sources[i].missing : "not wanted");
+        len += snprintf(error + len, PIPELINE_ERROR_MAX - (size_t)len, "%s%s witness %s", between, ops_of(p, i)->name,
+                        is_wanted(p, i) ? p->sources[i].missing : "not wanted");
         between = "; ";
     }
 }
@@ -192,8 +251,8 @@ static void explain_nothing(const struct pipeline *p, char error[static PIPELINE
 /* The source of that witness which was wanted and cannot take part. NULL: there is none. */
 static struct taking_part *find_lacking(struct pipeline *p, enum witness witness)
 {
-    for (size_t i = 0; i < source_count; i++)
-        if (p->sources[i].wanted && !p->sources[i].source && source_table[i]->witness == witness)
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].wanted && !p->sources[i].source && ops_of(p, i)->witness == witness)
             return &p->sources[i];
     return NULL;
 }
@@ -203,6 +262,7 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
 {
     struct source_context context = { .clock = &p->clock,
                                       .filter = p->config.filter,
+                                      .scope = p->config.scope,
                                       .datagrams = p->config.datagrams,
                                       .headers = p->config.headers,
                                       .command_pid = p->config.command_pid,
@@ -210,24 +270,24 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
     bool asked = false;
     int failed = 0;
 
-    for (size_t i = 0; i < source_count; i++) {
+    for (size_t i = 0; i < ops_count(p); i++) {
         int r;
 
-        if (!p->config.sources[i].want)
+        if (!is_wanted(p, i))
             continue;
         r = open_source(p, &context, i);
         asked |= r == 0;
-        if (r < 0 && p->config.sources[i].need) {
-            if (source_table[i]->live)
-                snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", source_table[i]->name, p->sources[i].missing);
+        if (r < 0 && is_needed(p, i)) {
+            if (ops_of(p, i)->live)
+                snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", ops_of(p, i)->name, p->sources[i].missing);
             else
                 snprintf(error, PIPELINE_ERROR_MAX, "%s", p->sources[i].missing);
             return r;
         }
         failed = failed ? failed : r;
     }
-    for (size_t i = 0; i < source_count; i++) {
-        const struct source_ops *ops = source_table[i];
+    for (size_t i = 0; i < ops_count(p); i++) {
+        const struct source_ops *ops = ops_of(p, i);
         struct taking_part *lacking =
             ops->stands_in && !p->sources[i].wanted ? find_lacking(p, ops->stands_in_for) : NULL;
 
@@ -245,12 +305,12 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
 
 static int snapshot_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
-    for (size_t i = 0; i < source_count; i++) {
+    for (size_t i = 0; i < ops_count(p); i++) {
         int r;
 
-        if (!p->sources[i].source || !source_table[i]->snapshot)
+        if (!p->sources[i].source || !ops_of(p, i)->snapshot)
             continue;
-        r = source_table[i]->snapshot(p->sources[i].source, on_event, p);
+        r = ops_of(p, i)->snapshot(p->sources[i].source, on_event, p);
         if (r < 0) {
             snprintf(error, PIPELINE_ERROR_MAX, "cannot list the sockets that exist already: %s", strerror(-r));
             return r;
@@ -265,8 +325,16 @@ static bool sees_all_packets(const struct pipeline *p)
     struct trace_header header = { 0 };
 
     describe_sources(p, &header);
-    return p->live && takes_part(p, WITNESS_WIRE) && !p->config.all_netns && header.interface_count == 1 &&
-           strcmp(header.interfaces[0], "any") == 0;
+    return p->live && takes_part(p, WITNESS_WIRE) && !p->config.all_netns && !p->config.more.ops &&
+           header.interface_count == 1 && strcmp(header.interfaces[0], "any") == 0;
+}
+
+static void conclude(void *arg)
+{
+    struct pipeline *p = arg;
+
+    if (p->config.conclude)
+        p->config.conclude(p->config.conclude_arg, p);
 }
 
 static int new_recording(struct pipeline *p)
@@ -276,10 +344,12 @@ static int new_recording(struct pipeline *p)
                   .segments = p->config.segments,
                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
                   .checksums = p->config.checksums,
+                  .all_resets = takes_part(p, WITNESS_KERNEL),
                   .all_packets = sees_all_packets(p),
-                  .all_netns = p->config.all_netns },
+                  .all_netns = p->config.all_netns || p->config.scope },
         .sinks = p->config.sinks,
         .describe = describe,
+        .conclude = conclude,
         .arg = p,
     };
     uint64_t *seed = &config.conn.hash_seed;
@@ -316,7 +386,7 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
     struct pipeline *p = calloc(1, sizeof(*p));
     int r;
 
-    assert(source_count <= PIPELINE_SOURCES_MAX);
+    assert(source_count < PIPELINE_SOURCES_MAX);
     if (!p) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: out of memory");
         return -ENOMEM;
@@ -341,18 +411,18 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
 
 bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_source *ret_source)
 {
-    for (size_t i = 0; i < source_count; i++) {
+    for (size_t i = 0; i < ops_count(p); i++) {
         const struct taking_part *s = &p->sources[i];
 
         if (!s->wanted || index--)
             continue;
-        *ret_source = (struct pipeline_source){ .ops = source_table[i],
+        *ret_source = (struct pipeline_source){ .ops = ops_of(p, i),
                                                 .missing = s->source ? NULL : s->missing,
                                                 .stands_in = s->instead_of != NULL,
                                                 .reason = s->instead_of ? s->instead_of->missing : NULL,
                                                 .replaced = s->replaced };
-        if (s->source && source_table[i]->caveat)
-            ret_source->caveat = source_table[i]->caveat(s->source);
+        if (s->source && ops_of(p, i)->caveat)
+            ret_source->caveat = ops_of(p, i)->caveat(s->source);
         return true;
     }
     return false;
@@ -381,17 +451,17 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
     p->tick_events = 0;
     if (p->live) {
         trace_clock_update(&p->clock);
-        if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
+        if (!p->config.scope && now - p->addresses_ns >= ADDRESSES_AGE_NS)
             read_addresses(p); /* without memory the old ones stay */
     }
-    for (size_t i = 0; i < source_count; i++) {
+    for (size_t i = 0; i < ops_count(p); i++) {
         int r;
 
         if (!p->sources[i].source)
             continue;
-        r = source_table[i]->ordered
-                ? source_table[i]->drain(p->sources[i].source, last, recording_event, p->recording, error)
-                : source_table[i]->drain(p->sources[i].source, last, on_event, p, error);
+        r = ops_of(p, i)->ordered
+                ? ops_of(p, i)->drain(p->sources[i].source, last, recording_event, p->recording, error)
+                : ops_of(p, i)->drain(p->sources[i].source, last, on_event, p, error);
         if (r != 0 && result >= 0)
             result = r;
     }
@@ -432,9 +502,9 @@ unsigned pipeline_tick_events(const struct pipeline *p)
 
 static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
 {
-    for (size_t i = 0; i < source_count; i++)
-        if (p->sources[i].source && source_table[i]->skipped)
-            source_table[i]->skipped(p->sources[i].source, end);
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->skipped)
+            ops_of(p, i)->skipped(p->sources[i].source, end);
     trace_end_skipped(end, "of other processes", p->of_others);
 }
 
@@ -472,9 +542,9 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
 
     end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
     end.beyond[BEYOND_PAIRS] = p->pairs ? pairs_forgotten(p->pairs) : 0;
-    for (size_t i = 0; i < source_count; i++)
-        if (p->sources[i].source && source_table[i]->lost)
-            end.lost[source_table[i]->witness] += source_table[i]->lost(p->sources[i].source);
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->lost)
+            end.lost[ops_of(p, i)->witness] += ops_of(p, i)->lost(p->sources[i].source);
     skipped_by_sources(p, &end);
     return recording_end(p->recording, p->live ? trace_clock_now(&p->clock) : 0, &end);
 }
@@ -500,22 +570,27 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     return r < 0 ? r : w;
 }
 
+void pipeline_tell(struct pipeline *p, struct change *change)
+{
+    recording_tell(p->recording, change);
+}
+
 uint64_t pipeline_lost(const struct pipeline *p)
 {
     uint64_t lost = 0;
 
-    for (size_t i = 0; i < source_count; i++)
-        if (p->sources[i].source && source_table[i]->lost)
-            lost += source_table[i]->lost(p->sources[i].source);
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->lost)
+            lost += ops_of(p, i)->lost(p->sources[i].source);
     return lost;
 }
 
 bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
 {
-    for (size_t i = 0; i < source_count; i++) {
-        if (!p->sources[i].source || !source_table[i]->progress)
+    for (size_t i = 0; i < ops_count(p); i++) {
+        if (!p->sources[i].source || !ops_of(p, i)->progress)
             continue;
-        source_table[i]->progress(p->sources[i].source, ret_at, ret_size, ret_packets);
+        ops_of(p, i)->progress(p->sources[i].source, ret_at, ret_size, ret_packets);
         return true;
     }
     return false;
@@ -540,9 +615,9 @@ struct pipeline *pipeline_close(struct pipeline *p)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i < source_count; i++)
+    for (size_t i = 0; i < ops_count(p); i++)
         if (p->sources[i].source)
-            source_table[i]->close(p->sources[i].source);
+            ops_of(p, i)->close(p->sources[i].source);
     merge_free(p->merge);
     recording_free(p->recording);
     pairs_free(p->pairs);

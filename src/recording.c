@@ -110,7 +110,14 @@ int recording_end(struct recording *r, uint64_t last_ns, const struct trace_end 
     if (last_ns > r->last_ns)
         r->last_ns = last_ns;
     conn_engine_finish(r->engine, r->last_ns);
+    if (r->config.conclude)
+        r->config.conclude(r->config.arg);
     return write_end(r, *end);
+}
+
+void recording_tell(struct recording *r, struct change *change)
+{
+    conn_engine_tell(r->engine, r->last_ns, change);
 }
 
 struct conn_engine *recording_engine(const struct recording *r)

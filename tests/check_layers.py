@@ -17,8 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may know its own layer (but see PEERS) and those before it.
-LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["recording"], ["pipeline"], ["command"],
-          ["main", "vocabulary", "wasm"]]
+LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["recording"], ["pipeline"], ["lab"],
+          ["command"], ["main", "vocabulary", "wasm"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
 PEERS = {"source", "sink"}
@@ -40,7 +40,7 @@ PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdi
 HOMES = [
     (re.compile(r"bpf/|tcplens\.skel\.h$"), ["source/bpf"]),
     (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
-    (re.compile(r"(cjson/)?cJSON"), ["trace"]),
+    (re.compile(r"(cjson/)?cJSON"), ["trace", "lab"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
 ]

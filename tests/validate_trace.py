@@ -123,11 +123,11 @@ class Trace:
 
     def check_references(self, r):
         kind = r["record"]
-        # a finding names what shows it, any record
-        shown_by = r.get("because", []) if kind == "finding" else []
+        # a finding or a check names what shows it, any record
+        shown_by = r.get("because", []) if kind in ("finding", "check") else []
         if any(n >= r["n"] for n in shown_by):
             yield f"because {shown_by} does not point back"
-        if "because" in r and kind != "finding":
+        if "because" in r and kind not in ("finding", "check"):
             because = r["because"]
             if because >= r["n"] or because >= len(self.kinds):
                 yield f"because {because} does not point back"
@@ -418,14 +418,14 @@ def field_mutations(record):
              list: [{}, None, ["?"], [{"?": 1}]], dict: [[], None, 1]}
     # Where any text is right, and where any name is.
     free = {"kernel", "tool", "netns", "input", "hook", "reason", "comm", "rfc", "why", "command", "interfaces",
-            "remedy", "text", "q"}
+            "remedy", "text", "q", "student", "expected", "seen"}
     for path, node in branches(record):
-        open_keys = path in (("sysctl",), ("args",), ("evidence",), ("skipped",))
+        open_keys = path in (("sysctl",), ("args",), ("evidence",), ("skipped",), ("values",))
         if not open_keys:
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
             for wrong in other[type(value)]:
-                is_free = key in free or (path == ("host",) and key == "name")
+                is_free = key in free or (path == ("host",) and key == "name") or path == ("values",)
                 any_text = isinstance(wrong, str) and isinstance(value, str) and is_free
                 any_setting = path == ("sysctl",) and isinstance(wrong, (int, str)) and not isinstance(wrong, bool)
                 any_number = wrong == -7 and key in ("fd", "seq", "ack", "value", "delta")
@@ -478,7 +478,7 @@ def self_test(schema_path):
             for key in node:
                 mutant = copy.deepcopy(record)
                 at(mutant, path)[key + "s"] = at(mutant, path).pop(key)
-                if path not in (("sysctl",), ("args",), ("evidence",), ("skipped",)):
+                if path not in (("sysctl",), ("args",), ("evidence",), ("skipped",), ("values",)):
                     expect(f"{record['record']}: {key} misspelt", list(schema.errors(mutant)), "")
 
     for failure in failures[:ERRORS_SHOWN]:

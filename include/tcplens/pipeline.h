@@ -24,7 +24,17 @@ struct pipeline_config {
         bool want, need;
         void *config;
     } sources[PIPELINE_SOURCES_MAX];
+    /* One more, which no table has: always tried, and needed. ops NULL: none. */
+    struct {
+        const struct source_ops *ops;
+        void *config;
+    } more;
+    const struct netns_scope
+        *scope; /* watch these namespaces together, of which this process is in the last; NULL: its own */
     struct sinks *sinks;
+    /* Called when all is told but the end: pipeline_tell() then adds what follows from the whole. NULL: nothing does. */
+    void (*conclude)(void *arg, struct pipeline *pipeline);
+    void *conclude_arg;
     const char *netns; /* as the user named it, for the header */
     bool datagrams;    /* UDP too */
     bool headers;      /* of segments, byte by byte */
@@ -68,6 +78,9 @@ unsigned pipeline_tick_events(const struct pipeline *pipeline);
  * 0 or -errno with one line in error. */
 int pipeline_finish(struct pipeline *pipeline, enum end_reason reason, int status,
                     char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Numbers a change, as of the last moment of the trace, and sends it on. */
+void pipeline_tell(struct pipeline *pipeline, struct change *change);
 
 /* Events lost so far, of all sources. */
 uint64_t pipeline_lost(const struct pipeline *pipeline);

@@ -16,6 +16,7 @@ struct recording_config {
     struct conn_config conn; /* but for emit and arg, which are the recording's own */
     struct sinks *sinks;
     void (*describe)(void *arg, struct trace_header *header); /* what the header says besides its time */
+    void (*conclude)(void *arg); /* all is told but the end: it may tell something more; NULL: nobody does */
     void *arg;
 };
 
@@ -34,6 +35,9 @@ void recording_event(void *recording, const struct event *event);
  * the caller knows of it (reason, status, lost, skipped, events held). 0 or -errno, also of a header that could not be written. */
 int recording_end(struct recording *recording, uint64_t last_ns, const struct trace_end *end)
     __attribute__((warn_unused_result));
+
+/* Tells something that no source brought, at the time of what was told last. Takes n and time of the change itself. */
+void recording_tell(struct recording *recording, struct change *change);
 
 /* The header could not be written: -errno, and nothing else was. 0: it was, or is still to come. */
 int recording_error(const struct recording *recording);

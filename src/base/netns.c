@@ -107,6 +107,26 @@ int netns_enter(const char *name_or_pid)
     return r;
 }
 
+int netns_hold(struct netns_ref *ret_ref)
+{
+    struct netns_ref ref = { .fd = -1 };
+    int r = netns_current(&ref.inode);
+
+    if (r == 0)
+        r = netns_cookie(&ref.cookie);
+    if (r == 0)
+        ref.fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (r == 0 && ref.fd < 0)
+        r = -errno;
+    *ret_ref = ref;
+    return r;
+}
+
+int netns_enter_held(const struct netns_ref *ref)
+{
+    return setns(ref->fd, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
 struct inodes {
     ino_t *items;
     size_t count;

@@ -33,6 +33,19 @@ static int drop_identity(void)
     return r < 0 && !identity_is_fixed(r) ? -errno : 0;
 }
 
+int rights_drop_capabilities(void)
+{
+    cap_t none = cap_init();
+    int r = 0;
+
+    if (!none)
+        return -ENOMEM;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || cap_set_proc(none) < 0)
+        r = -errno;
+    cap_free(none);
+    return r;
+}
+
 int rights_drop(bool keep_kill)
 {
     const cap_value_t kill_right = CAP_KILL;

@@ -29,12 +29,12 @@ const char *const command_segments_words[] = {
 
 static bool takes_source(const struct command *c, const struct source_ops *ops)
 {
-    return ops->options && c->input != INPUT_NONE && ops->live == (c->input == INPUT_LIVE);
+    return ops->options && c->input != INPUT_NONE && c->input != INPUT_LAB && ops->live == (c->input == INPUT_LIVE);
 }
 
 static bool takes_sink(const struct command *c, const struct sink_ops *ops)
 {
-    return ops->options && (c->input == INPUT_LIVE || (c->input == INPUT_FILE && !ops->live));
+    return ops->options && (c->input == INPUT_LIVE || c->input == INPUT_LAB || (c->input == INPUT_FILE && !ops->live));
 }
 
 /* The tables of options that a command takes, and what they write to: its own configuration, and those of io. */

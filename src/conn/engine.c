@@ -190,6 +190,32 @@ static void on_surveyed(struct conn_engine *g, const struct event *e)
     g->about = NULL;
 }
 
+static void on_lab(struct conn_engine *g, const struct event *e)
+{
+    const struct lab_step *step = e->lab;
+    struct change change;
+
+    change_init(&change, CHANGE_LAB);
+    change.lab.lab = step->lab;
+    change.lab.version = step->version;
+    change.lab.student = step->student;
+    for (unsigned i = 0; step->values && i < LAB_VALUES_MAX && step->values[i][0]; i++)
+        change.lab.values[i] = (struct lab_value){ step->values[i][0], step->values[i][1] };
+    change.lab.actor = step->actor;
+    change.lab.step = step->step;
+    change.lab.op = step->op;
+    change.lab.addr = step->addr;
+    change.lab.ret = step->ret;
+    change.lab.duration_ns = step->duration_ns;
+    change.lab.text = step->text;
+    emit(&g->out, e->ts_ns, &change);
+}
+
+void conn_engine_tell(struct conn_engine *g, uint64_t ts_ns, struct change *change)
+{
+    emit(&g->out, emit_time(&g->out, ts_ns), change);
+}
+
 static void on_process(struct conn_engine *g, const struct event *e)
 {
     struct change change;
@@ -199,6 +225,7 @@ static void on_process(struct conn_engine *g, const struct event *e)
     change.process.task = e->process.task;
     change.process.parent = e->process.parent;
     change.process.status = e->process.status;
+    change.process.cost = e->process.cost;
     emit(&g->out, e->ts_ns, &change);
 }
 
@@ -222,6 +249,10 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
     look_around(g, e->ts_ns);
     if (e->kind == EVENT_SEGMENT)
         l = engine_segment(g, e);
+    else if (e->kind == EVENT_ARRIVAL)
+        l = engine_arrival(g, e);
+    else if (e->kind == EVENT_LAB)
+        on_lab(g, e);
     else if (e->kind == EVENT_ICMP)
         l = engine_icmp(g, e);
     else if (e->kind == EVENT_COUNTER)
@@ -285,6 +316,7 @@ struct conn_engine *conn_engine_free(struct conn_engine *g)
         return NULL;
     table_free(&g->conns);
     registry_free(&g->listeners);
+    free(g->flights);
     free(g);
     return NULL;
 }

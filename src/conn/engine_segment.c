@@ -4,6 +4,8 @@
 
 #include "roof.h"
 
+#include <stdlib.h>
+
 /* A segment, and the life it belongs to. */
 struct passage {
     struct conn_engine *engine;
@@ -123,11 +125,35 @@ static void enter(const struct passage *p, enum end from, const struct stream_pl
     stream_count(&l->conn.streams.of[from]);
 }
 
+/* Remembers what is on its way, for when it arrives. NULL: it is not, or there is no memory. */
+static struct flight *depart(const struct passage *p, const struct stream_place *place, uint64_t record)
+{
+    struct conn_engine *g = p->engine;
+    struct flight *flight;
+
+    if (p->event->fate != FATE_ON_ITS_WAY)
+        return NULL;
+    if (!g->flights && !(g->flights = calloc(LIMIT_FLIGHTS, sizeof(*g->flights))))
+        return NULL;
+    flight = &g->flights[p->event->flight % LIMIT_FLIGHTS];
+    *flight = (struct flight){ .number = p->event->flight,
+                               .conn = p->life->conn.number,
+                               .from = p->from,
+                               .place = *place,
+                               .record = record,
+                               .sent_ns = p->event->ts_ns };
+    return flight;
+}
+
 /* Nobody takes it; its numbers may be nonsense. Returns its record's number. */
 static uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
+    uint64_t record;
+
     stream_count(&p->life->conn.streams.of[p->from]);
-    return tell_segment(p, place, n);
+    record = tell_segment(p, place, n);
+    depart(p, place, record);
+    return record;
 }
 
 /* What a step did at the ends, for the comparison of the witnesses. */
@@ -136,6 +162,35 @@ static void note_moves(struct life *l, const struct wire_moves *moves)
     for (unsigned i = 0; l->has_kernel && i < END_N; i++)
         if (moves->record[i])
             l->kernel->compared[i].moved = moves->record[i];
+}
+
+/* TCP tells of a RST before it is on the wire, and refuses no SYN where somebody listens. */
+static void note_filter(const struct passage *p)
+{
+    const struct conn_engine *g = p->engine;
+    struct life *l = p->life;
+
+    if (g->config.all_resets && !g->events_lost && p->from == END_SERVER && !l->conn.streams.of[END_SERVER].syn_sent &&
+        !l->conn.ends.midstream && !l->kernel->lane.reset && l->kernel->lane.cause == CAUSE_NONE &&
+        registry_at(&g->listeners, &p->event->segment.src, p->event->netns))
+        l->kernel->lane.cause = CAUSE_FILTER_RESET;
+}
+
+/* What it does to both ends, or to its sender alone. */
+static void move(struct wire_step *step, const struct passage *p, const struct stream_place *place, bool unseen_fin)
+{
+    struct flight *flight = depart(p, place, step->because);
+
+    if (flight) {
+        flight->takes_effect = true;
+        flight->again = step->again;
+        flight->advances = step->advances;
+    }
+    step->apart = p->event->fate != FATE_UNSAID;
+    if (step->apart)
+        wire_sent(step, p->from, place, unseen_fin);
+    else
+        wire_segment(step, p->from, place, unseen_fin);
 }
 
 /* The segment takes effect. */
@@ -176,7 +231,9 @@ static void take(const struct passage *p, struct notes *n)
     }
     if (stream_is_dropped(seg))
         return;
-    wire_segment(&step, p->from, &place, unseen_fin);
+    if ((seg->flags & SEGMENT_RST) && l->has_kernel)
+        note_filter(p);
+    move(&step, p, &place, unseen_fin);
     note_moves(l, &step.moves);
 }
 
@@ -418,7 +475,9 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return NULL;
     c = &p.life->conn;
     p.from = conn_end_of(c, &e->local);
-    if (notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
+    if (e->fate == FATE_LOST)
+        notes |= NOTE_LOST_ON_WIRE;
+    if (e->fate == FATE_UNSAID && notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
         return p.life;
     if (!life_has_wire(p.life))
         zeek_begin(&p.life->zeek, p.from, seg);
@@ -443,4 +502,38 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         pass(&p, notes);
     }
     return p.life;
+}
+
+static void tell_arrival(struct conn_engine *g, const struct life *l, const struct flight *flight, uint64_t ts_ns)
+{
+    struct change change;
+
+    change_init(&change, CHANGE_ARRIVAL);
+    change.conn = l->conn.number;
+    change.end = !flight->from;
+    change.because = flight->record;
+    change.arrival.delay_ns = ts_ns - flight->sent_ns;
+    emit(&g->out, ts_ns, &change);
+}
+
+struct life *engine_arrival(struct conn_engine *g, const struct event *e)
+{
+    struct life *l = lives_find(g, e, table_hash(&g->conns, e));
+    const struct flight *flight = g->flights ? &g->flights[e->flight % LIMIT_FLIGHTS] : NULL;
+    struct wire_step step = { .out = &g->out, .segment = &e->segment, .ts_ns = e->ts_ns, .apart = true };
+
+    if (!l || !flight || flight->number != e->flight || flight->conn != l->conn.number)
+        return l; /* forgotten, or its endpoints serve another connection by now */
+    tell_arrival(g, l, flight, e->ts_ns);
+    if (!flight->takes_effect)
+        return l;
+    step.conn = &l->conn;
+    step.lane = &l->wire;
+    step.because = flight->record;
+    step.again = flight->again;
+    step.advances = flight->advances;
+    step.rtt_ns = notes_rtt_ns(&l->notes);
+    wire_arrived(&step, !flight->from, &flight->place);
+    note_moves(l, &step.moves);
+    return l;
 }

@@ -11,6 +11,15 @@
 
 #include "tcplens/conn/config.h"
 
+/* A segment on its way: what is needed when it arrives. */
+struct flight {
+    uint32_t number, conn; /* conn 0: none */
+    enum end from;
+    bool takes_effect, again, advances;
+    struct stream_place place;
+    uint64_t record, sent_ns;
+};
+
 /* Segments that were not taken, and may yet turn out to mean something: the last ones of a kind. */
 struct held {
     struct held_segment {
@@ -33,6 +42,7 @@ struct conn_engine {
     struct senders senders;
     struct strays strays;
     struct held held_syns, held_resets;
+    struct flight *flights;   /* LIMIT_FLIGHTS, by number; NULL: none was ever told of */
     const struct life *about; /* the life whose event or end is told of; NULL: none */
     uint64_t looked_ns;       /* when all connections were looked at */
     uint64_t due_ns;          /* before that no time runs out, of any connection */

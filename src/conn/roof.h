@@ -11,6 +11,7 @@
 
 /* Each returns the life the event was about, or NULL. */
 struct life *engine_segment(struct conn_engine *g, const struct event *e);
+struct life *engine_arrival(struct conn_engine *g, const struct event *e);
 struct life *engine_icmp(struct conn_engine *g, const struct event *e);
 void engine_datagram(struct conn_engine *g, const struct event *e);
 struct life *engine_kernel(struct conn_engine *g, const struct event *e);

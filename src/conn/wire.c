@@ -124,13 +124,21 @@ bool wire_begins_anew(const struct conn *c, enum end from, const struct segment 
            (ends_over(&c->ends) && receiver->segments > 0 && !ends_kernel_tells(&c->ends, from));
 }
 
+/* How far the end has got what its peer sent, as far as can be said. */
+static int64_t received(const struct wire_step *s, enum end end)
+{
+    const struct stream *receiver = &s->conn->streams.of[end];
+    const bool all_came = s->apart ? s->lane->end[end].fin_arrived : is_believed(s, end);
+
+    return all_came ? receiver->rcv_nxt : receiver->acked;
+}
+
 /* The peer's FIN counts when all before it has arrived, or was acknowledged where the capture missed it. */
 static void take_fin(struct wire_step *s, enum end end)
 {
-    const struct stream *receiver = &s->conn->streams.of[end], *peer = &s->conn->streams.of[!end];
+    const struct stream *peer = &s->conn->streams.of[!end];
 
-    if (!peer->fin_sent || s->lane->end[end].fin_received ||
-        (is_believed(s, end) ? receiver->rcv_nxt : receiver->acked) <= stream_fin_seq(peer))
+    if (!peer->fin_sent || s->lane->end[end].fin_received || received(s, end) <= stream_fin_seq(peer))
         return;
     if (tcp_fsm_cell(state_of(s, end), TCP_INPUT_RCV_FIN)->to == TCP_STATE_UNKNOWN)
         return; /* not known yet to be synchronised: later */
@@ -256,7 +264,7 @@ static void send_syn(struct wire_step *s, enum end from)
         ends_not_reset(&s->conn->ends);
     }
     take_input(s, from, answers ? TCP_INPUT_SND_SYN_ACK : TCP_INPUT_SND_SYN, HOW_INFERRED);
-    if (!answers && state_of(s, !from) == TCP_STATE_SYN_SENT) /* the peer's SYN is on its way to it */
+    if (!answers && !s->apart && state_of(s, !from) == TCP_STATE_SYN_SENT) /* the peer's SYN is on its way to it */
         take_input(s, from, TCP_INPUT_RCV_SYN, HOW_INFERRED);
 }
 
@@ -457,6 +465,20 @@ void wire_segment(struct wire_step *s, enum end from, const struct stream_place 
     step_receiver(s, !from, place);
     if (self)
         step_receiver(s, from, place);
+}
+
+void wire_sent(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)
+{
+    if (unseen_fin)
+        assume_fin(s, from, place->ack);
+    step_sender(s, from, place);
+}
+
+void wire_arrived(struct wire_step *s, enum end to, const struct stream_place *place)
+{
+    if (s->segment->flags & SEGMENT_FIN)
+        s->lane->end[to].fin_arrived = true;
+    step_receiver(s, to, place);
 }
 
 void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns)

@@ -14,6 +14,7 @@ struct wire_end {
     uint16_t answered_older : 1; /* it answered a SYN for an earlier connection */
     uint16_t data_after_fin : 1; /* it sent data after its peer's FIN, and none of it was acknowledged since */
     uint16_t closed_by_rst  : 1;
+    uint16_t fin_arrived    : 1; /* of a segment that is apart from its arrival: the peer's FIN has come */
     uint16_t offered_ahead  : 1; /* what may have completed its handshake acknowledged more than was captured of it */
     uint16_t refused        : 1; /* its listener dropped what would have completed its handshake */
     uint16_t reset_held     : 1; /* it sent a RST beyond what was captured of it, which is held */
@@ -40,6 +41,7 @@ struct wire_step {
     uint64_t ts_ns;
     uint64_t because; /* the segment's record; 0 where it is not written */
     bool again;       /* it repeats a SYN or FIN of its sender */
+    bool apart;       /* its arrival is told by itself: what it is on its way to is not moved by its being sent */
     bool advances;    /* it acknowledges what its sender had not yet acknowledged */
     bool ahead;       /* the first that its sender acknowledges is more than was captured of the peer */
     uint64_t rtt_ns;  /* of the handshake; 0: not known */
@@ -74,6 +76,10 @@ bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segme
 
 /* The segment takes effect at both ends; the streams have taken it. unseen_fin: what wire_shows_unseen_fin() said. */
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin);
+
+/* The same where sending and arriving are told one after the other (wire_step.apart). */
+void wire_sent(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin);
+void wire_arrived(struct wire_step *s, enum end to, const struct stream_place *place);
 
 /* The server's listener dropped the ACK that would have completed the handshake. */
 void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);

@@ -375,6 +375,8 @@ static void format_process(struct line *l, const struct change *c)
             line_addf(l, ": its thread %u ends", task->tid);
         else
             line_addf(l, " ends with status %u", c->process.status);
+        if (c->process.cost.cpu_ns)
+            line_addf(l, "; %.3f ms of processor time", (double)c->process.cost.cpu_ns / 1e6);
         break;
     }
     line_reset_style(l);
@@ -502,6 +504,7 @@ static const char *drop_words(enum cause cause)
     case CAUSE_ACCEPT_QUEUE_FULL: return "the accept queue is full";
     case CAUSE_SYN_QUEUE_FULL: return "the SYN queue is full";
     case CAUSE_SYN_BACKLOG_FULL: return "tcp_max_syn_backlog is reached, without cookies";
+    case CAUSE_SIGNATURE_REFUSED: return "its signature (TCP-MD5, TCP-AO) is missing, wrong, or not asked for";
     default: return "neither queue is full";
     }
 }
@@ -640,6 +643,64 @@ static void format_finding(struct line *l, const struct change *c)
         line_addf(l, "  What helps: %.160s.", c->finding.remedy[0]);
 }
 
+static void format_arrival(struct line *l, const struct change *c)
+{
+    struct line lane;
+    char buf[TIMELINE_LINE_MAX];
+
+    lane = line_begin(buf, sizeof(buf), false);
+    begin_side(&lane, c);
+    line_add(&lane, "segment arrives");
+    end_side(l, c, &lane);
+    add_duration(l, c->arrival.delay_ns);
+    line_add(l, " after it was sent");
+}
+
+static void format_lab(struct line *l, const struct change *c)
+{
+    char number[TRACE_ERRNO_NAME_MAX];
+
+    line_style(l, STYLE_BOLD, false);
+    line_add(l, c->lab.actor ? "" : "lab ");
+    line_add_untrusted(l, c->lab.actor ? c->lab.actor : c->lab.lab, WORD_MAX);
+    line_reset_style(l);
+    if (c->lab.op)
+        line_addf(l, ": %.32s", c->lab.op);
+    if (c->lab.text) {
+        line_add(l, " ");
+        line_add_untrusted(l, c->lab.text, LAB_TEXT_MAX);
+    }
+    if (!c->lab.step)
+        return;
+    if (c->lab.ret < 0)
+        line_addf(l, " = %s", trace_errno_name(0U - (unsigned)c->lab.ret, number));
+    else
+        line_addf(l, " = %lld", (long long)c->lab.ret);
+    if (c->lab.duration_ns) {
+        line_add(l, "  took ");
+        add_duration(l, c->lab.duration_ns);
+    }
+}
+
+static void format_answer(struct line *l, const struct change *c)
+{
+    line_add(l, "predicted ");
+    line_add_untrusted(l, c->answer.question, WORD_MAX);
+    line_add(l, ": ");
+    line_add_untrusted(l, c->answer.choice, WORD_MAX);
+    line_add(l, c->answer.right ? ", right" : ", not so");
+}
+
+static void format_check(struct line *l, const struct change *c)
+{
+    line_style(l, c->check.result == CHECK_PASSED ? STYLE_GREEN : STYLE_ALARM, false);
+    line_addf(l, "check %s: ", check_result_name(c->check.result));
+    line_add_untrusted(l, c->check.id, WORD_MAX);
+    line_reset_style(l);
+    line_add(l, ", seen: ");
+    line_add_untrusted(l, c->check.seen, LAB_TEXT_MAX);
+}
+
 /* "#7" a connection, "L2" a listener. */
 static void add_subject(struct line *l, const struct change *c)
 {
@@ -691,6 +752,10 @@ size_t timeline_format(const struct change *c, uint64_t start_ns, bool colour, c
     case CHANGE_GAP: format_gap(&l, c, start_ns); break;
     case CHANGE_OUTCOME: format_outcome(&l, c); break;
     case CHANGE_FINDING: format_finding(&l, c); break;
+    case CHANGE_ARRIVAL: format_arrival(&l, c); break;
+    case CHANGE_LAB: format_lab(&l, c); break;
+    case CHANGE_ANSWER: format_answer(&l, c); break;
+    case CHANGE_CHECK: format_check(&l, c); break;
     default: line_add(&l, change_kind_name(c->kind)); break; /* one that has no line of its own yet */
     }
     if (c->late) {

@@ -145,7 +145,7 @@ static void look_after(struct source_bpf *s, uint64_t now)
     /* a failure leaves who was said to own them */
     if (ended &&
         bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
-                     !s->skeleton->rodata->only_netns, emit_owner, s) < 0)
+                     !s->skeleton->rodata->netns_count, emit_owner, s) < 0)
         s->watched_ns = now;
 }
 
@@ -309,7 +309,7 @@ int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     return bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
-                        !s->skeleton->rodata->only_netns, decode_and_emit, s);
+                        !s->skeleton->rodata->netns_count, decode_and_emit, s);
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
@@ -435,6 +435,17 @@ _Static_assert(LIMIT_KERNEL_OWNED == TCPLENS_OWNED_MAX && LIMIT_KERNEL_LISTENERS
                    LIMIT_KERNEL_FIN_WAIT_2 == TCPLENS_FIN_WAIT_2_MAX && LIMIT_KERNEL_FAMILY == TCPLENS_FAMILY_MAX,
                "the maps have the size that is told");
 
+_Static_assert(NETNS_SCOPE_MAX <= TCPLENS_NETNS_MAX, "the program has room for each namespace");
+
+static void set_scope(struct tcplens *skeleton, const struct netns_scope *scope)
+{
+    skeleton->rodata->netns_count = scope->count;
+    for (unsigned i = 0; i < scope->count; i++) {
+        skeleton->rodata->only_netns[i] = scope->in[i].cookie;
+        skeleton->rodata->only_inode[i] = scope->in[i].inode;
+    }
+}
+
 static void set_filter(struct tcplens *skeleton, const struct filter *filter)
 {
     const struct addr ones = { .bytes = { [0 ... 15] = 0xff } };
@@ -496,8 +507,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     r = netns_current(&s->netns);
     if (r < 0)
         goto fail;
-    s->skeleton->rodata->only_netns = config->netns;
-    s->skeleton->rodata->only_inode = config->netns_inode;
+    set_scope(s->skeleton, &config->scope);
     set_filter(s->skeleton, &config->filter);
     r = bpf_map__set_max_entries(s->skeleton->maps.events,
                                  (__u32)(config->ring_bytes ? config->ring_bytes : LIMIT_KERNEL_RING));
@@ -594,14 +604,20 @@ static int ops_open(const struct source_context *context, const void *config, vo
     const struct options *o = config;
     struct source_bpf_config own = {
         .filter = context->filter,
-        .netns_inode = context->netns,
         .calls = o->calls,
         .command_pid = context->command_pid,
         .datagrams = context->datagrams,
         .ring_bytes = o->ring_bytes,
     };
     struct source_bpf *source;
-    int r = context->all_netns ? 0 : netns_cookie(&own.netns);
+    int r = 0;
+
+    if (context->scope)
+        own.scope = *context->scope;
+    else if (!context->all_netns) {
+        own.scope = (struct netns_scope){ .in = { { .fd = -1, .inode = context->netns } }, .count = 1 };
+        r = netns_cookie(&own.scope.in[0].cookie);
+    }
 
     if (r == 0)
         r = source_bpf_open(&own, context->clock, &source);
@@ -657,7 +673,7 @@ static void tell_hook(void *arg, const struct source_bpf_hook *hook)
 
 static bool probe(source_tell_fn tell)
 {
-    const struct source_bpf_config config = { .netns = 0 };
+    const struct source_bpf_config config = { .calls = false };
     struct trace_clock clock;
     struct source_bpf *bpf;
     int r;

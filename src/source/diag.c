@@ -263,43 +263,89 @@ struct source_diag *source_diag_close(struct source_diag *s)
 
 /* ---- as the pipeline knows it ---- */
 
+/* One reader for each namespace that is watched. */
+struct readers {
+    struct source_diag *of[NETNS_SCOPE_MAX];
+    unsigned count;
+};
+
+static int open_reader(struct readers *readers, const struct source_context *context, uint32_t netns)
+{
+    const struct source_diag_config own = { .filter = context->filter, .netns = netns };
+    int r = source_diag_open(&own, context->clock, &readers->of[readers->count]);
+
+    readers->count += r == 0;
+    return r;
+}
+
+static int open_readers(struct readers *readers, const struct source_context *context)
+{
+    int r = 0;
+
+    if (!context->scope)
+        return open_reader(readers, context, context->netns);
+    for (unsigned i = 0; i < context->scope->count && r == 0; i++) {
+        r = netns_enter_held(&context->scope->in[i]);
+        if (r == 0)
+            r = open_reader(readers, context, context->scope->in[i].inode);
+    }
+    return r;
+}
+
+static void ops_close(void *source)
+{
+    struct readers *readers = source;
+
+    for (unsigned i = 0; i < readers->count; i++)
+        source_diag_close(readers->of[i]);
+    free(readers);
+}
+
 static int ops_open(const struct source_context *context, const void *config, void **ret_source,
                     char why[static SOURCE_ERROR_MAX])
 {
-    const struct source_diag_config own = { .filter = context->filter, .netns = context->netns };
-    struct source_diag *source;
-    int r = source_diag_open(&own, context->clock, &source);
+    struct readers *readers = calloc(1, sizeof(*readers));
+    int r = readers ? open_readers(readers, context) : -ENOMEM;
 
     (void)config;
-    if (r < 0)
-        snprintf(why, SOURCE_ERROR_MAX, "sock_diag does not answer: %s", strerror(-r));
-    else
-        *ret_source = source;
+    if (r == 0) {
+        *ret_source = readers;
+        return 0;
+    }
+    snprintf(why, SOURCE_ERROR_MAX, "sock_diag does not answer: %s", strerror(-r));
+    if (readers)
+        ops_close(readers);
     return r;
+}
+
+static void drain_readers(const struct readers *readers, bool now, event_fn emit, void *arg)
+{
+    for (unsigned i = 0; i < readers->count; i++)
+        source_diag_drain(readers->of[i], now, emit, arg);
 }
 
 /* The first sample shows what existed before. */
 static int ops_snapshot(void *source, event_fn emit, void *arg)
 {
-    source_diag_drain(source, true, emit, arg);
+    drain_readers(source, true, emit, arg);
     return 0;
 }
 
 static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
 {
     (void)error;
-    source_diag_drain(source, last, emit, arg);
+    drain_readers(source, last, emit, arg);
     return 0;
 }
 
 static uint64_t ops_lost(const void *source)
 {
-    return source_diag_lost(source);
-}
+    const struct readers *readers = source;
+    uint64_t sum = 0;
 
-static void ops_close(void *source)
-{
-    source_diag_close(source);
+    for (unsigned i = 0; i < readers->count; i++)
+        sum += source_diag_lost(readers->of[i]);
+    return sum;
 }
 
 static bool probe(source_tell_fn tell)

@@ -62,7 +62,7 @@ static int take_change(const struct trace_decoder *d, struct change *c, struct d
     TAKE_FIELD(time, "t", c->ts_ns, "time", false)
     TAKE_FIELD(yes, "late", c->late, "true", true)
     TAKE_FIELD(start, "at", c->ts_ns, "date", true)
-    if (c->kind != CHANGE_FINDING) /* which has several */
+    if (c->kind != CHANGE_FINDING && c->kind != CHANGE_CHECK) /* which have several */
         TAKE_FIELD(number, "because", c->because, "record number", true)
     switch (c->kind) {
 /* clang-format off */

@@ -138,6 +138,7 @@ TAKE_WORD(stall)
 TAKE_WORD(known)
 TAKE_WORD(end_reason)
 TAKE_WORD(finding_kind)
+TAKE_WORD(check_result)
 TAKE_WORD(severity)
 TAKE_WORD(icmp_error)
 TAKE_WORD(datagram_checksum)
@@ -599,7 +600,7 @@ bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c)
     return true;
 }
 
-bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
+bool take_records(uint64_t start_ns, const cJSON *item, uint64_t (*ret_numbers)[FINDING_RECORDS_MAX])
 {
     const cJSON *record;
     unsigned count = 0;
@@ -607,8 +608,23 @@ bool take_records(uint64_t start_ns, const cJSON *item, struct change *c)
     if (!cJSON_IsArray(item))
         return false;
     cJSON_ArrayForEach (record, item) {
-        if (count == FINDING_RECORDS_MAX || !take_number(start_ns, record, &c->finding.shown_by[count++]))
+        if (count == FINDING_RECORDS_MAX || !take_number(start_ns, record, &(*ret_numbers)[count++]))
             return false;
+    }
+    return true;
+}
+
+bool take_lab_values(uint64_t start_ns, const cJSON *item, struct lab_value (*ret_values)[LAB_VALUES_MAX])
+{
+    const cJSON *value;
+    unsigned count = 0;
+
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach (value, item) {
+        if (count == LAB_VALUES_MAX || !take_text(start_ns, value, &(*ret_values)[count].value))
+            return false;
+        (*ret_values)[count++].name = value->string;
     }
     return true;
 }

@@ -83,13 +83,17 @@ bool take_wire_pair(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_state_times(uint64_t start_ns, const cJSON *item, uint64_t (*ret_ns)[END_N][TCP_STATE_N]);
 bool take_conns(uint64_t start_ns, const cJSON *item, struct change *c);
 bool take_figures(uint64_t start_ns, const cJSON *item, struct change *c);
-bool take_records(uint64_t start_ns, const cJSON *item, struct change *c);
+bool take_records(uint64_t start_ns, const cJSON *item, uint64_t (*ret_numbers)[FINDING_RECORDS_MAX]);
+bool take_check_result(uint64_t start_ns, const cJSON *item, enum check_result *ret_value);
+bool take_lab_values(uint64_t start_ns, const cJSON *item, struct lab_value (*ret_values)[LAB_VALUES_MAX]);
 bool take_remedies(uint64_t start_ns, const cJSON *item, struct change *c);
 
 /* Into an array of size bytes; a full one has no NUL of its own. */
 bool take_chars_of(const cJSON *item, char *to, size_t size);
 #define take_chars(start_ns, item, value) ((void)(start_ns), take_chars_of(item, *(value), sizeof(*(value))))
 #define take_name take_text
+#define take_slug take_text
+#define take_phrase take_text
 #define take_label take_text
 #define take_counter_name take_text
 #define take_line take_text

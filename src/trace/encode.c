@@ -73,6 +73,7 @@ PUT_WORD(stall, enum stall)
 PUT_WORD(known, enum known)
 PUT_WORD(finding_kind, enum finding_kind)
 PUT_WORD(severity, enum severity)
+PUT_WORD(check_result, enum check_result)
 PUT_WORD(process_event, enum process_event)
 PUT_WORD(icmp_error, enum icmp_error)
 PUT_WORD(datagram_checksum, enum datagram_checksum)
@@ -113,6 +114,8 @@ PUT_TEXT(name, CALL_NAME_MAX)
 PUT_TEXT(label, RFC_MAX)
 PUT_TEXT(counter_name, COUNTER_MAX)
 PUT_TEXT(line, FINDING_TEXT_MAX)
+PUT_TEXT(phrase, LAB_TEXT_MAX)
+PUT_TEXT(slug, CALL_NAME_MAX)
 
 /* An array of char. */
 #define put_chars(p, start_ns, value) json_put_text(p, *(value), sizeof(*(value)))
@@ -487,14 +490,14 @@ static char *put_figures(char *p, uint64_t start_ns, const struct change *c)
     return PUT(p, "}");
 }
 
-static char *put_records(char *p, uint64_t start_ns, const struct change *c)
+static char *put_records(char *p, uint64_t start_ns, const uint64_t (*numbers)[FINDING_RECORDS_MAX])
 {
     char *const open = p;
 
     (void)start_ns;
-    for (unsigned i = 0; i < FINDING_RECORDS_MAX && c->finding.shown_by[i]; i++) {
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && (*numbers)[i]; i++) {
         *p++ = ',';
-        p = json_put_u64(p, c->finding.shown_by[i]);
+        p = json_put_u64(p, (*numbers)[i]);
     }
     *open = '[';
     return PUT(p, "]");
@@ -513,6 +516,21 @@ static char *put_remedies(char *p, uint64_t start_ns, const struct change *c)
         return PUT(p, "[]");
     *open = '[';
     return PUT(p, "]");
+}
+
+static char *put_lab_values(char *p, uint64_t start_ns, const struct lab_value (*values)[LAB_VALUES_MAX])
+{
+    char *const open = p;
+
+    (void)start_ns;
+    for (unsigned i = 0; i < LAB_VALUES_MAX && (*values)[i].name; i++) {
+        *p++ = ',';
+        p = json_put_text(p, (*values)[i].name, CALL_NAME_MAX);
+        *p++ = ':';
+        p = json_put_text(p, (*values)[i].value, LAB_VALUE_MAX);
+    }
+    *open = '{';
+    return PUT(p, "}");
 }
 
 /* The outermost first. */

@@ -182,7 +182,7 @@ const LISTS = [
   ['QUEUE_WHYS', 'QueueWhy', of('queue_why')], ['NOTES', 'Note', of('segment_note')],
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
-  ['FINDINGS', 'FindingKind', of('finding_kind')],
+  ['FINDINGS', 'FindingKind', of('finding_kind')], ['CHECK_RESULTS', 'CheckResult', of('check_result')],
   ['BEYONDS', 'Beyond', of('beyond')], ['ICMP_ERRORS', 'IcmpError', of('icmp_error')],
   ['TUNNEL_TYPES', 'TunnelType', of('tunnel_type')], ['POLL_EVENTS', 'PollEvent', of('poll_event')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],

@@ -64,7 +64,8 @@ static void watch_this_namespace(struct tcplens *skeleton)
     if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 || stat("/proc/self/ns/net", &st) < 0)
         fail("cannot name the namespace");
     close(fd);
-    skeleton->rodata->only_netns = cookie;
+    skeleton->rodata->netns_count = 1;
+    skeleton->rodata->only_netns[0] = cookie;
     skeleton->rodata->only_inode = (__u32)st.st_ino;
 }
 

@@ -14,7 +14,7 @@ from lib import ECHO, case, check, check_equal, script, trace_of
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "trace-format.md")
 # Of the machine, its kernel and the moment, whatever their type: not what the example is about.
-VARIES = ("start", "kernel", "command", "sysctl", "tool", "history", "reason")
+VARIES = ("start", "kernel", "command", "sysctl", "tool", "history", "reason", "host", "clock")
 
 
 def shape(value, key=None):

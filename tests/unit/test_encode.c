@@ -209,7 +209,7 @@ static void test_segment(void **state)
         "\"notes\":[\"retransmission\",\"out-of-order\",\"keep-alive\",\"duplicate-ack\",\"zero-window\","
         "\"lost-segment\",\"bad-checksum\",\"fast-retransmission\","
         "\"spurious-retransmission\",\"acked-unseen\",\"zero-window-probe\",\"zero-window-probe-ack\","
-        "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\",\"copy\"],\"cut\":true}");
+        "\"window-full\",\"window-update\",\"keep-alive-ack\",\"port-reuse\",\"unacceptable\",\"challenge-ack\",\"earlier-connection\",\"copy\",\"lost-on-wire\"],\"cut\":true}");
 
     /* Nothing at all; bits that nobody knows are no fields. */
     c.segment = (typeof(c.segment)){ .segment = { .flags = 0xfe00, .options = 0x8000 }, .notes = 1U << 31 };
@@ -373,6 +373,36 @@ static void test_disagreement(void **state)
     c.because = 0;
     check(&c, "{\"record\":\"disagreement\",\"n\":60,\"t\":64000012000,\"conn\":1,\"end\":\"client\","
               "\"kernel\":\"CLOSED\",\"wire\":\"FIN-WAIT-2\"}");
+}
+
+static void test_lab(void **state)
+{
+    struct change c = {
+        .kind = CHANGE_LAB,
+        .n = 1,
+        AT(5),
+        .lab = { .lab = "lost-syn", .version = 2, .student = "s1", .values = { { "port", "7" }, { "n", "3" } } }
+    };
+
+    (void)state;
+    check(&c, "{\"record\":\"lab\",\"n\":1,\"t\":5,\"lab\":\"lost-syn\",\"version\":2,\"student\":\"s1\","
+              "\"values\":{\"port\":\"7\",\"n\":\"3\"}}");
+    c.lab = (typeof(c.lab)){
+        .lab = "lost-syn", .actor = "a", .step = 2, .op = "connect", .text = "server", .ret = -110, .duration_ns = 9
+    };
+    check(&c, "{\"record\":\"lab\",\"n\":1,\"t\":5,\"lab\":\"lost-syn\",\"actor\":\"a\",\"step\":2,\"op\":\"connect\","
+              "\"ret\":-1,\"errno\":\"ETIMEDOUT\",\"duration_ns\":9,\"text\":\"server\"}");
+    c = (struct change){
+        .kind = CHANGE_ARRIVAL, .n = 2, AT(5), .conn = 1, .end = END_SERVER, .because = 1, .arrival = { .delay_ns = 4 }
+    };
+    check(&c, "{\"record\":\"arrival\",\"n\":2,\"t\":5,\"conn\":1,\"end\":\"server\",\"delay_ns\":4,\"because\":1}");
+    c = (struct change){ .kind = CHANGE_ANSWER, .n = 3, AT(5), .answer = { .question = "q1", .choice = "rst" } };
+    check(&c, "{\"record\":\"answer\",\"n\":3,\"t\":5,\"question\":\"q1\",\"choice\":\"rst\"}");
+    c = (struct change){
+        .kind = CHANGE_CHECK, .n = 4, AT(5), .check = { .id = "c1", .expected = "x", .seen = "y", .shown_by = { 1, 2 } }
+    };
+    check(&c, "{\"record\":\"check\",\"n\":4,\"t\":5,\"check\":\"c1\",\"result\":\"passed\",\"expected\":\"x\","
+              "\"seen\":\"y\",\"because\":[1,2]}");
 }
 
 static void test_gap(void **state)
@@ -572,6 +602,13 @@ static void check_any_content(enum change_kind kind, int how)
         c.connection.before_trace = c.connection.roles_assumed = true;
         c.connection.tunnel = longest_tunnel();
         break;
+    case CHANGE_LAB:
+        c.lab.lab = c.lab.student = c.lab.actor = c.lab.op = c.lab.text = long_word;
+        for (unsigned i = 0; i < LAB_VALUES_MAX; i++)
+            c.lab.values[i] = (struct lab_value){ long_word, long_word };
+        break;
+    case CHANGE_ANSWER: c.answer.question = c.answer.choice = long_word; break;
+    case CHANGE_CHECK: c.check.id = c.check.expected = c.check.seen = long_word; break;
     case CHANGE_STATE:
         c.state.kernel_state = c.state.rfc = c.state.call = long_word;
         c.state.from = c.state.to = TCP_STATE_SYN_RECEIVED;
@@ -648,15 +685,25 @@ static void test_longest_outcome(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connection),   cmocka_unit_test(test_state),
-        cmocka_unit_test(test_object),       cmocka_unit_test(test_segment),
-        cmocka_unit_test(test_call),         cmocka_unit_test(test_listener),
-        cmocka_unit_test(test_queue),        cmocka_unit_test(test_timer),
-        cmocka_unit_test(test_reset),        cmocka_unit_test(test_disagreement),
-        cmocka_unit_test(test_gap),          cmocka_unit_test(test_outcome),
-        cmocka_unit_test(test_time),         cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_hostile_text), cmocka_unit_test(test_unterminated_text),
-        cmocka_unit_test(test_any_content),  cmocka_unit_test(test_longest_outcome),
+        cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_object),
+        cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_call),
+        cmocka_unit_test(test_listener),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_disagreement),
+        cmocka_unit_test(test_lab),
+        cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_outcome),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_unterminated_text),
+        cmocka_unit_test(test_any_content),
+        cmocka_unit_test(test_longest_outcome),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,37 @@ static void test_timer(void **state)
     check(&c, "    0.000084  #1                         timer fin-wait-2 cancelled server");
 }
 
+static void test_lab(void **state)
+{
+    struct change c = { .kind = CHANGE_LAB, AT_US(90), .lab = { .lab = "lost-syn", .version = 1 } };
+
+    (void)state;
+    check(&c, "    0.000090        lab lost-syn");
+    c.lab = (typeof(c.lab)){ .lab = "lost-syn", .actor = "a", .op = "start" };
+    check(&c, "    0.000090        a: start");
+    c.lab = (typeof(c.lab)){ .lab = "lost-syn",
+                             .actor = "a",
+                             .step = 2,
+                             .op = "connect",
+                             .text = "server",
+                             .ret = -110,
+                             .duration_ns = 2000000000 };
+    check(&c, "    0.000090        a: connect server = ETIMEDOUT  took 2.000 s");
+    c = (struct change){
+        .kind = CHANGE_ARRIVAL, AT_US(90), .conn = 1, .end = END_SERVER, .arrival = { .delay_ns = 20000000 }
+    };
+    check(&c,
+          "    0.000090  #1                                    segment arrives server  20.000 ms after it was sent");
+    c = (struct change){ .kind = CHANGE_ANSWER,
+                         AT_US(90),
+                         .answer = { .question = "q1", .choice = "rst", .right = true } };
+    check(&c, "    0.000090        predicted q1: rst, right");
+    c = (struct change){ .kind = CHANGE_CHECK,
+                         AT_US(90),
+                         .check = { .id = "c1", .result = CHECK_FAILED, .expected = "it", .seen = "\033 nothing" } };
+    check(&c, "    0.000090        check failed: c1, seen: \\x1b nothing");
+}
+
 static void test_reset_and_gap(void **state)
 {
     struct change c = {
@@ -392,7 +423,9 @@ static void test_outcome(void **state)
               "client sent 1 byte, server 0 bytes, 5.112 s");
     c.outcome = (typeof(c.outcome)){ .verdict = VERDICT_NO_ANSWER, .duration_ns = 999999 };
     c.ts_ns = START - 1;
-    check(&c, "2027-01-15T07:59:59.999999999Z  #1    ■ No answer: no SYN,ACK came back to the client's SYN. Why was not seen.  0.999 ms");
+    check(
+        &c,
+        "2027-01-15T07:59:59.999999999Z  #1    ■ No answer: no SYN,ACK came back to the client's SYN. Why was not seen.  0.999 ms");
     c.ts_ns = START + 123456ULL * 1000000000;
     assert_int_equal(strncmp(format(&c, false), "123456.000000  #1    ■", sizeof("123456.000000  #1    ■") - 1), 0);
 }
@@ -459,6 +492,13 @@ static void test_any_content(void **state)
                 c.outcome.has_wire = true;
                 c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
                 break;
+            case CHANGE_LAB:
+                c.lab.lab = c.lab.student = c.lab.actor = c.lab.op = c.lab.text = long_word;
+                for (unsigned i = 0; i < LAB_VALUES_MAX; i++)
+                    c.lab.values[i] = (struct lab_value){ long_word, long_word };
+                break;
+            case CHANGE_ANSWER: c.answer.question = c.answer.choice = long_word; break;
+            case CHANGE_CHECK: c.check.id = c.check.expected = c.check.seen = long_word; break;
             case CHANGE_COUNTER:
                 c.counter.name = "UdpInErrors";
                 c.counter.delta |= 1; /* those that stand still have no line */
@@ -495,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_call),
         cmocka_unit_test(test_listener_and_queue),
         cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_lab),
         cmocka_unit_test(test_reset_and_gap),
         cmocka_unit_test(test_disagreement),
         cmocka_unit_test(test_outcome),

@@ -435,6 +435,11 @@ test('the table: sorted by any column, a row leads to its connection', async () 
   await page.click('#view-answers');
   await page.waitForSelector('.table-row');
   const column = (n: number) => page.$$eval('.table [role=row]:not([aria-rowindex="1"])', (rows, k) => rows.map((r) => r.children[k]!.textContent!), n);
+  for (const width of [1366, 640, 1440]) {
+    await page.setViewportSize({ width, height: 768 });
+    const lefts = (row: number) => page.$$eval(`.table [aria-rowindex="${row}"] > *`, (all) => all.map((e) => Math.round(e.getBoundingClientRect().left)));
+    assert.deepEqual(await lefts(1), await lefts(2), `heads stand over their columns at ${width}`);
+  }
   await page.click('[role=columnheader] button:has-text("RTT")');
   await page.waitForSelector('[role=columnheader][aria-sort=descending]:has-text("RTT")');
   await page.waitForFunction(() => /µs/.test(document.querySelector('.table [aria-rowindex="2"]')!.children[6]!.textContent!));
@@ -596,6 +601,27 @@ test('the tour of the sample goes through it step by step, in both languages', a
     assert.equal(seen.size, 9);
     await page.keyboard.press('Escape');
     await page.waitForSelector('.teacher', { state: 'detached' });
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
+test('the notes of the figure and the glossary are on the page, in both languages; full screen is a button and a key', async () => {
+  for (const [lang, note, term] of [['en', /RFC 9293/, 'TIME-WAIT'], ['zh', /RFC 9293/, 'TIME-WAIT']] as const) {
+    const { page, complaints } = await open(browser, `lang=${lang}`);
+    await give(page, 'x.ndjson', sampleText());
+    await page.click('.figure-notes summary');
+    assert.ok(await page.locator('.figure-notes li').count() >= 3, `${lang}: notes 1 to 3`);
+    assert.match((await page.textContent('.machine'))!, note);
+    await page.click('#share');
+    await page.click('#full-screen');
+    await page.waitForFunction(() => document.fullscreenElement !== null);
+    await page.focus('.ladder-scroll');
+    await page.keyboard.press('Shift+F');
+    await page.waitForFunction(() => document.fullscreenElement === null);
+    await page.keyboard.press('Shift+Slash');
+    await page.waitForSelector('dialog[open] dt');
+    assert.ok((await page.$$eval('dialog dt', (all) => all.map((e) => e.textContent))).some((t) => t!.includes(term)), lang);
     assert.deepEqual(complaints, []);
     await page.close();
   }

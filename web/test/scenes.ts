@@ -179,6 +179,23 @@ export function rare(w: Writer, id: number, us: number): void {
   talk.outcome(10, 'closing', 'Closing.', { conn_state: 'SF', rtt_ns: 200_000 });
 }
 
+/** What a lab tells besides, around a connection over its wire. */
+function ofLab(w: Writer, id: number, us: number): void {
+  w.put('lab', us, { lab: 'lost-syn', version: 1, student: 's123', values: { port: '20417' } });
+  w.put('lab', 1, { lab: 'lost-syn', actor: 'client', op: 'start', addr: '10.77.0.11' });
+  const talk = new Talk(w, id, ends(id), us);
+  const lost = talk.segment(10, 'client', ['SYN'], 0, { notes: ['lost-on-wire'] });
+  const again = talk.segment(1e6, 'client', ['SYN'], 0, { notes: ['retransmission'] });
+  w.put('arrival', 20, { conn: id, end: 'server', delay_ns: 20_000, because: again });
+  w.put('lab', 10, { lab: 'lost-syn', actor: 'client', step: 1, op: 'connect', ret: -1, errno: 'ETIMEDOUT', duration_ns: 1_000_000, text: 'server' });
+  talk.outcome(10, 'no-answer', 'No answer.');
+  w.put('answer', 1, { question: 'when', choice: 'after-1-s', right: true });
+  w.put('answer', 1, { question: 'who', choice: 'server' });
+  w.put('check', 1, { check: 'lost', result: 'passed', expected: 'a lost SYN', seen: 'one', because: [lost] });
+  w.put('check', 1, { check: 'gap', result: 'failed', expected: 'a second between', seen: 'nothing' });
+  w.put('check', 1, { check: 'kernel', result: 'inconclusive', expected: 'a timer', seen: 'no kernel witness' });
+}
+
 /** A hostile process: its name tries markup, reordering and sheer length. */
 function hostile(w: Writer, id: number, us: number): void {
   const e = ends(id);
@@ -215,6 +232,7 @@ export function makeTrace(o: Options = {}): string {
     if (o.scene === 'rare') {
       rare(w, n + 1, 100);
       tunnelled(w, n + 2, 100);
+      ofLab(w, n + 3, 100);
     }
     if (o.scene === 'hostile') hostile(w, n + 1, 100);
   }

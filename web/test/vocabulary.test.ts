@@ -38,6 +38,7 @@ const TRANSLATED: Record<string, Words> = {
   'finding.kind': (d, id) => pick(known(d.findings as Record<string, object>, id) ?? {}, 'name'),
   'finding.cause': (d, id) => pick(d.causes, id),
   'finding.severity': (d, id) => pick(d.why.severities, id),
+  'check.result': (d, id) => pick(d.why.checkResults, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),
   'end.reason': (d, id) => pick(d.why.ends, id),
   'side': (d, id) => [...pick(d.label, id), d.end[id as 'client'].mid, d.end[id as 'client'].start],

@@ -45,6 +45,8 @@
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
     X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",      \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
+    X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",           \
+      "it has no `arrival`")                                                                                \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \
     X(CAPTURE_INTERFACES, 4096, COUNT, "interfaces of a section of a pcapng file", "reading ends there",               \
@@ -67,6 +69,10 @@
     X(FILTER_HOSTS, 16, COUNT, "addresses of `--host`", "refused", "an error, exit status 2")                          \
     X(FILTER_PIDS, 16, COUNT, "processes of `--pid`", "refused", "an error, exit status 2")                            \
     X(INTERFACES, 16, COUNT, "interfaces of `--iface`", "refused", "an error, exit status 2")                          \
+    X(LAB_RECORDS, 200000, COUNT, "records of a trace that a lab is checked by", "not looked at",                         \
+      "its checks are `inconclusive`, exit status 4")                                                                  \
+    X(LAB_TRACE, 256 << 20, BYTES, "a trace that a lab is checked by, uncompressed", "refused",                        \
+      "an error, exit status 1")                                                                                       \
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \

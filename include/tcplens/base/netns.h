@@ -22,6 +22,25 @@ int netns_enter(const char *name_or_pid) __attribute__((warn_unused_result));
  * if it cannot, -errno. */
 int netns_each(int (*fn)(void *arg), void *arg) __attribute__((warn_unused_result));
 
+/* A namespace that is held: it stays while fd is open. */
+struct netns_ref {
+    int fd;
+    uint32_t inode;  /* as /proc/self/ns/net shows it */
+    uint64_t cookie; /* never used again */
+};
+
+/* Some namespaces that are watched together. */
+#define NETNS_SCOPE_MAX 4
+struct netns_scope {
+    struct netns_ref in[NETNS_SCOPE_MAX];
+    unsigned count;
+};
+
+/* Holds the namespace this process is in. 0 or -errno. */
+int netns_hold(struct netns_ref *ret_ref) __attribute__((warn_unused_result));
+/* Moves this process into one that is held. 0 or -errno. */
+int netns_enter_held(const struct netns_ref *ref) __attribute__((warn_unused_result));
+
 /* Inode number of the namespace this process is in, as /proc/self/ns/net shows it. 0 or -errno. */
 int netns_current(uint32_t *ret_inode) __attribute__((warn_unused_result));
 

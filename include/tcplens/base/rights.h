@@ -9,4 +9,7 @@
  * must not go on to read untrusted input. */
 int rights_drop(bool keep_kill) __attribute__((warn_unused_result));
 
+/* Drops the capabilities alone, and for good: programs that are run gain none. Who it is stays. 0 or -errno. */
+int rights_drop_capabilities(void) __attribute__((warn_unused_result));
+
 #endif

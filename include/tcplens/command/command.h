@@ -17,14 +17,16 @@ enum exit_status {
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_RIGHTS = 3, /* a right or a kernel feature is missing */
-    EXIT_LOST = 4,   /* done, but events were lost */
+    EXIT_LOST = 4,   /* done, but events were lost: what follows from them cannot be told */
+    EXIT_CHECKS = 5, /* a check of a lab failed */
 };
 
 /* Whose options a command takes besides its own: those of sources, and of sinks. */
-enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE };
+/* LAB: as LIVE, but the lab says what the sources are asked. */
+enum command_input { INPUT_NONE, INPUT_LIVE, INPUT_FILE, INPUT_LAB };
 
 /* What the words are that are no options. COMMAND: another program's command line, behind "--". */
-enum command_words { WORDS_NONE, WORDS_FILES, WORDS_COMMAND, WORDS_SHELL };
+enum command_words { WORDS_NONE, WORDS_FILES, WORDS_COMMAND, WORDS_SHELL, WORDS_LAB };
 
 struct command {
     const char *name, *summary;

@@ -22,6 +22,8 @@ void conn_engine_set_local(struct conn_engine *engine, const struct addr *addres
 void conn_engine_event(struct conn_engine *engine, const struct event *event);
 /* The trace ends: an outcome for every connection that has none yet. */
 void conn_engine_finish(struct conn_engine *engine, uint64_t ts_ns);
+/* Numbers and sends what somebody else concluded from what was told: not what connections do. */
+void conn_engine_tell(struct conn_engine *engine, uint64_t ts_ns, struct change *change);
 /* The record number the next change would get. */
 uint64_t conn_engine_next_n(const struct conn_engine *engine);
 /* Of how many hosts all checksums were wrong, and so said nothing (CONN_CHECKSUMS_AUTO). */

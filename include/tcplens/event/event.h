@@ -21,6 +21,8 @@ enum witness { WORDS_witness(WORD_ENUM) WITNESS_N };
 
 enum event_kind {
     EVENT_SEGMENT,          /* .segment */
+    EVENT_ARRIVAL,          /* .segment, .flight: a segment that was on its way has come to its receiver */
+    EVENT_LAB,              /* .lab: an actor of a lab has done a step */
     EVENT_DATAGRAM,         /* .datagram: UDP, or an ICMP error that quotes it */
     EVENT_ICMP,             /* .icmp: local, remote: sender and receiver of the segment that it quotes */
     EVENT_SOCK_STATE,       /* .sock: a full socket changed state */
@@ -57,6 +59,13 @@ enum event_kind {
 struct task {
     uint32_t pid, tid; /* thread group, thread; 0: not known (softirq) */
     char comm[16];     /* NUL-terminated */
+};
+
+/* What a thread took, as getrusage(2) has it; of memory its process. */
+struct cost {
+    uint64_t cpu_ns;        /* by the scheduler's account: what came after its last tick may be missing */
+    uint64_t nvcsw, nivcsw; /* context switches: it waited; another one ran instead */
+    uint64_t maxrss_kb;     /* 0: other threads of the process go on */
 };
 
 #define WORDS_process_event(X)                                                                                         \
@@ -127,6 +136,7 @@ struct queue_depth {
     bool deferred;            /* it waits for data (TCP_DEFER_ACCEPT); this and the next two: only with a drop */
     bool cookies;             /* net.ipv4.tcp_syncookies */
     uint32_t max_syn_backlog; /* net.ipv4.tcp_max_syn_backlog; 0: not known */
+    bool signature;           /* of a drop: TCP-MD5 or TCP-AO did not fit */
 };
 
 /* What a socket said of its end as it was closed. */
@@ -145,6 +155,23 @@ struct sock_ending {
     uint32_t queued;     /* bytes sent or to be sent, and a FIN; not acknowledged */
 };
 
+/* What becomes of a segment after it was seen, where that is known. */
+enum fate {
+    FATE_UNSAID, /* as captured: it is taken to arrive at once */
+    FATE_LOST,
+    FATE_ON_ITS_WAY, /* it arrives with an event of its own */
+};
+
+/* A step of a lab, or its beginning: as CHANGE_LAB. NULL, 0: it does not apply. */
+struct lab_step {
+    const char *lab, *student, *actor, *op, *text;
+    const char *const (*values)[2]; /* name, value; a name of NULL ends them */
+    struct addr addr;
+    uint32_t version, step;
+    int64_t ret; /* < 0: -errno */
+    uint64_t duration_ns;
+};
+
 struct event {
     uint64_t ts_ns; /* UNIX time */
     bool late;      /* set by merge: its place in the order has been passed already */
@@ -158,8 +185,11 @@ struct event {
     union {
         struct {
             struct segment segment;
+            enum fate fate;
+            uint32_t flight; /* with FATE_ON_ITS_WAY: its number, which EVENT_ARRIVAL has too */
             struct segment_header header;
         };
+        const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;
         struct datagram datagram;
         struct {
@@ -213,6 +243,7 @@ struct event {
             struct task task;
             uint32_t parent; /* process; 0: of a thread */
             uint16_t status; /* of an exit: 128 + signal if it was killed */
+            struct cost cost; /* of an exit */
         } process;
         struct {
             uint64_t from_ns; /* what existed from then until now is listed */

@@ -28,6 +28,7 @@ static inline bool packet_event(struct event *e, enum segment_result result, con
 {
     if (result == SEGMENT_OK) {
         e->kind = EVENT_SEGMENT;
+        e->fate = FATE_UNSAID;
         packet_header(aside, headers, &e->header);
         e->local = e->segment.src;
         e->remote = e->segment.dst;

@@ -8,13 +8,13 @@
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/filter.h"
+#include "tcplens/base/netns.h"
 #include "tcplens/event/event.h"
 
 struct source_bpf;
 
 struct source_bpf_config {
-    uint64_t netns;       /* cookie of the one namespace to watch, which this process is in; 0: all */
-    uint32_t netns_inode; /* that namespace's inode number */
+    struct netns_scope scope; /* the namespaces to watch, which are held, or this process is in; none: all */
     struct filter filter;
     bool calls;        /* system calls on TCP sockets too */
     bool datagrams;    /* with calls: those on UDP sockets too */

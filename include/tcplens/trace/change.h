@@ -30,6 +30,15 @@ struct finding_figure {
     uint64_t value;
 };
 
+#define LAB_VALUES_MAX 8
+#define LAB_VALUE_MAX 48
+#define LAB_TEXT_MAX 240 /* bytes of a text of a lab that are written */
+
+/* One of the values that a run of a lab was made with. */
+struct lab_value {
+    const char *name, *value; /* NULL: no more */
+};
+
 /* Bits that have a word. */
 #define NOTES_KNOWN ((1u << NOTE_N) - 1)
 #define OPTIONS_KNOWN                                                                                                  \

@@ -85,7 +85,8 @@
       "its receiver drops it: outside of the window, or an ACK of what was never sent (RFC 9293, 3.10.7)")             \
     X(NOTE_BIT, CHALLENGE_ACK, "challenge-ack", "answers a SYN or RST that is not acceptable (RFC 5961)")              \
     X(NOTE_BIT, EARLIER_CONNECTION, "earlier-connection", "of an earlier use of the same endpoints")                   \
-    X(NOTE_BIT, COPY, "copy", "the same again, sooner than it can have been sent: a mirrored port shows all twice")
+    X(NOTE_BIT, COPY, "copy", "the same again, sooner than it can have been sent: a mirrored port shows all twice")    \
+    X(NOTE_BIT, LOST_ON_WIRE, "lost-on-wire", "the wire of a lab did not deliver it")
 
 #define WORDS_verdict(X)                                                                                               \
     X(VERDICT, UNKNOWN, "unknown", "not enough was seen")                                                              \
@@ -109,9 +110,12 @@
     X(CAUSE, SYN_QUEUE_FULL, "syn-queue-full", "likewise: as many requests as the backlog allows")                     \
     X(CAUSE, SYN_BACKLOG_FULL, "syn-backlog-full", "likewise: as many as tcp_max_syn_backlog leaves without cookies")  \
     X(CAUSE, LISTENER_DROPPED, "listener-dropped", "likewise, and neither queue was full")                             \
+    X(CAUSE, SIGNATURE_REFUSED, "signature-refused",                                                                   \
+      "likewise: TCP-MD5 or TCP-AO is missing in the segment, wrong, or not asked for")                                \
     X(CAUSE, LISTENER_CLOSED, "listener-closed",                                                                       \
       "before accept() took the connection, which was in one of its queues")                                           \
     X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
+    X(CAUSE, FILTER_RESET, "filter-reset", "somebody listened, and not TCP but a packet filter sent the RST")          \
     X(CAUSE, DEFERRED, "deferred", "the listener waits for data (TCP_DEFER_ACCEPT)")                                   \
     X(CAUSE, UNREAD_DATA, "unread-data", "closed with bytes that the application had not read")                        \
     X(CAUSE, ABORT, "abort", "closed with SO_LINGER of 0, TCP_LINGER2 below 0, or another call that aborts")           \
@@ -153,6 +157,7 @@
     X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
     X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
     X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got")                  \
+    X(KNOWN, SEGMENT_LOST, "segment-lost", "a SYN,ACK or FIN is among the packets that this end's kernel never got")   \
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
 
@@ -195,6 +200,12 @@
     X(SEVERITY, ERROR, "error", "connections fail")                                                                    \
     X(SEVERITY, WARNING, "warning", "connections are slowed down, or will fail")                                       \
     X(SEVERITY, NOTE, "note", "worth knowing")
+
+/* What came of a check of a lab. */
+#define WORDS_check_result(X)                                                                                          \
+    X(CHECK, PASSED, "passed", "it is so")                                                                             \
+    X(CHECK, FAILED, "failed", "it is not")                                                                            \
+    X(CHECK, INCONCLUSIVE, "inconclusive", "the trace cannot tell: events were lost, or a witness is missing")
 
 /* Why a trace ended. */
 #define WORDS_end_reason(X)                                                                                            \
@@ -274,6 +285,7 @@ enum stall { WORDS_stall(WORD_ENUM) STALL_N };
 enum known { WORDS_known(WORD_ENUM) KNOWN_N };
 enum finding_kind { WORDS_finding_kind(WORD_ENUM) FINDING_N };
 enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
+enum check_result { WORDS_check_result(WORD_ENUM) CHECK_RESULT_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
 enum beyond { WORDS_beyond(WORD_ENUM) BEYOND_N };
 enum segment_note_bit { WORDS_segment_note(WORD_ENUM) NOTE_N };
@@ -305,6 +317,7 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(icmp_error, ICMP_ERROR_N)                                                                                        \
     L(tunnel_type, TUNNEL_TYPE_N)                                                                                      \
     L(severity, SEVERITY_N)                                                                                            \
+    L(check_result, CHECK_RESULT_N)                                                                                    \
     L(end_reason, END_REASON_N)                                                                                        \
     L(beyond, BEYOND_N)                                                                                                \
     L(process_event, PROCESS_EVENT_N)                                                                                  \
@@ -330,6 +343,7 @@ const char *icmp_error_name(enum icmp_error error);
 const char *cause_name(enum cause cause);
 const char *finding_name(enum finding_kind kind);
 const char *severity_name(enum severity severity);
+const char *check_result_name(enum check_result result);
 const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);
 const char *sysctl_name(enum sysctl sysctl);

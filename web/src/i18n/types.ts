@@ -8,7 +8,7 @@ import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';
 import type { Move } from '../trace/transitions';
 import type {
-  Beyond, Cause, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
+  Beyond, Cause, CheckResult, Difference, Direction, End, EndReason, FindingKind, How, IcmpError, Kind, Note, QueueWhy, Severity, Source, State, TimerName, TimerWhy, Verdict,
 } from '../trace/words';
 
 type Checksums = Options['checksums'];
@@ -150,20 +150,21 @@ export interface Dictionary {
     segments: Record<SegmentKind, Told>;
     notes: Record<Note, string>;
     seqFacts: (first: string, last: string) => string; ackFacts: (n: string) => string; unscaled: (n: string) => string;
-    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callWaits: Told;
-    processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told;
+    calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callBlocked: Told;
+    processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
     errno: Record<Errno, string>;
     timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
     objects: { sock: Told; timewait: Told; waits: Told; other: Told };
-    icmp: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
-    resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
+    icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;
     disagreement: Told; unexplained: string; differences: Record<Difference, string>;
     timerWhys: Record<TimerWhy, string>; sampled: string; predicted: string;
     header: Told; end: Told; ends: Record<EndReason, string>; listenerClosed: Told;
+    arrival: Told; lab: Told; labStep: Told; answer: Told; check: Told; checkResults: Record<CheckResult, string>;
     gap: Told; severities: Record<Severity, string>; beyond: Record<Beyond, string>; connection: Told; connectionBefore: Told; outcome: Told; listener: Told;
     fields: Record<
       'seq' | 'ack' | 'len' | 'window' | 'options' | 'notes' | 'owner' | 'kernel' | 'result' | 'took' | 'arguments' | 'events' | 'ready' | 'sofar' | 'expires' | 'reason' | 'lost' | 'hook' | 'source' | 'how' |
-      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'status' | 'parent' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped', string>;
+      'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'status' | 'cpu' | 'switches' | 'memory' | 'parent' | 'checksum' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped' |
+      'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
 }

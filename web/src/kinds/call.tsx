@@ -15,7 +15,7 @@ const SECTIONS: Partial<Record<CallKind, string[]>> = {
 /** A call that failed did nothing of what its kind does. */
 function told(d: Dictionary, rec: CallRec, kind: CallKind | undefined): Told {
   const { why } = d;
-  if (rec.blocked) return why.callWaits;
+  if (rec.blocked) return why.callBlocked;
   if (interrupted(rec.errno)) return why.callInterrupted;
   if (wouldBlock(rec.errno)) return why.callAgain;
   if (rec.errno === 'EINPROGRESS') return why.callUnderWay;
@@ -47,9 +47,9 @@ export const call: KindOf<CallRec> = {
     if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
     if (rec.fd !== undefined && rec.fd >= 0) args.unshift(`fd ${rec.fd}`);
     if (args.length > 0) e.facts.push({ label: f.arguments, value: args.join(' · ') });
-    const ready = rec.ready?.map((r) => `${r.fd === undefined ? '' : `fd ${show(r.fd, 12)} `}${show(r.events?.join('|') ?? '', 40)}`).join(' · ');
+    const ready = (rec.ready ?? []).map((r) => `${r.fd === undefined ? '' : `fd ${r.fd} `}${(r.events ?? []).map((x) => show(x, 12)).join('|')}`);
+    if (ready.length > 0) e.facts.push({ label: f.ready, value: ready.join(' · ') });
     if (rec.events) e.facts.push({ label: f.events, value: show(rec.events.join(' '), 80) });
-    if (ready) e.facts.push({ label: f.ready, value: ready });
     if (rec.duration_ns !== undefined) e.facts.push({ label: rec.blocked ? f.sofar : f.took, value: span(rec.duration_ns) });
     if (rec.comm !== undefined || rec.pid !== undefined) {
       e.facts.push({ label: f.owner, value: owner(rec) });

@@ -15,21 +15,25 @@ import { listener } from './listener';
 import { queue } from './queue';
 import { timer } from './timer';
 import { icmp } from './icmp';
-import { datagram } from './datagram';
 import { reset } from './reset';
 import { disagreement } from './disagreement';
 import { gap } from './gap';
 import { outcome } from './outcome';
 import { end } from './end';
 import { finding } from './finding';
+import { arrival } from './arrival';
+import { lab } from './lab';
+import { answer } from './answer';
+import { check } from './check';
 import { process } from './process';
 import { counter } from './counter';
+import { datagram } from './datagram';
 import { generic } from './generic';
 import { fact, type Around, type Explanation, type KindOf } from './kind';
 
 const KINDS: { [K in Kind]?: KindOf<Extract<Rec, { record: K }>> } = {
   header, connection, state, object, segment, call, listener, queue, timer,
-  icmp, datagram, reset, disagreement, gap, outcome, finding, end, process, counter,
+  icmp, datagram, reset, disagreement, gap, outcome, finding, arrival, lab, answer, check, end, process, counter,
 };
 
 /** The row of the registry, or what stands in for one. */

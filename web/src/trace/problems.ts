@@ -11,7 +11,7 @@ export type Problem = (typeof PROBLEMS)[number];
 const NOTES: Record<string, Problem> = {
   'retransmission': 'retransmission', 'fast-retransmission': 'retransmission', 'spurious-retransmission': 'retransmission',
   'out-of-order': 'loss', 'lost-segment': 'loss', 'acked-unseen': 'loss', 'zero-window': 'window', 'window-full': 'window',
-  'bad-checksum': 'checksum',
+  'bad-checksum': 'checksum', 'lost-on-wire': 'loss',
 };
 export const noteProblem = (note: string): Problem | undefined => (Object.hasOwn(NOTES, note) ? NOTES[note] : undefined);
 export const isTrouble = (note: string): boolean => noteProblem(note) !== undefined;

@@ -42,19 +42,21 @@ export interface SegmentRec extends Base {
 export interface IcmpRec extends Base {
   record: 'icmp'; conn: number; end: End; error: string; by?: string; seq_abs?: number; mtu?: number; frame?: number;
 }
-export interface DatagramRec extends Base {
-  record: 'datagram'; from: Address; to: Address; len: number; checksum?: string; icmp?: { error?: string; by?: string };
-  sender?: number; receiver?: number; dns?: Record<string, unknown>; frame?: number;
-}
 export interface CallRec extends Base {
   record: 'call'; conn?: number; listener?: number; socket?: number; end?: End; name: string; fd?: number;
   ret?: number; errno?: string; args?: Record<string, unknown>; duration_ns?: number; pid?: number;
-  tid?: number; comm?: string; events?: string[]; ready?: { fd?: number; events?: string[] }[]; blocked?: true;
+  tid?: number; comm?: string; blocked?: true; events?: string[]; ready?: { fd?: number; events?: string[] }[];
 }
 export interface ProcessRec extends Base {
   record: 'process'; event: string; pid: number; tid?: number; parent?: number; comm?: string; status?: number;
+  cpu_ns?: number; nvcsw?: number; nivcsw?: number; maxrss_kb?: number;
 }
 export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
+export interface DatagramRec extends Base {
+  record: 'datagram'; from: Address; to: Address; len: number; checksum?: string; icmp?: { error?: string; by?: string };
+  sender?: number; receiver?: number; frame?: number;
+  dns?: { id?: number; q?: string; type?: string; rcode?: string; count?: number; answers?: string[] };
+}
 export interface ListenerRec extends Base {
   record: 'listener'; listener: number; addr: string; port: number; backlog?: number;
   limit?: number; netns?: number; owner?: Owner; since?: string; closed?: true;
@@ -88,6 +90,17 @@ export interface FindingRec extends Base {
   cause?: string; listener?: number; peer?: string; port?: number; owner?: Owner;
   text?: string; evidence?: Record<string, number>; remedy?: string[]; because?: number[];
 }
+export interface ArrivalRec extends Base {
+  record: 'arrival'; conn: number; end: End; delay_ns?: number; because?: number;
+}
+export interface LabRec extends Base {
+  record: 'lab'; lab: string; version?: number; student?: string; values?: Record<string, string>; actor?: string; step?: number;
+  op?: string; addr?: string; ret?: number; errno?: string; duration_ns?: number; text?: string;
+}
+export interface AnswerRec extends Base { record: 'answer'; question: string; choice: string; right?: true }
+export interface CheckRec extends Base {
+  record: 'check'; check: string; result: string; expected?: string; seen?: string; because?: number[];
+}
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
   beyond?: Record<string, number>; skipped?: Record<string, number>;
@@ -95,7 +108,8 @@ export interface EndRec extends Omit<Base, 'late'> {
 
 export type Rec =
   | HeaderRec | ConnectionRec | StateRec | ObjectRec | SegmentRec | CallRec | ListenerRec
-  | ProcessRec | CounterRec | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec | EndRec;
+  | ProcessRec | CounterRec | IcmpRec | DatagramRec | QueueRec | TimerRec | ResetRec | DisagreementRec | GapRec | OutcomeRec | FindingRec
+  | ArrivalRec | LabRec | AnswerRec | CheckRec | EndRec;
 
 /** The record that caused this one; a finding has several, and none of them is its cause. */
 export const causeOf = (rec: Rec): number | undefined => ('because' in rec && typeof rec.because === 'number' ? rec.because : undefined);

@@ -45,7 +45,7 @@ export const NOTES = [
   'retransmission', 'out-of-order', 'keep-alive', 'duplicate-ack', 'zero-window', 'lost-segment', 'bad-checksum',
   'fast-retransmission', 'spurious-retransmission', 'acked-unseen', 'zero-window-probe', 'zero-window-probe-ack',
   'window-full', 'window-update', 'keep-alive-ack', 'port-reuse', 'unacceptable', 'challenge-ack',
-  'earlier-connection', 'copy',
+  'earlier-connection', 'copy', 'lost-on-wire',
 ] as const;
 export type Note = (typeof NOTES)[number];
 
@@ -56,18 +56,18 @@ export const VERDICTS = [
 export type Verdict = (typeof VERDICTS)[number];
 
 export const CAUSES = [
-  'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'listener-closed', 'no-listener',
-  'deferred', 'unread-data', 'abort', 'data-after-close', 'no-socket', 'killed', 'retransmission-timeout',
-  'probe-timeout', 'keep-alive-timeout', 'user-timeout', 'syn-timeout', 'orphan-timeout', 'time-wait-answered',
-  'local-drop', 'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable',
-  'icmp-port-unreachable', 'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-admin-prohibited',
-  'icmp-time-exceeded', 'icmp-other',
+  'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'signature-refused',
+  'listener-closed', 'no-listener', 'filter-reset', 'deferred', 'unread-data', 'abort', 'data-after-close',
+  'no-socket', 'killed', 'retransmission-timeout', 'probe-timeout', 'keep-alive-timeout', 'user-timeout',
+  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'local-drop', 'icmp-net-unreachable',
+  'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable', 'icmp-fragmentation-needed',
+  'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
 export const DIFFERENCES = [
   'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'icmp-error',
-  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'fin-wait-2-timeout', 'no-time-wait',
+  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'segment-lost', 'fin-wait-2-timeout', 'no-time-wait',
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
@@ -89,6 +89,11 @@ export const FINDINGS = [
   'rto-stalls', 'mtu-black-hole', 'zero-window-stalls', 'small-write-stalls', 'bad-checksums',
 ] as const;
 export type FindingKind = (typeof FINDINGS)[number];
+
+export const CHECK_RESULTS = [
+  'passed', 'failed', 'inconclusive',
+] as const;
+export type CheckResult = (typeof CHECK_RESULTS)[number];
 
 export const BEYONDS = [
   'connections', 'listeners', 'findings', 'held-events', 'pairs',
@@ -129,8 +134,8 @@ export const SYSCTLS = [
 export type Sysctl = (typeof SYSCTLS)[number];
 
 export const RECORD_KINDS = [
-  'header', 'connection', 'state', 'object', 'segment', 'icmp', 'datagram', 'call', 'process', 'listener', 'queue',
-  'timer', 'reset', 'disagreement', 'gap', 'counter', 'outcome', 'finding', 'end',
+  'header', 'connection', 'state', 'object', 'segment', 'arrival', 'icmp', 'datagram', 'call', 'process', 'listener',
+  'queue', 'timer', 'reset', 'disagreement', 'gap', 'counter', 'outcome', 'finding', 'lab', 'answer', 'check', 'end',
 ] as const;
 export type Kind = (typeof RECORD_KINDS)[number];
 
@@ -152,6 +157,7 @@ export const SAYS: Record<Kind, string> = {
   state: 'One end changed state, by one witness',
   object: 'The kernel moved one end into another object while its RFC state stayed',
   segment: 'One TCP segment on the wire',
+  arrival: 'A segment came out of a wire, and went to its receiver',
   icmp: 'An ICMP error quotes a segment of the connection',
   datagram: 'One UDP datagram on the wire, or an ICMP error that quotes one',
   call: 'A system call of the application, at its return, or while it goes on',
@@ -165,6 +171,9 @@ export const SAYS: Record<Kind, string> = {
   counter: 'A counter of the network namespace, as nstat(8) has them',
   outcome: 'A connection ended, or the trace did',
   finding: 'Something is wrong, or worth knowing, over many connections',
+  lab: 'A lab begins, or an actor of it has done a step',
+  answer: 'What was predicted before a lab ran',
+  check: 'What the trace of a lab was held against, and whether it is so',
   end: 'The last line. Where it is missing the trace was cut',
 };
 
@@ -212,6 +221,14 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       cut: 'true', header: 'str', frame: 'int', because: 'int',
     },
   },
+  arrival: {
+    need: {
+      conn: 'int', end: 'end',
+    },
+    may: {
+      delay_ns: 'int', because: 'int',
+    },
+  },
   icmp: {
     need: {
       conn: 'int', end: 'end', error: 'str',
@@ -243,7 +260,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       event: 'str', pid: 'int',
     },
     may: {
-      tid: 'int', parent: 'int', comm: 'str', status: 'int', because: 'int',
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', nvcsw: 'int', nivcsw: 'int',
+      maxrss_kb: 'int', because: 'int',
     },
   },
   listener: {
@@ -321,6 +339,31 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     may: {
       count: 'int', cause: 'str', listener: 'int', peer: 'str', port: 'int', owner: 'object', conns: 'array',
       first: 'int', last: 'int', text: 'str', evidence: 'ints', remedy: 'strings', because: 'array',
+    },
+  },
+  lab: {
+    need: {
+      lab: 'str',
+    },
+    may: {
+      version: 'int', student: 'str', values: 'object', actor: 'str', step: 'int', op: 'str', addr: 'str',
+      ret: 'int', errno: 'str', duration_ns: 'int', text: 'str', because: 'int',
+    },
+  },
+  answer: {
+    need: {
+      question: 'str', choice: 'str',
+    },
+    may: {
+      right: 'true', because: 'int',
+    },
+  },
+  check: {
+    need: {
+      check: 'str', result: 'str',
+    },
+    may: {
+      expected: 'str', seen: 'str', because: 'array',
     },
   },
   end: {

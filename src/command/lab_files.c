@@ -1,0 +1,153 @@
+#include "lab_job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tcplens/base/cleanup.h"
+#include "tcplens/base/log.h"
+#include "tcplens/lab/library.h"
+
+enum lab_language lab_language(const struct lab_options *options)
+{
+    static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+
+    if (options->language)
+        return (enum lab_language)(options->language - 1);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value && *value)
+            return strncmp(value, "zh", 2) == 0 ? LAB_CHINESE : LAB_ENGLISH;
+    }
+    return LAB_ENGLISH;
+}
+
+/* A whole file, with a NUL at its end, for the caller to free(). NULL: what is wrong was told. */
+static char *read_file(const char *folder, const char *name)
+{
+    char path[4096], *text = NULL;
+    struct stat st;
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        log_error("cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size >= LAB_FILE_MAX) {
+        log_error("%s: should be a file of less than %u bytes", path, LAB_FILE_MAX);
+        return NULL;
+    }
+    text = calloc(1, (size_t)st.st_size + 1);
+    n = text ? read(fd, text, (size_t)st.st_size) : -1;
+    if (n < 0 || strlen(text) != (size_t)n) {
+        log_error(n < 0 ? "cannot read %s: %s" : "%s: holds a byte that no text has", path, strerror(errno));
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int read_folder(const char *path, struct lab_files *f)
+{
+    static const char *const names[] = { "lab.json", "guide.en.md", "guide.zh.md" };
+
+    for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++) {
+        f->owned[i] = read_file(path, names[i]);
+        if (!f->owned[i])
+            return EXIT_FAILED;
+    }
+    f->where = path;
+    f->lab = f->owned[0];
+    for (unsigned i = 0; i < LAB_LANGUAGES; i++)
+        f->guides[i] = f->owned[1 + i];
+    return EXIT_DONE;
+}
+
+int lab_files_find(const char *name, struct lab_files *ret_files)
+{
+    const char *names[512], *nearest;
+    size_t n = 0;
+
+    *ret_files = (struct lab_files){ .where = name };
+    if (strchr(name, '/'))
+        return read_folder(name, ret_files);
+    for (const struct library_lab *l = library_labs; l->name; l++) {
+        if (n < sizeof(names) / sizeof(*names))
+            names[n++] = l->name;
+        if (strcmp(l->name, name) != 0)
+            continue;
+        *ret_files = (struct lab_files){ .where = l->name, .lab = l->lab, .guides = { l->en, l->zh } };
+        return EXIT_DONE;
+    }
+    nearest = options_nearest(name, names, n);
+    if (nearest)
+        return command_usage_error("lab", "there is no lab '%.60s' (did you mean '%s'?)", name, nearest);
+    return command_usage_error("lab", "there is no lab '%.60s': --list shows them; a folder of your own has a slash in its path",
+                               name);
+}
+
+void lab_files_free(struct lab_files *files)
+{
+    for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++)
+        free(files->owned[i]);
+}
+
+static void print_row(const struct library_lab *l, enum lab_language language)
+{
+    char error[LAB_ERROR_MAX];
+    struct guide *guide = NULL;
+    struct lab *lab = NULL;
+
+    if (guide_new(language == LAB_CHINESE ? l->zh : l->en, &guide) == 0 && lab_load(l->lab, NULL, NULL, &lab, error) == 0)
+        printf("%-24s %s%s\n", l->name, guide_title(guide), lab->needs_root || lab->needs_kernel ? "  (root)" : "");
+    guide_free(guide);
+    lab_free(lab);
+}
+
+void lab_files_list(enum lab_language language, bool names)
+{
+    for (const struct library_lab *l = library_labs; l->name; l++) {
+        if (names)
+            puts(l->name);
+        else
+            print_row(l, language);
+    }
+}
+
+/* Where it has no slash it is one of ours, and what is wrong is ours too. */
+int lab_job_load(struct lab_job *job, const char *student)
+{
+    char error[LAB_ERROR_MAX];
+    int r;
+
+    lab_free(job->lab);
+    guide_free(job->guide);
+    job->lab = NULL;
+    job->guide = NULL;
+    r = lab_load(job->files.lab, student, job->options->mutation, &job->lab, error);
+    if (r < 0) {
+        log_error("%s%s: %s", job->files.where, strchr(job->files.where, '/') ? "/lab.json" : "", error);
+        return EXIT_FAILED;
+    }
+    if (guide_new(job->files.guides[job->language], &job->guide) < 0) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+void lab_job_free(struct lab_job *job)
+{
+    lab_free(job->lab);
+    guide_free(job->guide);
+    lab_files_free(&job->files);
+}

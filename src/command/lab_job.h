@@ -1,0 +1,66 @@
+/* What `tcplens lab` was asked for, and the parts that do it. */
+#ifndef TCPLENS_LAB_JOB_H
+#define TCPLENS_LAB_JOB_H
+
+#include "tcplens/command/command.h"
+#include "tcplens/lab/guide.h"
+#include "tcplens/lab/load.h"
+#include "tcplens/lab/result.h"
+#include "tcplens/lab/run.h"
+
+enum lab_language { LAB_ENGLISH, LAB_CHINESE, LAB_LANGUAGES };
+
+struct lab_options {
+    bool list, names, automatic, timeline, sampled;
+    const char *check, *result, *report, *student, *mutation;
+    int result_format; /* enum result_format */
+    int exported;      /* 0: nothing; else an index of lab_export_words, from 1 */
+    int language;      /* 0: as the locale says; else enum lab_language + 1 */
+    struct command_output output;
+    struct command_io io;
+};
+
+/* The files of one lab; texts end with a NUL. */
+struct lab_files {
+    const char *where; /* as messages name it */
+    const char *lab, *guides[LAB_LANGUAGES];
+    char *owned[1 + LAB_LANGUAGES]; /* those of a folder */
+};
+
+struct lab_job {
+    const struct lab_options *options;
+    enum lab_language language;
+    struct lab_files files;
+    struct lab *lab;
+    struct guide *guide;
+    struct run_answer answers[RESULT_ANSWERS_MAX];
+    unsigned answer_count;
+};
+
+/* ---- lab_files.c. An exit status; what is wrong is told. */
+/* name: of a lab that the program brings, or the path of a folder (it has a slash). */
+int lab_files_find(const char *name, struct lab_files *ret_files);
+void lab_files_free(struct lab_files *files);
+enum lab_language lab_language(const struct lab_options *options);
+/* Prints the labs there are: their names, or with titles. */
+void lab_files_list(enum lab_language language, bool names);
+/* Reads the lab and the guide. student: NULL: nobody's. */
+int lab_job_load(struct lab_job *job, const char *student);
+void lab_job_free(struct lab_job *job);
+
+/* ---- lab_talk.c: with the person at the terminal */
+void lab_introduce(const struct lab_job *job);
+/* Asks the questions, before anything can be seen. */
+void lab_ask(struct lab_job *job);
+/* What came of it. evidence: lines of the timeline that show the answers. */
+void lab_reveal(const struct lab_job *job, const struct result *result, const struct records *records,
+                void (*show)(void *arg, uint64_t n), void *arg);
+
+/* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
+/* fd: of a trace, gzip or not; it is closed. answers: those of the trace count too. */
+int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);
+/* What a trace says it is of, without looking further: its lab, and its student; each for the caller to free(), NULL: it does
+ * not say. -1: it cannot be read. */
+int lab_peek(int fd, char **ret_lab, char **ret_student);
+
+#endif

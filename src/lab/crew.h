@@ -1,0 +1,26 @@
+/* The processes of a lab: its actors, and its wire. They live in a process namespace of their own, and end with its first
+ * process, which ends with the tracer: nothing outlives it, whatever ends it. */
+#ifndef TCPLENS_LAB_CREW_H
+#define TCPLENS_LAB_CREW_H
+
+#include <sys/types.h>
+
+#include "actor.h"
+
+struct crew {
+    pid_t keeper; /* the first process; 0: there is none */
+    int channels[LAB_ACTORS_MAX];
+    unsigned count;
+    int ended;   /* where the keeper tells of actors that ended */
+    int reports; /* of the wire; -1: there is none */
+};
+
+/* Starts them; each waits to be let go. This process has one thread. echo: path of tcplens-echo. 0 or -errno. */
+int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo)
+    __attribute__((warn_unused_result));
+/* Lets an actor begin, or go on with what it waits for. */
+void crew_let_go(struct crew *crew, unsigned actor);
+/* Ends all of them, at once. */
+void crew_stop(struct crew *crew);
+
+#endif

@@ -1,0 +1,332 @@
+/* The order in which things happen matters: what belongs to the host was opened before; the space is made, and the crew, which
+ * waits; the witnesses begin to look; rights are dropped; then the actors are let go. */
+#include "tcplens/lab/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "stage.h"
+#include "tcplens/base/loop.h"
+#include "tcplens/base/rights.h"
+
+/* When all is over the trace goes on until a tick brings nothing new, at least this many, at most so many. */
+#define SETTLE_TICKS_MIN 5
+#define SETTLE_TICKS_MAX 50
+
+struct run {
+    const struct run_config *config;
+    struct space space;
+    struct crew crew;
+    struct stage *stage;
+    struct records *records;
+    struct loop *loop;
+    struct pipeline *pipeline;
+    uint64_t ticks, settling;
+    bool timed_out, interrupted;
+    int failure; /* -errno of a tick */
+    char error[PIPELINE_ERROR_MAX];
+};
+
+/* ---- the records, as they are written */
+
+static void sink_line(void *sink, const char *line, size_t len, uint64_t n)
+{
+    (void)n;
+    (void)!records_add(sink, line, len); /* what found no room is doubt enough */
+}
+
+static int sink_flush(void *sink, bool all)
+{
+    (void)sink;
+    (void)all;
+    return 0;
+}
+
+static int sink_close(void *sink)
+{
+    (void)sink; /* its owner frees it */
+    return 0;
+}
+
+static const struct sink_ops into_records = {
+    .name = "lab", .line = sink_line, .flush = sink_flush, .close = sink_close
+};
+
+static int listen_in(struct run *r)
+{
+    struct sinks *sinks = r->config->sinks;
+
+    if (sinks->count == SINKS_MAX)
+        return -ENOBUFS;
+    sinks_add(sinks, &into_records, r->records);
+    return 0;
+}
+
+/* ---- what came of it */
+
+static void tell_answers(const struct run *r, struct pipeline *pipeline)
+{
+    for (unsigned i = 0; i < r->config->answer_count; i++) {
+        const struct run_answer *a = &r->config->answers[i];
+        struct change change = { .kind = CHANGE_ANSWER };
+
+        change.answer.question = a->question;
+        change.answer.choice = a->choice;
+        change.answer.right = a->right;
+        pipeline_tell(pipeline, &change);
+    }
+}
+
+static void conclude(void *arg, struct pipeline *pipeline)
+{
+    struct run *r = arg;
+    static struct check_outcome outcomes[LAB_CHECKS_MAX];
+    unsigned count;
+
+    tell_answers(r, pipeline);
+    if (r->interrupted)
+        records_interrupt(r->records);
+    if (check_all(r->config->lab, r->records, outcomes, &count) < 0)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        struct change change = { .kind = CHANGE_CHECK };
+
+        change.check.id = outcomes[i].id;
+        change.check.result = outcomes[i].result;
+        change.check.expected = outcomes[i].expected;
+        change.check.seen = outcomes[i].seen;
+        memcpy(change.check.shown_by, outcomes[i].because, sizeof(change.check.shown_by));
+        pipeline_tell(pipeline, &change);
+    }
+}
+
+/* ---- while it runs */
+
+static void end(struct run *r)
+{
+    loop_stop(r->loop);
+}
+
+static bool is_time_over(const struct run *r)
+{
+    return r->ticks * PIPELINE_TICK_MS >= (uint64_t)r->config->lab->time_limit_s * 1000;
+}
+
+static void on_tick(void *arg, uint64_t ticks)
+{
+    struct run *r = arg;
+
+    if (!r->pipeline) /* only the viewer is still being served */
+        return;
+    r->ticks += ticks;
+    r->failure = pipeline_tick(r->pipeline, r->error);
+    if (r->failure >= 0)
+        r->failure = stage_go_on(r->stage, r->records);
+    if (r->failure < 0) {
+        end(r);
+        return;
+    }
+    if (!r->settling && is_time_over(r) && !stage_is_over(r->stage)) {
+        r->timed_out = true;
+        stage_time_out(r->stage);
+    }
+    if (!r->settling && (r->timed_out || stage_is_over(r->stage)))
+        r->settling = 1;
+    else if (r->settling && ((++r->settling > SETTLE_TICKS_MIN && !pipeline_tick_events(r->pipeline)) ||
+                             r->settling > SETTLE_TICKS_MAX))
+        end(r);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct run *r = arg;
+
+    (void)number;
+    r->interrupted = true;
+    end(r);
+}
+
+static void on_child(void *arg, int wait_status)
+{
+    (void)arg;
+    (void)wait_status;
+}
+
+/* ---- the whole */
+
+static int fail(struct run *r, int error, const char *what)
+{
+    if (error < 0 && !*r->error)
+        snprintf(r->error, sizeof(r->error), "%s: %s", what, strerror(-error));
+    return error;
+}
+
+static int enter(struct run *r)
+{
+    const struct lab *lab = r->config->lab;
+    enum space_side hosts[LAB_ACTORS_MAX];
+    char error[SPACE_ERROR_MAX] = "";
+    struct space_config config = { .topology = lab->topology,
+                                   .hosts = hosts,
+                                   .host_count = lab->actor_count,
+                                   .settings = lab->settings,
+                                   .setting_count = lab->setting_count };
+    int status;
+
+    for (unsigned i = 0; i < lab->actor_count; i++)
+        hosts[i] = lab->actors[i].at;
+    status = space_enter(&config, &r->space, error);
+    if (status < 0)
+        snprintf(r->error, sizeof(r->error), "%s", error);
+    return status;
+}
+
+static int open_pipeline(struct run *r)
+{
+    struct pipeline_config config = { .more = { .ops = r->space.wire.fd >= 0 ? &stage_wire_ops : &stage_ops,
+                                                .config = &r->stage },
+                                      .scope = &r->space.scope,
+                                      .sinks = r->config->sinks,
+                                      .conclude = conclude,
+                                      .conclude_arg = r,
+                                      .datagrams = true,
+                                      .netns = "lab" };
+
+    for (size_t i = 0; i < source_count; i++) {
+        const struct source_ops *ops = source_table[i];
+        const bool packets = ops->witness == WITNESS_WIRE, kernel = ops->witness == WITNESS_KERNEL;
+
+        config.sources[i].config = r->config->sources[i];
+        config.sources[i].want = ops->live && (packets  ? r->space.wire.fd < 0
+                                               : kernel ? !r->config->sampled
+                                                        : r->config->sampled);
+        config.sources[i].need = config.sources[i].want && (packets || (kernel && r->config->lab->needs_kernel));
+    }
+    return pipeline_open(&config, &r->pipeline, r->error);
+}
+
+static void tell_missing(const struct run *r)
+{
+    struct pipeline_source s;
+
+    for (unsigned i = 0; pipeline_source(r->pipeline, i, &s); i++)
+        if (s.stands_in)
+            r->config->note("%s (%s)", s.ops->instead, s.reason);
+}
+
+static void tell_complete(const struct run *r)
+{
+    if (r->config->complete >= 0)
+        (void)!write(r->config->complete, "", 1);
+}
+
+/* Of the trace, from the first step to the last record. */
+static int play(struct run *r)
+{
+    int status, finished;
+
+    stage_begin(r->stage);
+    status = loop_run(r->loop);
+    if (status == 0)
+        status = r->failure < 0 ? r->failure : 0;
+    records_live(r->records, true);
+    finished = pipeline_finish(r->pipeline,
+                               status < 0       ? END_REASON_ERROR
+                               : r->interrupted ? END_REASON_INTERRUPT
+                               : r->timed_out   ? END_REASON_DURATION
+                                                : END_REASON_COMMAND,
+                               -1, status < 0 ? (char[PIPELINE_ERROR_MAX]){ 0 } : r->error);
+    if (r->timed_out)
+        r->config->note("the lab's time (%u s) was over before its actors had done all", r->config->lab->time_limit_s);
+    if (stage_wire_failed(r->stage))
+        r->config->note("the wire of the lab failed");
+    return status < 0 ? status : finished == -EPIPE ? 0 : finished;
+}
+
+static int serve_on(struct run *r)
+{
+    const char *address = sinks_address(r->config->sinks);
+
+    if (!address || r->interrupted)
+        return 0;
+    r->config->note("still serving %s until Ctrl-C", address);
+    r->pipeline = pipeline_close(r->pipeline);
+    return loop_run(r->loop);
+}
+
+/* It ends with whoever waits for it, whatever ends that: asked for anew where rights were dropped (prctl(2)). */
+static int die_with_parent(const struct run *r)
+{
+    if (!r->config->parent)
+        return 0;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+        return -errno;
+    return getppid() == r->config->parent ? 0 : -ESRCH;
+}
+
+static int watch(struct run *r)
+{
+    int status = fail(r, rights_drop(true), "cannot drop rights");
+
+    if (status == 0)
+        status = fail(r, die_with_parent(r), "nobody waits for it");
+
+    if (status == 0)
+        status = fail(r, sinks_start(r->config->sinks), "cannot serve");
+    if (status == 0 && sinks_address(r->config->sinks))
+        r->config->note("viewer: %s", sinks_address(r->config->sinks));
+    if (status == 0)
+        status = fail(r, play(r), "the lab cannot go on");
+    if (status == 0)
+        tell_complete(r);
+    crew_stop(&r->crew);
+    return status == 0 ? fail(r, serve_on(r), "event loop") : status;
+}
+
+static int run(struct run *r)
+{
+    const struct loop_handlers handlers = { on_tick, on_signal, on_child, r };
+    int status = fail(r, loop_new(PIPELINE_TICK_MS, &handlers, &r->loop), "event loop");
+
+    if (status == 0)
+        status = fail(r, records_new(&r->records), "cannot start");
+    if (status == 0)
+        status = fail(r, listen_in(r), "cannot start");
+    if (status == 0)
+        status = enter(r);
+    if (status == 0)
+        status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo), "cannot start the actors");
+    if (status == 0)
+        status = fail(r, stage_new(r->config->lab, &r->crew, &r->stage), "cannot start");
+    if (status == 0)
+        status = open_pipeline(r);
+    if (status == 0) {
+        tell_missing(r);
+        status = watch(r);
+    }
+    return status;
+}
+
+enum run_result run_lab(const struct run_config *config, char error[static PIPELINE_ERROR_MAX])
+{
+    const struct netns_ref none = { .fd = -1 };
+    struct run r = { .config = config,
+                     .space = { .at = { none, none }, .wire = none, .wire_sockets = { -1, -1 } },
+                     .crew = { .ended = -1, .reports = -1 } };
+    int status = run(&r);
+
+    crew_stop(&r.crew);
+    pipeline_close(r.pipeline);
+    stage_free(r.stage);
+    space_leave(&r.space);
+    records_free(r.records);
+    loop_free(r.loop);
+    memcpy(error, r.error, sizeof(r.error));
+    if (status < 0)
+        return status == -EPERM || status == -EACCES || status == -ENOTSUP ? RUN_RIGHTS : RUN_FAILED;
+    return r.interrupted ? RUN_INTERRUPTED : RUN_DONE;
+}
