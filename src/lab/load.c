@@ -181,6 +181,7 @@ static int take_actor(struct lab *lab, struct lab_actor *a, const cJSON *from)
     const cJSON *program = member(from, "echo") ? member(from, "echo") : member(from, "run");
 
     a->at = (enum space_side)word_of(from, "at", lab_side_words);
+    a->after = member(from, "after");
     return program ? take_program(a, program, from) : take_steps(lab, a, member(from, "steps"));
 }
 

@@ -248,6 +248,7 @@ static const struct field actor_fields[] = {
     { .key = "run", .kind = VALUE_TEXTS, .either = true, .meaning = "it is another program, with these arguments" },
     { .key = "steps", .kind = VALUE_OBJECTS, .of = step_fields, .either = true, .meaning = "what it does, one after the other" },
     { .key = "count", .kind = VALUE_NUMBER, .min = 1, .max = 200, .meaning = "so many of them at once: NAME.1, NAME.2 …" },
+    { .key = "after", PATTERN, .meaning = "it starts when the trace has such a record (default: at the beginning)" },
     { .key = "background", .kind = VALUE_YES,
       .meaning = "of a program: the lab does not wait for its end (default: a server of tcplens-echo is so)" },
     { 0 },
