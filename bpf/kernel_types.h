@@ -74,6 +74,9 @@ struct socket;
 
 struct sock {
     struct sock_common __sk_common;
+    struct {
+        int owned; /* by a process */
+    } sk_lock;
     struct socket *sk_socket;
     __u32 sk_ack_backlog;
     __u32 sk_max_ack_backlog;
@@ -149,9 +152,21 @@ struct files_struct {
     struct fdtable *fdt;
 };
 
+struct sched_entity {
+    __u64 sum_exec_runtime; /* ns on a processor, but for a tick at most */
+};
+
+struct signal_struct {
+    atomic_t live;        /* threads that have not ended */
+    unsigned long maxrss; /* pages; complete when none is left */
+};
+
 struct task_struct {
     struct files_struct *files;
+    struct signal_struct *signal;
+    struct sched_entity se;
     struct task_struct *group_leader, *real_parent;
+    unsigned long nvcsw, nivcsw; /* how often it gave the processor away, and lost it */
     int pid, tgid;
     int exit_code; /* as wait() gives it */
     char comm[16];
@@ -163,7 +178,7 @@ typedef struct refcount_struct {
 
 /* Of an epoll(7) descriptor. */
 struct eventpoll {
-    refcount_t refcount; /* Linux 6.4: one, and one for each descriptor that is watched */
+    refcount_t refcount; /* Linux 6.4, and some 6.1.y: one, and one for each descriptor that is watched */
 };
 
 struct seq_file;
@@ -325,6 +340,18 @@ enum {
     TCP_LAST_ACK = 9,
     TCP_LISTEN = 10,
     TCP_NEW_SYN_RECV = 12,
+};
+
+/* The running kernel's values count (bpf_core_enum_value()). */
+enum skb_drop_reason {
+    SKB_DROP_REASON_TCP_MD5NOTFOUND,
+    SKB_DROP_REASON_TCP_MD5UNEXPECTED,
+    SKB_DROP_REASON_TCP_MD5FAILURE,
+    SKB_DROP_REASON_TCP_AUTH_HDR,
+    SKB_DROP_REASON_TCP_AONOTFOUND,
+    SKB_DROP_REASON_TCP_AOUNEXPECTED,
+    SKB_DROP_REASON_TCP_AOKEYNOTFOUND,
+    SKB_DROP_REASON_TCP_AOFAILURE,
 };
 
 /* Bits of skc_flags; of sk_shutdown. */

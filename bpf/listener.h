@@ -98,6 +98,7 @@ static __always_inline void read_queues(struct tcplens_event *e, const struct so
     e->queue.duration_ns = 0;
     e->queue.deferred = 0;
     e->queue.cookies = 0;
+    e->queue.signature = 0;
     e->queue.max_syn_backlog = 0;
 }
 

@@ -62,19 +62,28 @@ static __always_inline const struct net *packet_net(const struct sk_buff *skb)
     return dev ? READ(dev, nd_net.net) : NULL;
 }
 
+/* TCP has noted in its control block the sequence space that it takes. */
+static __always_inline bool is_noted(const struct sk_buff *skb, const struct tcp_header *tcp)
+{
+    const struct tcp_skb_cb *cb = (const struct tcp_skb_cb *)skb->cb;
+    const __u32 seq = bpf_ntohl(tcp->seq), length = skb->len - (tcp->data_offset >> 4) * 4 +
+                                                    !!(tcp->flags & TCP_FLAG_SYN) + !!(tcp->flags & TCP_FLAG_FIN);
+
+    return READ(cb, seq) == seq && READ(cb, end_seq) == seq + length;
+}
+
 /* The connection of a segment that TCP received and now frees or answers, as its receiver sees it. False: filtered out, or
  * no such segment, but one that leaves or passes through, or the copy of one that a packet or raw socket read. All these
  * have headers too, and those that never were parsed have offsets of them that mean nothing. It came in from a device,
  * for this host; IP has handed it on, and left its data at the TCP header (ip_local_deliver_finish(),
  * ip6_protocol_deliver_rcu()); and TCP has noted in its control block the sequence space that it takes
- * (tcp_v4_fill_cb(), tcp_v6_fill_cb()), where all others keep something else. */
-static __always_inline bool segment_received(const struct sk_buff *skb, struct segment *ret_segment,
-                                             struct tcplens_flow *ret_flow)
+ * (tcp_v4_fill_cb(), tcp_v6_fill_cb()), where all others keep something else. is_tcps: something else shows that it is TCP
+ * that frees it, before it has noted anything. */
+static __always_inline bool segment_read(const struct sk_buff *skb, bool is_tcps, struct segment *ret_segment,
+                                         struct tcplens_flow *ret_flow)
 {
-    const struct tcp_skb_cb *cb = (const struct tcp_skb_cb *)skb->cb;
     const struct tcp_header *tcp = &ret_segment->tcp;
     const struct net *net;
-    __u32 seq, length;
 
     if (!skb->skb_iif || BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_HOST)
         return false;
@@ -87,9 +96,7 @@ static __always_inline bool segment_received(const struct sk_buff *skb, struct s
     ret_flow->lport = bpf_ntohs(tcp->dport);
     if (!port_wanted(ret_flow->lport, ret_flow->rport))
         return false;
-    seq = bpf_ntohl(tcp->seq);
-    length = skb->len - (tcp->data_offset >> 4) * 4 + !!(tcp->flags & TCP_FLAG_SYN) + !!(tcp->flags & TCP_FLAG_FIN);
-    if (READ(cb, seq) != seq || READ(cb, end_seq) != seq + length)
+    if (!is_tcps && !is_noted(skb, tcp))
         return false;
     if (bpf_probe_read_kernel(ret_segment->ip, sizeof(ret_segment->ip), skb->head + skb->network_header) ||
         !carries_tcp(skb, ret_segment->ip))
@@ -106,6 +113,12 @@ static __always_inline bool segment_received(const struct sk_buff *skb, struct s
         return false;
     ret_flow->netns = netns_inode(net);
     return host_wanted(ret_flow);
+}
+
+static __always_inline bool segment_received(const struct sk_buff *skb, struct segment *ret_segment,
+                                             struct tcplens_flow *ret_flow)
+{
+    return segment_read(skb, false, ret_segment, ret_flow);
 }
 
 #endif

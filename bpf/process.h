@@ -20,6 +20,18 @@ static __always_inline bool in_family(const struct task_struct *task)
     return bpf_map_lookup_elem(&family, &pid) || (pid_count && process_wanted(task));
 }
 
+static __always_inline void add_cost(struct tcplens_event *e, const struct task_struct *task)
+{
+    const struct signal_struct *signal = READ(task, signal);
+
+    e->process.code = READ(task, exit_code);
+    e->process.cpu_ns = READ(task, se.sum_exec_runtime);
+    e->process.nvcsw = READ(task, nvcsw);
+    e->process.nivcsw = READ(task, nivcsw);
+    if (!READ(signal, live.counter))
+        e->process.max_pages = READ(signal, maxrss);
+}
+
 static __always_inline int process_event(const struct task_struct *task, __u32 parent, enum tcplens_process what)
 {
     struct name none = {};
@@ -29,7 +41,8 @@ static __always_inline int process_event(const struct task_struct *task, __u32 p
         return 0;
     e->process.event = what;
     e->process.parent = parent;
-    e->process.code = what == TCPLENS_PROCESS_EXIT ? READ(task, exit_code) : 0;
+    if (what == TCPLENS_PROCESS_EXIT)
+        add_cost(e, task);
     e->pid = READ(task, tgid);
     e->tid = READ(task, pid);
     BPF_CORE_READ_STR_INTO(&e->comm, task, comm);

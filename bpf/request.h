@@ -108,7 +108,8 @@ static __always_inline bool answers_with_cookies(const struct sock *listener)
 }
 
 /* A segment for a listener was freed without a request or a child coming of it. */
-static __always_inline void listener_refused(enum tcplens_hook hook, const struct tcplens_flow *flow, __u8 flags)
+static __always_inline void listener_refused(enum tcplens_hook hook, const struct tcplens_flow *flow, __u8 flags,
+                                             bool signature)
 {
     struct listener *l = listener_of(flow);
     struct name name = { .flow = *flow };
@@ -136,7 +137,20 @@ static __always_inline void listener_refused(enum tcplens_hook hook, const struc
     e->to = flags & TCP_FLAG_SYN ? TCP_LISTEN : TCP_SYN_RECV;
     read_queues(e, sk, 0);
     read_limits(e, sk);
+    e->queue.signature = signature;
     event_submit(e);
+}
+
+#define REASON_IS(reason, name)                                                                                        \
+    (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_TCP_##name) &&                                   \
+     (reason) == (int)bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_##name))
+
+/* tcp_inbound_hash(): it is checked before the listener sees the segment. TCP-AO: from Linux 6.7. */
+static __always_inline bool is_for_signature(int reason)
+{
+    return REASON_IS(reason, MD5NOTFOUND) || REASON_IS(reason, MD5UNEXPECTED) || REASON_IS(reason, MD5FAILURE) ||
+           REASON_IS(reason, AUTH_HDR) || REASON_IS(reason, AONOTFOUND) || REASON_IS(reason, AOUNEXPECTED) ||
+           REASON_IS(reason, AOKEYNOTFOUND) || REASON_IS(reason, AOFAILURE);
 }
 
 /* A SYN that came again for a request counts as dropped, but it is the request that has it. */

@@ -196,29 +196,36 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
     if (!moment)
         return 0;
     if (!flow_equal(&moment->request, &flow))
-        listener_refused(TCPLENS_HOOK_CONSUME_SKB, &flow, segment.tcp.flags);
+        listener_refused(TCPLENS_HOOK_CONSUME_SKB, &flow, segment.tcp.flags, false);
     moment->request.lport = 0; /* it answers for one SYN only */
     return 0;
 }
 
 SEC("tp_btf/kfree_skb")
-int BPF_PROG(kfree_skb, struct sk_buff *skb)
+int BPF_PROG(kfree_skb, struct sk_buff *skb, void *location, int reason)
 {
     struct tcplens_flow flow;
     struct segment segment;
+    const bool for_signature = is_for_signature(reason);
     __u8 flags;
 
-    if ((flags_noted(skb) & TCP_FLAG_RST) || !segment_received(skb, &segment, &flow))
+    if (!for_signature && (flags_noted(skb) & TCP_FLAG_RST))
+        return 0;
+    if (!segment_read(skb, for_signature, &segment, &flow))
         return 0;
     flags = segment.tcp.flags;
     if (!(flags & (TCP_FLAG_FIN | TCP_FLAG_ACK | TCP_FLAG_SYN)) || (flags & TCP_FLAG_RST))
         return 0;
+    if (for_signature) {
+        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags, true);
+        return 0;
+    }
     if (flags & TCP_FLAG_SYN) {
         syn_repeated(&flow);
         return 0;
     }
     if (!(flags & TCP_FLAG_FIN)) {
-        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags);
+        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags, false);
         return 0;
     }
     fin_dropped(&flow);

@@ -8,26 +8,26 @@
 
 #include "read.h"
 
-#define TURNS 256
-
 /* A change that the first program has told, and the second has not come to. */
 struct turn {
     __u64 sk; /* 0: none */
     int from, to;
 };
 
-/* By a hash of the ports: what interrupts is about another socket than what it interrupts, and needs another place. */
+/* Of processes, and of what interrupts them. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, TURNS);
+    __uint(max_entries, 2);
     __type(key, __u32);
     __type(value, struct turn);
 } turns SEC(".maps");
 
+/* A process owns the socket whose state it changes, or has softirqs disabled; a softirq leaves to the owner what comes for a
+ * socket that has one (sock_owned_by_user()). So what interrupts is never where it would forget what it has interrupted, as
+ * often as it comes while the second program does not run for it. */
 static __always_inline struct turn *turn_of(const struct sock *sk)
 {
-    __u16 dport = sk->__sk_common.skc_dport;
-    __u32 key = (dport ^ dport >> 8 ^ sk->__sk_common.skc_num) % TURNS;
+    __u32 key = sk->sk_lock.owned != 0;
 
     return bpf_map_lookup_elem(&turns, &key);
 }

@@ -344,6 +344,7 @@ static int new_recording(struct pipeline *p)
                   .segments = p->config.segments,
                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
                   .checksums = p->config.checksums,
+                  .all_resets = takes_part(p, WITNESS_KERNEL),
                   .all_packets = sees_all_packets(p),
                   .all_netns = p->config.all_netns || p->config.scope },
         .sinks = p->config.sinks,

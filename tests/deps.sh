@@ -60,6 +60,7 @@ check  python3-jsonschema python_module jsonschema  jsonschema for the python3 o
 check  iproute2          has ip                     ip
 check  util-linux        has unshare                unshare
 check  procps            has ps                     ps
+check  apache2-bin       has apache2                Apache (the program alone), to be traced
 check  tcpdump           has tcpdump                tcpdump
 check  tshark            has tshark                 tshark
 check  jq                has jq                     jq

@@ -126,13 +126,11 @@ static int read_trace(struct explanation *x, char *buffer, int got)
     return EXIT_DONE;
 }
 
-/* Whether its first line is the header of a trace, and else what it is. */
+/* Whether it begins with the header of a trace, and else what it is. */
 static enum trace_refusal look(struct trace_check *check, const char *buffer, int got)
 {
-    const char *newline = memchr(buffer, '\n', (size_t)got);
-    const size_t len = newline ? (size_t)(newline + 1 - buffer) : (size_t)got;
-
-    if (trace_check_feed(check, buffer, len) < 0 || trace_check_result(check)->header || trace_check_finish(check) < 0)
+    if (trace_check_feed(check, buffer, (size_t)got) < 0 || trace_check_result(check)->header ||
+        trace_check_finish(check) < 0)
         return trace_check_result(check)->refusal;
     return TRACE_IS_TRACE;
 }

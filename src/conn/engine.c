@@ -210,6 +210,7 @@ static void on_process(struct conn_engine *g, const struct event *e)
     change.process.task = e->process.task;
     change.process.parent = e->process.parent;
     change.process.status = e->process.status;
+    change.process.cost = e->process.cost;
     emit(&g->out, e->ts_ns, &change);
 }
 

@@ -11,9 +11,12 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
     const struct change *c = s->change;
 
     if (!s->life || c->outcome.verdict != VERDICT_NO_ANSWER ||
-        (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT))
+        (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT &&
+         c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
+    if (c->outcome.cause == CAUSE_SIGNATURE_REFUSED)
+        ret_subject->cause = c->outcome.cause;
     return true;
 }
 
@@ -36,6 +39,11 @@ static void say(const struct finding *f, struct finding_words *w)
 
     finding_say(w, "%s answered no SYN of %llu connection%s, for up to %s.", finding_where(f, where),
                 (unsigned long long)f->count, finding_s(f->count), finding_time(f->figures[LONGEST], time));
+    if (f->subject.cause == CAUSE_SIGNATURE_REFUSED) {
+        finding_say(w, " Their signature was missing, wrong, or not asked for (TCP-MD5, TCP-AO).");
+        finding_advise(w, "give both ends the same key for the other's address (BGP: the neighbor's password)");
+        return;
+    }
     finding_advise(w, "look for a filter that drops in silence, on the way or at the server");
     finding_advise(w, "see whether the host is up and the address right");
     finding_advise(w, "to give up sooner: net.ipv4.tcp_syn_retries%s, or TCP_SYNCNT on the socket",

@@ -20,6 +20,11 @@ static void say(const struct finding *f, struct finding_words *w)
                 finding_s(f->count));
     if (f->subject.cause == CAUSE_NO_LISTENER)
         finding_say(w, " Nobody listened on that port.");
+    if (f->subject.cause == CAUSE_FILTER_RESET) {
+        finding_say(w, " Somebody listened there, and TCP did not send it: a packet filter did.");
+        finding_advise(w, "a filter refuses: let it accept this port (nft list ruleset, iptables -S, on that host)");
+        return;
+    }
     finding_advise(w, "start the server, or let it listen on this address and port (ss -ltn shows who does)");
     finding_advise(w, "see whether the client has the right address and port");
     if (f->subject.cause != CAUSE_NO_LISTENER)

@@ -397,6 +397,9 @@ static void on_reset(const struct kernel_step *s)
         s->lane->held_reset.ts_ns = s->event->ts_ns;
         return;
     }
+    /* of some it tells when they are on the wire (tcp_send_active_reset()) */
+    if (sent && s->lane->cause == CAUSE_FILTER_RESET && s->conn->ends.reset_by == s->end)
+        s->lane->cause = CAUSE_NONE;
     if (sent && s->end == END_SERVER && !s->conn->ends.midstream)
         note_missing_listener(s);
     if (sent && (own || reads_no_more(s)))

@@ -50,12 +50,29 @@ static bool queue_was_full(const struct life *l, enum end end)
     return life_kernel_end(l, end)->overflowed && (cause == CAUSE_ACCEPT_QUEUE_FULL || cause == CAUSE_SYN_QUEUE_FULL);
 }
 
+/* What brought this end further was captured on its way to it, and it never acknowledged that. A kernel that had taken it would
+ * have done so at once. */
+static bool is_lost_on_the_way(const struct life *l, enum end end, enum tcp_state kernel)
+{
+    const struct stream *own = &l->conn.streams.of[end], *peer = &l->conn.streams.of[!end];
+    const enum tcp_state wire = by_wire(l, end);
+
+    if (kernel == TCP_STATE_SYN_SENT)
+        return wire == TCP_STATE_ESTABLISHED && peer->syn_sent && !own->acked;
+    return ((kernel == TCP_STATE_ESTABLISHED && wire == TCP_STATE_CLOSE_WAIT) ||
+            (kernel == TCP_STATE_FIN_WAIT_1 && (wire == TCP_STATE_CLOSING || wire == TCP_STATE_TIME_WAIT)) ||
+            (kernel == TCP_STATE_FIN_WAIT_2 && wire == TCP_STATE_TIME_WAIT)) &&
+           peer->fin_sent && own->acked <= stream_fin_seq(peer);
+}
+
 /* The kernel is CLOSED, and the packets do not show why. */
 static enum known known_closed(const struct life *l, enum end end)
 {
     const struct kernel_end *k = life_kernel_end(l, end);
     const enum tcp_state wire = by_wire(l, end);
 
+    if (is_lost_on_the_way(l, end, k->previous))
+        return KNOWN_SEGMENT_LOST;
     if (k->previous == TCP_STATE_SYN_SENT && wire == TCP_STATE_SYN_SENT)
         return l->wire.icmp[end] || (k->error && k->error != ETIMEDOUT && k->error != ECONNRESET)
                    ? KNOWN_ICMP_ERROR
@@ -84,8 +101,13 @@ static enum known known_of(const struct life *l, enum end end, bool events_lost)
         return KNOWN_EVENTS_LOST;
     if (kernel == TCP_STATE_CLOSED)
         return known_closed(l, end);
+    if (wire == TCP_STATE_CLOSED && l->wire.end[end].closed_by_rst && l->conn.streams.of[end].rst_sent &&
+        l->kernel->lane.cause == CAUSE_FILTER_RESET)
+        return KNOWN_RESET_FOREIGN;
     if (wire == TCP_STATE_CLOSED && l->wire.end[end].closed_by_rst && l->conn.streams.of[!end].rst_sent)
         return KNOWN_RESET_LOST;
+    if (is_lost_on_the_way(l, end, kernel))
+        return KNOWN_SEGMENT_LOST;
     if (kernel == TCP_STATE_SYN_RECEIVED && queue_was_full(l, end))
         return KNOWN_QUEUE_FULL;
     if (kernel == TCP_STATE_SYN_RECEIVED && l->kernel->lane.cause == CAUSE_DEFERRED)

@@ -69,6 +69,8 @@ enum cause queue_drop_cause(const struct queue_depth *d, bool of_ack)
 {
     const uint32_t limit = d->backlog + 1;
 
+    if (d->signature)
+        return CAUSE_SIGNATURE_REFUSED;
     if (d->accept >= limit)
         return CAUSE_ACCEPT_QUEUE_FULL;
     if (of_ack && d->deferred)

@@ -36,7 +36,7 @@ void registry_remove(struct registry *r, struct listener *l);
 void registry_free(struct registry *r);
 
 /* Why a listener with these queues dropped a SYN, or an ACK. Source: tcp_conn_request(), inet_csk_reqsk_queue_is_full(),
- * sk_acceptq_is_full(), tcp_check_req(). */
+ * sk_acceptq_is_full(), tcp_check_req(), tcp_inbound_hash(). */
 enum cause queue_drop_cause(const struct queue_depth *depth, bool of_ack);
 
 #endif

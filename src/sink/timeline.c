@@ -375,6 +375,8 @@ static void format_process(struct line *l, const struct change *c)
             line_addf(l, ": its thread %u ends", task->tid);
         else
             line_addf(l, " ends with status %u", c->process.status);
+        if (c->process.cost.cpu_ns)
+            line_addf(l, "; %.3f ms of processor time", (double)c->process.cost.cpu_ns / 1e6);
         break;
     }
     line_reset_style(l);
@@ -502,6 +504,7 @@ static const char *drop_words(enum cause cause)
     case CAUSE_ACCEPT_QUEUE_FULL: return "the accept queue is full";
     case CAUSE_SYN_QUEUE_FULL: return "the SYN queue is full";
     case CAUSE_SYN_BACKLOG_FULL: return "tcp_max_syn_backlog is reached, without cookies";
+    case CAUSE_SIGNATURE_REFUSED: return "its signature (TCP-MD5, TCP-AO) is missing, wrong, or not asked for";
     default: return "neither queue is full";
     }
 }

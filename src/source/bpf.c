@@ -297,6 +297,24 @@ static bool reset_has_reason(const struct btf *btf)
     return btf_is_func_proto(t) && btf_vlen(t) == 4;                 /* context, sk, skb, reason */
 }
 
+/* Some kernels keep programs that are not process 1's own from running while that runs, in the interrupts too that come
+ * meanwhile, and do not count it. It shows in what they remember of a program. */
+static bool runs_in_every_interrupt(const struct btf *btf)
+{
+    int id = btf__find_by_name_kind(btf, "bpf_prog_aux", BTF_KIND_STRUCT);
+    const struct btf_type *t;
+    const struct btf_member *m;
+
+    if (id < 0)
+        return true;
+    t = btf__type_by_id(btf, (__u32)id);
+    m = btf_members(t);
+    for (unsigned i = 0; i < btf_vlen(t); i++)
+        if (strcmp(btf__name_by_offset(btf, m[i].name_off), "init_private") == 0)
+            return false;
+    return true;
+}
+
 static void read_reset_reasons(struct source_bpf *s)
 {
     static const char prefix[] = "SK_RST_REASON_";
@@ -366,6 +384,12 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
                   "why one was sent is not told, and one that answers for no socket is seen on the wire only",
                   false,
                   reset_has_reason(btf),
+              });
+    each(arg, &(struct source_bpf_hook){
+                  "programs run in every interrupt",
+                  "what packets and timers bring about while process 1 runs is not seen, and not counted as lost",
+                  false,
+                  runs_in_every_interrupt(btf),
               });
     btf__free(btf);
     return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
 #define KERNEL_SYN_RECV 3
@@ -83,6 +84,7 @@ static struct queue_depth depth_of(const struct tcplens_event *e)
         .deferred = e->queue.deferred,
         .cookies = e->queue.cookies,
         .max_syn_backlog = e->queue.max_syn_backlog,
+        .signature = e->queue.signature,
     };
 }
 
@@ -328,6 +330,12 @@ static void process_of(const struct tcplens_event *e, struct event *out)
     out->process.event = events[e->process.event % sizeof(events)];
     out->process.parent = e->process.parent;
     out->process.status = (uint16_t)(WIFSIGNALED(code) ? 128 + WTERMSIG(code) : WEXITSTATUS(code));
+    out->process.cost = (struct cost){
+        .cpu_ns = e->process.cpu_ns,
+        .nvcsw = e->process.nvcsw,
+        .nivcsw = e->process.nivcsw,
+        .maxrss_kb = e->process.max_pages * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024),
+    };
     task_of(e, &out->process.task);
 }
 

@@ -103,6 +103,11 @@ static int put_drops(const struct change *c, char *buf, unsigned size)
                         c->listener, what, drops, times);
     case CAUSE_DEFERRED:
         return snprintf(buf, size, " L%u waits for data before it takes a connection (TCP_DEFER_ACCEPT).", c->listener);
+    case CAUSE_SIGNATURE_REFUSED:
+        return snprintf(buf, size,
+                        " L%u dropped its %s %u %s for its signature: TCP-MD5 or TCP-AO is missing, wrong, or not asked "
+                        "for.",
+                        c->listener, what, drops, times);
     default: return snprintf(buf, size, " L%u dropped its %s %u %s.", c->listener, what, drops, times);
     }
 }
@@ -150,10 +155,13 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
     case CAUSE_SYN_QUEUE_FULL:
     case CAUSE_SYN_BACKLOG_FULL:
     case CAUSE_LISTENER_DROPPED:
+    case CAUSE_SIGNATURE_REFUSED:
     case CAUSE_DEFERRED: return put_drops(c, buf, size);
     case CAUSE_LISTENER_CLOSED:
         return snprintf(buf, size, " The listener L%u was closed before accept() took the connection.", c->listener);
     case CAUSE_NO_LISTENER: return snprintf(buf, size, " Nobody listens on that port.");
+    case CAUSE_FILTER_RESET:
+        return snprintf(buf, size, " The %s's TCP did not send that: a packet filter did, or it is forged.", whose);
     case CAUSE_UNREAD_DATA:
         if (!c->outcome.unread)
             return snprintf(buf, size, " The %s closed with data unread.", whose);

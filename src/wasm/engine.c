@@ -107,7 +107,7 @@ int engine_begin(uint32_t len, uint32_t segments, uint32_t checksums, bool datag
                  uint32_t seed_low)
 {
     snprintf(engine.name, sizeof(engine.name), "%.*s", (int)len, (const char *)engine.input);
-    engine.sinks = (struct sinks){ .open = { { &output_ops, NULL } }, .count = 1, .want_lines = true };
+    sinks_add(&engine.sinks, &output_ops, NULL);
     engine.config = (struct recording_config){ .conn = { .segments = (enum conn_segments)segments,
                                                          .checksums = (enum conn_checksums)checksums,
                                                          .wire_only = true,

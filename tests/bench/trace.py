@@ -361,6 +361,13 @@ def print_targets(chosen, report):
             print(f"         memory at most in each quarter of it: {quarters} MB")
 
 
+def programs_are_measured():
+    try:
+        return text_of("/proc/sys/kernel/bpf_stats_enabled").strip() == "1"
+    except OSError:
+        return False
+
+
 def main():
     if "--hooks" in sys.argv:
         import hooks  # which needs this module
@@ -398,6 +405,9 @@ def main():
 
     print(f"{options.connections} connections a run, {options.rounds} rounds, {os.cpu_count()} CPUs, load average "
           f"{os.getloadavg()[0]:.1f} before\n")
+    if programs_are_measured():
+        print("kernel.bpf_stats_enabled is 1: the kernel reads its clock twice for each run of a program, which is counted as "
+              "a cost of tracing. Without it: sysctl -w kernel.bpf_stats_enabled=0\n")
     print_full_speed(chosen, *measure("full_speed", chosen, options.rounds, options.connections, compared=True))
     if not options.skip_paced:
         print_paced(chosen, *measure("paced", chosen, PACED_ROUNDS, 5 * PACED_RATE, PACED_RATE))

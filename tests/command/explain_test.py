@@ -19,6 +19,7 @@ CORPORA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpor
 REFUSED = os.path.join(CORPORA, "zeek-irc-353.pcap")
 WELL = os.path.join(CORPORA, "zeek-tcp.pcap")
 STRAY = os.path.join(os.path.dirname(CORPORA), "captures", "own-10-rst-only.pcap")
+PCAPNG = os.path.join(os.path.dirname(CORPORA), "captures", "own-16-mixed-link-types.pcapng")
 HEADER = {"record": "header", "n": 0, "t": 0, "format": "tcplens-trace", "version": 1, "tool": "tcplens 0.1.0",
           "start": "2026-11-21T03:00:00.000000000Z", "sources": ["wire"]}
 SECOND = 10**9
@@ -72,6 +73,16 @@ def trace_and_capture_say_the_same_however_they_come():
 @case
 def nothing_wrong_is_said():
     assert explain(WELL) == (0, "Nothing is wrong: 1 connection, and no finding.\n", "")
+
+
+@case
+def a_pcapng_begins_with_a_newline():
+    expected = (0, "Nothing is wrong: 2 connections, and no finding.\n", "")
+    data = read(PCAPNG)
+    assert data[:1] == b"\n"
+    write("zipped", gzip.compress(data))
+    for arguments in ((PCAPNG,), ("-", data), ("zipped",)):
+        assert explain(*arguments) == expected, arguments[0]
 
 
 @case

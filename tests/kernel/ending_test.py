@@ -190,6 +190,71 @@ while counter("ListenDrops") + requests() != 12: time.sleep(.001)
 
 
 @case
+def a_signature_is_refused():
+    """TCP-MD5 (RFC 2385) that the SYN lacks, has though nobody asked for it, or made with another key."""
+    trace = kernel_trace("""
+others = []
+def key(sock, text):
+    address = struct.pack("=H2x", socket.AF_INET) + socket.inet_aton("127.0.0.1")
+    sock.setsockopt(socket.IPPROTO_TCP, 14, struct.pack("=128sxxHi80s", address, len(text), 0, text))  # TCP_MD5SIG
+pairs = (b"one", b""), (b"", b"one"), (b"one", b"other")
+for i, (of_server, of_client) in enumerate(pairs):
+    server = listen(port=7100 + i); client = socket.socket(); client.setblocking(False)
+    if of_server: key(server, of_server)
+    if of_client: key(client, of_client)
+    client.connect_ex(("127.0.0.1", 7100 + i)); others.append((server, client))
+for name in "NotFound", "Unexpected", "Failure": counted("TCPMD5" + name, 1)
+""")
+    check_equal(sorted(r["cause"] for r in trace.all("queue", why="overflow", drops=1)), ["signature-refused"] * 3)
+    for conn in 1, 2, 3:
+        ends(trace, "no-answer", "signature-refused", conn=conn)
+
+
+# Its socket filter lets nothing through to TCP, as a packet filter would; what comes for it is in `ear`.
+FILTERED = RAW + """
+def deafen(sock):
+    code = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0))  # BPF_RET 0
+    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("=HxxxxxxQ", 1, ctypes.addressof(code)))
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP); ear.bind(("127.0.0.1", 0))
+server = listen(); client = socket.socket(); client.setblocking(False)
+"""
+
+
+@case
+def a_filter_refuses():
+    trace = kernel_trace(FILTERED + """
+deafen(server); client.connect_ex(("127.0.0.1", 7007))
+number = struct.unpack("!I", ear.recv(200)[24:28])[0]
+segment("127.0.0.1", 7007, client.getsockname()[1], RST | ACK, 0, number + 1); until(SYN_SENT, some=False)
+""")
+    ends(trace, "refused", "filter-reset", "server")
+
+
+@case
+def a_filter_resets():
+    """In the middle: the server's kernel holds on to the connection."""
+    trace = kernel_trace(FILTERED + """
+client.setblocking(True); client.connect(("127.0.0.1", 7007)); peer, _ = server.accept()
+client.send(b"x"); packet = ear.recv(200)
+while packet[-1:] != b"x": packet = ear.recv(200)
+number, acked = struct.unpack("!II", packet[24:32]); peer.recv(1)
+deafen(peer); segment("127.0.0.1", 7007, client.getsockname()[1], RST | ACK, acked, number + 1)
+while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO) != 7: time.sleep(.001)  # TCP_CLOSE
+time.sleep(1.2); listen(port=7008)  # a difference is told when it has lasted
+""")
+    check_equal({r.get("known") for r in trace.all("disagreement", end="server")} - {"reset-foreign"}, set())
+    ends(trace, "reset-by-server", "filter-reset", "server")
+
+
+@case
+def a_syn_ack_is_lost_behind_the_capture():
+    trace = kernel_trace(FILTERED + """
+deafen(client); client.connect_ex(("127.0.0.1", 7007)); ear.recv(200); ear.recv(200); client.close()
+""")
+    check_equal({r.get("known") for r in trace.all("disagreement", end="client")}, {"segment-lost"})
+
+
+@case
 def accept_is_deferred():
     trace = kernel_trace("""
 server = listen(); server.setsockopt(socket.IPPROTO_TCP, 9, 5)  # TCP_DEFER_ACCEPT

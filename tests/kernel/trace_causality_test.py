@@ -11,14 +11,17 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, flags, script, trace_of)
+from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, Skip, case, check, check_equal, flags, script, trace_of,
+                 unless_withheld)
 
-# Two things that busy loopback connections really meet would make paths differ. A FIN that meets its socket just as
+# Three things that busy loopback connections really meet would make paths differ. A FIN that meets its socket just as
 # that becomes a minisock is dropped, and sent again after 200 ms. And an ACK that comes late to a minisock can bring
-# about a RST that ends its TIME-WAIT (RFC 1337).
+# about a RST that ends its TIME-WAIT (RFC 1337). And a client's port may be used again after a second of TIME-WAIT.
 QUIET = """
 with open("/proc/sys/net/ipv4/tcp_rfc1337", "w") as file:
     file.write("1")
+with open("/proc/sys/net/ipv4/tcp_tw_reuse", "w") as file:
+    file.write("0")
 def settle():
     settled = {"06", "0A"}  # TIME_WAIT, LISTEN: include/net/tcp_states.h
     while {line.split()[3] for line in open("/proc/net/tcp").readlines()[1:]} - settled:
@@ -212,6 +215,51 @@ def crowd_of_clients():
     depth = [r["accept"] for r in trace.all("queue")]
     check(0 <= min(depth) and max(depth) <= 257, "depth of the accept queue:", min(depth), max(depth))
     check_equal(trace.all("queue")[-1]["accept"], 0)
+
+
+# Packets over loopback go to any processor (Documentation/networking/scaling.rst, RPS), and there interrupt a process that is
+# itself changing a state.
+SPREAD = """
+import ctypes, subprocess
+if ctypes.CDLL(None).unshare(0x20000): sys.exit("no mount namespace")  # CLONE_NEWNS
+subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)  # that of this network namespace
+with open("/sys/class/net/lo/queues/rx-0/rps_cpus", "w") as file:
+    file.write("3")
+count = int(sys.argv[1])
+server = listen(backlog=256)
+children = []
+for number in range(4):
+    child = os.fork()
+    if not child:
+        os.sched_setaffinity(0, {number % 2})
+        for i in range(count // 4):
+            connect().close()
+        os._exit(0)
+    children.append(child)
+for _ in range(count):
+    sock, _ = server.accept(); rest(sock); sock.close()
+failed = sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+settle()
+sys.exit(failed)
+"""
+
+
+@case
+def changes_that_interrupt_changes():
+    """Each is told, and once."""
+    if os.cpu_count() < 2:
+        raise Skip("one processor")
+    count = 4 * round(200 / lib.SLOWDOWN)
+
+    def judge():
+        trace, _ = trace_of(script(QUIET + SPREAD, count), "--source", "kernel")
+        check_equal(trace.all("gap"), [])
+        check_equal(len(trace.all("connection")), count)
+        ends = {end: collections.Counter(trace.path(conn, end) for conn in range(1, count + 1)) for end in ("client", "server")}
+        check_equal(ends, {"client": {ACTIVE + CLOSES_FIRST: count}, "server": {PASSIVE + CLOSES_SECOND: count}})
+
+    unless_withheld(judge)
 
 
 if __name__ == "__main__":

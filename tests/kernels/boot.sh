@@ -2,7 +2,8 @@
 # Runs tests on another kernel, in a virtual machine without hardware support: boot.sh SERIES [COMMAND...]
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
-# are the kernel tests, but those of the reference servers and of what browsers get, for which all kernels are the same.
+# are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers get, for which
+# all kernels are the same.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
@@ -17,7 +18,10 @@ programs='sh awk cat env insmod ip mktemp mount nsenter rm setpriv setsid sleep 
 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
-        case $test in */echo_test.py | */fault_test.py | */models_test.py | */serve_test.py) ;; *) set -- "$@" "python3 $test" ;; esac
+        case ${test##*/} in
+        claims_test.py | echo_test.py | fault_test.py | models_test.py | serve_test.py) ;;
+        *) set -- "$@" "python3 $test" ;;
+        esac
     done
 fi
 

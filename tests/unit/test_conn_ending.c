@@ -88,6 +88,7 @@ static void causes_of_a_drop(void **state)
         enum cause cause;
     } cases[] = {
         { { .accept = 17, .backlog = 16 }, false, CAUSE_ACCEPT_QUEUE_FULL },
+        { { .accept = 17, .backlog = 16, .signature = true }, false, CAUSE_SIGNATURE_REFUSED },
         { { .accept = 17, .backlog = 16, .deferred = true }, true, CAUSE_ACCEPT_QUEUE_FULL },
         { { .syn = 1, .backlog = 16, .deferred = true }, true, CAUSE_DEFERRED },
         { { .syn = 1, .backlog = 16, .deferred = true }, false, CAUSE_LISTENER_DROPPED },

@@ -39,7 +39,7 @@ static void outcome_is(enum verdict verdict, enum cause cause, uint32_t drops)
     assert_int_equal(o->outcome.verdict, verdict);
     assert_int_equal(o->outcome.cause, cause);
     assert_int_equal(o->outcome.drops, drops);
-    assert_int_equal(o->listener, cause == CAUSE_NONE || cause == CAUSE_NO_LISTENER ? 0 : 1);
+    assert_int_equal(o->listener, cause == CAUSE_NONE || cause == CAUSE_NO_LISTENER || cause == CAUSE_FILTER_RESET ? 0 : 1);
 }
 
 /* The client's SYN finds the accept queue full each time, or the SYN queue. */
@@ -116,6 +116,37 @@ static void closed_before_the_syn_came_through(void **state)
     reset(&s, S, true, "NO_SOCKET");
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
     outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
+}
+
+/* Somebody listens, and no TCP sent the RST: with a witness that would have told, and with one that would not. */
+static void refused_by_a_filter(void **state)
+{
+    static const struct {
+        bool all_resets, listens, reset_told;
+        enum cause cause;
+    } cases[] = {
+        { true, true, false, CAUSE_FILTER_RESET },
+        { false, true, false, CAUSE_NONE },
+        { true, false, false, CAUSE_NONE },
+        { true, true, true, CAUSE_NONE },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        script_free(&s);
+        script_configure(&s, (struct conn_config){ .all_resets = cases[i].all_resets });
+        if (cases[i].listens)
+            listen_with(5);
+        sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        send(&s, C, "S", 0, 0, 0);
+        if (cases[i].reset_told)
+            reset(&s, S, true, "");
+        send(&s, S, "RA", 0, 1, 0);
+        reset(&s, C, false, "");
+        sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+        listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID); /* that it listened then is what counts */
+        outcome_is(VERDICT_REFUSED, cases[i].cause, 0);
+    }
 }
 
 /* The ACK that bears the cookie is dropped: that is what happened, whatever becomes of the listener. */
@@ -383,6 +414,7 @@ int main(void)
         TEST(dropped_and_then_completed),
         TEST(reset_by_the_listeners_close),
         TEST(closed_before_the_syn_came_through),
+        TEST(refused_by_a_filter),
         TEST(the_ack_of_a_cookie_is_dropped),
         TEST(a_request_dies_with_its_listener),
         TEST(reset_after_accept),

@@ -113,7 +113,7 @@ static void a_difference_settles(void **state)
     sock(&s, C, CLIENT, FIN_WAIT_1, CLOSED, 0);
     assert_string_equal(told_at_the_end(), "disagreement 1 client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent <- 20\n"
                                            "disagreement 1 client kernel CLOSED wire FIN-WAIT-1 <- 29\n"
-                                           "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT <- 28\n");
+                                           "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 28\n");
 }
 
 /* A RST with the right numbers that its supposed sender did not send: it goes on. */
@@ -315,6 +315,39 @@ static void there_is_no_minisock_to_spare(void **state)
     assert_string_equal(told_at_the_end(), "disagreement 1 client kernel CLOSED wire TIME-WAIT no-time-wait <- 32\n");
 }
 
+/* A filter behind the capture drops the SYN,ACK, or the FIN. */
+static void a_segment_is_lost_behind_the_capture(void **state)
+{
+    (void)state;
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    send(&s, C, "S", 0, 0, 0);
+    request_starts();
+    send(&s, S, "SA", 0, 1, 0);
+    sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
+    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel CLOSED wire ESTABLISHED segment-lost <- 11\n");
+}
+
+static void a_fin_is_lost_behind_the_capture(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    send(&s, C, "FA", 1, 1, 0);
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 23\n");
+}
+
+/* It acknowledged the FIN: a step of the kernel is missing. */
+static void a_step_is_missing(void **state)
+{
+    (void)state;
+    open_seen_by_both();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+    send(&s, C, "FA", 1, 1, 0);
+    send(&s, S, "A", 1, 2, 0);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT <- 23\n");
+}
+
 static void nothing_explains_it(void **state)
 {
     (void)state;
@@ -415,6 +448,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_is_not_among_the_packets, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_on_the_wire_agrees, setup, teardown),
         cmocka_unit_test_setup_teardown(there_is_no_minisock_to_spare, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_segment_is_lost_behind_the_capture, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fin_is_lost_behind_the_capture, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_step_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_explains_it, setup, teardown),
         cmocka_unit_test_setup_teardown(older_than_the_trace, setup, teardown),
         cmocka_unit_test_setup_teardown(not_all_was_seen, setup, teardown),

@@ -618,6 +618,10 @@ static void check_any_content(enum change_kind kind, int how)
         c.object.state = TCP_STATE_SYN_RECEIVED;
         break;
     case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
+    case CHANGE_DATAGRAM:
+        c.datagram.datagram.is_error = c.datagram.datagram.is_dns = true;
+        c.datagram.datagram.dns.response = true;
+        break;
     case CHANGE_CALL:
         c.call.call.name = long_word;
         for (unsigned i = 0; i < CALL_ARGS_MAX; i++)

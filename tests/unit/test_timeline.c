@@ -474,6 +474,10 @@ static void test_any_content(void **state)
                 break;
             case CHANGE_OBJECT: c.object.state = TCP_STATE_SYN_RECEIVED; break;
             case CHANGE_SEGMENT: c.segment.segment.cut = true; break;
+            case CHANGE_DATAGRAM:
+                c.datagram.datagram.is_error = c.datagram.datagram.is_dns = true;
+                c.datagram.datagram.dns.response = true;
+                break;
             case CHANGE_CALL:
                 c.call.call.name = long_word;
                 for (unsigned i = 0; i < CALL_ARGS_MAX; i++)

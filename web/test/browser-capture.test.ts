@@ -10,11 +10,11 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { bytesOf, captures, program, Scratch, variable } from './captures';
-import { axe, give, launch, open, VIEWER } from './page';
+import { axe, give, launch, open, READS_CAPTURES, VIEWER } from './page';
 import { makeTrace } from './scenes';
 
 // A page that was built without an engine has nothing to show here; what it does then is tested below.
-const skip = process.env.ENGINE_WASM ? false : 'built with ENGINE=0';
+const skip = READS_CAPTURES ? false : 'built with ENGINE=0';
 const scratch = new Scratch();
 let browser: Browser;
 before(async () => { browser = await launch(); });

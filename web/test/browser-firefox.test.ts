@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { bytesOf, captures, program } from './captures';
 import { findFirefox, Firefox } from './firefox';
-import { VIEWER } from './page';
+import { READS_CAPTURES, VIEWER } from './page';
 
 const END = '\uE010';
 
@@ -50,7 +50,7 @@ test('Firefox shows the sample from a file, walks it, and lights the figure', as
       .map((e) => e.textContent)`), [], `${width}: nothing is cut`);
     if (process.env.SCREENSHOT) writeFileSync(`${process.env.SCREENSHOT}-${width}.png`, await firefox.screenshot());
   }
-  if (process.env.ENGINE_WASM) await readsCaptures(firefox);
+  if (READS_CAPTURES) await readsCaptures(firefox);
   assert.deepEqual(await firefox.evaluate('wrong'), []);
 });
 

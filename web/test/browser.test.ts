@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { sampleText } from './sample';
 import { makeTrace } from './scenes';
-import { axe, give, launch, open, VIEWER } from './page';
+import { axe, give, launch, open, READS_CAPTURES, VIEWER } from './page';
 
 const demo = process.env.TRACE ? readFileSync(process.env.TRACE) : Buffer.from(sampleText());
 const name = process.env.TRACE?.replace(/^.*\//, '') ?? 'demo.ndjson';
@@ -193,7 +193,7 @@ test('what is wrong with a file is said on the page', async () => {
     await page.waitForFunction(([sel, re]) => new RegExp(re!).test(document.querySelector(sel!)?.textContent ?? ''), [where, what.source]);
   };
   // A page with the engine looks into them.
-  const tooShort = (n: number) => (process.env.ENGINE_WASM ? new RegExp(`too short for a capture file \\(${n} bytes\\)`) : undefined);
+  const tooShort = (n: number) => (READS_CAPTURES ? new RegExp(`too short for a capture file \\(${n} bytes\\)`) : undefined);
   const text = makeTrace({ connections: 30 });
   await says('cut.ndjson', text.slice(0, text.length * 0.7), /the end record, is missing/, '.notices');
   await page.waitForSelector('.ladder-body .row');

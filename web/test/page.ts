@@ -9,6 +9,8 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const VIEWER = resolve(process.env.OUT ?? 'dist/viewer.html');
+/** Whether the page that is tested reads captures: one that was built with ENGINE=0 does not. */
+export const READS_CAPTURES = existsSync(VIEWER) && !/id="engine"><\/script>/.test(readFileSync(VIEWER, 'utf8'));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export async function launch(): Promise<Browser> {

@@ -117,6 +117,17 @@ function tunnelled(w: Writer, id: number, us: number): void {
   w.put('icmp', 1, { conn: id, end: 'client', error: 'fragmentation-needed', by: '192.0.2.9', seq_abs: 7, mtu: 1280, frame: 13 });
 }
 
+/** A command that starts another, which is killed; and what the counters of the namespace say at the end. */
+function processes(w: Writer): void {
+  const shell = { pid: 700, tid: 700, comm: 'sh' };
+  w.put('process', 1, { ...shell, event: 'exec', parent: 699 });
+  w.put('process', 1, { pid: 701, tid: 701, comm: 'sh', event: 'fork', parent: 700 });
+  w.put('process', 1, { pid: 701, tid: 702, comm: 'worker', event: 'thread' });
+  w.put('process', 1, { pid: 701, tid: 701, comm: 'worker', event: 'exit', status: 137 });
+  w.put('counter', 1, { name: 'TcpExtListenOverflows', value: 12, delta: 3 });
+  w.put('counter', 0, { name: 'TcpCurrEstab', value: 4, delta: -2 });
+}
+
 /** A question over UDP, its answer, and one that nobody took. */
 function datagrams(w: Writer): void {
   const asker = { addr: '192.0.2.5', port: 40001 };
@@ -133,8 +144,7 @@ function datagrams(w: Writer): void {
 export function rare(w: Writer, id: number, us: number): void {
   const e = ends(id);
   datagrams(w);
-  for (const event of ['fork', 'thread', 'exec', 'exit']) w.put('process', 1, { event, pid: 60 + id, tid: 60 + id, parent: 1, comm: 'sh', ...(event === 'exit' && { status: 139 }) });
-  w.put('counter', 1, { name: 'TcpExtListenOverflows', value: 14, delta: 3 });
+  processes(w);
   w.put('call', us, {
     name: 'epoll_wait', fd: 9, blocked: true, duration_ns: 2e8, ready: [{ fd: 3, events: ['IN', 'HUP'] }, { events: ['OUT'] }],
     events: ['IN'], pid: 5, comm: 'loop',

@@ -32,6 +32,7 @@ struct conn_config {
     const char *const
         *sysctl; /* settings of the host, by enum sysctl, as /proc/sys has them; NULL: not known. Borrowed */
     enum conn_checksums checksums;
+    bool all_resets;  /* the kernel tells of each RST that its TCP sends */
     bool all_packets; /* of all interfaces, so that what is not among them was not sent */
     bool all_netns; /* the ends of a connection may be in two network namespaces, and its packets be seen in a third */
 };

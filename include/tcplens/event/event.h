@@ -59,6 +59,13 @@ struct task {
     char comm[16];     /* NUL-terminated */
 };
 
+/* What a thread took, as getrusage(2) has it; of memory its process. */
+struct cost {
+    uint64_t cpu_ns;        /* by the scheduler's account: what came after its last tick may be missing */
+    uint64_t nvcsw, nivcsw; /* context switches: it waited; another one ran instead */
+    uint64_t maxrss_kb;     /* 0: other threads of the process go on */
+};
+
 #define WORDS_process_event(X)                                                                                         \
     X(PROCESS, FORK, "fork", "a child was made")                                                                       \
     X(PROCESS, THREAD, "thread", "a thread of the process was made")                                                   \
@@ -127,6 +134,7 @@ struct queue_depth {
     bool deferred;            /* it waits for data (TCP_DEFER_ACCEPT); this and the next two: only with a drop */
     bool cookies;             /* net.ipv4.tcp_syncookies */
     uint32_t max_syn_backlog; /* net.ipv4.tcp_max_syn_backlog; 0: not known */
+    bool signature;           /* of a drop: TCP-MD5 or TCP-AO did not fit */
 };
 
 /* What a socket said of its end as it was closed. */
@@ -233,6 +241,7 @@ struct event {
             struct task task;
             uint32_t parent; /* process; 0: of a thread */
             uint16_t status; /* of an exit: 128 + signal if it was killed */
+            struct cost cost; /* of an exit */
         } process;
         struct {
             const char *name;

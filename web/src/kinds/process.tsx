@@ -2,7 +2,7 @@
 
 import { known } from '../i18n';
 import type { ProcessRec } from '../trace/records';
-import { owner, show } from '../text';
+import { bytes, count, owner, show, span } from '../text';
 import { fact, tell, type KindOf } from './kind';
 
 export const process: KindOf<ProcessRec> = {
@@ -15,6 +15,9 @@ export const process: KindOf<ProcessRec> = {
     fact(e, f.owner, owner(rec));
     fact(e, f.parent, rec.parent === undefined ? undefined : String(rec.parent));
     fact(e, f.status, rec.status === undefined ? undefined : String(rec.status));
+    if (rec.cpu_ns !== undefined) fact(e, f.cpu, span(rec.cpu_ns));
+    if (rec.nvcsw !== undefined && rec.nivcsw !== undefined) fact(e, f.switches, `${count(rec.nvcsw)} · ${count(rec.nivcsw)}`);
+    if (rec.maxrss_kb !== undefined) fact(e, f.memory, bytes(rec.maxrss_kb * 1024));
   },
   row(_scene, rec) {
     return <div class="chip soft"><b>{show(rec.event, 12)}</b> <span class="muted">{owner(rec)}</span></div>;

@@ -5,7 +5,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
+import { second } from '../state/beside';
 import { openFiles } from '../state/open';
+import { sizes } from '../state/sizes';
 import { clock, show } from '../text';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
@@ -20,6 +22,7 @@ import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
 import { Queues } from './queues';
+import { Splitter } from './splitter';
 import { Table } from './table';
 import { Teacher } from './teach';
 import { Announce, Summary } from './summary';
@@ -59,8 +62,10 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
+  // Who makes the queues higher wants the ladder lower.
+  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues ? [['--ladder', '200px']] : []));
   return (
-    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''}`}>
+    <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
       <div class="col-sum"><Guard><Summary /></Guard></div>
@@ -69,10 +74,10 @@ function Panels() {
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
         ))}
       </div>
-      <div class="col-list"><Guard><List /></Guard></div>
+      <div class="col-list"><Guard><List /></Guard><Splitter name="list" grows="right" /></div>
       <div class="col-ladder"><Guard><Ladder /></Guard></div>
-      <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard></div>
-      <div class="col-queues"><Guard><Queues /></Guard></div>
+      <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard><Splitter name="side" grows="left" /></div>
+      <div class="col-queues"><Guard><Queues /></Guard><Splitter name="queues" grows="up" /></div>
       <Spoken />
     </main>
   );

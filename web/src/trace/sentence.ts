@@ -9,7 +9,7 @@ export const SENTENCES = [
   'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
   'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.none', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
-  'cause.listener-closed', 'cause.no-listener',
+  'cause.listener-closed', 'cause.no-listener', 'cause.signature-refused', 'cause.filter-reset',
   'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
   'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
   'cause.probe-timeout', 'cause.keep-alive-timeout', 'cause.user-timeout', 'cause.syn-timeout',

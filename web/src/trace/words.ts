@@ -56,18 +56,19 @@ export const VERDICTS = [
 export type Verdict = (typeof VERDICTS)[number];
 
 export const CAUSES = [
-  'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'listener-closed', 'no-listener',
-  'deferred', 'unread-data', 'abort', 'data-after-close', 'no-socket', 'killed', 'retransmission-timeout',
-  'probe-timeout', 'keep-alive-timeout', 'user-timeout', 'syn-timeout', 'orphan-timeout', 'time-wait-answered',
-  'local-drop', 'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable',
-  'icmp-port-unreachable', 'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-admin-prohibited',
-  'icmp-time-exceeded', 'icmp-other',
+  'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'signature-refused',
+  'listener-closed', 'no-listener', 'filter-reset', 'deferred', 'unread-data', 'abort', 'data-after-close',
+  'no-socket', 'killed', 'retransmission-timeout', 'probe-timeout', 'keep-alive-timeout', 'user-timeout',
+  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'local-drop', 'icmp-net-unreachable',
+  'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable', 'icmp-fragmentation-needed',
+  'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
 export const DIFFERENCES = [
   'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'icmp-error',
-  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'fin-wait-2-timeout', 'no-time-wait',
+  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'reset-foreign', 'segment-lost', 'fin-wait-2-timeout',
+  'no-time-wait',
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
@@ -260,7 +261,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       event: 'str', pid: 'int',
     },
     may: {
-      tid: 'int', parent: 'int', comm: 'str', status: 'int', because: 'int',
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', nvcsw: 'int', nivcsw: 'int',
+      maxrss_kb: 'int', because: 'int',
     },
   },
   listener: {
@@ -327,8 +329,9 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       conn_state: 'str', history: 'str', text: 'str', cause: 'str', cause_end: 'end', errno: 'str', unread: 'int',
-      listener: 'int', drops: 'int', stalled: 'object', final: 'object', bytes: 'ints', segments: 'ints',
-      duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end', because: 'int',
+      listener: 'int', drops: 'int', stalled: 'object', final: 'object', netns: 'ints', bytes: 'ints',
+      segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end',
+      because: 'int',
     },
   },
   finding: {
