@@ -330,6 +330,7 @@ static int take(struct lab *lab, struct shape_walk *walk)
     lab->time_limit_s = (unsigned)number_of(lab->tree, "time_limit_s", TIME_LIMIT_DEFAULT);
     lab->needs_kernel = names(member(lab->tree, "needs"), "kernel");
     lab->needs_root = names(member(lab->tree, "needs"), "root");
+    lab->headers = cJSON_IsTrue(member(lab->tree, "headers"));
     take_wire(lab, walk);
     take_settings(lab, walk);
     r = take_actors(lab);

@@ -270,6 +270,7 @@ const struct field lab_fields[] = {
     { .key = "needs", .kind = VALUE_SLUGS, .check = check_needs,
       .meaning = "kernel: only with the eBPF witness; root: only with its rights" },
     { .key = "time_limit_s", .kind = VALUE_NUMBER, .min = 1, .max = 600, .meaning = "then it ends, done or not (default 20)" },
+    { .key = "headers", .kind = VALUE_YES, .meaning = "segments are told with their TCP header, byte by byte" },
     { .key = "topology", .kind = VALUE_WORD, .words = lab_topology_words, .needed = true,
       .meaning = "lo: all in one network namespace; wire: client, wire, server" },
     { .key = "wire", .kind = VALUE_OBJECT, .of = wire_fields, .meaning = "what the wire does" },

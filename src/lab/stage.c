@@ -236,7 +236,7 @@ static void on_report(struct stage *s, const struct wire_report *report)
 
     if (!packet_event(&e,
                       segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
-                      &aside, true, false))
+                      &aside, true, s->lab->headers))
         return;
     /* what is no segment is told once, as it is sent */
     if (report->word == WIRE_ARRIVED && e.kind != EVENT_SEGMENT)

@@ -52,6 +52,7 @@ struct lab {
     const char *name;
     unsigned version, time_limit_s;
     bool needs_kernel, needs_root;
+    bool headers; /* segments are told byte by byte */
     enum space_topology topology;
     struct wire_rules wire;
     struct space_setting settings[LAB_SETTINGS_MAX];
