@@ -52,6 +52,9 @@ const SEED = 0x811c9dc5;
 const PRIME = 0x01000193;
 const NOTHING = new Uint8Array(0);
 
+/** A number outside strings. */
+const NUMBER_LEFT = /^(?:[^"\d]|"(?:[^"\\]|\\.)*")*\d/;
+
 /** Which holes of a template are record number and time. */
 interface Place { n: number; t: number; end: boolean }
 
@@ -270,11 +273,8 @@ export class Parser {
     const rec = value as Rec;
     const template = decoder.decode(this.#text.subarray(0, length));
     const where = holesOf(template);
-    // What the index reads must be in holes: a number may be written as 1e3.
-    const whole = ['n', 't', 'conn', 'listener', 'socket'].every((key) => {
-      const v = (rec as unknown as Record<string, unknown>)[key];
-      return v === undefined || this.#holes[where[key] as number] === v;
-    });
+    // A number that is in no hole, 1e3 or 0.5, would be taken for the number of one.
+    const whole = !NUMBER_LEFT.test(template);
     if (!whole || this.#templates.size >= MAX_TEMPLATES) this.#keep(rec, text);
     else {
       this.#places.push({ n: where.n as number, t: where.t as number, end: rec.record === 'end' });
