@@ -7,6 +7,8 @@ import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
 import { openFiles } from '../state/open';
 import { clock, show } from '../text';
+import { LabGuide } from '../lab/panel';
+import { lab } from '../lab/state';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
@@ -58,9 +60,9 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 
 function Panels() {
   const ui = d.value.ui;
-  const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
+  const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   return (
-    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''}`}>
+    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${lab.value ? 'with-lab' : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
       <div class="col-sum"><Guard><Summary /></Guard></div>
@@ -69,7 +71,7 @@ function Panels() {
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
         ))}
       </div>
-      <div class="col-list"><Guard><List /></Guard></div>
+      <div class="col-list"><Guard><LabGuide /></Guard><Guard><List /></Guard></div>
       <div class="col-ladder"><Guard><Ladder /></Guard></div>
       <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard></div>
       <div class="col-queues"><Guard><Queues /></Guard></div>
