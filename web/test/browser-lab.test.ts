@@ -84,7 +84,7 @@ test('the same in Chinese, dark, and on a telephone', async () => {
 });
 
 test('served while it runs: the question stands there, and the ladder tells nothing', async () => {
-  const child = spawn(TCPLENS!, ['lab', LAB, '--auto', '--serve', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(TCPLENS!, ['lab', LAB, '--auto', '--serve', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = new Promise((done) => child.on('exit', done));
   try {
     const address = await new Promise<string>((found, none) => {
@@ -103,7 +103,7 @@ test('served while it runs: the question stands there, and the ladder tells noth
     assert.deepEqual(complaints, []);
     await page.close();
   } finally {
-    child.kill('SIGINT');
+    process.kill(-child.pid!, 'SIGINT'); // as Ctrl-C does: to all of the group
     await ended;
   }
 });
