@@ -19,8 +19,12 @@ static enum cause of_listener(const struct life *l, const struct registry *liste
     case CAUSE_SIGNATURE_REFUSED:
     case CAUSE_DEFERRED: return life_kernel_end(l, END_SERVER)->established ? CAUSE_NONE : l->kernel->lane.cause;
     case CAUSE_LISTENER_CLOSED: return e->reset_by == END_SERVER ? CAUSE_LISTENER_CLOSED : CAUSE_NONE;
+    case CAUSE_NO_LISTENER: return e->verdict == VERDICT_REFUSED ? CAUSE_NO_LISTENER : CAUSE_NONE;
     case CAUSE_FILTER_RESET:
-    case CAUSE_NO_LISTENER: return e->verdict == VERDICT_REFUSED ? l->kernel->lane.cause : CAUSE_NONE;
+        return e->verdict == VERDICT_REFUSED || e->verdict == VERDICT_RESET_BY_CLIENT ||
+                       e->verdict == VERDICT_RESET_BY_SERVER
+                   ? CAUSE_FILTER_RESET
+                   : CAUSE_NONE;
     default:
         return e->verdict == VERDICT_HANDSHAKE_INCOMPLETE && died_with_listener(l, listeners) ? CAUSE_LISTENER_CLOSED
                                                                                               : CAUSE_NONE;
@@ -62,6 +66,8 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
         reason.cause = of_listener(l, listeners, e);
         reason.of_listener = reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER &&
                              reason.cause != CAUSE_FILTER_RESET;
+        if (reason.cause == CAUSE_FILTER_RESET)
+            reason.end = e->reset_by;
         if (reason.cause == CAUSE_NONE)
             reason.cause = of_socket(l, e, &reason);
         if ((reason.cause == CAUSE_NONE || reason.cause == CAUSE_SYN_TIMEOUT) && is_dropped_at_home(l, e)) {

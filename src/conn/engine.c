@@ -175,6 +175,21 @@ static void on_gap(struct conn_engine *g, const struct event *e)
     emit(&g->out, e->ts_ns, &change);
 }
 
+/* Where a kernel's own events end a life, those that were lost leave it: until its sockets are looked for. */
+static void on_surveyed(struct conn_engine *g, const struct event *e)
+{
+    static const enum table_list lists[] = { LIST_LIVE, LIST_UNSETTLED };
+    struct conn *next;
+
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+        for (struct conn *c = table_first(&g->conns, lists[i]); c; c = next) {
+            next = table_behind(&g->conns, c);
+            if (engine_kernel_surveyed(g, e, life_of(c)))
+                note_activity(g, life_of(c), e->ts_ns);
+        }
+    g->about = NULL;
+}
+
 static void on_lab(struct conn_engine *g, const struct event *e)
 {
     const struct lab_step *step = e->lab;
@@ -248,6 +263,8 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         return;
     else if (e->kind == EVENT_GAP)
         on_gap(g, e);
+    else if (e->kind == EVENT_SURVEYED)
+        on_surveyed(g, e);
     else if (e->kind == EVENT_PROCESS)
         on_process(g, e);
     else

@@ -114,6 +114,45 @@ static void take_sample(struct conn_engine *g, const struct event *e, struct lif
     pass_on_move(g, &s, l);
 }
 
+/* Whether it moved: that the object is there is no activity. */
+static bool take_listed(struct conn_engine *g, const struct event *e, struct life *l)
+{
+    struct kernel_step s = {
+        .out = &g->out, .event = e, .conn = &l->conn, .lane = &l->kernel->lane, .end = conn_end_of(&l->conn, &e->local)
+    };
+
+    kernel_present(&s);
+    pass_on_move(g, &s, l);
+    return s.moved;
+}
+
+static bool is_unseen(const struct life *l, enum end end, const struct event *e)
+{
+    return kernel_lives_on(&l->conn.ends, end) && l->kernel->netns[end] == e->netns &&
+           l->kernel->lane.end[end].told_ns < e->surveyed.from_ns;
+}
+
+bool engine_kernel_surveyed(struct conn_engine *g, const struct event *e, struct life *l)
+{
+    bool moved = false;
+
+    for (unsigned i = 0; i < END_N; i++) {
+        struct event gone = *e;
+        struct kernel_step s = {
+            .out = &g->out, .event = &gone, .conn = &l->conn, .lane = &l->kernel->lane, .end = (enum end)i
+        };
+
+        if (!is_unseen(l, i, e))
+            continue;
+        gone.cookie = s.lane->end[i].cookie;
+        g->about = l;
+        kernel_gone(&s);
+        pass_on_move(g, &s, l);
+        moved = true;
+    }
+    return moved;
+}
+
 /* l: NULL where the event is about a queue alone. */
 static void take_event(struct conn_engine *g, const struct event *e, struct life *l)
 {
@@ -154,6 +193,8 @@ struct life *engine_kernel(struct conn_engine *g, const struct event *e)
     if (take_listener(g, e))
         return NULL;
     l = is_of_no_connection(e) ? NULL : life_for(g, e);
+    if (e->kind == EVENT_PRESENT)
+        return l && take_listed(g, e, l) ? l : NULL;
     if (l)
         l->kernel->netns[conn_end_of(&l->conn, &e->local)] = e->netns;
     if (e->kind == EVENT_CALL)

@@ -164,16 +164,28 @@ static void note_moves(struct life *l, const struct wire_moves *moves)
             l->kernel->compared[i].moved = moves->record[i];
 }
 
-/* TCP tells of a RST before it is on the wire, and refuses no SYN where somebody listens. */
+/* A listener for it. On [::] it may not take IPv4 (IPV6_V6ONLY), which is not known. */
+static bool is_listened_for(const struct passage *p)
+{
+    const struct endpoint *to = &p->event->segment.src;
+    const struct listener *l = registry_at(&p->engine->listeners, to, p->event->netns);
+
+    return l && addr_is_ipv4(&l->addr.addr) == addr_is_ipv4(&to->addr);
+}
+
+/* A RST of an end that its kernel holds on to, or where somebody listens: not TCP sent it, unless the kernel tells of that yet. */
 static void note_filter(const struct passage *p)
 {
     const struct conn_engine *g = p->engine;
-    struct life *l = p->life;
+    const struct conn *c = &p->life->conn;
+    struct kernel_lane *lane = &p->life->kernel->lane;
+    const bool refuses = p->from == END_SERVER && !c->streams.of[END_SERVER].syn_sent && is_listened_for(p);
+    const bool lives_on =
+        kernel_lives_on(&c->ends, p->from) && ends_state(&c->ends, p->from, LANE_KERNEL) != TCP_STATE_TIME_WAIT;
 
-    if (g->config.all_resets && !g->events_lost && p->from == END_SERVER && !l->conn.streams.of[END_SERVER].syn_sent &&
-        !l->conn.ends.midstream && !l->kernel->lane.reset && l->kernel->lane.cause == CAUSE_NONE &&
-        registry_at(&g->listeners, &p->event->segment.src, p->event->netns))
-        l->kernel->lane.cause = CAUSE_FILTER_RESET;
+    if (g->config.all_resets && !g->events_lost && !c->ends.midstream && !lane->reset && lane->cause == CAUSE_NONE &&
+        (refuses || lives_on))
+        lane->cause = CAUSE_FILTER_RESET;
 }
 
 /* What it does to both ends, or to its sender alone. */

@@ -30,6 +30,8 @@ static const struct {
                           { "look for a restart, or a timeout of idle connections in between (a NAT, a load balancer)",
                             "keep long connections alive: SO_KEEPALIVE, with TCP_KEEPIDLE below that timeout" } },
     [CAUSE_KILLED] = { "their sockets were destroyed from outside (ss -K)", { NULL } },
+    [CAUSE_FILTER_RESET] = { "its TCP did not send it: a packet filter did, or it is forged",
+                             { "see whether a filter there refuses the connection (nft list ruleset, iptables -S)" } },
     [CAUSE_ACCEPT_QUEUE_FULL] = { "its accept queue was full", { "set net.ipv4.tcp_abort_on_overflow to 0" } },
 };
 

@@ -81,7 +81,15 @@ void kernel_enter(struct kernel_step *s, const struct kernel_claim *claim)
         return;
     }
     k->object = claim->object;
-    move_to(s, claim, s->event->source == WITNESS_DIAG ? HOW_SAMPLED : HOW_OBSERVED);
+    move_to(s, claim, s->event->source == WITNESS_DIAG || s->event->kind == EVENT_PRESENT ? HOW_SAMPLED : HOW_OBSERVED);
+}
+
+void kernel_gone(struct kernel_step *s)
+{
+    const struct kernel_claim gone = { .to = TCP_STATE_CLOSED };
+
+    s->lane->end[s->end].object = OBJECT_NONE;
+    move_to(s, &gone, HOW_ASSUMED);
 }
 
 void kernel_hand_over(const struct kernel_step *s, enum object to)

@@ -18,6 +18,7 @@ struct kernel_end {
     uint16_t error;       /* errno, of the socket as it was closed; 0: none */
     uint8_t previous;     /* enum tcp_state: the one before this */
     uint64_t cookie;
+    uint64_t told_ns;      /* the last event of it */
     uint64_t deadline_ns;  /* of the minisock's timer, as last said */
     struct task owner;     /* pid 0: pending or not known */
     struct task opened_by; /* another one; pid 0: it is the same */
@@ -88,6 +89,8 @@ struct kernel_claim {
 void kernel_enter(struct kernel_step *s, const struct kernel_claim *claim);
 /* The end lives on in another object, its state unchanged. */
 void kernel_hand_over(const struct kernel_step *s, enum object to);
+/* Its object is there no more, and what told of its end was lost. */
+void kernel_gone(struct kernel_step *s);
 /* The state is what the kernel calls it (include/net/tcp_states.h). */
 const char *kernel_state_name(enum tcp_state state, enum object object);
 /* Returns the record's number. */
@@ -126,6 +129,8 @@ bool kernel_events_begins_anew(const struct conn *c, enum end end, const struct 
 bool kernel_events_concern(const struct conn *c, enum end end, const struct event *e);
 /* Returns what became of the listener's queues; QUEUE_WHY_N: nothing. */
 enum queue_why kernel_event(struct kernel_step *s);
+/* A listing that was made because events were lost (EVENT_PRESENT) shows it. */
+void kernel_present(struct kernel_step *s);
 /* Nothing more comes: tells what was held. */
 void kernel_events_flush(struct emitter *out, struct conn *c, struct kernel_lane *lane);
 

@@ -309,6 +309,11 @@ static void on_timewait(struct kernel_step *s)
         on_minisock(s);
 }
 
+static enum object object_of(const struct event *snapshot)
+{
+    return snapshot->snapshot.minisock ? OBJECT_TIMEWAIT : snapshot->snapshot.request ? OBJECT_REQUEST : OBJECT_SOCK;
+}
+
 /* An object that was there before the hooks. What a hook has told of it meanwhile is newer. */
 static void on_snapshot(struct kernel_step *s)
 {
@@ -320,12 +325,32 @@ static void on_snapshot(struct kernel_step *s)
     k->cookie = e->cookie;
     k->deadline_ns = e->snapshot.expires_ns;
     k->owner = e->snapshot.owner;
-    enter(s, e->snapshot.state,
-          e->snapshot.minisock  ? OBJECT_TIMEWAIT
-          : e->snapshot.request ? OBJECT_REQUEST
-                                : OBJECT_SOCK);
+    enter(s, e->snapshot.state, object_of(e));
     if (e->snapshot.minisock)
         kernel_tell_timer(s, kernel_timer_of(e->snapshot.state), TIMER_SET, k->deadline_ns);
+}
+
+/* For so long nothing was told of it: no change of state is under way that the listing has met halfway. */
+#define QUIET_NS 1000000000ull
+
+void kernel_present(struct kernel_step *s)
+{
+    const struct event *e = s->event;
+    struct kernel_end *k = end_of(s);
+    const bool quiet = e->ts_ns > k->told_ns + QUIET_NS;
+    const struct kernel_claim claim = { .to = e->snapshot.state, .object = object_of(e) };
+
+    if (!ends_kernel_tells(&s->conn->ends, s->end) || (k->cookie && k->cookie != e->cookie))
+        return;
+    if (e->ts_ns > k->told_ns)
+        k->told_ns = e->ts_ns;
+    if (!quiet)
+        return;
+    kernel_enter(s, &claim);
+    if (e->snapshot.minisock && s->moved) {
+        k->deadline_ns = e->snapshot.expires_ns;
+        kernel_tell_timer(s, kernel_timer_of(e->snapshot.state), TIMER_SET, k->deadline_ns);
+    }
 }
 
 /* Its process has ended, or handed it on: another one holds it. */
@@ -397,6 +422,9 @@ static void on_reset(const struct kernel_step *s)
         s->lane->held_reset.ts_ns = s->event->ts_ns;
         return;
     }
+    /* of some it tells when they are on the wire (tcp_send_active_reset()) */
+    if (sent && s->lane->cause == CAUSE_FILTER_RESET && s->conn->ends.reset_by == s->end)
+        s->lane->cause = CAUSE_NONE;
     if (sent && s->end == END_SERVER && !s->conn->ends.midstream)
         note_missing_listener(s);
     if (sent && (own || reads_no_more(s)))
@@ -487,6 +515,8 @@ enum queue_why kernel_event(struct kernel_step *s)
         return on_queue(s);
     if (!s->conn)
         return QUEUE_WHY_N;
+    if (end_of(s)->told_ns < s->event->ts_ns)
+        end_of(s)->told_ns = s->event->ts_ns;
     if (shows_held(s))
         kernel_events_flush(s->out, s->conn, s->lane);
     switch (kind) {

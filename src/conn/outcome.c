@@ -212,6 +212,16 @@ static void put_reason(const struct life *l, const struct registry *listeners, b
     }
 }
 
+/* Of the ends, where they are in two. */
+static void put_netns(const struct life *l, uint64_t netns[END_N])
+{
+    if (!l->has_kernel || !l->kernel->netns[END_CLIENT] || !l->kernel->netns[END_SERVER] ||
+        l->kernel->netns[END_CLIENT] == l->kernel->netns[END_SERVER])
+        return;
+    for (unsigned i = 0; i < END_N; i++)
+        netns[i] = l->kernel->netns[i];
+}
+
 void outcome_tell(const struct life *l, const struct registry *listeners, bool all_packets, struct emitter *out,
                   uint64_t ts_ns)
 {
@@ -228,6 +238,7 @@ void outcome_tell(const struct life *l, const struct registry *listeners, bool a
         change.outcome.segments[i] = l->conn.streams.of[i].segments;
         ends_state_times(ends, i, ts_ns, change.outcome.state_ns[i]);
     }
+    put_netns(l, change.outcome.netns);
     if (change.outcome.has_wire) {
         strcpy(change.outcome.conn_state, zeek_conn_state(&l->zeek, &l->conn.streams));
         memcpy(change.outcome.history, l->zeek.history, sizeof(l->zeek.history));

@@ -101,6 +101,9 @@ static enum known known_of(const struct life *l, enum end end, bool events_lost)
         return KNOWN_EVENTS_LOST;
     if (kernel == TCP_STATE_CLOSED)
         return known_closed(l, end);
+    if (wire == TCP_STATE_CLOSED && l->wire.end[end].closed_by_rst && l->conn.streams.of[end].rst_sent &&
+        l->kernel->lane.cause == CAUSE_FILTER_RESET)
+        return KNOWN_RESET_FOREIGN;
     if (wire == TCP_STATE_CLOSED && l->wire.end[end].closed_by_rst && l->conn.streams.of[!end].rst_sent)
         return KNOWN_RESET_LOST;
     if (is_lost_on_the_way(l, end, kernel))

@@ -15,5 +15,7 @@ struct life *engine_arrival(struct conn_engine *g, const struct event *e);
 struct life *engine_icmp(struct conn_engine *g, const struct event *e);
 void engine_datagram(struct conn_engine *g, const struct event *e);
 struct life *engine_kernel(struct conn_engine *g, const struct event *e);
+/* EVENT_SURVEYED: what of this life has not been shown is gone. Whether anything was. */
+bool engine_kernel_surveyed(struct conn_engine *g, const struct event *e, struct life *l);
 
 #endif

@@ -101,6 +101,7 @@ static bool opens(const struct event *e)
     switch (e->kind) {
     case EVENT_SOCK_STATE: return e->sock.to != TCP_STATE_CLOSED;
     case EVENT_SNAPSHOT:
+    case EVENT_PRESENT:
     case EVENT_ACCEPT:
     case EVENT_ACCEPT_QUEUED:
     case EVENT_REQUEST_START:
@@ -142,7 +143,7 @@ void pairs_note(struct pairs *p, const struct event *e)
     if (opens(e)) {
         pair->until_ns = OPEN;
         pair->minisock = e->kind == EVENT_TIMEWAIT_START || e->kind == EVENT_TIMEWAIT_CHANGE ||
-                         (e->kind == EVENT_SNAPSHOT && e->snapshot.minisock);
+                         ((e->kind == EVENT_SNAPSHOT || e->kind == EVENT_PRESENT) && e->snapshot.minisock);
     } else if (ends(pair, e)) {
         pair->closed_ns = e->ts_ns;
         pair->until_ns = e->ts_ns + LINGER_NS;

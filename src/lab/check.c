@@ -41,6 +41,8 @@ static void show(const struct check *c, size_t index)
     const double n = index == MATCH_NONE ? 0 : record_number(at(c, index), "n", 0);
 
     for (unsigned i = 0; n > 0 && i < FINDING_RECORDS_MAX; i++) {
+        if (c->verdict->because[i] == (uint64_t)n)
+            return; /* once is enough */
         if (c->verdict->because[i])
             continue;
         c->verdict->because[i] = (uint64_t)n;

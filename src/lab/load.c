@@ -181,6 +181,7 @@ static int take_actor(struct lab *lab, struct lab_actor *a, const cJSON *from)
     const cJSON *program = member(from, "echo") ? member(from, "echo") : member(from, "run");
 
     a->at = (enum space_side)word_of(from, "at", lab_side_words);
+    a->after = member(from, "after");
     return program ? take_program(a, program, from) : take_steps(lab, a, member(from, "steps"));
 }
 
@@ -329,6 +330,7 @@ static int take(struct lab *lab, struct shape_walk *walk)
     lab->time_limit_s = (unsigned)number_of(lab->tree, "time_limit_s", TIME_LIMIT_DEFAULT);
     lab->needs_kernel = names(member(lab->tree, "needs"), "kernel");
     lab->needs_root = names(member(lab->tree, "needs"), "root");
+    lab->headers = cJSON_IsTrue(member(lab->tree, "headers"));
     take_wire(lab, walk);
     take_settings(lab, walk);
     r = take_actors(lab);

@@ -217,6 +217,7 @@ static int open_pipeline(struct run *r)
                                       .conclude = conclude,
                                       .conclude_arg = r,
                                       .datagrams = true,
+                                      .headers = r->config->lab->headers,
                                       .netns = "lab" };
 
     for (size_t i = 0; i < source_count; i++) {

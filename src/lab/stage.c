@@ -28,8 +28,9 @@ struct stage {
     struct match_scene scene;
     struct {
         bool ended;
-        unsigned wait; /* the step that waits; 0: none does */
-        size_t from;   /* records before this one are not what it waits for */
+        const cJSON *awaits; /* the pattern it waits for; NULL: it does not wait */
+        bool begins;         /* it has not started yet */
+        size_t from;         /* records before this one are not what it waits for */
     } actors[LAB_ACTORS_MAX];
     struct event begun[LAB_ACTORS_MAX + 2]; /* told at the next drain */
     unsigned begun_count;
@@ -99,6 +100,20 @@ static void tell_later(struct stage *s, const struct lab_step *step)
         s->begun[s->begun_count++] = event_of(s, step, trace_clock_now(s->context.clock));
 }
 
+static void start(struct stage *s, unsigned actor)
+{
+    const struct in_addr address = space_address(s->lab->topology, actor);
+    struct lab_step *step = new_step(s, "");
+
+    if (step) {
+        step->actor = s->lab->actors[actor].name;
+        step->op = "start";
+        step->addr = addr_from_ipv4((const uint8_t *)&address);
+    }
+    tell_later(s, step);
+    crew_let_go(s->crew, actor);
+}
+
 void stage_begin(struct stage *s)
 {
     struct lab_step *step = new_step(s, "");
@@ -110,16 +125,10 @@ void stage_begin(struct stage *s)
     }
     tell_later(s, step);
     for (unsigned i = 0; i < s->lab->actor_count; i++) {
-        const struct in_addr address = space_address(s->lab->topology, i);
-
-        step = new_step(s, "");
-        if (step) {
-            step->actor = s->lab->actors[i].name;
-            step->op = "start";
-            step->addr = addr_from_ipv4((const uint8_t *)&address);
-        }
-        tell_later(s, step);
-        crew_let_go(s->crew, i);
+        s->actors[i].awaits = s->lab->actors[i].after;
+        s->actors[i].begins = s->actors[i].awaits;
+        if (!s->actors[i].begins)
+            start(s, i);
     }
 }
 
@@ -137,17 +146,19 @@ int stage_go_on(struct stage *s, const struct records *records)
     if (match_look(&s->scene, s->lab, records) < 0)
         return -ENOMEM;
     for (unsigned i = 0; i < s->lab->actor_count; i++) {
-        const unsigned step = s->actors[i].wait;
-
-        if (!step)
+        if (!s->actors[i].awaits)
             continue;
-        if (match_from(&s->scene, s->lab->actors[i].actions[step - 1].pattern, s->actors[i].from) == MATCH_NONE) {
+        if (match_from(&s->scene, s->actors[i].awaits, s->actors[i].from) == MATCH_NONE) {
             s->actors[i].from = records_count(records);
             continue;
         }
-        s->actors[i].wait = 0;
+        s->actors[i].awaits = NULL;
         s->actors[i].from = 0;
-        crew_let_go(s->crew, i);
+        if (s->actors[i].begins)
+            start(s, i);
+        else
+            crew_let_go(s->crew, i);
+        s->actors[i].begins = false;
     }
     return 0;
 }
@@ -195,7 +206,7 @@ static void take_message(struct stage *s, struct actor_message *m)
         const struct lab_actor *a = &s->lab->actors[m->actor];
 
         if (m->step && m->step <= a->action_count && a->actions[m->step - 1].verb == LAB_WAIT)
-            s->actors[m->actor].wait = m->step;
+            s->actors[m->actor].awaits = a->actions[m->step - 1].pattern;
         return;
     }
     if (m->word == ACTOR_ENDED)
@@ -225,7 +236,7 @@ static void on_report(struct stage *s, const struct wire_report *report)
 
     if (!packet_event(&e,
                       segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
-                      &aside, true, false))
+                      &aside, true, s->lab->headers))
         return;
     /* what is no segment is told once, as it is sent */
     if (report->word == WIRE_ARRIVED && e.kind != EVENT_SEGMENT)

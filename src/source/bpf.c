@@ -45,6 +45,10 @@ struct source_bpf {
     } watched[WATCHED_MAX];
     uint64_t watched_ns;                    /* when they were looked after */
     uint64_t blocked_ns;                    /* when calls that go on are looked for next */
+    struct bpf_survey survey;               /* of what is left after a loss */
+    uint64_t surveyed_lost;                 /* source_bpf_lost(), as the last one began */
+    uint64_t survey_ns, survey_from_ns;     /* when the next may begin; when this one began */
+    uint32_t netns;                         /* the one that can be listed: inode number */
     uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
     event_fn emit;                          /* during a drain */
     void *arg;
@@ -235,6 +239,57 @@ static void look_for_blocked(struct source_bpf *s, uint64_t now, bool last)
     s->blocked_ns = now + (rest > BLOCKED_AFTER_NS ? rest : BLOCKED_AFTER_NS);
 }
 
+/* Once for all that was lost within a second, and then not for a while: a listing takes processor time, and may itself be
+ * why more is lost. At each drain so many parts of it are read. */
+#define SURVEY_AFTER_NS 1000000000ull
+#define SURVEY_REST_NS 10000000000ull
+#define SURVEY_PARTS 16
+
+static void emit_present(void *arg, const struct tcplens_event *e)
+{
+    struct source_bpf *s = arg;
+    struct event out;
+
+    if (!bpf_decode(&s->decoder, e, &out) || out.snapshot.state == TCP_STATE_LISTEN)
+        return;
+    out.kind = EVENT_PRESENT;
+    s->emit(s->arg, &out);
+}
+
+static bool survey_begins(struct source_bpf *s, uint64_t now, bool last)
+{
+    const uint64_t lost = source_bpf_lost(s);
+
+    if (lost == s->surveyed_lost) {
+        if (s->survey_ns < now + SURVEY_AFTER_NS)
+            s->survey_ns = now + SURVEY_AFTER_NS;
+        return false;
+    }
+    if (!last && now < s->survey_ns)
+        return false;
+    s->surveyed_lost = lost;
+    s->survey_from_ns = now;
+    s->survey_ns = now + SURVEY_REST_NS;
+    return bpf_survey_begin(&s->survey, bpf_link__fd(s->skeleton->links.snapshot_tcp)) == 0;
+}
+
+/* What ended while events were lost would be told as open, and be kept, for good. */
+static void survey(struct source_bpf *s, uint64_t now, bool last)
+{
+    int r = 1;
+
+    if (!s->survey.is && !survey_begins(s, now, last))
+        return;
+    for (unsigned i = 0; r == 1 && (last || i < SURVEY_PARTS); i++)
+        r = bpf_survey_read(&s->survey, emit_present, s);
+    if (r == 0)
+        s->emit(s->arg, &(struct event){ .ts_ns = trace_clock_now(s->clock),
+                                         .kind = EVENT_SURVEYED,
+                                         .source = WITNESS_KERNEL,
+                                         .netns = s->netns,
+                                         .surveyed.from_ns = s->survey_from_ns });
+}
+
 void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
 {
     uint64_t now = trace_clock_now(s->clock);
@@ -246,6 +301,7 @@ void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
     look_for_blocked(s, now, last);
     report_loss(s, now, last);
     look_after(s, now);
+    survey(s, now, last);
 }
 
 int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
@@ -295,6 +351,24 @@ static bool reset_has_reason(const struct btf *btf)
     t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* typedef -> pointer */
     t = btf__type_by_id(btf, t->type);                               /* pointer -> prototype */
     return btf_is_func_proto(t) && btf_vlen(t) == 4;                 /* context, sk, skb, reason */
+}
+
+/* Some kernels keep programs that are not process 1's own from running while that runs, in the interrupts too that come
+ * meanwhile, and do not count it. It shows in what they remember of a program. */
+static bool runs_in_every_interrupt(const struct btf *btf)
+{
+    int id = btf__find_by_name_kind(btf, "bpf_prog_aux", BTF_KIND_STRUCT);
+    const struct btf_type *t;
+    const struct btf_member *m;
+
+    if (id < 0)
+        return true;
+    t = btf__type_by_id(btf, (__u32)id);
+    m = btf_members(t);
+    for (unsigned i = 0; i < btf_vlen(t); i++)
+        if (strcmp(btf__name_by_offset(btf, m[i].name_off), "init_private") == 0)
+            return false;
+    return true;
 }
 
 static void read_reset_reasons(struct source_bpf *s)
@@ -366,6 +440,12 @@ int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook)
                   "why one was sent is not told, and one that answers for no socket is seen on the wire only",
                   false,
                   reset_has_reason(btf),
+              });
+    each(arg, &(struct source_bpf_hook){
+                  "programs run in every interrupt",
+                  "what packets and timers bring about while process 1 runs is not seen, and not counted as lost",
+                  false,
+                  runs_in_every_interrupt(btf),
               });
     btf__free(btf);
     return 0;
@@ -448,6 +528,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         r = -errno;
         goto fail;
     }
+    r = netns_current(&s->netns);
+    if (r < 0)
+        goto fail;
     set_scope(s->skeleton, &config->scope);
     set_filter(s->skeleton, &config->filter);
     r = bpf_map__set_max_entries(s->skeleton->maps.events,
@@ -495,6 +578,7 @@ struct source_bpf *source_bpf_close(struct source_bpf *s)
 {
     if (!s)
         return NULL;
+    bpf_survey_end(&s->survey);
     ring_buffer__free(s->ring);
     tcplens__destroy(s->skeleton);
     btf__free(s->btf);

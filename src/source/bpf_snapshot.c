@@ -125,3 +125,39 @@ int bpf_snapshot(int owners_link, int objects_link, bool all_netns,
     free(objects.items);
     return r;
 }
+
+int bpf_survey_begin(struct bpf_survey *v, int link)
+{
+    v->fd = bpf_iter_create(link);
+    v->is = v->fd >= 0;
+    v->part = 0;
+    return v->is ? 0 : -errno;
+}
+
+void bpf_survey_end(struct bpf_survey *v)
+{
+    if (v->is)
+        close(v->fd);
+    v->is = false;
+}
+
+int bpf_survey_read(struct bpf_survey *v, void (*each)(void *arg, const struct tcplens_event *event), void *arg)
+{
+    const ssize_t n = read(v->fd, (char *)v->items + v->part, sizeof(v->items) - v->part);
+    size_t count;
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return 1;
+    if (n <= 0) {
+        const int r = n < 0 ? -errno : 0;
+
+        bpf_survey_end(v);
+        return r;
+    }
+    count = (v->part + (size_t)n) / sizeof(*v->items);
+    v->part = (v->part + (size_t)n) % sizeof(*v->items);
+    for (size_t i = 0; i < count; i++)
+        each(arg, &v->items[i]);
+    memmove(v->items, v->items + count, v->part);
+    return 1;
+}

@@ -161,7 +161,7 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size, " The listener L%u was closed before accept() took the connection.", c->listener);
     case CAUSE_NO_LISTENER: return snprintf(buf, size, " Nobody listens on that port.");
     case CAUSE_FILTER_RESET:
-        return snprintf(buf, size, " Somebody listens on that port: a packet filter there sent the RST.");
+        return snprintf(buf, size, " The %s's TCP did not send that: a packet filter did, or it is forged.", whose);
     case CAUSE_UNREAD_DATA:
         if (!c->outcome.unread)
             return snprintf(buf, size, " The %s closed with data unread.", whose);

@@ -227,8 +227,23 @@ deafen(server); client.connect_ex(("127.0.0.1", 7007))
 number = struct.unpack("!I", ear.recv(200)[24:28])[0]
 segment("127.0.0.1", 7007, client.getsockname()[1], RST | ACK, 0, number + 1); until(SYN_SENT, some=False)
 """)
-    outcome = ends(trace, "refused", "filter-reset")
-    check_equal(outcome["reset_by"], "server")
+    ends(trace, "refused", "filter-reset", "server")
+
+
+@case
+def a_filter_resets():
+    """In the middle: the server's kernel holds on to the connection."""
+    trace = kernel_trace(FILTERED + """
+client.setblocking(True); client.connect(("127.0.0.1", 7007)); peer, _ = server.accept()
+client.send(b"x"); packet = ear.recv(200)
+while packet[-1:] != b"x": packet = ear.recv(200)
+number, acked = struct.unpack("!II", packet[24:32]); peer.recv(1)
+deafen(peer); segment("127.0.0.1", 7007, client.getsockname()[1], RST | ACK, acked, number + 1)
+while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO) != 7: time.sleep(.001)  # TCP_CLOSE
+time.sleep(1.2); listen(port=7008)  # a difference is told when it has lasted
+""")
+    check_equal({r.get("known") for r in trace.all("disagreement", end="server")} - {"reset-foreign"}, set())
+    ends(trace, "reset-by-server", "filter-reset", "server")
 
 
 @case

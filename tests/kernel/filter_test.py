@@ -5,6 +5,7 @@ Usage: filter_test.py [CASE]...     with the programs' paths in the environment,
 """
 import contextlib
 import os
+import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -332,6 +333,50 @@ client = connect("10.8.0.2", 17009); client.close(); os.wait()
     check_equal(len(trace.all("connection")), 1)
     check_equal(trace.path(1, "client").split()[:4], (ACTIVE + CLOSES_FIRST).split()[:4])
     check_equal(trace.path(1, "server").split()[:4], (PASSIVE + CLOSES_SECOND).split()[:4])
+    # the connection was first seen in the client's
+    netns = trace.one("outcome")["netns"]
+    check_equal(netns, {"client": trace.one("connection")["netns"], "server": trace.all("listener")[0]["netns"]})
+    check(netns["client"] != netns["server"], netns)
+
+
+@case
+def a_router_between():
+    """Client, router and server are in a namespace each, and packets are captured at the router: one connection, told once."""
+    with contextlib.ExitStack() as stack:
+        router, *ends = (namespace(stack) for _ in range(3))
+
+        def within(pid, *command):
+            subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", *command], check=True)
+
+        for i, end in enumerate(ends):
+            within(router, *f"ip link add far{i} type veth peer name near netns {end}".split())
+            for pid, name, address in ((router, f"far{i}", f"10.8.{i}.1/24"), (end, "near", f"10.8.{i}.2/24")):
+                within(pid, "ip", "addr", "add", address, "dev", name)
+                within(pid, "ip", "link", "set", name, "up")
+            within(end, "ip", "route", "add", "default", "via", f"10.8.{i}.1")
+        within(router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.Running(["nsenter", f"--net=/proc/{router}/ns/net", lib.TCPLENS, "trace", "--netns", "all", "--port", "17010",
+                              "-q", "-o", path], stack)
+        lib.wait_trace(path, '"record":"header"')
+        enter = [["nsenter", f"--net=/proc/{end}/ns/net"] for end in ends]
+        server = lib.Running([*enter[1], *script("""
+server = listen("10.8.1.2", 17010); ready(); peer, _ = server.accept(); peer.sendall(rest(peer)); peer.close()
+""")], stack)
+        server.wait_line("^ready")
+        client = lib.Running([*enter[0], *script("""
+client = connect("10.8.1.2", 17010); client.sendall(b"hello"); client.shutdown(socket.SHUT_WR); rest(client)
+""")], stack)
+        check_equal((client.wait(), server.wait()), (0, 0))
+        lib.wait_trace(path, '"TIME-WAIT","how":"observed"')
+        lib.wait_trace(path, '"TIME-WAIT","how":"inferred"')
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+    trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND)
+    check_equal((len(trace.all("connection")), trace.one("outcome")["bytes"]), (1, {"client": 5, "server": 5}))
+    check_equal({word for r in trace.all("segment") for word in r.get("notes", [])}, set())
+    check_equal(len(set(trace.one("outcome")["netns"].values())), 2)
 
 
 if __name__ == "__main__":

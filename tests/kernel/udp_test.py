@@ -138,5 +138,43 @@ def from_a_file():
         (3, "ok", {"id": 7, "rcode": "NOERROR", "count": 1})])
 
 
+@case
+def refused_and_damaged_in_a_file():
+    """What no one took comes back within an ICMP error; whose checksum is wrong, or none, is told so."""
+    sent = packet(4711, 7007, b"hello")
+    damaged = sent[:-1] + b"0"
+    bare = sent[:26] + bytes(2) + sent[28:]
+    a, b = sent[12:16], sent[16:20]
+    unreachable = struct.pack("!BBHI", 3, 3, 0, 0) + sent
+    unreachable = unreachable[:2] + struct.pack("!H", checksum(unreachable)) + unreachable[4:]
+    error = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(unreachable), 2, 0, 64, 1, 0) + b + a + unreachable
+    with contextlib.ExitStack() as stack:
+        directory = lib.temporary(stack)
+        capture = lib.write(f"{directory}/c.pcap", pcap(sent, error, damaged, bare))
+        path = f"{directory}/t.ndjson"
+        done = lib.run("read", "--udp", "-o", path, capture)
+        check_equal(done.status, 0, done.stderr)
+        trace = lib.read_trace(path)
+    check_equal(datagrams_of(trace), [(4711, 7007, 5, "ok", None), (4711, 7007, 5, None, "port-unreachable"),
+                                      (4711, 7007, 5, "bad", None), (4711, 7007, 5, "none", None)])
+    check_equal(trace.all("datagram")[1]["icmp"]["by"], "10.0.0.2")
+    for word in ("port-unreachable", "bad checksum"):
+        check(word in done.stdout, word, "is not in", done.stdout)
+
+
+@case
+def the_pair_of_the_project():
+    """Its client is answered; without a server it is told, or hears nothing where it did not connect()."""
+    command = f"{lib.ECHO} udp-client --message hello --timeout 100 --retries 1"
+    for options, told in (("", True), (" --unconnected", False)):
+        trace, _ = trace_of(["sh", "-c", f"{command}{options}; true"], "--udp", "--calls")
+        errors = [r["icmp"]["error"] for r in trace.all("datagram") if "icmp" in r]
+        check(errors and set(errors) == {"port-unreachable"}, errors)
+        check_equal("ECONNREFUSED" in [r.get("errno") for r in trace.all("call")], told, options)
+    trace, _ = trace_of(["sh", "-c", f"{lib.ECHO} udp-server & server=$!; {command} --retries 100; kill $server; wait"], "--udp")
+    answered = [r["from"]["port"] for r in trace.all("datagram") if "icmp" not in r]
+    check_equal((answered[-2:][-1], answered[-2] != 7007), (7007, True))
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

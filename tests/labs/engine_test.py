@@ -172,6 +172,35 @@ def each_student_has_values_of_his_own():
 
 
 @case
+def a_program_starts_after_what_it_needs():
+    own = json.loads(json.dumps(LAB))
+    own["actors"]["server"] = {"at": "server", "echo": ["server", "--bind", "@server", "--port", "$port"],
+                               "after": {"record": "lab", "actor": "client", "op": "pause_ms"}}
+    own["actors"]["client"]["steps"].insert(0, {"pause_ms": 1})
+    own["checks"] = LAB["checks"][:1]  # the echo is left unread
+    done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    told = [(r["actor"], r["op"]) for r in records() if r["record"] == "lab" and "actor" in r]
+    check(told.index(("client", "pause_ms")) < told.index(("server", "start")), told)
+    own["actors"]["server"]["after"] = {"record": "listner"}
+    done = lab(write_lab(json.dumps(own)), "--auto")
+    check_equal(done.status, FAILED, done.stdout)
+    one_line(done.stderr, "actors.server.after", "listener")
+
+
+@case
+def the_same_record_twice_is_told_once():
+    own = json.loads(json.dumps(LAB))
+    field = {"record": "connection", "conn": "client", "field": "server.port"}
+    own["checks"] = [{"id": "sent", "equal": [field, field]}, LAB["checks"][1]]
+    done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    lib.validate("trace")
+    found = next(r for r in records() if r["record"] == "check")
+    check_equal(len(found["because"]), 1)
+
+
+@case
 def of_another_lab():
     record()
     done = lab("first-connection", "--check", "trace")

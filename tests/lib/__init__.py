@@ -2,7 +2,7 @@
 from .cases import (CASES, CI, DEADLINE, SKIPPED, SLOWDOWN, Skip, cannot_run, case, check, check_equal, one_line,
                     own_directory, run_cases, wait_for)
 from .kernel import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, KERNEL_BTF, NOBODY, PASSIVE, PID_NAMESPACE_INIT,
-                     kernel_has, main, named_namespace, script, trace_of)
+                     kernel_has, main, named_namespace, script, trace_of, unless_withheld)
 from .packets import checksum
 from .programs import ECHO, REPOSITORY, TCPLENS, Done, Running, begin, read, run, tcplens, temporary, write
 from .traces import Trace, check_demo_segments, flags, parse, read_trace, validate, wait_trace

@@ -412,6 +412,55 @@ static void gap(void **state)
     script_finish(&s);
 }
 
+static void listed(struct script *s, enum end end, uint64_t cookie, enum tcp_state at)
+{
+    struct event e = kernel_event(s, EVENT_PRESENT, end, cookie);
+
+    e.snapshot.state = at;
+    e.snapshot.minisock = at == TIME_WAIT;
+    feed(s, &e);
+}
+
+static void surveyed(struct script *s, uint64_t from_ns)
+{
+    struct event e = kernel_event(s, EVENT_SURVEYED, C, 0);
+
+    e.surveyed.from_ns = from_ns;
+    feed(s, &e);
+}
+
+/* The end of both was lost: one left a minisock, the other nothing. */
+static void what_was_lost_is_gone(void **state)
+{
+    (void)state;
+    open_both();
+    s.now_ns += 10 * SECOND;
+    listed(&s, C, CLIENT, TIME_WAIT);
+    surveyed(&s, s.now_ns - SECOND);
+    assert_string_equal(lines_of(&s, s.count - 3, CHANGE_STATE),
+                        "    1 client ESTABLISHED > TIME-WAIT sampled kernel timewait\n"
+                        "    1 server ESTABLISHED > CLOSED assumed kernel none\n");
+    timewait(&s, EVENT_TIMEWAIT_EXPIRED, C, CLIENT, TIME_WAIT, 0);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.final[C], CLOSED);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_CLOSED_NORMALLY);
+}
+
+/* What a listing shows, what was told of since it began, and what it cannot show, stay. */
+static void what_is_there_stays(void **state)
+{
+    const unsigned before = (open_both(), s.count);
+
+    (void)state;
+    surveyed(&s, START_NS - SECOND);
+    listed(&s, C, CLIENT, ESTABLISHED);
+    listed(&s, S, CHILD, ESTABLISHED);
+    surveyed(&s, s.now_ns - 2 * MS);
+    assert_int_equal(s.count, before);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_STILL_OPEN);
+}
+
 static void sampled(void **state)
 {
     struct event e = kernel_event(&s, EVENT_SNAPSHOT, C, CLIENT);
@@ -431,6 +480,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_a_state_tells),
+        TEST(what_was_lost_is_gone),
+        TEST(what_is_there_stays),
         TEST(child_was_lost),
         TEST(outcome_without_packets),
         TEST(identity),

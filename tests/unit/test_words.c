@@ -78,7 +78,8 @@ static void test_causes(void **state)
         { VERDICT_REFUSED, CAUSE_NO_LISTENER, 0,
           "Refused: a RST answered the client's SYN. Nobody listens on that port." },
         { VERDICT_REFUSED, CAUSE_FILTER_RESET, 0,
-          "Refused: a RST answered the client's SYN. Somebody listens on that port: a packet filter there sent the RST." },
+          "Refused: a RST answered the client's SYN. The client's TCP did not send that: a packet filter did, or it is "
+          "forged." },
         { VERDICT_NO_ANSWER, CAUSE_SIGNATURE_REFUSED, 2,
           "No answer: no SYN,ACK came back to the client's SYN. L7 dropped its SYN 2 times for its signature: TCP-MD5 or "
           "TCP-AO is missing, wrong, or not asked for." },

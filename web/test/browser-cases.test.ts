@@ -586,6 +586,66 @@ test('graphs on the page’s own cursor; a range has totals', async () => {
   await page.close();
 });
 
+test('panels are resized by hand and by key, within what the window allows; a link keeps them', async () => {
+  const { page, complaints } = await shown(makeTrace({ connections: 12 }));
+  const size = async (panel: string, what: 'width' | 'height') => Math.round((await page.locator(panel).boundingBox())![what]);
+  for (const [name, panel, what, dx, dy] of [['list', '.col-list', 'width', 60, 0], ['side', '.col-side', 'width', -60, 0], ['queues', '.queues-scroll', 'height', 0, -60]] as const) {
+    const before = await size(panel, what);
+    const ladder = await size('.ladder', what);
+    const at = (await page.locator(`.splitter.of-${name}`).boundingBox())!;
+    const [x, y] = [at.x + at.width / 2, at.y + at.height / 2];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x + dx, y + dy, { steps: 4 });
+    await page.mouse.up();
+    assert.equal(await size(panel, what), before + 60, name);
+    assert.ok(await size('.ladder', what) <= ladder);
+    // By key, and the page's cursor stays where it is.
+    const position = await page.textContent('.position');
+    await page.focus(`.splitter.of-${name}`);
+    await page.keyboard.press(name === 'list' ? 'ArrowLeft' : name === 'side' ? 'ArrowRight' : 'ArrowDown');
+    assert.equal(await size(panel, what), before + 44, name);
+    assert.equal(await page.textContent('.position'), position);
+    for (let i = 0; i < 60; i++) await page.keyboard.press(name === 'list' ? 'ArrowRight' : name === 'side' ? 'ArrowLeft' : 'ArrowUp');
+    const most = Number(await page.getAttribute(`.splitter.of-${name}`, 'aria-valuemax'));
+    assert.ok(await size(panel, what) > before + 60 && await size(panel, what) <= most, `${name}: not over the window`);
+    assert.ok(await size('.ladder', 'width') > 200 && await size('.ladder', 'height') > 190, 'a ladder is left');
+    await page.keyboard.press('Home');
+    assert.equal(await size(panel, what), before, `${name}: as it was`);
+  }
+  await page.focus('.splitter.of-list');
+  await page.keyboard.press('ArrowRight');
+  const list = await size('.col-list', 'width');
+  assert.deepEqual(await axe(page), []);
+  await page.waitForFunction((px) => location.hash.includes(`size=${px}..`), list);
+  assert.deepEqual(complaints, []);
+  const hash = await page.evaluate(() => location.hash.slice(1));
+  await page.close();
+  const again = await shown(makeTrace({ connections: 12 }), hash);
+  assert.equal(Math.round((await again.page.locator('.col-list').boundingBox())!.width), list);
+  await again.page.setViewportSize({ width: 800, height: 900 });
+  assert.equal(await again.page.isVisible('.splitter'), false);
+  assert.equal(await again.page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+  await again.page.close();
+});
+
+test('a link is copied, or is there to be copied by hand where the clipboard is refused', async () => {
+  for (const [write, says] of [['async (text) => { globalThis.copied = text; }', 'Copied'], ['async () => { throw new DOMException("no", "NotAllowedError"); }', 'refused'], ['undefined', 'refused']] as const) {
+    const { page, complaints } = await open(browser, undefined, undefined, `Object.defineProperty(navigator, 'clipboard', { value: ${write === 'undefined' ? write : `{ writeText: ${write} }`} })`);
+    await give(page, 'x.ndjson', sampleText());
+    await page.waitForSelector('.ladder-body .row');
+    await page.click('#share');
+    await page.click('#copy-link');
+    await page.waitForSelector(`#copied-link:has-text("${says}")`);
+    const link = says === 'Copied' ? String(await page.evaluate('copied')) : await page.inputValue('#link');
+    assert.match(link, /^file:.*#v=1.*&c=1&n=\d+/);
+    if (says === 'refused') assert.equal(await page.evaluate(() => String(getSelection())), link, 'a key copies it');
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
 test('the tour of the sample goes through it step by step, in both languages', async () => {
   for (const lang of ['en', 'zh']) {
     const { page, complaints } = await open(browser, `lang=${lang}`);

@@ -46,6 +46,8 @@ enum event_kind {
     EVENT_PERSIST,          /* .retransmit: the timer fired that probes a window of zero */
     EVENT_CALL,             /* .call: a system call on a socket returned, or goes on */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
+    EVENT_PRESENT,          /* .snapshot: events were lost, and a listing made since shows this object */
+    EVENT_SURVEYED,         /* .surveyed: that listing is complete: of its namespace, netns */
     EVENT_OWNER,            /* .snapshot: who holds a socket that is known already */
     EVENT_PROCESS,          /* .process: one begins, becomes another program, or ends */
     EVENT_COUNTER,          /* .counter: of the namespace */
@@ -243,6 +245,9 @@ struct event {
             uint16_t status; /* of an exit: 128 + signal if it was killed */
             struct cost cost; /* of an exit */
         } process;
+        struct {
+            uint64_t from_ns; /* what existed from then until now is listed */
+        } surveyed;
         struct {
             const char *name;
             int64_t value, delta;

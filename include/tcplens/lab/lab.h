@@ -42,6 +42,7 @@ struct lab_actor {
     char **argv; /* of a program, NULL-terminated; NULL: it has steps */
     bool own;    /* the program is tcplens-echo: it stands beside this one */
     bool awaited; /* the lab goes on until it has ended */
+    const cJSON *after; /* pattern of the record that starts it; NULL: the beginning does */
     struct lab_action *actions;
     unsigned action_count;
 };
@@ -51,6 +52,7 @@ struct lab {
     const char *name;
     unsigned version, time_limit_s;
     bool needs_kernel, needs_root;
+    bool headers; /* segments are told byte by byte */
     enum space_topology topology;
     struct wire_rules wire;
     struct space_setting settings[LAB_SETTINGS_MAX];

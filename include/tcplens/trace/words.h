@@ -115,7 +115,7 @@
     X(CAUSE, LISTENER_CLOSED, "listener-closed",                                                                       \
       "before accept() took the connection, which was in one of its queues")                                           \
     X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
-    X(CAUSE, FILTER_RESET, "filter-reset", "somebody listened, and not TCP but a packet filter sent the RST")          \
+    X(CAUSE, FILTER_RESET, "filter-reset", "the end's TCP did not send the RST: a packet filter did, or it is forged") \
     X(CAUSE, DEFERRED, "deferred", "the listener waits for data (TCP_DEFER_ACCEPT)")                                   \
     X(CAUSE, UNREAD_DATA, "unread-data", "closed with bytes that the application had not read")                        \
     X(CAUSE, ABORT, "abort", "closed with SO_LINGER of 0, TCP_LINGER2 below 0, or another call that aborts")           \
@@ -157,6 +157,7 @@
     X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
     X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
     X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got")                  \
+    X(KNOWN, RESET_FOREIGN, "reset-foreign", "a RST in this end's name is among the packets that its kernel never sent") \
     X(KNOWN, SEGMENT_LOST, "segment-lost", "a SYN,ACK or FIN is among the packets that this end's kernel never got")   \
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")

@@ -22,9 +22,11 @@ export const captured = signal<Captured | undefined>(undefined);
 export const savingTrace = signal(false);
 
 /** What reads this file; undefined: this page has no engine. */
+export const jobOf = (file: File): CaptureJob | undefined => (engine.length === 0 ? undefined : { file, engine, options: options.value });
+
+/** The same, and from now on that is the capture that is open. */
 export function jobFor(file: File): CaptureJob | undefined {
-  if (engine.length === 0) return undefined;
-  return (capture.value = { file, engine, options: options.value });
+  return (capture.value = jobOf(file));
 }
 
 /** The trace itself, by a worker of its own: what is on the page stays. */

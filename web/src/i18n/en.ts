@@ -213,6 +213,7 @@ const why: Dictionary['why'] = {
     'icmp-error': 'An ICMP error answered the SYN: connect() failed at once, and no segment tells of it.',
     'deferred': 'The listener has TCP_DEFER_ACCEPT: it dropped the ACK, and takes the connection when data comes.',
     'reset-lost': 'A RST is among the packets, and the kernel it was sent to never got it: a packet filter dropped it after it was captured.',
+    'reset-foreign': 'A RST in the name of this end is among the packets, and its kernel sent none: a packet filter did, or it is forged.',
     'segment-lost': 'A SYN,ACK or a FIN is among the packets, and the kernel it was sent to never got it: a packet filter dropped it after it was captured.',
     'retries-used-up': 'What was sent again and again was never acknowledged: the kernel forgets the connection in silence.',
     'reset-unseen': 'A reset was sent or received that is not among the packets: a packet filter dropped it, or it took another way.',
@@ -326,7 +327,12 @@ export const en: Dictionary = {
     dropMarks: 'Your marks are in no saved report and would be lost. Open the other trace all the same?',
     find: 'Find event', findHint: 'Words of a record: retransmission, close, ECONNRESET, FIN, or #123. Enter: next, Shift+Enter: previous', notFound: 'No such event',
     fold: 'Fold data', foldHint: 'Puts runs of data, ACKs and calls that went well into one row each', folded: (n) => `${n} events`, unfold: 'Show them',
-    copyLink: 'Copy link', print: 'Print', svg: 'SVG', png: 'PNG', more: 'Share', lives: 'States of both ends over time', width: 'Width of the panels', height: 'Height of the panel',
+    copyLink: 'Copy link', copyRefused: 'The browser refused the clipboard. Copy it from here:', print: 'Print', svg: 'SVG', png: 'PNG', more: 'Share', lives: 'States of both ends over time', width: 'Width of the panels', height: 'Height of the panel',
+  },
+  beside: {
+    open: 'Beside…', hint: 'Show a second trace beside this one: the other host’s, or another run', with: (name) => `Beside ${name}`,
+    conn: 'Connection of the second trace', align: 'The two traces are laid over each other by',
+    by: { clock: 'by their clocks', begin: 'by the beginnings', segment: 'by a segment both have' }, apart: (ns) => `offset ${ns}`,
   },
   teach: {
     title: 'Teach', hide: 'Hide what comes', hideHint: 'Rows, states, list and verdict end at the cursor; step or play to reveal', hidden: 'What becomes of it is hidden: step on to see.',

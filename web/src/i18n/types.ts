@@ -2,6 +2,7 @@
 
 import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
+import type { Alignment } from '../trace/align';
 import type { Sort, Times } from '../trace/orders';
 import type { Problem } from '../trace/problems';
 import type { FilterKey } from '../trace/filter-keys';
@@ -87,7 +88,11 @@ export interface Dictionary {
     followNewest: string; times: string; timesOf: Record<Times, string>; maximise: string; restore: string; fullScreen: string;
     collapse: string; expand: string; file: string; moreTraces: (n: string) => string; dropMarks: string;
     find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string;
-    copyLink: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
+    copyLink: string; copyRefused: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
+  };
+  /** A second trace beside the first. */
+  beside: {
+    open: string; hint: string; with: (name: string) => string; conn: string; align: string; by: Record<Alignment, string>; apart: (ns: string) => string;
   };
   teach: {
     title: string; hide: string; hideHint: string; hidden: string; ask: string; which: (end: string, state: string) => string;

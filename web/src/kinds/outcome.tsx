@@ -15,6 +15,7 @@ export const outcome: KindOf<OutcomeRec> = {
     e.what = headline(d, rec);
     if (around.events) e.more.push(...evidence(d, around.events, rec));
     for (const end of ['client', 'server'] as const) {
+      if (rec.netns?.[end] !== undefined) e.facts.push({ label: `${f.netns}, ${d.end[end].mid}`, value: show(rec.netns[end], 16) });
       const times = Object.entries(rec.durations?.[end] ?? {}).filter(([, ns]) => typeof ns === 'number');
       if (times.length > 0) {
         e.facts.push({ label: `${d.ui.timeIn}, ${d.end[end].mid}`, value: times.map(([s, ns]) => `${show(s, 16)} ${span(ns)}`).join(' · ') });

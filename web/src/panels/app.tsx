@@ -5,7 +5,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
+import { second } from '../state/beside';
 import { openFiles } from '../state/open';
+import { sizes } from '../state/sizes';
 import { clock, show } from '../text';
 import { LabGuide } from '../lab/panel';
 import { lab } from '../lab/state';
@@ -22,6 +24,7 @@ import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
 import { Queues } from './queues';
+import { Splitter } from './splitter';
 import { Table } from './table';
 import { Teacher } from './teach';
 import { Announce, Summary } from './summary';
@@ -61,8 +64,10 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
+  // Who makes the queues higher wants the ladder lower.
+  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues ? [['--ladder', '200px']] : []));
   return (
-    <main class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${lab.value ? 'with-lab' : ''}`}>
+    <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''} ${lab.value ? 'with-lab' : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
       <div class="col-sum"><Guard><Summary /></Guard></div>
@@ -71,10 +76,10 @@ function Panels() {
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
         ))}
       </div>
-      <div class="col-list"><Guard><LabGuide /></Guard><Guard><List /></Guard></div>
+      <div class="col-list"><Guard><LabGuide /></Guard><Guard><List /></Guard><Splitter name="list" grows="right" /></div>
       <div class="col-ladder"><Guard><Ladder /></Guard></div>
-      <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard></div>
-      <div class="col-queues"><Guard><Queues /></Guard></div>
+      <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard><Splitter name="side" grows="left" /></div>
+      <div class="col-queues"><Guard><Queues /></Guard><Splitter name="queues" grows="up" /></div>
       <Spoken />
     </main>
   );

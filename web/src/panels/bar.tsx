@@ -14,6 +14,7 @@ import { toggleFollow } from '../state/keys';
 import { given, openFiles, openGiven, shownFile } from '../state/open';
 import { original, saveReport, saving } from '../state/report';
 import { clock, count, show } from '../text';
+import { BesideButton } from './beside';
 import { Icon } from './parts';
 
 export function pick(): void {
@@ -52,6 +53,7 @@ export function TopBar() {
       {t && <Views />}
       <span class="grow" />
       {t && <button onClick={pick} aria-label={words.ui.open} title={words.ui.open}><Icon name="open" /> <span class="label">{words.ui.open}</span></button>}
+      {t && <BesideButton />}
       {t && <button id="save" disabled={!original.value || saving.value} aria-label={words.ui.save} title={words.ui.saveHint} onClick={() => void saveReport()}><Icon name="save" /> <span class="label">{words.ui.save}</span></button>}
       <LangSwitch />
       <ThemeSwitch />

@@ -1,30 +1,78 @@
 // The sequence diagram: two lifelines with state lanes, and one row for each event. Only rows in
 // sight are in the document, and those rows are the table that a screen reader walks.
 
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { conn, cursor, currentRow, d, folding, hiding, hovered, inSight, ladder, legendOpen, playing, told, trace, unfolded, zoom } from '../state/app';
 import { shownUpTo } from '../state/teach';
+import type { Point } from '../trace/records';
 import { moveTo, moveToRecord } from '../state/cursor';
 import { fit, toggleScale, zoomBy } from '../state/zoom';
 import { marks } from '../state/marks';
 import { groupOf } from '../trace/describe';
 import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
-import { around, primary, type Conn } from '../trace/model';
-import { firstRowBelow, rowAbove, type Ladder as Rows, type RunRow } from '../trace/rows';
+import { around, primary, type Conn, type Trace } from '../trace/model';
+import { firstRowBelow, rowAbove, type EventRow, type Ladder as Rows, type RunRow } from '../trace/rows';
 import { causeOf, ENDS, type End } from '../trace/records';
 import { kindOf, shortOf } from '../kinds';
 import { bytes, count, owner, show, span as spanText } from '../text';
 import { Glyph } from '../glyph';
 import { Address, Maximise, useViewport } from './parts';
 import { Legend } from './summary';
+import { second } from '../state/beside';
+import { Beside } from './beside';
 
 const MARGIN = 200;
 
+/** What a ladder shows, and what a hand on it does. Two may stand beside each other. */
+export interface Side {
+  /** Of its elements: begins their names. */
+  id: string;
+  title: string;
+  trace: Trace;
+  conn: Conn;
+  rows: Rows;
+  now: EventRow | undefined;
+  at: Point;
+  /** The last row that may be seen. */
+  last: number;
+  marked: ReadonlyMap<number, unknown>;
+  hot: number | undefined;
+  hover(n: number | undefined): void;
+  move(rec: Point): void;
+  go(n: number): void;
+  /** Shows each event of the run that begins with this record. */
+  unfold(n: number): void;
+  told(t: number, before?: number): string;
+}
+
+/** The first trace's, under the page's own cursor. */
 export function Ladder() {
-  const { ref, view } = useViewport<HTMLDivElement>();
-  const rows = ladder.value;
+  const t = trace.value;
   const c = conn.value;
-  const row = currentRow.value;
+  const rows = ladder.value;
+  const side: Side | undefined = t && c && rows && {
+    id: 'row', title: d.value.ui.ladder, trace: t, conn: c, rows, now: currentRow.value, at: cursor.value,
+    last: hiding.value ? shownUpTo.value : Infinity, marked: marks.value, hot: hovered.value,
+    hover: (n) => { hovered.value = n; }, move: moveTo, go: moveToRecord, told,
+    unfold: (n) => { unfolded.value = new Set(unfolded.value).add(n); },
+  };
+  return (
+    <>
+      <Lifelines side={side} foot={<div class="ladder-foot">{legendOpen.value && <Legend />}<Scale /></div>} onSight={(from, to) => { inSight.value = from === undefined ? undefined : [from, to!]; }} />
+      {second.value && <Beside />}
+    </>
+  );
+}
+
+/** A panel with one ladder. `onSight` hears the first and last time in sight. */
+export function Lifelines({ side, head, foot, onSight }: {
+  side: Side | undefined; head?: ComponentChildren; foot?: ComponentChildren; onSight?: (from?: number, to?: number) => void;
+}) {
+  const { ref, view } = useViewport<HTMLDivElement>();
+  const rows = side?.rows;
+  const c = side?.conn;
+  const row = side?.now;
 
   // The cursor's row stays in sight, wherever the cursor was moved from.
   useEffect(() => {
@@ -39,24 +87,26 @@ export function Ladder() {
   useEffect(() => {
     const first = rows && (rowAbove(rows, view.top) ?? rows.events[0]);
     const end = rows && rowAbove(rows, view.top + view.height);
-    inSight.value = first && end ? [first.rec.t, Math.max(first.rec.t, end.rec.t)] : undefined;
+    if (first && end) onSight?.(first.rec.t, Math.max(first.rec.t, end.rec.t));
+    else onSight?.();
   }, [rows, view.top, view.height]);
 
   const words = d.value;
+  const title = side?.title ?? words.ui.ladder;
   return (
-    <section class="panel ladder" aria-labelledby="ladder-title" style={{ '--digits': String(told(trace.value?.last ?? 0).length) }}>
-      <h2 id="ladder-title" class="sr">{words.ui.ladder}</h2>
+    <section class={`panel ladder of-${side?.id ?? 'row'}`} aria-label={title} style={{ '--digits': String(side?.told(side.trace.last).length ?? 1) }}>
+      {head}
       {c && <Head conn={c} />}
       <div
-        class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${words.ui.ladder}. ${words.ui.tableHint}`}
-        aria-rowcount={shownUpTo.value + 1} aria-colcount={2}
-        aria-activedescendant={row && drawn(row, view) ? `row-${row.rec.n}` : undefined}
+        class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${title}. ${words.ui.tableHint}`}
+        aria-rowcount={side ? Math.min(side.last, side.rows.events.length - 1) + 1 : 0} aria-colcount={2}
+        aria-activedescendant={row && drawn(row, view) ? `${side.id}-${row.rec.n}` : undefined}
         onWheel={(e) => { if (e.ctrlKey && zoom.value !== undefined) { e.preventDefault(); zoomBy(e.deltaY < 0 ? 1.25 : 0.8); } }}
-        onMouseLeave={() => { hovered.value = undefined; }}
+        onMouseLeave={() => side?.hover(undefined)}
       >
-        {rows && c ? <Body rows={rows} conn={c} top={view.top} height={view.height} /> : null}
+        {side && <Body side={side} top={view.top} height={view.height} />}
       </div>
-      {c && <div class="ladder-foot">{legendOpen.value && <Legend />}<Scale /></div>}
+      {c && foot}
       {!c && <p class="hollow">{trace.value?.conns.length ? words.ui.noSelection : words.ui.noConnections}</p>}
     </section>
   );
@@ -98,14 +148,14 @@ function Scale() {
 }
 
 /** Data that went well: how much of it, and each way. */
-function Run({ row, now, times: [from, to] }: { row: RunRow; now: boolean; times: [string, number] }) {
+function Run({ row, now, side, times: [from, to] }: { row: RunRow; now: boolean; side: Side; times: [string, number] }) {
   const { view, label } = d.value;
   return (
-    <div class={`run ${now ? 'now' : ''}`} role="row" aria-rowindex={row.from + 1} aria-selected={now} style={{ top: `${row.y}px`, height: `${row.h}px` }} onClick={() => moveToRecord(row.n)}>
+    <div class={`run ${now ? 'now' : ''}`} role="row" aria-rowindex={row.from + 1} aria-selected={now} style={{ top: `${row.y}px`, height: `${row.h}px` }} onClick={() => side.go(row.n)}>
       <div role="gridcell" class="time">{from}</div>
       <div role="gridcell" class="what">
         <span class="run-text">⋮ {view.folded(count(row.to - row.from + 1))}{ENDS.map((e) => row[e] > 0 && ` · ${label[e]} ${bytes(row[e])}`)} · {spanText(to)}</span>
-        <button class="small" tabIndex={now ? 0 : -1} onClick={(e) => { e.stopPropagation(); unfolded.value = new Set(unfolded.value).add(row.n); }}>{view.unfold}</button>
+        <button class="small" tabIndex={now ? 0 : -1} onClick={(e) => { e.stopPropagation(); side.unfold(row.n); }}>{view.unfold}</button>
       </div>
     </div>
   );
@@ -119,13 +169,12 @@ function ownerOf(c: Conn, end: End): string {
   return '';
 }
 
-function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: number; height: number }) {
+function Body({ side, top, height }: { side: Side; top: number; height: number }) {
+  const { rows, conn: c, now, last } = side;
   const words = d.value;
   const from = top - MARGIN;
   const to = top + height + MARGIN;
   const first = firstRowBelow(rows.rows, from);
-  const now = currentRow.value;
-  const last = hiding.value ? shownUpTo.value : Infinity;
   const indexOf = (r: Rows['rows'][number]) => (r.kind === 'event' ? r.index : r.kind === 'run' ? r.from : -1);
   const shown: Rows['rows'] = [];
   for (let i = first; i < rows.rows.length && rows.rows[i]!.y < to && indexOf(rows.rows[i]!) <= last; i++) shown.push(rows.rows[i]!);
@@ -135,25 +184,23 @@ function Body({ rows, conn: c, top, height }: { rows: Rows; conn: Conn; top: num
   const rec = now?.rec;
   const because = rec && causeOf(rec);
   const cause = because === undefined ? undefined : rows.rowOf.get(because);
-  const hot = hovered.value;
-  const marked = marks.value;
-  const scene = { d: words, around: around(trace.value!, c), go: moveToRecord, short: shortOf };
+  const scene = { d: words, around: around(side.trace, c), go: side.go, short: shortOf };
   return (
     <div class="ladder-body" style={{ height: `${Math.max(full, height)}px` }} role="presentation">
-      <Lanes rows={rows} conn={c} from={from} to={Math.min(to, full)} end={full} />
+      <Lanes rows={rows} conn={c} at={side.at} from={from} to={Math.min(to, full)} end={full} />
       {shown.map((row) => row.kind === 'idle'
         ? <div key={`i${row.n}`} class="idle" aria-hidden="true" style={{ top: `${row.y}px`, height: `${row.h}px` }}>
             <span>{words.ui.idle(spanText(row.ns))}</span>
           </div>
         : row.kind === 'run'
-        ? <Run key={`r${row.n}`} row={row} now={!!now && now.index >= row.from && now.index <= row.to} times={[told(rows.events[row.from]!.rec.t, rows.events[row.from - 1]?.rec.t), rows.events[row.to]!.rec.t - rows.events[row.from]!.rec.t]} />
+        ? <Run key={`r${row.n}`} row={row} side={side} now={!!now && now.index >= row.from && now.index <= row.to} times={[side.told(rows.events[row.from]!.rec.t, rows.events[row.from - 1]?.rec.t), rows.events[row.to]!.rec.t - rows.events[row.from]!.rec.t]} />
         : <div
-            key={row.rec.n} id={`row-${row.rec.n}`} role="row" aria-rowindex={row.index + 1} aria-selected={row === now}
-            class={`row ${row === now ? 'now' : ''} ${row === cause ? 'cause' : ''} ${row.rec.n === hot ? 'hot' : ''}`}
+            key={row.rec.n} id={`${side.id}-${row.rec.n}`} role="row" aria-rowindex={row.index + 1} aria-selected={row === now}
+            class={`row ${row === now ? 'now' : ''} ${row === cause ? 'cause' : ''} ${row.rec.n === side.hot ? 'hot' : ''}`}
             style={{ top: `${row.y}px`, height: `${row.h}px` }}
-            onClick={() => moveTo(row.rec)} onMouseEnter={() => { hovered.value = row.rec.n; }}
+            onClick={() => side.move(row.rec)} onMouseEnter={() => side.hover(row.rec.n)}
           >
-            <div role="gridcell" class="time">{marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{told(row.rec.t, rows.events[row.index - 1]?.rec.t)}</div>
+            <div role="gridcell" class="time">{side.marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{side.told(row.rec.t, rows.events[row.index - 1]?.rec.t)}</div>
             <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now }, row.rec)}</div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
@@ -175,7 +222,7 @@ function Cause({ end, top, bottom }: { end: End; top: number; bottom: number }) 
   );
 }
 
-function Lanes({ rows, conn: c, from, to, end: full }: { rows: Rows; conn: Conn; from: number; to: number; end: number }) {
+function Lanes({ rows, conn: c, at, from, to, end: full }: { rows: Rows; conn: Conn; at: Point; from: number; to: number; end: number }) {
   const lanes = useMemo(() => ENDS.map((end) => {
     const lead = primary(c, end);
     return {
@@ -186,7 +233,6 @@ function Lanes({ rows, conn: c, from, to, end: full }: { rows: Rows; conn: Conn;
       handovers: marksOf(rows, end),
     };
   }), [rows, c]);
-  const at = cursor.value;
   return (
     <div aria-hidden="true">
       {lanes.map(({ end, lead, wire, handovers }) => (

@@ -32,7 +32,7 @@ export function Notices() {
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
       {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
-      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {text(failed.value)} · {p.stopped}</Note>}
+      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {refusalText(failed.value)} · {p.stopped}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
@@ -68,7 +68,7 @@ export function Refused() {
   return (
     <div class="refused" role="alert">
       <h2>{words.problems.cannotOpen(show(r.name, 80))}</h2>
-      <p>{text(r.why)}</p>
+      <p>{refusalText(r.why)}</p>
       {r.why.kind === 'capture' && <CaptureCommand name={r.why.name} />}
     </div>
   );
@@ -79,7 +79,7 @@ function CaptureCommand({ name }: { name: string }) {
   return <><p class="command"><code id="command">{show(command, 300)}</code> <Copy text={command} /></p><p class="muted">{d.value.problems.captureRun}</p></>;
 }
 
-function text(why: Refusal): string {
+export function refusalText(why: Refusal): string {
   const p = d.value.problems;
   switch (why.kind) {
     case 'empty': return p.empty;

@@ -24,15 +24,24 @@ export function Teaching() {
 function Share() {
   const words = d.value;
   const [open, setOpen] = useState(false);
+  const close = () => { setOpen(false); setLink(undefined); };
   const item = (id: string, label: string, act: () => void) => <button id={id} onClick={() => { setOpen(false); act(); }}>{label}</button>;
-  const copy = () => { void navigator.clipboard?.writeText(`${location.href.split('#')[0]}#${looked()}`).catch(() => undefined); };
+  const [link, setLink] = useState<{ refused: string | undefined }>();
+  const copy = async () => {
+    const text = `${location.href.split('#')[0]}#${looked()}`;
+    // A page from a file or over plain HTTP may be refused the clipboard: then the link is there to be copied by hand.
+    const refused = await (async () => navigator.clipboard.writeText(text))().then(() => undefined, () => text);
+    setLink({ refused });
+  };
   return (
-    <div class="menu" onKeyDown={(e) => { if (e.key === 'Escape' && open) { setOpen(false); e.stopPropagation(); } }}>
-      <button id="share" aria-expanded={open} aria-controls="share-menu" onClick={() => setOpen(!open)}>{words.view.more} ▾</button>
+    <div class="menu" onKeyDown={(e) => { if (e.key === 'Escape' && open) { close(); e.stopPropagation(); } }}>
+      <button id="share" aria-expanded={open} aria-controls="share-menu" onClick={() => (open ? close() : setOpen(true))}>{words.view.more} ▾</button>
       <div id="share-menu" class="menu-list" hidden={!open} role="group" aria-label={words.view.more}>
         {item('full-screen', words.view.fullScreen, fullScreen)}
         {markList.value.length > 0 && item('slides', words.teach.slides, () => showSlide(0))}
-        {item('copy-link', words.view.copyLink, copy)}
+        <button id="copy-link" onClick={() => void copy()}>{words.view.copyLink}</button>
+        {link && <p id="copied-link" role="status">{link.refused === undefined ? words.ui.copied : words.view.copyRefused}</p>}
+        {link?.refused !== undefined && <input type="text" id="link" readOnly value={link.refused} aria-label={words.view.copyLink} ref={(e) => { e?.select(); }} />}
         {item('print', words.view.print, () => print())}
         {(['ladder', 'machine'] as const).map((what) => (
           <span key={what} class="pair">

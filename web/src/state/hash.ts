@@ -9,6 +9,7 @@ import {
   times, TIMES, touched, trace, view, zoom, type Sort, type Theme, type View,
 } from './app';
 import { moveToRecord } from './cursor';
+import { packSizes, unpackSizes } from './sizes';
 
 let wanted: { c: number; n: number; f: string | null; q: string; sort: Sort; reversed: boolean; zoom: number | undefined; view: View } | undefined;
 
@@ -33,6 +34,7 @@ export function readHash(saved = ''): void {
   times.value = TIMES.find((v) => v === p.get('times')) ?? 'start';
   hiding.value = p.get('hide') === '1';
   maximised.value = MAXIMISED.find((m) => m === p.get('max'));
+  unpackSizes(p.get('size') ?? '');
   followNewest.value = p.get('follow') === 'newest';
   // A live page that followed goes on to follow.
   if (p.get('follow')) return;
@@ -96,6 +98,7 @@ export function looked(): string {
   if (times.value !== 'start') p.set('times', times.value);
   if (hiding.value) p.set('hide', '1');
   if (maximised.value) p.set('max', maximised.value);
+  if (packSizes()) p.set('size', packSizes());
   if (follow.value) p.set('follow', followNewest.value ? 'newest' : 'this');
   if (selected.value !== undefined && !playing.value && !follow.value) {
     p.set('c', String(selected.value));

@@ -81,7 +81,7 @@ export interface GapRec extends Base {
 }
 export interface OutcomeRec extends Base {
   record: 'outcome'; conn: number; verdict: string; text?: string; conn_state?: string;
-  history?: string; final?: PerEnd<State>; bytes?: PerEnd<number>; segments?: PerEnd<number>;
+  history?: string; final?: PerEnd<State>; netns?: PerEnd<number>; bytes?: PerEnd<number>; segments?: PerEnd<number>;
   duration_ns?: number; rtt_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
   cause?: string; cause_end?: End; stalled?: { what: string; end: End; count: number; ns: number }; errno?: string; unread?: number; listener?: number; drops?: number;
 }

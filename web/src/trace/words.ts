@@ -67,7 +67,8 @@ export type Cause = (typeof CAUSES)[number];
 
 export const DIFFERENCES = [
   'before-trace', 'events-lost', 'fin-unsent', 'queue-full', 'request-expired', 'connect-given-up', 'icmp-error',
-  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'segment-lost', 'fin-wait-2-timeout', 'no-time-wait',
+  'deferred', 'retries-used-up', 'reset-unseen', 'reset-lost', 'reset-foreign', 'segment-lost', 'fin-wait-2-timeout',
+  'no-time-wait',
 ] as const;
 export type Difference = (typeof DIFFERENCES)[number];
 
@@ -328,8 +329,9 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       conn_state: 'str', history: 'str', text: 'str', cause: 'str', cause_end: 'end', errno: 'str', unread: 'int',
-      listener: 'int', drops: 'int', stalled: 'object', final: 'object', bytes: 'ints', segments: 'ints',
-      duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end', because: 'int',
+      listener: 'int', drops: 'int', stalled: 'object', final: 'object', netns: 'ints', bytes: 'ints',
+      segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end',
+      because: 'int',
     },
   },
   finding: {
