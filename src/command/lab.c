@@ -382,6 +382,7 @@ static int run_job(struct lab_job *job)
 static int play(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
+    int status;
 
     if (job->lab->needs_root && geteuid() != 0) {
         log_error("lab %s needs root: run it as root", job->lab->name);
@@ -391,7 +392,8 @@ static int play(struct lab_job *job)
         lab_introduce(job);
         lab_ask(job);
     }
-    return run_job(job);
+    status = lab_page(job);
+    return status == EXIT_DONE ? run_job(job) : status;
 }
 
 /* ---- grading */

@@ -56,6 +56,10 @@ void lab_ask(struct lab_job *job);
 void lab_reveal(const struct lab_job *job, const struct result *result, const struct records *records,
                 void (*show)(void *arg, uint64_t n), void *arg);
 
+/* ---- lab_page.c */
+/* The pages that show the trace, served or saved, have the guide and the questions too. An exit status. */
+int lab_page(const struct lab_job *job);
+
 /* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
 /* fd: of a trace, gzip or not; it is closed. answers: those of the trace count too. */
 int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);

@@ -3,6 +3,7 @@
 #include "tcplens/lab/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,27 @@ static void tell_answers(const struct run *r, struct pipeline *pipeline)
     }
 }
 
+/* Which record shows the answer of each question, where one does. */
+static void tell_proofs(const struct run *r, struct pipeline *pipeline)
+{
+    const cJSON *question;
+
+    cJSON_ArrayForEach (question, r->config->lab->questions) {
+        const cJSON *why = cJSON_GetObjectItemCaseSensitive(question, "why");
+        struct change change = { .kind = CHANGE_CHECK };
+        char seen[32];
+
+        change.check.id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(question, "id"));
+        change.check.result = CHECK_PASSED;
+        change.check.shown_by[0] = why ? check_first(r->config->lab, r->records, why) : 0;
+        snprintf(seen, sizeof(seen), "#%" PRIu64, change.check.shown_by[0]);
+        change.check.expected = "a record that shows the answer";
+        change.check.seen = seen;
+        if (change.check.shown_by[0])
+            pipeline_tell(pipeline, &change);
+    }
+}
+
 static void conclude(void *arg, struct pipeline *pipeline)
 {
     struct run *r = arg;
@@ -102,6 +124,7 @@ static void conclude(void *arg, struct pipeline *pipeline)
         memcpy(change.check.shown_by, outcomes[i].because, sizeof(change.check.shown_by));
         pipeline_tell(pipeline, &change);
     }
+    tell_proofs(r, pipeline);
 }
 
 /* ---- while it runs */

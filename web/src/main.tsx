@@ -2,6 +2,7 @@ import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
 import { openServed } from './engine/served';
 import { loadTexts } from './i18n/packed';
+import { startLab } from './lab/state';
 import { App } from './panels/app';
 import { theme } from './state/app';
 import { startPlayer } from './state/cursor';
@@ -30,6 +31,7 @@ async function page(): Promise<void> {
   startTeaching();
   startPrinting();
   startTour();
+  startLab();
   warnOfLoss();
   if (!openServed()) openLive();
   render(<App />, document.getElementById('app')!);

@@ -533,4 +533,8 @@ export const en: Dictionary = {
     outcome: 'outcome', end: 'end', process: 'process', counter: 'kernel counter',
   },
   why,
+  lab: {
+    tab: 'Guide', question: (i, of) => `What do you expect? (${i} of ${of})`, right: 'Right:', wrong: 'Not so:', instead: 'But:', shownBy: 'Shown by',
+    shows: (question) => `shows the answer to ${question}`, running: 'The checks come when the lab has ended.', checks: 'What the trace proves',
+  },
 };

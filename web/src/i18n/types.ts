@@ -172,4 +172,9 @@ export interface Dictionary {
       'history' | 'drops' | 'dropsInAll' | 'queues' | 'count' | 'record' | 'at' | 'netns' | 'socket' | 'limit' | 'tool' | 'start' | 'rtt' | 'tunnel' | 'frame' | 'header' | 'value' | 'change' | 'status' | 'cpu' | 'switches' | 'memory' | 'parent' | 'checksum' | 'host' | 'clockError' | 'by' | 'mtu' | 'skipped' |
       'lab' | 'actor' | 'step' | 'question' | 'choice' | 'expected' | 'seen', string>;
   };
+  /** The guide of a lab. */
+  lab: {
+    tab: string; question: (i: number, of: number) => string; right: string; wrong: string; instead: string; shownBy: string;
+    shows: (question: string) => string; running: string; checks: string;
+  };
 }

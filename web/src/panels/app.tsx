@@ -9,6 +9,8 @@ import { second } from '../state/beside';
 import { openFiles } from '../state/open';
 import { sizes } from '../state/sizes';
 import { clock, show } from '../text';
+import { LabGuide } from '../lab/panel';
+import { lab } from '../lab/state';
 import { Controls, FileInput, TopBar } from './bar';
 import { Empty } from './empty';
 import { Findings } from './findings';
@@ -61,11 +63,11 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 
 function Panels() {
   const ui = d.value.ui;
-  const names: Record<Tab, string> = { list: ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
+  const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
   // Who makes the queues higher wants the ladder lower.
   const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues ? [['--ladder', '200px']] : []));
   return (
-    <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''}`}>
+    <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''} ${lab.value ? 'with-lab' : ''}`}>
       <Controls />
       <div class="col-over"><Guard><Overview /></Guard></div>
       <div class="col-sum"><Guard><Summary /></Guard></div>
@@ -74,7 +76,7 @@ function Panels() {
           <button key={name} aria-pressed={tab.value === name} onClick={() => { tab.value = name; }}>{names[name]}</button>
         ))}
       </div>
-      <div class="col-list"><Guard><List /></Guard><Splitter name="list" grows="right" /></div>
+      <div class="col-list"><Guard><LabGuide /></Guard><Guard><List /></Guard><Splitter name="list" grows="right" /></div>
       <div class="col-ladder"><Guard><Ladder /></Guard></div>
       <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard><Splitter name="side" grows="left" /></div>
       <div class="col-queues"><Guard><Queues /></Guard><Splitter name="queues" grows="up" /></div>

@@ -3,6 +3,7 @@
 
 import { signal } from '@preact/signals';
 import { giveEngine } from '../engine/state';
+import { bringLab } from '../lab/state';
 import { loadedName } from './app';
 import { looked } from './hash';
 import { marks, packMarks, savedMarks, unpackMarks, viewOf } from './marks';
@@ -33,6 +34,8 @@ export function openEmbedded(open: (file: File) => Promise<void>, look: (saved: 
   const notes = take('notes');
   // A report needs no engine: what it shows is in it.
   giveEngine(fromBase64(take('engine')));
+  // What is saved of this page has the lab too.
+  bringLab(fromBase64(document.getElementById('lab')?.textContent?.trim() ?? ''));
   page = `<!doctype html>\n${document.documentElement.outerHTML}`;
   look(viewOf(fromBase64(notes)));
   if (trace === '') return;

@@ -9,7 +9,7 @@ import type { Around } from '../kinds/kind';
 import { PROBLEMS } from './problems';
 import {
   before, ENDS, LAST, STATES,
-  type CallRec, type ConnectionRec, type End, type EndRec, type FindingRec, GapRec, type HeaderRec,
+  type AnswerRec, type CallRec, type CheckRec, type ConnectionRec, type End, type EndRec, type FindingRec, GapRec, type HeaderRec, type LabRec,
   type ListenerRec, type OutcomeRec, type Point, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
@@ -111,6 +111,10 @@ export class Trace {
   conns: Conn[] = [];
   readonly listeners: Listener[] = [];
   gaps: GapRec[] = [];
+  /** How the lab began whose trace it is, what was predicted, what came of its checks. */
+  lab: LabRec | undefined;
+  readonly answers: AnswerRec[] = [];
+  readonly checks: CheckRec[] = [];
   /** The last record of each kind and subject, which is the one that counts. */
   readonly findings = new Map<string, FindingRec>();
   /** Times and numbers of all problems, as they came. */
@@ -165,6 +169,9 @@ export class Trace {
       case 'header': this.header = records.get(i) as HeaderRec; return;
       case 'end': this.end = records.get(i) as EndRec; return;
       case 'gap': this.gaps.push(records.get(i) as GapRec); return;
+      case 'lab': this.lab ??= records.get(i) as LabRec; break;
+      case 'answer': this.answers.push(records.get(i) as AnswerRec); return;
+      case 'check': this.checks.push(records.get(i) as CheckRec); return;
       case 'finding': this.#addFinding(records.get(i) as FindingRec); return;
       case 'connection': this.#addConn(records.get(i) as ConnectionRec, i); return;
       case 'listener': this.#addListener(records.get(i) as ListenerRec); return;

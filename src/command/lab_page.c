@@ -1,0 +1,36 @@
+/* What the viewer's page gets of a lab: its questions, and the guide in each language. */
+#include "lab_job.h"
+
+#include <stdlib.h>
+
+#include "tcplens/base/log.h"
+#include "tcplens/viewer.h"
+
+static const char *const languages[] = { [LAB_ENGLISH] = "en", [LAB_CHINESE] = "zh" };
+
+static char *page_text(const struct lab_job *job)
+{
+    cJSON *page = cJSON_CreateObject(), *guides = cJSON_AddObjectToObject(page, "guides");
+    char *text;
+
+    cJSON_AddStringToObject(page, "lab", job->lab->name);
+    if (job->lab->questions)
+        cJSON_AddItemToObject(page, "questions", cJSON_Duplicate(job->lab->questions, true));
+    for (int i = 0; i < LAB_LANGUAGES; i++)
+        if (job->files.guides[i])
+            cJSON_AddStringToObject(guides, languages[i], job->files.guides[i]);
+    text = cJSON_PrintUnformatted(page);
+    cJSON_Delete(page);
+    return text;
+}
+
+int lab_page(const struct lab_job *job)
+{
+    char *text = page_text(job);
+    const int r = text ? viewer_bring_lab(text) : -1;
+
+    free(text);
+    if (r < 0)
+        log_error("out of memory");
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

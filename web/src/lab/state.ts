@@ -1,0 +1,92 @@
+// The lab that the page came with: what is asked, what was answered, and which records show the answers.
+
+import { batch, computed, effect, signal } from '@preact/signals';
+import { d, follow, hiding, lang, loadedKind, revision, tab, trace, view } from '../state/app';
+import { moveToRecord } from '../state/cursor';
+import { marks, savedMarks } from '../state/marks';
+import { readGuide, type Guide } from './guide';
+
+export interface Question { id: string; choices: string[]; answer: string }
+interface Lab { lab: string; questions: Question[]; guides: Map<string, Guide> }
+
+const brought = signal<Lab | undefined>(undefined);
+/** What was chosen here, by question. */
+const chosen = signal<ReadonlyMap<string, string>>(new Map());
+
+/** bytes: what the program put into the page; none in a page that shows no lab. */
+export function bringLab(bytes: Uint8Array): void {
+  if (bytes.length === 0) return;
+  const { lab, questions, guides } = JSON.parse(new TextDecoder().decode(bytes)) as { lab: string; questions?: Question[]; guides: Record<string, string> };
+  brought.value = { lab, questions: questions ?? [], guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
+}
+
+/** The lab, beside its own trace and no other. */
+export const lab = computed(() => {
+  void revision.value;
+  const own = trace.value?.lab?.lab;
+  return brought.value && (own === brought.value.lab || (own === undefined && loadedKind.value === 'live')) ? brought.value : undefined;
+});
+export const guide = computed(() => lab.value?.guides.get(lang.value) ?? lab.value?.guides.get('en'));
+
+/** Answers given before it ran are in the trace. */
+export const answers = computed<ReadonlyMap<string, string>>(() => {
+  void revision.value;
+  return new Map([...(trace.value?.answers ?? []).map((a) => [a.question, a.choice] as const), ...chosen.value]);
+});
+export const open = computed(() => lab.value?.questions.find((q) => !answers.value.has(q.id)));
+/** All is answered: the trace may tell. */
+export const revealed = computed(() => lab.value !== undefined && open.value === undefined);
+
+export function choose(question: Question, choice: string): void {
+  chosen.value = new Map(chosen.value).set(question.id, choice);
+}
+
+const isQuestion = (id: string) => lab.value?.questions.some((q) => q.id === id) ?? false;
+export const checks = computed(() => {
+  void revision.value;
+  return (trace.value?.checks ?? []).filter((c) => !isQuestion(c.check));
+});
+
+/** Records that show the answer of a question. */
+export function proofOf(id: string): number[] {
+  void revision.value;
+  return trace.value?.checks.find((c) => c.check === id)?.because ?? [];
+}
+
+export function showRecord(n: number): void {
+  batch(() => {
+    view.value = 'sequence';
+    if (tab.value === 'list') tab.value = 'ladder';
+    moveToRecord(n);
+  });
+}
+
+/** Marks of ours are no work of the reader's that could be lost. */
+function markProofs(): void {
+  const proofs = new Map<number, string>();
+  for (const q of lab.value!.questions) for (const n of proofOf(q.id)) proofs.set(n, d.peek().lab.shows(q.id));
+  const old = marks.peek();
+  const add = [...proofs].filter(([n]) => !old.has(n));
+  if (add.length === 0) return;
+  const saved = old === savedMarks.peek();
+  marks.value = new Map([...old, ...add]);
+  if (saved) savedMarks.value = marks.value;
+}
+
+export function startLab(): void {
+  let begun = false;
+  effect(() => {
+    if (!lab.value || begun) return;
+    begun = true;
+    tab.value = 'list';
+  });
+  // While something is asked nothing is shown of what would tell, whatever else would show it.
+  effect(() => {
+    if (!lab.value || !open.value) return;
+    if (view.value !== 'sequence') view.value = 'sequence';
+    if (!hiding.value) hiding.value = true;
+    if (follow.value) follow.value = false;
+  });
+  effect(() => { if (revealed.value) hiding.value = false; });
+  effect(() => { if (revealed.value) markProofs(); });
+}

@@ -1,0 +1,109 @@
+// A lab in the page that the program makes of it: predicted, revealed, proved, in both languages.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { axe, launch, open } from './page';
+
+const TCPLENS = process.env.TCPLENS;
+const SHOTS = process.env.SHOTS;
+const LAB = 'accept-is-late';
+let browser: Browser, folder: string, url: string;
+
+before(async () => {
+  assert.ok(TCPLENS, 'TCPLENS must name the program: make check-browser does');
+  browser = await launch();
+  folder = mkdtempSync(join(tmpdir(), 'tcplens-lab-'));
+  const report = join(folder, 'lab.html');
+  execFileSync(TCPLENS, ['lab', LAB, '--auto', '--report', report], { stdio: ['ignore', 'ignore', 'inherit'] });
+  url = pathToFileURL(report).href;
+});
+after(async () => {
+  await browser?.close();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+const shot = async (page: Page, name: string) => { if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) }); };
+const choose = (page: Page, choice: string) => page.click(`.asked [data-choice="${choice}"]`);
+
+test('what is asked is asked before anything of the trace can be seen; then the trace answers', async () => {
+  const { page, complaints } = await open(browser, 'lang=en&theme=light', url);
+  await page.waitForSelector('.asked');
+  assert.match((await page.textContent('.lab'))!, /accept\(\) comes late[\s\S]*Can B connect/);
+  assert.equal(await page.$('.answered, .checks'), null, 'no feedback, no check');
+  assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'true');
+  assert.equal(await page.$('.ladder-body .row:has-text("ESTABLISHED")'), null);
+  await shot(page, 'asked-light');
+  await choose(page, 'after-accept');
+  await page.waitForSelector('.asked:has-text("Where is the word")');
+  assert.equal(await page.$('.answered'), null, 'one of two answers tells nothing yet');
+  await choose(page, 'kernel');
+  await page.waitForSelector('.answered');
+  // Its own feedback to who was wrong, and why the right one is right.
+  const wrong = (await page.textContent('.answered.bad'))!;
+  assert.match(wrong, /Then accept\(\) would be part of the handshake[\s\S]*The kernel does the handshake/);
+  assert.doesNotMatch(wrong, /Refused \(RST\)/, 'of the choice that was taken alone');
+  assert.equal(await page.getAttribute('.answered.good', 'data-question'), 'q2');
+  assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'false');
+  assert.equal(await page.locator('.checks li.passed').count(), 4);
+  assert.match((await page.textContent('.checks li'))!, /expected[\s\S]*seen/i);
+  await shot(page, 'revealed-light');
+  await page.click('.answered[data-question=q1] .proof button');
+  await page.waitForSelector('.row.now');
+  await shot(page, 'proof-light');
+  assert.deepEqual(await axe(page), []);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test('the same in Chinese, dark, and on a telephone', async () => {
+  const { page, complaints } = await open(browser, 'lang=zh&theme=dark', url);
+  await page.waitForSelector('.asked');
+  await shot(page, 'asked-zh-dark');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot(page, 'asked-zh-390');
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 390, `${wide} pixels wide`);
+  await choose(page, 'established');
+  await choose(page, 'kernel');
+  await page.waitForSelector('.checks li');
+  assert.equal(await page.locator('.answered.good').count(), 2);
+  assert.match((await page.textContent('.checks'))!, /通过/);
+  await shot(page, 'revealed-zh-390');
+  await page.click('.answered .proof button');
+  await page.waitForSelector('.ladder-body .row.now', { state: 'visible' });
+  assert.deepEqual(await axe(page), []);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test('served while it runs: the question stands there, and the ladder tells nothing', async () => {
+  const child = spawn(TCPLENS!, ['lab', LAB, '--auto', '--serve', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const ended = new Promise((done) => child.on('exit', done));
+  try {
+    const address = await new Promise<string>((found, none) => {
+      for (const from of [child.stdout, child.stderr]) {
+        createInterface(from).on('line', (line) => { const m = /http:\/\/\S+/.exec(line); if (m) found(m[0]); });
+      }
+      child.on('exit', () => none(new Error('it ended without an address')));
+    });
+    const { page, complaints } = await open(browser, 'lang=en&theme=light', address);
+    await page.waitForSelector('.asked');
+    assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'true');
+    await choose(page, 'established');
+    await choose(page, 'kernel');
+    await page.waitForSelector('.checks li.passed');
+    await page.waitForSelector('.answered .proof button');
+    assert.deepEqual(complaints, []);
+    await page.close();
+  } finally {
+    process.kill(-child.pid!, 'SIGINT'); // as Ctrl-C does: to all of the group
+    await ended;
+  }
+});
