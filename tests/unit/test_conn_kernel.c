@@ -412,21 +412,21 @@ static void gap(void **state)
     script_finish(&s);
 }
 
-static void listed(struct script *s, enum end end, uint64_t cookie, enum tcp_state at)
+static void listed(struct script *script, enum end end, uint64_t cookie, enum tcp_state at)
 {
-    struct event e = kernel_event(s, EVENT_PRESENT, end, cookie);
+    struct event e = kernel_event(script, EVENT_PRESENT, end, cookie);
 
     e.snapshot.state = at;
     e.snapshot.minisock = at == TIME_WAIT;
-    feed(s, &e);
+    feed(script, &e);
 }
 
-static void surveyed(struct script *s, uint64_t from_ns)
+static void surveyed(struct script *script, uint64_t from_ns)
 {
-    struct event e = kernel_event(s, EVENT_SURVEYED, C, 0);
+    struct event e = kernel_event(script, EVENT_SURVEYED, C, 0);
 
     e.surveyed.from_ns = from_ns;
-    feed(s, &e);
+    feed(script, &e);
 }
 
 /* The end of both was lost: one left a minisock, the other nothing. */
