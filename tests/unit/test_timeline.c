@@ -497,7 +497,10 @@ static void test_any_content(void **state)
                 for (unsigned i = 0; i < LAB_VALUES_MAX; i++)
                     c.lab.values[i] = (struct lab_value){ long_word, long_word };
                 break;
-            case CHANGE_ANSWER: c.answer.question = c.answer.choice = long_word; break;
+            case CHANGE_ANSWER:
+                c.answer.question = c.answer.choice = long_word;
+                c.answer.right = true;
+                break;
             case CHANGE_CHECK: c.check.id = c.check.expected = c.check.seen = long_word; break;
             case CHANGE_COUNTER:
                 c.counter.name = "UdpInErrors";
