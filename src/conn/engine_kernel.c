@@ -128,8 +128,10 @@ static bool take_listed(struct conn_engine *g, const struct event *e, struct lif
 
 static bool is_unseen(const struct life *l, enum end end, const struct event *e)
 {
+    const struct kernel_end *k = &l->kernel->lane.end[end];
+
     return kernel_lives_on(&l->conn.ends, end) && l->kernel->netns[end] == e->netns &&
-           l->kernel->lane.end[end].told_ns < e->surveyed.from_ns;
+           k->told_ns < e->surveyed.from_ns && k->shown_ns < e->surveyed.from_ns;
 }
 
 bool engine_kernel_surveyed(struct conn_engine *g, const struct event *e, struct life *l)

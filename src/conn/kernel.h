@@ -19,6 +19,7 @@ struct kernel_end {
     uint8_t previous;     /* enum tcp_state: the one before this */
     uint64_t cookie;
     uint64_t told_ns;      /* the last event of it */
+    uint64_t shown_ns;     /* when a listing last showed it, which is no event */
     uint64_t deadline_ns;  /* of the minisock's timer, as last said */
     struct task owner;     /* pid 0: pending or not known */
     struct task opened_by; /* another one; pid 0: it is the same */

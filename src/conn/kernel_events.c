@@ -342,8 +342,7 @@ void kernel_present(struct kernel_step *s)
 
     if (!ends_kernel_tells(&s->conn->ends, s->end) || (k->cookie && k->cookie != e->cookie))
         return;
-    if (e->ts_ns > k->told_ns)
-        k->told_ns = e->ts_ns;
+    k->shown_ns = e->ts_ns;
     if (!quiet)
         return;
     kernel_enter(s, &claim);

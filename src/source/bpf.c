@@ -46,7 +46,7 @@ struct source_bpf {
     uint64_t watched_ns;                    /* when they were looked after */
     uint64_t blocked_ns;                    /* when calls that go on are looked for next */
     struct bpf_survey survey;               /* of what is left after a loss */
-    uint64_t surveyed_lost;                 /* source_bpf_lost(), as the last one began */
+    uint64_t known_lost, lost_ns;           /* source_bpf_lost(), and when it last grew; 0: never */
     uint64_t survey_ns, survey_from_ns;     /* when the next may begin; when this one began */
     uint32_t netns;                         /* the one that can be listed: inode number */
     uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
@@ -260,14 +260,18 @@ static bool survey_begins(struct source_bpf *s, uint64_t now, bool last)
 {
     const uint64_t lost = source_bpf_lost(s);
 
-    if (lost == s->surveyed_lost) {
+    if (lost != s->known_lost) {
+        s->known_lost = lost;
+        s->lost_ns = now;
+    }
+    /* A listing leaves as it is what was told of within a second: it takes one that began later than that. */
+    if (!s->lost_ns || s->survey_from_ns > s->lost_ns + SURVEY_AFTER_NS) {
         if (s->survey_ns < now + SURVEY_AFTER_NS)
             s->survey_ns = now + SURVEY_AFTER_NS;
         return false;
     }
     if (!last && now < s->survey_ns)
         return false;
-    s->surveyed_lost = lost;
     s->survey_from_ns = now;
     s->survey_ns = now + SURVEY_REST_NS;
     return bpf_survey_begin(&s->survey, bpf_link__fd(s->skeleton->links.snapshot_tcp)) == 0;
