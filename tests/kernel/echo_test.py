@@ -569,6 +569,7 @@ def no_descriptor_at_all(mode):
     """These need one for a single client: where there is none, the client waits until there is."""
     complaint = r"tcplens-echo server: Too many open files with \d connections; further clients wait\n"
     with Server(*mode, nofile=64, expect_stderr=complaint) as server:
+        check(server.is_idle(), "the server does not wait")
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4, 64))
         with server.connect() as sock:  # accept() had taken its descriptor before it began to wait
             echo(sock, b"x")

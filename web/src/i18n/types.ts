@@ -2,8 +2,7 @@
 
 import type { Options } from '../engine/module';
 import type { CallKind, SegmentKind } from '../trace/describe';
-import type { Alignment } from '../trace/align';
-import type { Sort, Times } from '../trace/orders';
+import type { Alignment, Sort, Times } from '../trace/orders';
 import type { Problem } from '../trace/problems';
 import type { FilterKey } from '../trace/filter-keys';
 import type { SentenceKey } from '../trace/sentence';

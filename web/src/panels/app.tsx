@@ -12,6 +12,7 @@ import { clock, show } from '../text';
 import { LabGuide } from '../lab/panel';
 import { lab } from '../lab/state';
 import { Controls, FileInput, TopBar } from './bar';
+import { Beside } from './beside';
 import { Empty } from './empty';
 import { Findings } from './findings';
 import { explain } from '../kinds';
@@ -77,7 +78,7 @@ function Panels() {
         ))}
       </div>
       <div class="col-list"><Guard><LabGuide /></Guard><Guard><List /></Guard><Splitter name="list" grows="right" /></div>
-      <div class="col-ladder"><Guard><Ladder /></Guard></div>
+      <div class="col-ladder"><Guard><Ladder />{second.value && <Beside />}</Guard></div>
       <div class="col-side"><Guard><Machine /></Guard><Guard><Why /></Guard><Splitter name="side" grows="left" /></div>
       <div class="col-queues"><Guard><Queues /></Guard><Splitter name="queues" grows="up" /></div>
       <Spoken />

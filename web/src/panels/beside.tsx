@@ -7,7 +7,7 @@ import {
 import { conn, d, hiding, trace } from '../state/app';
 import { moveToTime } from '../state/cursor';
 import { given, shownFile } from '../state/open';
-import { ALIGNMENTS, type Alignment } from '../trace/align';
+import { ALIGNMENTS, type Alignment } from '../trace/orders';
 import { address, clock, show, span } from '../text';
 import { Lifelines, type Side } from './ladder';
 import { refusalText } from './notices';

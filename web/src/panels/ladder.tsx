@@ -19,8 +19,6 @@ import { bytes, count, owner, show, span as spanText } from '../text';
 import { Glyph } from '../glyph';
 import { Address, Maximise, useViewport } from './parts';
 import { Legend } from './summary';
-import { second } from '../state/beside';
-import { Beside } from './beside';
 
 const MARGIN = 200;
 
@@ -57,12 +55,7 @@ export function Ladder() {
     hover: (n) => { hovered.value = n; }, move: moveTo, go: moveToRecord, told,
     unfold: (n) => { unfolded.value = new Set(unfolded.value).add(n); },
   };
-  return (
-    <>
-      <Lifelines side={side} foot={<div class="ladder-foot">{legendOpen.value && <Legend />}<Scale /></div>} onSight={(from, to) => { inSight.value = from === undefined ? undefined : [from, to!]; }} />
-      {second.value && <Beside />}
-    </>
-  );
+  return <Lifelines side={side} foot={<div class="ladder-foot">{legendOpen.value && <Legend />}<Scale /></div>} onSight={(from, to) => { inSight.value = from === undefined ? undefined : [from, to!]; }} />;
 }
 
 /** A panel with one ladder. `onSight` hears the first and last time in sight. */

@@ -3,7 +3,8 @@
 
 import { batch, computed, effect, signal } from '@preact/signals';
 import { jobOf } from '../engine/state';
-import { betweenClocks, commonSegment, mostLike, type Alignment } from '../trace/align';
+import { betweenClocks, commonSegment, mostLike } from '../trace/align';
+import type { Alignment } from '../trace/orders';
 import { Trace, type Conn } from '../trace/model';
 import { Refused, type Refusal } from '../trace/parse';
 import type { Point } from '../trace/records';

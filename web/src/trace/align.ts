@@ -4,10 +4,6 @@
 import type { Conn, Trace } from './model';
 import { ENDS, type Rec } from './records';
 
-/** By what the two are laid over each other: their clocks, the beginnings of the two connections, or a segment that both have. */
-export const ALIGNMENTS = ['clock', 'begin', 'segment'] as const;
-export type Alignment = (typeof ALIGNMENTS)[number];
-
 /** How much the ends of two connections have in common: ports last through a translation of addresses. */
 function likeness(a: Conn, b: Conn): number {
   return ENDS.reduce((n, end) => n + Number(a.rec[end].port === b.rec[end].port) * 2 + Number(a.rec[end].addr === b.rec[end].addr), 0);
