@@ -1,7 +1,7 @@
 // The page: which panels there are and where they stand.
 
 import { around } from '../trace/model';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
@@ -97,7 +97,7 @@ function Spoken() {
 /** Files may be dropped anywhere. */
 function DropTarget() {
   const [over, setOver] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     let depth = 0;
     const files = (e: DragEvent) => !!e.dataTransfer?.types.includes('Files');
     const enter = (e: DragEvent) => { if (files(e)) { depth++; setOver(true); } };
