@@ -298,7 +298,6 @@ static int watch(struct run *r)
 
     if (status == 0)
         status = fail(r, die_with_parent(r), "nobody waits for it");
-
     if (status == 0)
         status = fail(r, sinks_start(r->config->sinks), "cannot serve");
     if (status == 0 && sinks_address(r->config->sinks))
