@@ -14,6 +14,7 @@
 
 #include "raw.h"
 #include "sockopt.h"
+#include "tcplens/base/clock.h"
 
 #define CHUNK 65536
 
@@ -27,14 +28,6 @@ struct actor {
     } sockets[LAB_SOCKETS_MAX];
     char text[LAB_TEXT_MAX]; /* of the report */
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* What a system call returned, or -errno. */
 static int64_t result(ssize_t r)
