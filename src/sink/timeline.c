@@ -638,10 +638,9 @@ static void format_finding(struct line *l, const struct change *c)
 
 static void format_arrival(struct line *l, const struct change *c)
 {
-    struct line lane;
-    char buf[TIMELINE_LINE_MAX];
+    char buf[128];
+    struct line lane = line_piece(l, buf, sizeof(buf));
 
-    lane = line_begin(buf, sizeof(buf), false);
     begin_side(&lane, c);
     line_add(&lane, "segment arrives");
     end_side(l, c, &lane);
