@@ -28,7 +28,6 @@ const pathOf = (name: string) => captures().find((path) => basename(path) === na
 
 /** As from a file manager. */
 async function drop(page: Page, name: string, content: Uint8Array): Promise<void> {
-  await page.waitForSelector('#app > :not(noscript)');
   await page.evaluate(([name, text]) => {
     const data = new DataTransfer();
     data.items.add(new File([Uint8Array.from(atob(text!), (c) => c.charCodeAt(0))], name!));

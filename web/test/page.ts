@@ -38,6 +38,8 @@ export async function open(browser: Browser, hash = 'lang=en&theme=light', url =
   });
   await page.addInitScript(before);
   await page.goto(`${url}#${hash}`);
+  // Its texts are unpacked before it is drawn.
+  await page.waitForSelector('#app > :not(noscript)');
   return { page, complaints };
 }
 
