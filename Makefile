@@ -429,7 +429,7 @@ check-echo-san:
 
 .PHONY: check-echo
 check-echo: $(B)/tcplens-echo
-	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py'
+	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py' 'python3 tests/kernel/echo_commands_test.py'
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
 check-kernels: all

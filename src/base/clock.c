@@ -1,11 +1,9 @@
 #include "tcplens/base/clock.h"
 
-#include <time.h>
-
 /* A measurement is no better than the time between two readings of the clock; smaller differences are noise. */
 #define STEP_MIN_NS 100000
 
-static uint64_t read_ns(clockid_t id)
+uint64_t clock_ns(clockid_t id)
 {
     struct timespec ts;
 
@@ -20,9 +18,9 @@ static int64_t measure_offset(void)
     int64_t offset = 0;
 
     for (int i = 0; i < 16; i++) {
-        uint64_t before = read_ns(CLOCK_MONOTONIC);
-        uint64_t real = read_ns(CLOCK_REALTIME);
-        uint64_t after = read_ns(CLOCK_MONOTONIC);
+        uint64_t before = clock_ns(CLOCK_MONOTONIC);
+        uint64_t real = clock_ns(CLOCK_REALTIME);
+        uint64_t after = clock_ns(CLOCK_MONOTONIC);
 
         if (after - before < best) {
             best = after - before;
@@ -49,5 +47,5 @@ void trace_clock_update(struct trace_clock *clock)
 
 uint64_t trace_clock_now(const struct trace_clock *clock)
 {
-    return trace_clock_from_monotonic(clock, read_ns(CLOCK_MONOTONIC));
+    return trace_clock_from_monotonic(clock, clock_ns(CLOCK_MONOTONIC));
 }

@@ -297,6 +297,15 @@ static FILE *open_result(const struct lab_options *o, int *ret_status)
     return file;
 }
 
+/* The exit status, which was the given one before. */
+static int close_result(const struct lab_options *o, FILE *file, int status)
+{
+    if (!file || file == stdout || fclose(file) == 0 || status != EXIT_DONE)
+        return status;
+    log_error("cannot write %s: %s", o->result, strerror(errno));
+    return EXIT_FAILED;
+}
+
 static int make_report(const struct lab_job *job, const char *trace)
 {
     char *argv[] = { "report", "--force", "-o", (char *)job->options->report, (char *)trace, NULL };
@@ -374,9 +383,7 @@ static int run_job(struct lab_job *job)
     result = open_result(o, &status);
     if (status == EXIT_DONE)
         status = run_and_judge(job, fd, to_file ? o->output.path : path, result);
-    if (result && result != stdout && fclose(result) != 0 && status == EXIT_DONE)
-        status = EXIT_FAILED;
-    return status;
+    return close_result(o, result, status);
 }
 
 static int play(struct lab_job *job)
@@ -413,9 +420,7 @@ static int check_trace(struct lab_job *job)
     if (status == EXIT_DONE)
         status = lab_grade(job, job->options->check, cleanup_keep(&fd), result);
     cleanup_close(&fd);
-    if (result && result != stdout && fclose(result) != 0 && status == EXIT_DONE)
-        status = EXIT_FAILED;
-    return status;
+    return close_result(job->options, result, status);
 }
 
 /* ---- the command line */

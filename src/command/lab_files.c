@@ -95,7 +95,7 @@ int lab_files_find(const char *name, struct lab_files *ret_files)
                                name);
 }
 
-void lab_files_free(struct lab_files *files)
+static void free_files(struct lab_files *files)
 {
     for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++)
         free(files->owned[i]);
@@ -149,5 +149,5 @@ void lab_job_free(struct lab_job *job)
 {
     lab_free(job->lab);
     guide_free(job->guide);
-    lab_files_free(&job->files);
+    free_files(&job->files);
 }

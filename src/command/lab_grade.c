@@ -24,8 +24,7 @@ struct grading {
     struct records *records;
     struct result result;
     uint64_t start_ns, line, damaged, first_damaged;
-    const char *error; /* of the first line that is damaged */
-    char why[TRACE_DECODE_ERROR_MAX];
+    char why[TRACE_DECODE_ERROR_MAX]; /* of the first line that is damaged */
     char *text; /* of the trace, whole */
     size_t len;
 };

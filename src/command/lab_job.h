@@ -14,7 +14,7 @@ struct lab_options {
     bool list, names, automatic, timeline, sampled;
     const char *check, *result, *report, *student, *mutation;
     int result_format; /* enum result_format */
-    int exported;      /* 0: nothing; else an index of lab_export_words, from 1 */
+    int exported;      /* 0: nothing; else what --export takes, from 1 */
     int language;      /* 0: as the locale says; else enum lab_language + 1 */
     struct command_output output;
     struct command_io io;
@@ -40,7 +40,6 @@ struct lab_job {
 /* ---- lab_files.c. An exit status; what is wrong is told. */
 /* name: of a lab that the program brings, or the path of a folder (it has a slash). */
 int lab_files_find(const char *name, struct lab_files *ret_files);
-void lab_files_free(struct lab_files *files);
 enum lab_language lab_language(const struct lab_options *options);
 /* Prints the labs there are: their names, or with titles. */
 void lab_files_list(enum lab_language language, bool names);
@@ -52,7 +51,7 @@ void lab_job_free(struct lab_job *job);
 void lab_introduce(const struct lab_job *job);
 /* Asks the questions, before anything can be seen. */
 void lab_ask(struct lab_job *job);
-/* What came of it. evidence: lines of the timeline that show the answers. */
+/* What came of it. show: prints the record of that number, which shows an answer. */
 void lab_reveal(const struct lab_job *job, const struct result *result, const struct records *records,
                 void (*show)(void *arg, uint64_t n), void *arg);
 
@@ -61,7 +60,7 @@ void lab_reveal(const struct lab_job *job, const struct result *result, const st
 int lab_page(const struct lab_job *job);
 
 /* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
-/* fd: of a trace, gzip or not; it is closed. answers: those of the trace count too. */
+/* fd: of a trace, gzip or not; it is closed. What the trace has of answers counts. */
 int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);
 /* What a trace says it is of, without looking further: its lab, and its student; each for the caller to free(), NULL: it does
  * not say. -1: it cannot be read. */

@@ -14,6 +14,7 @@
 #define ZLIB_CONST /* what is compressed is only read */
 #include <zlib.h>
 
+#include "tcplens/base/base64.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
@@ -32,8 +33,7 @@ struct report {
     FILE *out;
     struct trace_check *check;
     z_stream zip;
-    unsigned char carry[3]; /* bytes that do not make a group of base64 yet */
-    unsigned carried;
+    unsigned char packed[3 * 4096]; /* by zip, and not yet written */
     uint64_t bytes;
     const char *damage; /* what zlib says where the input could not be read to its end */
 };
@@ -104,42 +104,26 @@ static int open_output(struct report *r)
     return EXIT_DONE;
 }
 
-static void write_base64(struct report *r, const unsigned char *data, size_t len, bool last)
+/* Full, it is a whole number of base64's groups; only the last one need not be. */
+static void write_packed(struct report *r)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[BASE64_LEN(sizeof(r->packed))];
+    const char *end = base64_encode(text, r->packed, sizeof(r->packed) - r->zip.avail_out);
 
-    for (size_t i = 0; i < len || (last && r->carried); i++) {
-        const unsigned have = i < len ? r->carried + 1 : r->carried;
-        const unsigned char *b = r->carry;
-
-        if (i < len)
-            r->carry[r->carried++] = data[i];
-        if (r->carried < 3 && i < len)
-            continue;
-        for (unsigned pad = have; pad < 3; pad++)
-            r->carry[pad] = 0;
-        putc_unlocked(digits[b[0] >> 2], r->out);
-        putc_unlocked(digits[(b[0] & 3) << 4 | b[1] >> 4], r->out);
-        putc_unlocked(have > 1 ? digits[(b[1] & 15) << 2 | b[2] >> 6] : '=', r->out);
-        putc_unlocked(have > 2 ? digits[b[2] & 63] : '=', r->out);
-        r->carried = 0;
-    }
+    fwrite(text, 1, (size_t)(end - text), r->out);
+    r->zip.next_out = r->packed;
+    r->zip.avail_out = sizeof(r->packed);
 }
 
+/* deflate() cannot fail: the stream is sound and there is room. */
 static void compress_into(struct report *r, const char *data, size_t len, int flush)
 {
-    unsigned char packed[16384];
-
     r->zip.next_in = (const unsigned char *)data;
     r->zip.avail_in = (unsigned)len;
-    do {
-        r->zip.next_out = packed;
-        r->zip.avail_out = sizeof(packed);
-        deflate(&r->zip, flush); /* cannot fail: the stream is sound and there is room */
-        write_base64(r, packed, sizeof(packed) - r->zip.avail_out, false);
-    } while (r->zip.avail_out == 0);
+    while (deflate(&r->zip, flush) != Z_STREAM_END && r->zip.avail_out == 0)
+        write_packed(r);
     if (flush == Z_FINISH)
-        write_base64(r, NULL, 0, true);
+        write_packed(r);
 }
 
 /* The next piece of the trace, checked. 1: there is more, 0: it was the last, -1: a message was printed. gzread() fills
@@ -233,6 +217,8 @@ static int make_and_close(struct report *r)
         log_error("out of memory");
         goto out;
     }
+    r->zip.next_out = r->packed;
+    r->zip.avail_out = sizeof(r->packed);
     status = make(r, buffer);
     if (fclose(r->out) != 0 && status == EXIT_DONE)
         status = fail_output(r, errno);

@@ -14,6 +14,7 @@
 
 #include "raw.h"
 #include "sockopt.h"
+#include "tcplens/base/clock.h"
 
 #define CHUNK 65536
 
@@ -27,14 +28,6 @@ struct actor {
     } sockets[LAB_SOCKETS_MAX];
     char text[LAB_TEXT_MAX]; /* of the report */
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* What a system call returned, or -errno. */
 static int64_t result(ssize_t r)
@@ -179,7 +172,8 @@ static int64_t do_recv(struct actor *a, const struct lab_action *action)
 {
     static char chunk[CHUNK];
     const size_t room = (size_t)action->number < sizeof(chunk) ? (size_t)action->number : sizeof(chunk);
-    const ssize_t n = recv(socket_of(a, action->on), chunk, room, 0);
+    const int fd = socket_of(a, action->on);
+    const ssize_t n = action->verb == LAB_READ ? read(fd, chunk, room) : recv(fd, chunk, room, 0);
 
     if (n < 0)
         return -errno;
@@ -300,18 +294,6 @@ static int64_t do_syns(struct actor *a, const struct lab_action *action)
     return raw_send_syns(from, &to, action->number);
 }
 
-static int64_t do_read(struct actor *a, const struct lab_action *action)
-{
-    static char chunk[CHUNK];
-    const size_t room = (size_t)action->number < sizeof(chunk) ? (size_t)action->number : sizeof(chunk);
-    const ssize_t n = read(socket_of(a, action->on), chunk, room);
-
-    if (n < 0)
-        return -errno;
-    snprintf(a->text, sizeof(a->text), "%.*s", (int)(n < LAB_TEXT_MAX ? n : LAB_TEXT_MAX - 1), chunk);
-    return n;
-}
-
 static int64_t do_write(struct actor *a, const struct lab_action *action)
 {
     signal(SIGPIPE, SIG_IGN); /* no flag of write() says so */
@@ -370,11 +352,11 @@ static int64_t act(struct actor *a, const struct lab_action *action, unsigned st
     case LAB_OPEN: return do_open(a, action);
     case LAB_SEND_TO: return do_send_to(a, action);
     case LAB_SYNS: return do_syns(a, action);
-    case LAB_READ: return do_read(a, action);
     case LAB_WRITE: return do_write(a, action);
     case LAB_SEEK: return result(lseek(socket_of(a, action->on), action->number, SEEK_SET));
     case LAB_SEND: return do_send(a, action);
     case LAB_SEND_BYTES: return do_send_bytes(a, action);
+    case LAB_READ:
     case LAB_RECV: return do_recv(a, action);
     case LAB_RECV_EXACTLY: return read_up_to(a, socket_of(a, action->on), action->number);
     case LAB_RECV_EOF: return read_up_to(a, socket_of(a, action->on), LONG_MAX);

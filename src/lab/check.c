@@ -491,17 +491,6 @@ uint64_t check_first(const struct lab *lab, const struct records *records, const
     return i == MATCH_NONE ? 0 : (uint64_t)record_number(records_at(records, i), "n", 0);
 }
 
-bool check_seen(const struct lab *lab, const struct records *records, const cJSON *pattern)
-{
-    struct match_scene scene = { 0 };
-    bool seen = false;
-
-    if (match_look(&scene, lab, records) == 0)
-        seen = match_from(&scene, pattern, 0) != MATCH_NONE;
-    match_done(&scene);
-    return seen;
-}
-
 enum check_result check_sum_up(const struct check_outcome *verdicts, unsigned count)
 {
     enum check_result all = CHECK_PASSED;

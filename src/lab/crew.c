@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
+#include "tcplens/base/clock.h"
 #include "tcplens/base/loop.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
@@ -163,11 +163,9 @@ static pid_t spawn(const struct lines *l, unsigned index)
 static void tell_end(const struct lines *l, pid_t pid, int status)
 {
     struct actor_message message = { .word = ACTOR_ENDED,
-                                     .ret = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status) };
-    struct timespec ts;
+                                     .ret = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+                                     .realtime_ns = clock_ns(CLOCK_REALTIME) };
 
-    clock_gettime(CLOCK_REALTIME, &ts);
-    message.realtime_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
     while (message.actor < l->lab->actor_count && l->leaders[message.actor] != pid)
         message.actor++;
     if (message.actor < l->lab->actor_count)

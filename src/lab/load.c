@@ -227,7 +227,6 @@ static int take_actors(struct lab *lab)
     return r;
 }
 
-/* Steps that name an actor which is not there. */
 /* Whom the step is about. NULL: nobody. */
 static const char *target_of(const struct lab_action *a)
 {

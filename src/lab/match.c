@@ -61,12 +61,15 @@ void match_done(struct match_scene *s)
     s->conn_count = s->looked = 0;
 }
 
-/* The actor, or one of its instances. */
+/* The name of the actor, or of one of its instances. */
+static bool is_name_of(const char *full, const char *name, size_t len)
+{
+    return strncmp(full, name, len) == 0 && (!full[len] || (full[len] == '.' && !memchr(name, '.', len)));
+}
+
 static bool is_called(const struct lab *lab, int16_t actor, const char *name, size_t len)
 {
-    const char *full = actor < 0 ? "" : lab->actors[actor].name;
-
-    return strncmp(full, name, len) == 0 && (!full[len] || (full[len] == '.' && !memchr(name, '.', len)));
+    return is_name_of(actor < 0 ? "" : lab->actors[actor].name, name, len);
 }
 
 static bool has_end_of(const struct match_scene *s, size_t conn, const char *name, size_t len)
@@ -205,14 +208,12 @@ static bool is_condition(const cJSON *wanted)
 
 static bool match_member(const struct match_scene *s, const cJSON *wanted, const cJSON *record)
 {
+    const char *actor = record_text(record, "actor");
+
     if (strcmp(wanted->string, "conn") == 0)
         return cJSON_IsString(wanted) && match_conn(s, wanted->valuestring, record_number(record, "conn", 0));
-    if (strcmp(wanted->string, "actor") == 0 && cJSON_IsString(wanted) && record_text(record, "actor")) {
-        const char *actor = record_text(record, "actor");
-        const size_t len = strlen(wanted->valuestring);
-
-        return strncmp(actor, wanted->valuestring, len) == 0 && (!actor[len] || actor[len] == '.');
-    }
+    if (strcmp(wanted->string, "actor") == 0 && cJSON_IsString(wanted) && actor)
+        return is_name_of(actor, wanted->valuestring, strlen(wanted->valuestring));
     return match_value(wanted, match_field(record, wanted->string));
 }
 

@@ -210,8 +210,7 @@ static int enter(struct run *r)
 
 static int open_pipeline(struct run *r)
 {
-    struct pipeline_config config = { .more = { .ops = r->space.wire.fd >= 0 ? &stage_wire_ops : &stage_ops,
-                                                .config = &r->stage },
+    struct pipeline_config config = { .more = { .ops = &stage_ops, .config = &r->stage },
                                       .scope = &r->space.scope,
                                       .sinks = r->config->sinks,
                                       .conclude = conclude,
@@ -298,7 +297,6 @@ static int watch(struct run *r)
 
     if (status == 0)
         status = fail(r, die_with_parent(r), "nobody waits for it");
-
     if (status == 0)
         status = fail(r, sinks_start(r->config->sinks), "cannot serve");
     if (status == 0 && sinks_address(r->config->sinks))

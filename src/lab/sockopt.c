@@ -1,33 +1,15 @@
 #include "sockopt.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
+#include "tcplens/base/sockopts.h"
+
 #define OPTIONS(X)                                                                                                     \
-    X(SOL_SOCKET, SO_REUSEADDR)                                                                                        \
-    X(SOL_SOCKET, SO_REUSEPORT)                                                                                        \
-    X(SOL_SOCKET, SO_KEEPALIVE)                                                                                        \
-    X(SOL_SOCKET, SO_RCVBUF)                                                                                           \
-    X(SOL_SOCKET, SO_SNDBUF)                                                                                           \
+    SOCKOPTS(X)                                                                                                        \
     X(SOL_SOCKET, SO_RCVTIMEO)                                                                                         \
-    X(SOL_SOCKET, SO_SNDTIMEO)                                                                                         \
-    X(SOL_SOCKET, SO_LINGER)                                                                                           \
-    X(IPPROTO_TCP, TCP_NODELAY)                                                                                        \
-    X(IPPROTO_TCP, TCP_CORK)                                                                                           \
-    X(IPPROTO_TCP, TCP_QUICKACK)                                                                                       \
-    X(IPPROTO_TCP, TCP_MAXSEG)                                                                                         \
-    X(IPPROTO_TCP, TCP_KEEPIDLE)                                                                                       \
-    X(IPPROTO_TCP, TCP_KEEPINTVL)                                                                                      \
-    X(IPPROTO_TCP, TCP_KEEPCNT)                                                                                        \
-    X(IPPROTO_TCP, TCP_SYNCNT)                                                                                         \
-    X(IPPROTO_TCP, TCP_LINGER2)                                                                                        \
-    X(IPPROTO_TCP, TCP_DEFER_ACCEPT)                                                                                   \
-    X(IPPROTO_TCP, TCP_USER_TIMEOUT)                                                                                   \
-    X(IPPROTO_TCP, TCP_FASTOPEN)
+    X(SOL_SOCKET, SO_SNDTIMEO)
 
 #define NAME(level, option) #option,
 const char *const sockopt_names[] = { OPTIONS(NAME) NULL };

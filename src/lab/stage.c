@@ -293,8 +293,10 @@ static int ops_drain(void *source, bool last, event_fn emit, void *arg, char err
 
 static void ops_describe(const void *config, struct trace_header *header)
 {
-    (void)config;
-    header->interfaces[header->interface_count++] = "lab wire";
+    const struct stage *s = *(struct stage *const *)config;
+
+    if (s->crew->reports >= 0)
+        header->interfaces[header->interface_count++] = "lab wire";
 }
 
 static void ops_close(void *source)
@@ -302,14 +304,10 @@ static void ops_close(void *source)
     (void)source; /* its owner frees it */
 }
 
-const struct source_ops stage_ops = {
-    .name = "lab", .witness = WITNESS_WIRE, .live = true, .open = ops_open, .drain = ops_drain, .close = ops_close
-};
-
-const struct source_ops stage_wire_ops = { .name = "lab",
-                                           .witness = WITNESS_WIRE,
-                                           .live = true,
-                                           .open = ops_open,
-                                           .drain = ops_drain,
-                                           .describe = ops_describe,
-                                           .close = ops_close };
+const struct source_ops stage_ops = { .name = "lab",
+                                      .witness = WITNESS_WIRE,
+                                      .live = true,
+                                      .open = ops_open,
+                                      .drain = ops_drain,
+                                      .describe = ops_describe,
+                                      .close = ops_close };

@@ -23,7 +23,7 @@ void stage_time_out(struct stage *stage);
 /* The wire could not go on. */
 bool stage_wire_failed(const struct stage *stage);
 
-extern const struct source_ops stage_ops;      /* config: a struct stage */
-extern const struct source_ops stage_wire_ops; /* likewise, and it is the wire witness */
+/* config: a struct stage *. */
+extern const struct source_ops stage_ops;
 
 #endif

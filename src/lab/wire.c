@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tcplens/base/clock.h"
+
 #define DLT_ETHERNET 1 /* LINKTYPE_ETHERNET */
 #define FRAME_MAX 2048 /* of interfaces whose MTU is 1,500 and that join nothing */
 #define QUEUE_MAX 8192 /* frames on their way; more are lost, as on any wire */
@@ -36,14 +38,6 @@ struct wire {
     unsigned queued;
     uint32_t flights;
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int report(const struct wire *w, const struct frame *f, enum wire_word word, uint64_t realtime_ns)
 {

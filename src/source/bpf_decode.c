@@ -2,12 +2,11 @@
 #include "bpf_decode.h"
 
 #include <linux/eventpoll.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tcplens/base/sockopts.h"
 
 /* include/net/tcp_states.h; NEW_SYN_RECV is the request sock's. */
 #define KERNEL_SYN_RECV 3
@@ -154,28 +153,11 @@ static void add_number(struct call_arg **at, const char *name, int64_t number)
 
 /* The options that decide what TCP and UDP do; of others nothing is told. */
 #define OPTIONS(X)                                                                                                     \
-    X(SOL_SOCKET, SO_REUSEADDR)                                                                                        \
-    X(SOL_SOCKET, SO_REUSEPORT)                                                                                        \
-    X(SOL_SOCKET, SO_LINGER)                                                                                           \
-    X(SOL_SOCKET, SO_KEEPALIVE)                                                                                        \
-    X(SOL_SOCKET, SO_SNDBUF)                                                                                           \
-    X(SOL_SOCKET, SO_RCVBUF)                                                                                           \
+    SOCKOPTS(X)                                                                                                        \
     X(SOL_SOCKET, SO_ERROR)                                                                                            \
     X(SOL_SOCKET, SO_BROADCAST)                                                                                        \
     X(IPPROTO_IPV6, IPV6_V6ONLY)                                                                                       \
-    X(IPPROTO_TCP, TCP_NODELAY)                                                                                        \
-    X(IPPROTO_TCP, TCP_CORK)                                                                                           \
-    X(IPPROTO_TCP, TCP_QUICKACK)                                                                                       \
-    X(IPPROTO_TCP, TCP_KEEPIDLE)                                                                                       \
-    X(IPPROTO_TCP, TCP_KEEPINTVL)                                                                                      \
-    X(IPPROTO_TCP, TCP_KEEPCNT)                                                                                        \
-    X(IPPROTO_TCP, TCP_SYNCNT)                                                                                         \
-    X(IPPROTO_TCP, TCP_LINGER2)                                                                                        \
-    X(IPPROTO_TCP, TCP_DEFER_ACCEPT)                                                                                   \
-    X(IPPROTO_TCP, TCP_USER_TIMEOUT)                                                                                   \
-    X(IPPROTO_TCP, TCP_FASTOPEN)                                                                                       \
-    X(IPPROTO_TCP, TCP_FASTOPEN_CONNECT)                                                                               \
-    X(IPPROTO_TCP, TCP_MAXSEG)
+    X(IPPROTO_TCP, TCP_FASTOPEN_CONNECT)
 
 /* False: of no interest. */
 static bool add_option(struct call_arg **at, uint64_t number)

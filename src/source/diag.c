@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "diag_table.h"
+#include "tcplens/base/clock.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/source/source.h"
 
@@ -42,14 +43,6 @@ struct source_diag {
     void *arg;
     uint8_t buf[RECEIVE_BYTES];
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Bytes, 0: nothing now, or -errno. Other processes can send to us too: theirs is passed over. */
 static ssize_t receive(struct source_diag *s, int fd)

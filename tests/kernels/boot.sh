@@ -19,7 +19,7 @@ programs='sh awk cat env insmod ip mktemp mount nsenter rm setpriv setsid sleep 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
         case ${test##*/} in
-        claims_test.py | echo_test.py | fault_test.py | models_test.py | serve_test.py) ;;
+        claims_test.py | echo_test.py | echo_commands_test.py | fault_test.py | models_test.py | serve_test.py) ;;
         *) set -- "$@" "python3 $test" ;;
         esac
     done

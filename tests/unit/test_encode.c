@@ -593,62 +593,9 @@ static void check_any_content(enum change_kind kind, int how)
 
     fill(long_word, sizeof(long_word) - 1, how);
     fill(&c, sizeof(c), how);
-    c.kind = kind;
-    c.late = true;
-    /* Not what bytes are: pointers, bool, and enums of a table that is not ours. */
-    switch (kind) {
-    case CHANGE_CONNECTION:
-        c.connection.local[0] = c.connection.local[1] = true;
-        c.connection.before_trace = c.connection.roles_assumed = true;
+    any_change(&c, kind, long_word);
+    if (kind == CHANGE_CONNECTION)
         c.connection.tunnel = longest_tunnel();
-        break;
-    case CHANGE_LAB:
-        c.lab.lab = c.lab.student = c.lab.actor = c.lab.op = c.lab.text = long_word;
-        for (unsigned i = 0; i < LAB_VALUES_MAX; i++)
-            c.lab.values[i] = (struct lab_value){ long_word, long_word };
-        break;
-    case CHANGE_ANSWER:
-        c.answer.question = c.answer.choice = long_word;
-        c.answer.right = true;
-        break;
-    case CHANGE_CHECK: c.check.id = c.check.expected = c.check.seen = long_word; break;
-    case CHANGE_STATE:
-        c.state.kernel_state = c.state.rfc = c.state.call = long_word;
-        c.state.from = c.state.to = TCP_STATE_SYN_RECEIVED;
-        break;
-    case CHANGE_OBJECT:
-        c.object.kernel_state = long_word;
-        c.object.state = TCP_STATE_SYN_RECEIVED;
-        break;
-    case CHANGE_SEGMENT: c.segment.segment.cut = c.segment.segment.bad_checksum = true; break;
-    case CHANGE_DATAGRAM:
-        c.datagram.datagram.is_error = c.datagram.datagram.is_dns = true;
-        c.datagram.datagram.dns.response = true;
-        break;
-    case CHANGE_CALL:
-        c.call.call.name = long_word;
-        for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
-            c.call.call.args[i].name = c.call.call.args[i].text = long_word;
-        c.call.call.blocked = false;
-        c.call.has_end = true;
-        break;
-    case CHANGE_LISTENER: c.listening.before_trace = c.listening.closed = true; break;
-    case CHANGE_RESET: c.reset.sent = false; break;
-    case CHANGE_DISAGREEMENT: c.disagreement.kernel = c.disagreement.wire = TCP_STATE_SYN_RECEIVED; break;
-    case CHANGE_OUTCOME:
-        c.outcome.has_wire = true;
-        c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
-        break;
-    case CHANGE_COUNTER: c.counter.name = long_word; break;
-    case CHANGE_FINDING:
-        c.finding.text = long_word;
-        for (unsigned i = 0; i < FINDING_FIGURES_MAX; i++)
-            c.finding.evidence[i] = (struct finding_figure){ long_word, UINT64_MAX };
-        for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
-            c.finding.remedy[i] = long_word;
-        break;
-    default: break;
-    }
     len = strlen(format(&c)) + 1;
     assert_in_range(len, 1, TRACE_LINE_MAX);
     cJSON_Delete(parse(format(&c)));

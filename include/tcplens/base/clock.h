@@ -4,6 +4,7 @@
 #define TCPLENS_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 struct trace_clock {
     int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC at the start */
@@ -15,6 +16,9 @@ void trace_clock_init(struct trace_clock *clock);
 void trace_clock_update(struct trace_clock *clock);
 
 uint64_t trace_clock_now(const struct trace_clock *clock);
+
+/* What a clock of clock_gettime(2) shows, in nanoseconds. */
+uint64_t clock_ns(clockid_t id);
 
 static inline uint64_t trace_clock_from_monotonic(const struct trace_clock *clock, uint64_t ns)
 {

@@ -20,10 +20,7 @@ struct check_outcome {
 int check_all(const struct lab *lab, const struct records *records, struct check_outcome verdicts[static LAB_CHECKS_MAX],
               unsigned *ret_count) __attribute__((warn_unused_result));
 
-/* Whether the records have one that is like the pattern by now (pattern.h). */
-bool check_seen(const struct lab *lab, const struct records *records, const cJSON *pattern);
-
-/* The number of the first record that is like the pattern; 0: there is none. */
+/* The number of the first record that is like the pattern (pattern.h); 0: there is none. */
 uint64_t check_first(const struct lab *lab, const struct records *records, const cJSON *pattern);
 
 /* All passed, one failed, or else: it cannot be told. */
