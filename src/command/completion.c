@@ -109,7 +109,7 @@ static void bash_value(const struct command *command, const struct option_row *r
     if (row->letter)
         printf(" | '%s -%c'", command->name, row->letter);
     fputs(") ", stdout);
-    if (row->kind == OPTION_WORD) {
+    if (row->words) {
         fputs("_tcplens_offer -W '", stdout);
         put_words(row);
         fputs("'; ", stdout);
@@ -147,6 +147,8 @@ static void bash_command(const struct command *command)
         fputs(" rest=command", stdout);
     } else if (command->words == WORDS_FILES) {
         fputs(" rest=files", stdout);
+    } else if (command->words == WORDS_LAB) {
+        fputs(" rest=labs", stdout);
     } else if (command->words == WORDS_SHELL) {
         fputs(" rest=words words='", stdout);
         put_shells();
@@ -218,6 +220,10 @@ static const char bash_end[] = "    esac\n"
                                "        _tcplens_offer -W \"$names\"\n"
                                "    elif [[ $rest == files ]]; then\n"
                                "        _tcplens_files\n"
+                               "    elif [[ $rest == labs && $cur == */* ]]; then\n"
+                               "        [[ $given ]] || _tcplens_files\n"
+                               "    elif [[ $rest == labs ]]; then\n"
+                               "        [[ $given ]] || _tcplens_offer -W '$(\"${COMP_WORDS[0]}\" lab --list --names 2>/dev/null)'\n"
                                "    elif [[ $rest == words ]]; then\n"
                                "        [[ $given ]] || _tcplens_offer -W \"$words\"\n"
                                "    elif [[ ! $ended ]]; then\n"
@@ -247,7 +253,7 @@ static void print_bash(void)
 /* What a shell does to complete a value; it stands between single quotes. */
 static void zsh_value(const struct option_row *row)
 {
-    if (row->kind == OPTION_WORD) {
+    if (row->words) {
         putchar('(');
         put_words(row);
         putchar(')');
@@ -308,6 +314,8 @@ static void zsh_command(const struct command *command)
         fputs("            '1:shell:(", stdout);
         put_shells();
         puts(")' ;;");
+    } else if (command->words == WORDS_LAB) {
+        puts("            '1:lab:{compadd \"$expl[@]\" - $(tcplens lab --list --names 2>/dev/null); _files -/}' ;;");
     } else {
         printf("            '*:%s' ;;\n", command->words == WORDS_FILES ? "file:_files" : "word: ");
     }
@@ -355,7 +363,7 @@ static void fish_row(const struct command *command, const struct option_row *row
         fputs(" -r -F", stdout);
     else if (row->argument)
         fputs(" -x", stdout);
-    if (row->kind == OPTION_WORD) {
+    if (row->words) {
         fputs(" -a '", stdout);
         put_words(row);
         putchar('\'');
@@ -398,6 +406,9 @@ static void fish_command(const struct command *command)
         put_shells();
         puts("'");
     }
+    if (command->words == WORDS_LAB)
+        printf("complete -c tcplens -n '__tcplens_first %s' -f -a '(tcplens lab --list --names 2>/dev/null)'\n",
+               command->name);
     each_row(command, fish_row);
 }
 

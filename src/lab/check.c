@@ -417,6 +417,7 @@ static enum check_result any(const struct check *c, const cJSON *ways, const cJS
 static bool is_foreign(const struct lab *lab, const struct records *records, struct check_outcome *v)
 {
     const cJSON *first = NULL, *values;
+    const char *student;
 
     for (size_t i = 0; i < records_count(records) && !first; i++)
         if (strcmp(record_kind(records_at(records, i)), "lab") == 0)
@@ -433,10 +434,13 @@ static bool is_foreign(const struct lab *lab, const struct records *records, str
     }
     v->because[0] = (uint64_t)record_number(first, "n", 0);
     append(v->seen, "lab %s, version %.0f", record_text(first, "lab"), record_number(first, "version", 0));
-    if (record_text(first, "student"))
-        append(v->seen, ", of student %s", record_text(first, "student"));
+    student = record_text(first, "student");
+    if (student)
+        append(v->seen, ", of student %s", student);
     if (strcmp(record_text(first, "lab") ? record_text(first, "lab") : "", lab->name) != 0 ||
         record_number(first, "version", 0) != lab->version)
+        return true;
+    if (lab->student && strcmp(student ? student : "", lab->student) != 0) /* of a lab where nothing varies, too */
         return true;
     values = member(first, "values");
     for (unsigned i = 0; i < LAB_VALUES_MAX && lab->values[i].name; i++) {

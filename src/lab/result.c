@@ -47,6 +47,21 @@ static void sentence(const struct check_outcome *o, char buf[static 2 * CHECK_TE
     snprintf(buf, 2 * CHECK_TEXT_MAX + 32, "expected %s; seen: %s", o->expected, o->seen);
 }
 
+/* In the guide's words, where it has some. */
+static const char *question_of(const struct result *r, const struct result_answer *a)
+{
+    const char *text = guide_text(r->guide, a->id);
+
+    return text ? text : a->id;
+}
+
+static const char *choice_of(const struct result *r, const struct result_answer *a)
+{
+    const char *text = guide_choice(r->guide, a->id, a->choice);
+
+    return text ? text : a->choice;
+}
+
 /* ---- Gradescope: https://gradescope-autograders.readthedocs.io/en/latest/specs/ */
 
 static cJSON *gradescope_check(const struct result *r, const struct check_outcome *o)
@@ -70,15 +85,14 @@ static cJSON *gradescope_check(const struct result *r, const struct check_outcom
 
 static cJSON *gradescope_answer(const struct result *r, const struct result_answer *a)
 {
-    const char *question = guide_text(r->guide, a->id), *choice = guide_choice(r->guide, a->id, a->choice);
     cJSON *test = cJSON_CreateObject();
 
-    cJSON_AddStringToObject(test, "name", question ? question : a->id);
+    cJSON_AddStringToObject(test, "name", question_of(r, a));
     cJSON_AddStringToObject(test, "number", a->id);
     cJSON_AddNumberToObject(test, "score", a->right ? a->points : 0);
     cJSON_AddNumberToObject(test, "max_score", a->points);
     cJSON_AddStringToObject(test, "status", a->right ? "passed" : "failed");
-    cJSON_AddStringToObject(test, "output", choice ? choice : a->choice);
+    cJSON_AddStringToObject(test, "output", choice_of(r, a));
     cJSON_AddStringToObject(test, "visibility", "visible");
     return test;
 }
@@ -119,6 +133,19 @@ static const char *classroom_word(enum check_result result)
     return result == CHECK_PASSED ? "pass" : result == CHECK_FAILED ? "fail" : "error";
 }
 
+static cJSON *classroom_test(const char *id, const char *name, const char *status, const char *message, unsigned score)
+{
+    cJSON *test = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(test, "name", name);
+    cJSON_AddStringToObject(test, "status", status);
+    cJSON_AddStringToObject(test, "message", message);
+    cJSON_AddNumberToObject(test, "score", score);
+    cJSON_AddStringToObject(test, "test_code", id);
+    cJSON_AddNumberToObject(test, "line_no", 0);
+    return test;
+}
+
 static cJSON *classroom(const struct result *r)
 {
     cJSON *root = cJSON_CreateObject(), *tests;
@@ -130,16 +157,16 @@ static cJSON *classroom(const struct result *r)
     for (unsigned i = 0; i < r->outcome_count; i++) {
         const struct check_outcome *o = &r->outcomes[i];
         char text[2 * CHECK_TEXT_MAX + 32];
-        cJSON *test = cJSON_CreateObject();
 
         sentence(o, text);
-        cJSON_AddStringToObject(test, "name", result_title(r, o->id));
-        cJSON_AddStringToObject(test, "status", classroom_word(o->result));
-        cJSON_AddStringToObject(test, "message", text);
-        cJSON_AddNumberToObject(test, "score", o->result == CHECK_PASSED ? o->points : 0);
-        cJSON_AddStringToObject(test, "test_code", o->id);
-        cJSON_AddNumberToObject(test, "line_no", 0);
-        cJSON_AddItemToArray(tests, test);
+        cJSON_AddItemToArray(tests, classroom_test(o->id, result_title(r, o->id), classroom_word(o->result), text,
+                                                   o->result == CHECK_PASSED ? o->points : 0));
+    }
+    for (unsigned i = 0; i < r->answer_count; i++) {
+        const struct result_answer *a = &r->answers[i];
+
+        cJSON_AddItemToArray(tests, classroom_test(a->id, question_of(r, a), a->right ? "pass" : "fail", choice_of(r, a),
+                                                   a->right ? a->points : 0));
     }
     return root;
 }

@@ -152,6 +152,17 @@ def completion_of_words():
 
 
 @case
+def completion_of_labs():
+    here = f'tcplens() {{ {os.environ["TCPLENS"]} "$@"; }}'
+    labs = tcplens("lab", "--list", "--names")[1].decode().split()
+    check_equal(completed("lab", "", before=here), labs)
+    check_equal(completed("lab", "first-", before=here), ["first-connection"])
+    check_equal(completed("lab", "first-connection", "", before=here), [], "one lab at a time")
+    check_equal(completed("lab", "--lang", ""), ["en", "zh"])
+    check_equal(completed("lab", "--export", "g"), ["gift"])
+
+
+@case
 def completion_of_sources():
     check_equal(set(completed("trace", "--source", "")), {"kernel", "diag", "wire"})
     check_equal(completed("trace", "--source", "k"), ["kernel"])

@@ -169,6 +169,10 @@ def each_student_has_values_of_his_own():
     done = lab("./own/", "--check", "trace", "--student", "s2")
     check_equal(done.status, CHECK_FAILED, done.stdout)
     check("of student s2" in done.stdout and "of student s1" in done.stdout, done.stdout)
+    fixed = json.dumps({k: v for k, v in LAB.items() if k != "vary"}).replace('"$port"', "7007").replace("$message", "hello")
+    done = lab(write_lab(fixed), "--auto", "--student", "s1", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    check_equal(lab("./own/", "--check", "trace", "--student", "s2").status, CHECK_FAILED, "where nothing varies:")
 
 
 @case
@@ -308,6 +312,10 @@ def asks_first():
         check(points in done.stdout, done.stdout)
         answers = [(r["question"], r["choice"], r.get("right", False)) for r in records() if r["record"] == "answer"]
         check_equal(answers, [] if right is None else [("q", "yes" if right else "no", right)])
+        if right is not None:
+            lab("./own/", "--check", "trace", "--result", "result", "--result-format", "classroom")
+            told = json.loads(Path("result").read_text(encoding="utf-8"))
+            check_equal((told["max_score"], sum(t["score"] for t in told["tests"])), (6, 6 if right else 4))
         check_equal("The trace shows it" in done.stdout, right is not None, done.stdout)
         check("That was it." in done.stdout, done.stdout)
 
