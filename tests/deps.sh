@@ -7,7 +7,8 @@
 export PATH="$PATH:/usr/sbin:/sbin"
 
 has() { command -v "$1" >/dev/null 2>&1; }
-library() { pkg-config --exists "$1" 2>/dev/null; }
+# library NAME [VERSION]: that or a later one
+library() { pkg-config --exists "$1${2:+ >= $2}" 2>/dev/null; }
 node_18() { has node && [ "$(node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)" = true ]; }
 python_module() { python3 -c "import $1" 2>/dev/null; }
 has_firefox() { has firefox-esr || has firefox; }
@@ -41,10 +42,10 @@ build  gcc+libc6-dev     c_library                  gcc with the C library's hea
 build  clang             has clang                  clang (compiles the kernel side)
 build  bpftool           bpftool_runs               bpftool
 build  pkg-config        has pkg-config             pkg-config
-build  libbpf-dev        library libbpf             libbpf 1.0 or later (libbpf.pc)
+build  libbpf-dev        library libbpf 1.1         libbpf 1.1 or later (libbpf.pc)
 build  libelf-dev        library libelf             libelf (libelf.pc)
 build  zlib1g-dev        library zlib               zlib (zlib.pc)
-build  libpcap-dev       library libpcap            libpcap 1.10 or later (libpcap.pc)
+build  libpcap-dev       library libpcap 1.10       libpcap 1.10 or later (libpcap.pc)
 build  libcjson-dev      library libcjson           cJSON (libcjson.pc)
 build  libmicrohttpd-dev library libmicrohttpd      libmicrohttpd (libmicrohttpd.pc)
 build  libcap-dev        library libcap             libcap (libcap.pc)

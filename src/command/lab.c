@@ -472,6 +472,8 @@ static int check_usage(const struct lab_options *o, int words)
         return command_usage_error("lab", "one lab at a time");
     if (o->names && !o->list)
         return command_usage_error("lab", "--names goes with --list");
+    if (o->result_format && !o->result)
+        return command_usage_error("lab", "--result-format goes with --result");
     if (o->check && (o->report || o->automatic || o->timeline || o->output.path))
         return command_usage_error("lab", "--check runs nothing: it goes with --result, --student, --lang, --quiet");
     if (!words && !o->list && !o->check && o->exported != EXPORT_SCHEMA)

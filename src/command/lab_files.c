@@ -123,7 +123,14 @@ void lab_files_list(enum lab_language language, bool names)
     }
 }
 
-/* Where it has no slash it is one of ours, and what is wrong is ours too. */
+/* What stands behind a folder to name its file. Where it has no slash it is a lab of ours. */
+static const char *lab_json_of(const char *where)
+{
+    const char *slash = strrchr(where, '/');
+
+    return !slash ? "" : slash[1] ? "/lab.json" : "lab.json";
+}
+
 int lab_job_load(struct lab_job *job, const char *student)
 {
     char error[LAB_ERROR_MAX];
@@ -135,7 +142,7 @@ int lab_job_load(struct lab_job *job, const char *student)
     job->guide = NULL;
     r = lab_load(job->files.lab, student, job->options->mutation, &job->lab, error);
     if (r < 0) {
-        log_error("%s%s: %s", job->files.where, strchr(job->files.where, '/') ? "/lab.json" : "", error);
+        log_error("%s%s: %s", job->files.where, lab_json_of(job->files.where), error);
         return EXIT_FAILED;
     }
     if (guide_new(job->files.guides[job->language], &job->guide) < 0) {

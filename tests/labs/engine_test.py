@@ -97,7 +97,7 @@ def refuses_usage():
     for arguments, *parts in (
             ([], "--list"), (["frist-connection"], "did you mean 'first-connection'"), (["--names"], "--list"),
             (["a", "b"], "one lab"), (["first-connection", "--lang", "de"], "en or zh"),
-            (["first-connection", "--result-format", "x"], "gradescope"), (["first-connection", "--student", ""], "--student"),
+            (["first-connection", "--result-format", "x"], "gradescope"), (["first-connection", "--result-format", "tap"], "--result"), (["first-connection", "--student", ""], "--student"),
             (["first-connection", "--check", "x", "--auto"], "--check")):
         done = lab(*arguments)
         check_equal(done.status, USAGE, arguments)
