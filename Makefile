@@ -387,7 +387,8 @@ check-schema: $(O)/vocabulary.json
 check-adding: $(O)/viewer.html
 	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/adding_test.py'
 
-check-unit: $(UNITS)
+# Benches are built, though no test runs them.
+check-unit: $(UNITS) $(patsubst %,$(B)/tests/bench/%.o,churn hook echo_load)
 	@$(TEST_ENV) $(RUN) unit$(if $(SAN),-$(SAN)) $(UNITS)
 
 check-san:

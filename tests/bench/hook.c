@@ -66,7 +66,7 @@ static void watch_this_namespace(struct tcplens *skeleton)
     close(fd);
     skeleton->rodata->netns_count = 1;
     skeleton->rodata->only_netns[0] = cookie;
-    skeleton->rodata->only_inode = (__u32)st.st_ino;
+    skeleton->rodata->only_inode[0] = (__u32)st.st_ino;
 }
 
 /* Whether the program is one of the hooks of a trace on this machine. */
