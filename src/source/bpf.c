@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +15,12 @@
 
 #include "bpf/wire.h"
 #include "bpf_decode.h"
+#include "bpf_hooks.h"
 #include "bpf_mend.h"
 #include "bpf_snapshot.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/limits.h"
-#include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
-#include "tcplens/source/source.h"
 
 #define MISSES_MAX 32 /* programs */
 
@@ -328,133 +326,6 @@ uint64_t source_bpf_lost(const struct source_bpf *s)
     return sum;
 }
 
-/* libbpf explains itself at length; only who debugs tcplens wants to read it. */
-static int on_libbpf_message(enum libbpf_print_level level, const char *format, va_list args)
-{
-    if (level != LIBBPF_DEBUG)
-        log_debugv(format, args);
-    return 0;
-}
-
-static bool has_tracepoint(const struct btf *btf, const char *name)
-{
-    char type[64];
-
-    snprintf(type, sizeof(type), "btf_trace_%s", name);
-    return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) >= 0;
-}
-
-/* tcp_send_reset got a third argument, the reason, in Linux 6.10. */
-static bool reset_has_reason(const struct btf *btf)
-{
-    int id = btf__find_by_name_kind(btf, "btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF);
-    const struct btf_type *t;
-
-    if (id < 0)
-        return false;
-    t = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type); /* typedef -> pointer */
-    t = btf__type_by_id(btf, t->type);                               /* pointer -> prototype */
-    return btf_is_func_proto(t) && btf_vlen(t) == 4;                 /* context, sk, skb, reason */
-}
-
-/* Some kernels keep programs that are not process 1's own from running while that runs, in the interrupts too that come
- * meanwhile, and do not count it. It shows in what they remember of a program. */
-static bool runs_in_every_interrupt(const struct btf *btf)
-{
-    int id = btf__find_by_name_kind(btf, "bpf_prog_aux", BTF_KIND_STRUCT);
-    const struct btf_type *t;
-    const struct btf_member *m;
-
-    if (id < 0)
-        return true;
-    t = btf__type_by_id(btf, (__u32)id);
-    m = btf_members(t);
-    for (unsigned i = 0; i < btf_vlen(t); i++)
-        if (strcmp(btf__name_by_offset(btf, m[i].name_off), "init_private") == 0)
-            return false;
-    return true;
-}
-
-static void read_reset_reasons(struct source_bpf *s)
-{
-    static const char prefix[] = "SK_RST_REASON_";
-    int id = btf__find_by_name_kind(s->btf, "sk_rst_reason", BTF_KIND_ENUM);
-    const struct btf_type *t;
-    const struct btf_enum *e;
-
-    if (id < 0)
-        return;
-    t = btf__type_by_id(s->btf, (__u32)id);
-    e = btf_enum(t);
-    for (unsigned i = 0; i < btf_vlen(t); i++) {
-        const char *name = btf__name_by_offset(s->btf, e[i].name_off);
-
-        if (e[i].val >= 0 && e[i].val < BPF_RESET_REASONS_MAX && !strncmp(name, prefix, sizeof(prefix) - 1))
-            s->decoder.reset_reasons[e[i].val] = name + sizeof(prefix) - 1;
-    }
-}
-
-bool source_bpf_sees_timers(void)
-{
-    FILE *symbols = fopen("/proc/kallsyms", "re");
-    unsigned long long address = 0;
-    char line[512];
-
-    /* hidden, all of them are 0; shown, few at the beginning are */
-    for (int i = 0; symbols && !address && i < 1000 && fgets(line, sizeof(line), symbols); i++)
-        address = strtoull(line, NULL, 16);
-    if (symbols)
-        fclose(symbols);
-    return address;
-}
-
-int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook), void *arg)
-{
-    static const char states[] = "the states of full sockets are not seen";
-    static const char timers[] = "SYN-SENT, the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
-    static const char refused[] = "what a listener refuses is not seen";
-    static const struct {
-        const char *name, *without;
-    } hooks[] = {
-        { "inet_sock_set_state", states },
-        { "timer_start", timers },
-        { "timer_cancel", timers },
-        { "timer_expire_entry", timers },
-        { "timer_expire_exit", timers },
-        { "sys_exit", "accept() is not seen" },
-        { "consume_skb", refused },
-        { "kfree_skb", refused },
-        { "tcp_retransmit_skb", "retransmissions are seen on the wire only" },
-        { "tcp_send_reset", "resets sent are seen on the wire only" },
-        { "tcp_receive_reset", "resets received are seen on the wire only" },
-    };
-    struct btf *btf;
-
-    libbpf_set_print(on_libbpf_message);
-    btf = btf__load_vmlinux_btf();
-    if (!btf)
-        return -ENOENT;
-    for (unsigned i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
-        each(arg,
-             &(struct source_bpf_hook){ hooks[i].name, hooks[i].without, true, has_tracepoint(btf, hooks[i].name) });
-    each(arg, &(struct source_bpf_hook){ "addresses of the timers' functions (CAP_SYSLOG, kernel.kptr_restrict)",
-                                         timers, false, source_bpf_sees_timers() });
-    each(arg, &(struct source_bpf_hook){
-                  "reasons of resets sent",
-                  "why one was sent is not told, and one that answers for no socket is seen on the wire only",
-                  false,
-                  reset_has_reason(btf),
-              });
-    each(arg, &(struct source_bpf_hook){
-                  "programs run in every interrupt",
-                  "what packets and timers bring about while process 1 runs is not seen, and not counted as lost",
-                  false,
-                  runs_in_every_interrupt(btf),
-              });
-    btf__free(btf);
-    return 0;
-}
-
 _Static_assert(LIMIT_FILTER_PORTS <= TCPLENS_PORTS_MAX && LIMIT_FILTER_HOSTS <= TCPLENS_HOSTS_MAX &&
                    LIMIT_FILTER_PIDS <= TCPLENS_PIDS_MAX,
                "the kernel side takes all");
@@ -520,13 +391,13 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         return -ENOMEM;
     s->clock = s->decoder.clock = clock;
     s->drained_ns = trace_clock_now(clock);
-    libbpf_set_print(on_libbpf_message);
+    bpf_quiet();
     s->btf = btf__load_vmlinux_btf();
     if (!s->btf) {
         r = -ENOENT;
         goto fail;
     }
-    read_reset_reasons(s);
+    bpf_read_reset_reasons(s->btf, &s->decoder);
     s->skeleton = tcplens__open();
     if (!s->skeleton) {
         r = -errno;
@@ -550,7 +421,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     bpf_program__set_autoload(s->skeleton->progs.blocked_calls, config->calls);
     follow_processes(s->skeleton, config->calls && (config->command_pid || config->filter.pid_count));
     /* by looking, not by the kernel's version */
-    program = reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
+    program = bpf_reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;
     bpf_program__set_autoload(program, true);
     r = tcplens__load(s->skeleton);
     if (r < 0)
@@ -589,153 +460,3 @@ struct source_bpf *source_bpf_close(struct source_bpf *s)
     free(s);
     return NULL;
 }
-
-/* ---- as the pipeline knows it ---- */
-
-struct options {
-    bool calls;
-    size_t ring_bytes;
-};
-
-/* The kernel wants a power of two, and whole pages. */
-static int take_buffer(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
-{
-    char *rest;
-    unsigned long kib = strtoul(value, &rest, 10);
-
-    if (*value < '0' || *value > '9' || *rest || kib < 4 || kib > 1 << 20 || (kib & (kib - 1))) {
-        snprintf(why, OPTIONS_ERROR_MAX, " takes KiB, a power of two from 4 to 1048576, not '%.100s'", value);
-        return -EINVAL;
-    }
-    *(size_t *)member = kib << 10;
-    return 0;
-}
-
-static const struct option_row rows[] = {
-    { .name = "calls",
-      .help = "system calls too: on TCP sockets, with --udp on UDP sockets, and those that wait for such; and the "
-              "processes of the command or of --pid",
-      .kind = OPTION_FLAG,
-      .offset = offsetof(struct options, calls) },
-    { .name = "buffer",
-      .argument = "KIB",
-      .help = "room for events between kernel and tracer (default 65536)",
-      .kind = OPTION_TAKEN,
-      .take = take_buffer,
-      .offset = offsetof(struct options, ring_bytes) },
-};
-static const struct option_table table = OPTION_TABLE(rows);
-
-static int ops_open(const struct source_context *context, const void *config, void **ret_source,
-                    char why[static SOURCE_ERROR_MAX])
-{
-    const struct options *o = config;
-    struct source_bpf_config own = {
-        .filter = context->filter,
-        .calls = o->calls,
-        .command_pid = context->command_pid,
-        .datagrams = context->datagrams,
-        .ring_bytes = o->ring_bytes,
-    };
-    struct source_bpf *source;
-    int r = 0;
-
-    if (context->scope)
-        own.scope = *context->scope;
-    else if (!context->all_netns) {
-        own.scope = (struct netns_scope){ .in = { { .fd = -1, .inode = context->netns } }, .count = 1 };
-        r = netns_cookie(&own.scope.in[0].cookie);
-    }
-
-    if (r == 0)
-        r = source_bpf_open(&own, context->clock, &source);
-    if (r == -EPERM || r == -EACCES)
-        snprintf(why, SOURCE_ERROR_MAX, "needs root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG");
-    else if (r == -ENOENT)
-        snprintf(why, SOURCE_ERROR_MAX, "this kernel shows no BTF (/sys/kernel/btf/vmlinux)");
-    else if (r < 0)
-        snprintf(why, SOURCE_ERROR_MAX, "the eBPF program cannot be loaded: %s", strerror(-r));
-    if (r == 0)
-        *ret_source = source;
-    return r;
-}
-
-static int ops_snapshot(void *source, event_fn emit, void *arg)
-{
-    return source_bpf_snapshot(source, emit, arg);
-}
-
-static int ops_drain(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX])
-{
-    (void)error;
-    source_bpf_drain(source, last, emit, arg);
-    return 0;
-}
-
-static uint64_t ops_lost(const void *source)
-{
-    return source_bpf_lost(source);
-}
-
-static const char *ops_caveat(const void *source)
-{
-    (void)source;
-    return source_bpf_sees_timers() ? NULL
-                                    : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, "
-                                      "the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
-}
-
-static void ops_close(void *source)
-{
-    source_bpf_close(source);
-}
-
-static void tell_hook(void *arg, const struct source_bpf_hook *hook)
-{
-    source_tell_fn *tell = arg;
-    char what[96];
-
-    snprintf(what, sizeof(what), "%s%s", hook->tracepoint ? "hook " : "", hook->name);
-    (*tell)(hook->found, what, hook->without);
-}
-
-static bool probe(source_tell_fn tell)
-{
-    const struct source_bpf_config config = { .calls = false };
-    struct trace_clock clock;
-    struct source_bpf *bpf;
-    int r;
-
-    trace_clock_init(&clock);
-    r = source_bpf_hooks(tell_hook, &tell);
-    tell(r == 0, "type information of the kernel (/sys/kernel/btf/vmlinux)",
-         "no kernel witness; a kernel with CONFIG_DEBUG_INFO_BTF is needed");
-    r = source_bpf_open(&config, &clock, &bpf);
-    tell(r == 0, "kernel witness: the eBPF program loads and attaches",
-         r == -EPERM || r == -EACCES ? "needs root, or CAP_BPF and CAP_PERFMON"
-         : r == -ENOENT              ? "needs the type information above"
-                                     : strerror(-r));
-    if (r == 0)
-        source_bpf_close(bpf);
-    return r == 0;
-}
-
-const struct source_ops source_bpf_ops = {
-    .name = "kernel",
-    .witness = WITNESS_KERNEL,
-    .live = true,
-    .by_default = true,
-    .knows_pids = true,
-    .all_netns = true,
-    .expected = true,
-    .without = "tracing packets only: the kernel's own states, owners and queues are not seen",
-    .options = &table,
-    .config_size = sizeof(struct options),
-    .open = ops_open,
-    .snapshot = ops_snapshot,
-    .drain = ops_drain,
-    .lost = ops_lost,
-    .caveat = ops_caveat,
-    .close = ops_close,
-    .probe = probe,
-};

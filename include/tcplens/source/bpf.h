@@ -38,19 +38,6 @@ void source_bpf_drain(struct source_bpf *source, bool last, event_fn emit, void 
 /* Events for which there was no room so far; each loss also came as an EVENT_GAP. */
 uint64_t source_bpf_lost(const struct source_bpf *source);
 
-/* A hook of the kernel witness, or what else it needs of a kernel: whether it is there, and what is not seen without. */
-struct source_bpf_hook {
-    const char *name, *without;
-    bool tracepoint, found;
-};
-
-/* Names all of them. 0, or -ENOENT where this kernel shows no type information, and nothing can be said. */
-int source_bpf_hooks(void (*each)(void *arg, const struct source_bpf_hook *hook), void *arg);
-
-/* Whether the kernel shows the addresses of its functions: without them the timers of connections are not recognised, and
- * SYN-SENT, the SYN queue, FIN-WAIT-2 and TIME-WAIT of minisocks are not seen. Needs CAP_SYSLOG (kptr_restrict). */
-bool source_bpf_sees_timers(void);
-
 /* NULL is fine; returns NULL. */
 struct source_bpf *source_bpf_close(struct source_bpf *source);
 

@@ -1,0 +1,31 @@
+/* What this kernel has for the kernel witness, by its type information: found by looking, not by its version. */
+#ifndef TCPLENS_SOURCE_BPF_HOOKS_H
+#define TCPLENS_SOURCE_BPF_HOOKS_H
+
+#include <stdbool.h>
+
+#include "bpf_decode.h"
+
+struct btf;
+
+/* A hook of the kernel witness, or what else it needs of a kernel: whether it is there, and what is not seen without. */
+struct bpf_hook {
+    const char *name, *without;
+    bool tracepoint, found;
+};
+
+/* Names all of them. 0, or -ENOENT where this kernel shows no type information, and nothing can be said. */
+int bpf_hooks(void (*each)(void *arg, const struct bpf_hook *hook), void *arg);
+
+/* Whether the kernel shows the addresses of its functions: without them the timers of connections are not recognised, and
+ * SYN-SENT, the SYN queue, FIN-WAIT-2 and TIME-WAIT of minisocks are not seen. Needs CAP_SYSLOG (kptr_restrict). */
+bool bpf_sees_timers(void);
+
+/* What libbpf says of itself goes to who debugs. */
+void bpf_quiet(void);
+/* tcp_send_reset got a third argument, the reason, in Linux 6.10. */
+bool bpf_reset_has_reason(const struct btf *btf);
+/* The names of those reasons, as this kernel numbers them: they are btf's, and are used as long as it is. */
+void bpf_read_reset_reasons(const struct btf *btf, struct bpf_decoder *decoder);
+
+#endif
