@@ -46,6 +46,7 @@ struct source_bpf {
     struct bpf_survey survey;               /* of what is left after a loss */
     uint64_t known_lost, lost_ns;           /* source_bpf_lost(), and when it last grew; 0: never */
     uint64_t survey_ns, survey_from_ns;     /* when the next may begin; when this one began */
+    uint64_t surveyed_ns;                   /* when the last began that came to its end */
     uint32_t netns;                         /* the one that can be listed: inode number */
     uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
     event_fn emit;                          /* during a drain */
@@ -263,7 +264,7 @@ static bool survey_begins(struct source_bpf *s, uint64_t now, bool last)
         s->lost_ns = now;
     }
     /* A listing leaves as it is what was told of within a second: it takes one that began later than that. */
-    if (!s->lost_ns || s->survey_from_ns > s->lost_ns + SURVEY_AFTER_NS) {
+    if (!s->lost_ns || s->surveyed_ns > s->lost_ns + SURVEY_AFTER_NS) {
         if (s->survey_ns < now + SURVEY_AFTER_NS)
             s->survey_ns = now + SURVEY_AFTER_NS;
         return false;
@@ -284,12 +285,14 @@ static void survey(struct source_bpf *s, uint64_t now, bool last)
         return;
     for (unsigned i = 0; r == 1 && (last || i < SURVEY_PARTS); i++)
         r = bpf_survey_read(&s->survey, emit_present, s);
-    if (r == 0)
-        s->emit(s->arg, &(struct event){ .ts_ns = trace_clock_now(s->clock),
-                                         .kind = EVENT_SURVEYED,
-                                         .source = WITNESS_KERNEL,
-                                         .netns = s->netns,
-                                         .surveyed.from_ns = s->survey_from_ns });
+    if (r != 0)
+        return;
+    s->surveyed_ns = s->survey_from_ns;
+    s->emit(s->arg, &(struct event){ .ts_ns = trace_clock_now(s->clock),
+                                     .kind = EVENT_SURVEYED,
+                                     .source = WITNESS_KERNEL,
+                                     .netns = s->netns,
+                                     .surveyed.from_ns = s->survey_from_ns });
 }
 
 void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
