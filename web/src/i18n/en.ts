@@ -456,7 +456,7 @@ export const en: Dictionary = {
     'bad-checksums': { name: 'Bad checksums' },
   },
   found: {
-    title: 'Findings', times: (n) => `${n} ×`, helps: 'What helps', more: (n) => `${n} more`,
+    title: 'Findings', times: (n) => `${n} ×`, helps: 'What helps: ', more: (n) => `${n} more`,
     counts: {
       error: (n) => `${n} error${n === 1 ? '' : 's'}`, warning: (n) => `${n} warning${n === 1 ? '' : 's'}`, note: (n) => `${n} note${n === 1 ? '' : 's'}`,
     },

@@ -641,7 +641,7 @@ export const zh: Dictionary = {
     },
   },
   found: {
-    title: '发现的问题', times: (n) => `${n} 次`, helps: '可以这样改进', more: (n) => `另有 ${n} 条`,
+    title: '发现的问题', times: (n) => `${n} 次`, helps: '可以这样改进：', more: (n) => `另有 ${n} 条`,
     counts: { error: (n) => `${n} 个错误`, warning: (n) => `${n} 个警告`, note: (n) => `${n} 个提示` },
   },
   causes: {

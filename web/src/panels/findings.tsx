@@ -59,7 +59,7 @@ function Finding({ rec }: { rec: FindingRec }) {
       <p>{told.text}</p>
       {told.remedy.length > 0 && (
         <details>
-          <summary>{words.found.helps}: {told.remedy[0]}</summary>
+          <summary>{words.found.helps}{told.remedy[0]}</summary>
           {told.remedy.slice(1).map((r) => <p key={r}>{r}</p>)}
         </details>
       )}
