@@ -19,7 +19,7 @@ struct doing {
     __s32 fd;
     __u64 since_ns; /* 0: not known */
     __u64 socket;   /* address of the sock */
-    __u64 args[3]; /* enum tcplens_arg */
+    __u64 args[3];  /* enum tcplens_arg */
     struct name name;
     __u8 protocol;
     bool told;     /* that it goes on */

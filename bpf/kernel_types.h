@@ -104,7 +104,7 @@ struct inet_connection_sock {
     struct request_sock_queue icsk_accept_queue;
     struct timer_list icsk_retransmit_timer;
     struct timer_list icsk_keepalive_timer; /* newer kernels, stable series too: it was sk_timer */
-    unsigned long icsk_timeout; /* not in newer kernels: there the timer fires when it is over */
+    unsigned long icsk_timeout;             /* not in newer kernels: there the timer fires when it is over */
     __u8 icsk_retransmits;
     __u8 icsk_pending; /* what the retransmission timer is for */
     __u8 icsk_probes_out;

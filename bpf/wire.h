@@ -118,9 +118,9 @@ struct tcplens_event {
             __u8 addr[16];
             __u32 syn, accept, backlog, drops; /* true after the event */
             __u16 port;
-            __u8 accept4;  /* the call was accept4(), not accept() */
-            __u8 deferred; /* of an ACK that was dropped: it waits for data (TCP_DEFER_ACCEPT) */
-            __u8 cookies;  /* net.ipv4.tcp_syncookies, as a bool */
+            __u8 accept4;   /* the call was accept4(), not accept() */
+            __u8 deferred;  /* of an ACK that was dropped: it waits for data (TCP_DEFER_ACCEPT) */
+            __u8 cookies;   /* net.ipv4.tcp_syncookies, as a bool */
             __u8 signature; /* of what was dropped: TCP-MD5 or TCP-AO did not fit */
             __u32 max_syn_backlog;
             __s32 fd, ret;
@@ -145,17 +145,17 @@ struct tcplens_event {
             __u64 duration_ns; /* 0: not known */
             __u64 args[3];     /* those after the descriptor; of some calls what is said at enum tcplens_arg */
             __s32 fd;
-            __u8 id; /* enum tcplens_call */
+            __u8 id;      /* enum tcplens_call */
             __u8 blocked; /* it goes on: no ret, and duration_ns is until now */
         } call;
         struct {
             __u32 parent; /* process id; 0: of a thread */
             __u8 event;   /* enum tcplens_process */
             /* of an exit */
-            __s32 code;           /* as wait() gives it */
-            __u32 max_pages;      /* of memory that the process had at most; 0: other threads of it go on */
-            __u64 cpu_ns;         /* of this thread, as are the others */
-            __u64 nvcsw, nivcsw;  /* context switches, as in getrusage(2) */
+            __s32 code;          /* as wait() gives it */
+            __u32 max_pages;     /* of memory that the process had at most; 0: other threads of it go on */
+            __u64 cpu_ns;        /* of this thread, as are the others */
+            __u64 nvcsw, nivcsw; /* context switches, as in getrusage(2) */
         } process;
         struct {
             __u8 not_idle; /* no probe is sent: something is unacknowledged */

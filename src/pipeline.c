@@ -521,12 +521,12 @@ static void tell_counters(struct pipeline *p)
         const int64_t delta = was ? now.items[i].value - was->value : 0;
 
         if (delta || change_counter_matters(now.items[i].name))
-            recording_event(
-                p->recording,
-                &(struct event){ .kind = EVENT_COUNTER,
-                                 .source = WITNESS_KERNEL,
-                                 .ts_ns = now_ns,
-                                 .counter = { .name = now.items[i].name, .value = now.items[i].value, .delta = delta } });
+            recording_event(p->recording, &(struct event){ .kind = EVENT_COUNTER,
+                                                           .source = WITNESS_KERNEL,
+                                                           .ts_ns = now_ns,
+                                                           .counter = { .name = now.items[i].name,
+                                                                        .value = now.items[i].value,
+                                                                        .delta = delta } });
     }
 }
 

@@ -213,24 +213,25 @@ static const char bash_scan[] = "    esac\n"
                                 "    done\n"
                                 "    case \"$command $option\" in";
 
-static const char bash_end[] = "    esac\n"
-                               "    if [[ $ended$rest == 1command ]]; then\n"
-                               "        _tcplens_command $((i + 1))\n"
-                               "    elif [[ ! $ended && $cur == -* ]]; then\n"
-                               "        _tcplens_offer -W \"$names\"\n"
-                               "    elif [[ $rest == files ]]; then\n"
-                               "        _tcplens_files\n"
-                               "    elif [[ $rest == labs && $cur == */* ]]; then\n"
-                               "        [[ $given ]] || _tcplens_files\n"
-                               "    elif [[ $rest == labs ]]; then\n"
-                               "        [[ $given ]] || _tcplens_offer -W '$(\"${COMP_WORDS[0]}\" lab --list --names 2>/dev/null)'\n"
-                               "    elif [[ $rest == words ]]; then\n"
-                               "        [[ $given ]] || _tcplens_offer -W \"$words\"\n"
-                               "    elif [[ ! $ended ]]; then\n"
-                               "        _tcplens_offer -W \"$names\"\n"
-                               "    fi\n"
-                               "}\n"
-                               "complete -F _tcplens tcplens";
+static const char bash_end[] =
+    "    esac\n"
+    "    if [[ $ended$rest == 1command ]]; then\n"
+    "        _tcplens_command $((i + 1))\n"
+    "    elif [[ ! $ended && $cur == -* ]]; then\n"
+    "        _tcplens_offer -W \"$names\"\n"
+    "    elif [[ $rest == files ]]; then\n"
+    "        _tcplens_files\n"
+    "    elif [[ $rest == labs && $cur == */* ]]; then\n"
+    "        [[ $given ]] || _tcplens_files\n"
+    "    elif [[ $rest == labs ]]; then\n"
+    "        [[ $given ]] || _tcplens_offer -W '$(\"${COMP_WORDS[0]}\" lab --list --names 2>/dev/null)'\n"
+    "    elif [[ $rest == words ]]; then\n"
+    "        [[ $given ]] || _tcplens_offer -W \"$words\"\n"
+    "    elif [[ ! $ended ]]; then\n"
+    "        _tcplens_offer -W \"$names\"\n"
+    "    fi\n"
+    "}\n"
+    "complete -F _tcplens tcplens";
 
 static void print_bash(void)
 {

@@ -158,7 +158,8 @@ static void export_gift(const struct lab_job *job)
         put_gift(text ? text : id);
         fputs(" {\n", stdout);
         cJSON_ArrayForEach (choice, cJSON_GetObjectItemCaseSensitive(question, "choices"))
-            put_gift_choice(job, id, choice->valuestring, strcmp(choice->valuestring, record_text(question, "answer")) == 0);
+            put_gift_choice(job, id, choice->valuestring,
+                            strcmp(choice->valuestring, record_text(question, "answer")) == 0);
         fputs("}\n\n", stdout);
     }
 }

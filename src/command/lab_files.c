@@ -91,8 +91,8 @@ int lab_files_find(const char *name, struct lab_files *ret_files)
     nearest = options_nearest(name, names, n);
     if (nearest)
         return command_usage_error("lab", "there is no lab '%.60s' (did you mean '%s'?)", name, nearest);
-    return command_usage_error("lab", "there is no lab '%.60s': --list shows them; a folder of your own has a slash in its path",
-                               name);
+    return command_usage_error(
+        "lab", "there is no lab '%.60s': --list shows them; a folder of your own has a slash in its path", name);
 }
 
 static void free_files(struct lab_files *files)
@@ -107,7 +107,8 @@ static void print_row(const struct library_lab *l, enum lab_language language)
     struct guide *guide = NULL;
     struct lab *lab = NULL;
 
-    if (guide_new(language == LAB_CHINESE ? l->zh : l->en, &guide) == 0 && lab_load(l->lab, NULL, NULL, &lab, error) == 0)
+    if (guide_new(language == LAB_CHINESE ? l->zh : l->en, &guide) == 0 &&
+        lab_load(l->lab, NULL, NULL, &lab, error) == 0)
         printf("%-24s %s%s\n", l->name, guide_title(guide), lab->needs_root || lab->needs_kernel ? "  (root)" : "");
     guide_free(guide);
     lab_free(lab);

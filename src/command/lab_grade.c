@@ -25,7 +25,7 @@ struct grading {
     struct result result;
     uint64_t start_ns, line, damaged, first_damaged;
     char why[TRACE_DECODE_ERROR_MAX]; /* of the first line that is damaged */
-    char *text; /* of the trace, whole */
+    char *text;                       /* of the trace, whole */
     size_t len;
 };
 
@@ -131,7 +131,8 @@ static int take_lines(struct grading *g)
     }
     if (g->damaged)
         log_note("%s: %llu line%s damaged and passed over, the first is line %llu: %s", g->name,
-                 (unsigned long long)g->damaged, g->damaged == 1 ? " is" : "s are", (unsigned long long)g->first_damaged, g->why);
+                 (unsigned long long)g->damaged, g->damaged == 1 ? " is" : "s are",
+                 (unsigned long long)g->first_damaged, g->why);
     return status;
 }
 
@@ -149,9 +150,11 @@ static void show(void *arg, uint64_t n)
     if (trace_decoder_new(&decoder) < 0)
         return;
     for (const char *newline; *at && (newline = strchrnul(at, '\n')); at = *newline ? newline + 1 : newline) {
-        if (trace_decode(decoder, at, (size_t)(newline - at), &got, error) < 0 || got.kind != TRACE_LINE_CHANGE || got.change.n != n)
+        if (trace_decode(decoder, at, (size_t)(newline - at), &got, error) < 0 || got.kind != TRACE_LINE_CHANGE ||
+            got.change.n != n)
             continue;
-        fwrite(line, 1, timeline_format(&got.change, g->start_ns, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), line), stdout);
+        fwrite(line, 1, timeline_format(&got.change, g->start_ns, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), line),
+               stdout);
         break;
     }
     trace_decoder_free(decoder);

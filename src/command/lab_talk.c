@@ -8,7 +8,18 @@
 #include <unistd.h>
 
 /* What this file says, in each language. */
-enum said { SAID_QUESTION, SAID_ANSWER, SAID_AGAIN, SAID_RIGHT, SAID_WRONG, SAID_SHOWN, SAID_SCORE, SAID_EXPECTED, SAID_SEEN, SAID_N };
+enum said {
+    SAID_QUESTION,
+    SAID_ANSWER,
+    SAID_AGAIN,
+    SAID_RIGHT,
+    SAID_WRONG,
+    SAID_SHOWN,
+    SAID_SCORE,
+    SAID_EXPECTED,
+    SAID_SEEN,
+    SAID_N
+};
 
 static const char *const said[SAID_N][LAB_LANGUAGES] = {
     [SAID_QUESTION] = { "Question %u of %u: ", "第 %u 题，共 %u 题：" },
@@ -107,7 +118,8 @@ static void ask_one(struct lab_job *job, const cJSON *question)
         if (taken >= 0) {
             choice = cJSON_GetArrayItem(choices, taken);
             job->answers[job->answer_count++] =
-                (struct run_answer){ id, choice->valuestring, strcmp(choice->valuestring, text_of(question, "answer")) == 0 };
+                (struct run_answer){ id, choice->valuestring,
+                                     strcmp(choice->valuestring, text_of(question, "answer")) == 0 };
             break;
         }
         fputs(say(job, SAID_AGAIN), stdout);

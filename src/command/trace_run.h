@@ -10,7 +10,7 @@ struct trace_options {
     const char *sources; /* names, with commas; NULL: not given */
     int segments;        /* enum conn_segments */
     bool udp, headers;
-    uint64_t ticks;      /* PIPELINE_TICK_MS each, after which the trace ends; 0: it goes on */
+    uint64_t ticks; /* PIPELINE_TICK_MS each, after which the trace ends; 0: it goes on */
     struct command_output output;
     struct command_io io;
 };

@@ -64,8 +64,8 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
 
     if (l->has_kernel) {
         reason.cause = of_listener(l, listeners, e);
-        reason.of_listener = reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER &&
-                             reason.cause != CAUSE_FILTER_RESET;
+        reason.of_listener =
+            reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER && reason.cause != CAUSE_FILTER_RESET;
         if (reason.cause == CAUSE_FILTER_RESET)
             reason.end = e->reset_by;
         if (reason.cause == CAUSE_NONE)

@@ -6,7 +6,8 @@ static enum end receiver_of(const struct finding_sight *s)
 {
     const uint8_t *icmp = s->life->wire.icmp;
 
-    return s->change->outcome.cause_end == END_SERVER || (icmp[END_SERVER] && !icmp[END_CLIENT]) ? END_CLIENT : END_SERVER;
+    return s->change->outcome.cause_end == END_SERVER || (icmp[END_SERVER] && !icmp[END_CLIENT]) ? END_CLIENT
+                                                                                                 : END_SERVER;
 }
 
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)

@@ -112,7 +112,8 @@ static enum end resetter_of(const struct ends *ends)
     if (by == END_UNKNOWN)
         return END_UNKNOWN;
     if (ends_kernel_tells(ends, by) && goes_on(ends, by))
-        return ends_kernel_tells(ends, !by) && ends_state(ends, !by, LANE_KERNEL) == TCP_STATE_CLOSED ? by : END_UNKNOWN;
+        return ends_kernel_tells(ends, !by) && ends_state(ends, !by, LANE_KERNEL) == TCP_STATE_CLOSED ? by
+                                                                                                      : END_UNKNOWN;
     return !ends_kernel_tells(ends, by) && goes_on(ends, !by) ? END_UNKNOWN : by;
 }
 

@@ -35,7 +35,7 @@ struct socket_bound {
 struct sockets {
     struct socket_slot slots[SOCKET_SETS][SOCKET_WAYS];
     uint32_t count;
-    struct socket_bound bound[LIMIT_UDP_SOCKETS]; /* by port; the newest of those that share a place */
+    struct socket_bound bound[LIMIT_UDP_SOCKETS];    /* by port; the newest of those that share a place */
     struct socket_role closed[LIMIT_CLOSED_SOCKETS]; /* by cookie; the newest of those that share a place */
 };
 

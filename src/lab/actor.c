@@ -202,7 +202,9 @@ static int64_t read_up_to(struct actor *a, int fd, long limit)
 
 static int64_t do_shutdown(struct actor *a, const struct lab_action *action)
 {
-    const int how = strcmp(action->text, "read") == 0 ? SHUT_RD : strcmp(action->text, "write") == 0 ? SHUT_WR : SHUT_RDWR;
+    const int how = strcmp(action->text, "read") == 0    ? SHUT_RD
+                    : strcmp(action->text, "write") == 0 ? SHUT_WR
+                                                         : SHUT_RDWR;
 
     snprintf(a->text, sizeof(a->text), "%s", action->text);
     return result(shutdown(socket_of(a, action->on), how));
@@ -229,7 +231,8 @@ static int64_t do_set(struct actor *a, const struct lab_action *action)
     cJSON_ArrayForEach (option, action->options) {
         const size_t len = strlen(a->text);
 
-        snprintf(a->text + len, sizeof(a->text) - len, "%s%s=%.0f", len ? " " : "", option->string, option->valuedouble);
+        snprintf(a->text + len, sizeof(a->text) - len, "%s%s=%.0f", len ? " " : "", option->string,
+                 option->valuedouble);
         if (r == 0)
             r = sockopt_set(fd, option->string, (long)option->valuedouble);
     }

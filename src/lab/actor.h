@@ -14,8 +14,8 @@ enum actor_word {
     ACTOR_ENDED, /* of its process, by who reaps it: ret is as a shell has it */
 };
 struct actor_message {
-    uint8_t word; /* enum actor_word */
-    uint32_t actor, step;     /* index; from 1 */
+    uint8_t word;         /* enum actor_word */
+    uint32_t actor, step; /* index; from 1 */
     uint64_t realtime_ns, duration_ns;
     int64_t ret; /* < 0: -errno */
     char text[LAB_TEXT_MAX];

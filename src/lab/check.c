@@ -124,7 +124,8 @@ static void expect_bounds(const struct check *c, const cJSON *whole)
     if (member(whole, "ge"))
         append(c->verdict->expected, "at least %.0f", member(whole, "ge")->valuedouble);
     if (member(whole, "le"))
-        append(c->verdict->expected, "%sat most %.0f", member(whole, "ge") ? ", " : "", member(whole, "le")->valuedouble);
+        append(c->verdict->expected, "%sat most %.0f", member(whole, "ge") ? ", " : "",
+               member(whole, "le")->valuedouble);
 }
 
 /* More can only come of what is missing. */
@@ -212,7 +213,8 @@ static enum check_result order(const struct check *c, const cJSON *patterns, con
 
 static enum check_result within(const struct check *c, const cJSON *how, const cJSON *whole)
 {
-    const cJSON *from = member(how, "from"), *to = member(how, "to"), *ge = member(how, "ge_ms"), *le = member(how, "le_ms");
+    const cJSON *from = member(how, "from"), *to = member(how, "to"), *ge = member(how, "ge_ms"),
+                *le = member(how, "le_ms");
     const size_t i = match_from(c->scene, from, 0), k = i == MATCH_NONE ? i : match_from(c->scene, to, i + 1);
     double ms;
 
@@ -373,9 +375,9 @@ static const struct {
     const char *key;
     enum check_result (*decide)(const struct check *c, const cJSON *value, const cJSON *whole);
 } predicates[] = {
-    { "exists", exists }, { "none", none },       { "count", count },   { "sum", sum },
-    { "order", order },   { "within", within },   { "path", path },     { "outcome", outcome },
-    { "equal", equal },   { "header", header },   { "any", any },
+    { "exists", exists }, { "none", none },     { "count", count }, { "sum", sum },
+    { "order", order },   { "within", within }, { "path", path },   { "outcome", outcome },
+    { "equal", equal },   { "header", header }, { "any", any },
 };
 
 static enum check_result decide(const struct check *c, const cJSON *whole)
@@ -454,8 +456,8 @@ static bool is_foreign(const struct lab *lab, const struct records *records, str
     return false;
 }
 
-int check_all(const struct lab *lab, const struct records *records, struct check_outcome verdicts[static LAB_CHECKS_MAX],
-              unsigned *ret_count)
+int check_all(const struct lab *lab, const struct records *records,
+              struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
 {
     struct match_scene scene = { 0 };
     const cJSON *whole;
@@ -475,7 +477,8 @@ int check_all(const struct lab *lab, const struct records *records, struct check
 
         if (n == LAB_CHECKS_MAX)
             break;
-        *v = (struct check_outcome){ .id = record_text(whole, "id"), .points = points ? (unsigned)points->valuedouble : 1 };
+        *v = (struct check_outcome){ .id = record_text(whole, "id"),
+                                     .points = points ? (unsigned)points->valuedouble : 1 };
         v->result = decide(&c, whole);
         n++;
     }

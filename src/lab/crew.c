@@ -62,7 +62,8 @@ static int open_reports(int ends[2])
 
     if (pipe2(pipe_ends, O_CLOEXEC) < 0)
         return -errno;
-    (void)fcntl(pipe_ends[1], F_SETPIPE_SZ, REPORTS_BYTES); /* an ordinary user may have less: then the wire waits earlier */
+    (void)fcntl(pipe_ends[1], F_SETPIPE_SZ,
+                REPORTS_BYTES); /* an ordinary user may have less: then the wire waits earlier */
     ends[TRACER] = pipe_ends[0];
     ends[OTHER] = pipe_ends[1];
     return fcntl(ends[TRACER], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
@@ -72,7 +73,8 @@ static int open_all(struct lines *l)
 {
     int r = open_line(l->ended);
 
-    l->leaders = mmap(NULL, LAB_ACTORS_MAX * sizeof(*l->leaders), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    l->leaders =
+        mmap(NULL, LAB_ACTORS_MAX * sizeof(*l->leaders), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (l->leaders == MAP_FAILED) {
         l->leaders = NULL;
         return -errno;
@@ -119,9 +121,11 @@ static _Noreturn void become_program(const struct lines *l, const struct lab_act
 static _Noreturn void be_actor(const struct lines *l, unsigned index)
 {
     const struct lab_actor *a = &l->lab->actors[index];
-    const struct actor_place place = {
-        .lab = l->lab, .index = index, .channel = l->channels[index][OTHER], .wire = l->wire[OTHER], .leaders = l->leaders
-    };
+    const struct actor_place place = { .lab = l->lab,
+                                       .index = index,
+                                       .channel = l->channels[index][OTHER],
+                                       .wire = l->wire[OTHER],
+                                       .leaders = l->leaders };
     char name[16], go;
 
     snprintf(name, sizeof(name), "%.15s", a->name);
@@ -227,7 +231,9 @@ static int hand_over(struct crew *crew, struct lines *l)
 
 int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo)
 {
-    struct lines l = { .ended = { -1, -1 }, .reports = { -1, -1 }, .wire = { -1, -1 }, .lab = lab, .space = space, .echo = echo };
+    struct lines l = {
+        .ended = { -1, -1 }, .reports = { -1, -1 }, .wire = { -1, -1 }, .lab = lab, .space = space, .echo = echo
+    };
     int r;
 
     *crew = (struct crew){ .ended = -1, .reports = -1 };

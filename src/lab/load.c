@@ -72,15 +72,16 @@ static void take_rule(struct wire_rule *rule, const cJSON *from)
     const char *sender = text_of(from, "from", "both");
     const long nth = number_of(from, "nth", 0), first = number_of(from, "first", 0);
 
-    *rule = (struct wire_rule){ .from = { [WIRE_CLIENT] = strcmp(sender, "server") != 0,
-                                          [WIRE_SERVER] = strcmp(sender, "client") != 0 },
-                                .match = (enum wire_match)word_of(from, "match", lab_match_words),
-                                .deed = (enum wire_deed)word_of(from, "do", lab_deed_words),
-                                .first = nth ? (uint32_t)nth : 1,
-                                .last = nth     ? (uint32_t)nth
-                                        : first ? (uint32_t)first
-                                                : UINT32_MAX,
-                                .delay_ms = (uint32_t)number_of(from, "delay_ms", 0) };
+    *rule = (struct wire_rule){
+        .from = { [WIRE_CLIENT] = strcmp(sender, "server") != 0, [WIRE_SERVER] = strcmp(sender, "client") != 0 },
+        .match = (enum wire_match)word_of(from, "match", lab_match_words),
+        .deed = (enum wire_deed)word_of(from, "do", lab_deed_words),
+        .first = nth ? (uint32_t)nth : 1,
+        .last = nth     ? (uint32_t)nth
+                : first ? (uint32_t)first
+                        : UINT32_MAX,
+        .delay_ms = (uint32_t)number_of(from, "delay_ms", 0)
+    };
 }
 
 static void take_wire(struct lab *lab, struct shape_walk *walk)
@@ -393,7 +394,8 @@ static int load(struct lab *lab, const char *text, const char *mutation, char er
 
     lab->tree = cJSON_ParseWithOpts(text, &end, true);
     if (!lab->tree) {
-        snprintf(error, LAB_ERROR_MAX, "line %u: no JSON from here on: %.40s", line_at(text, end), *end ? end : "the file ends");
+        snprintf(error, LAB_ERROR_MAX, "line %u: no JSON from here on: %.40s", line_at(text, end),
+                 *end ? end : "the file ends");
         return -EINVAL;
     }
     if (!cJSON_IsObject(lab->tree)) {

@@ -148,28 +148,27 @@ static bool match_list(const cJSON *wanted, const cJSON *value)
     return true;
 }
 
-static bool match_operator(const cJSON *operator, const cJSON *value)
+static bool match_operator(const cJSON *op, const cJSON *value)
 {
-    const char *word = operator->string;
+    const char *word = op->string;
 
     if (strcmp(word, "not") == 0)
-        return !value || !match_value(operator, value);
+        return !value || !match_value(op, value);
     if (strcmp(word, "has") == 0)
-        return cJSON_IsString(operator) && (cJSON_IsString(value) ? strstr(value->valuestring, operator->valuestring) != NULL
-                                                                   : match_text(operator->valuestring, value));
+        return cJSON_IsString(op) && (cJSON_IsString(value) ? strstr(value->valuestring, op->valuestring) != NULL
+                                                            : match_text(op->valuestring, value));
     if (!cJSON_IsNumber(value))
         return false;
-    return strcmp(word, "ge") == 0 ? value->valuedouble >= operator->valuedouble
-                                   : value->valuedouble <= operator->valuedouble;
+    return strcmp(word, "ge") == 0 ? value->valuedouble >= op->valuedouble : value->valuedouble <= op->valuedouble;
 }
 
 bool match_value(const cJSON *wanted, const cJSON *value)
 {
-    const cJSON *operator;
+    const cJSON *op;
 
     if (cJSON_IsObject(wanted)) {
-        cJSON_ArrayForEach (operator, wanted)
-            if (!match_operator(operator, value))
+        cJSON_ArrayForEach (op, wanted)
+            if (!match_operator(op, value))
                 return false;
         return true;
     }
@@ -284,7 +283,8 @@ char *match_describe(const cJSON *pattern, char buf[static MATCH_TEXT_MAX])
         char value[MATCH_TEXT_MAX];
 
         if (is_condition(wanted) && len < MATCH_TEXT_MAX)
-            len += (size_t)snprintf(buf + len, MATCH_TEXT_MAX - len, " %s=%s", wanted->string, match_print(wanted, value));
+            len +=
+                (size_t)snprintf(buf + len, MATCH_TEXT_MAX - len, " %s=%s", wanted->string, match_print(wanted, value));
     }
     return buf;
 }
@@ -303,7 +303,8 @@ static unsigned likeness(const struct match_scene *s, const cJSON *pattern, cons
     return n;
 }
 
-char *match_nearest(const struct match_scene *s, const cJSON *pattern, char buf[static MATCH_TEXT_MAX], size_t *ret_index)
+char *match_nearest(const struct match_scene *s, const cJSON *pattern, char buf[static MATCH_TEXT_MAX],
+                    size_t *ret_index)
 {
     unsigned best = 0;
     const cJSON *wanted, *record;

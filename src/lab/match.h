@@ -11,7 +11,7 @@ struct match_scene {
     const struct records *records;
     struct {
         int16_t actors[2]; /* index of the actor whose address an end has; -1: nobody's */
-    } *conns;              /* by number */
+    } * conns;             /* by number */
     size_t conn_count;
     size_t looked; /* records whose connections are known */
 };
@@ -36,7 +36,8 @@ char *match_describe(const cJSON *pattern, char buf[static MATCH_TEXT_MAX]);
 /* A value as a text, into buf. Returns buf. */
 char *match_print(const cJSON *value, char buf[static MATCH_TEXT_MAX]);
 /* What comes nearest where nothing is like the pattern: "nearest is #12: to=SYN-SENT", into buf; ret_index: of it, MATCH_NONE. */
-char *match_nearest(const struct match_scene *scene, const cJSON *pattern, char buf[static MATCH_TEXT_MAX], size_t *ret_index);
+char *match_nearest(const struct match_scene *scene, const cJSON *pattern, char buf[static MATCH_TEXT_MAX],
+                    size_t *ret_index);
 
 /* The witness that alone can tell of what is like the pattern, where that did not take part. NULL: it can be told. */
 const char *match_missing(const struct match_scene *scene, const cJSON *pattern);

@@ -88,9 +88,9 @@ int netlink_add_pair(const char *here, const uint8_t here_mac[MAC_LEN], const ch
 
 int netlink_add_address(const char *interface, struct in_addr address, unsigned prefix)
 {
-    const struct ifaddrmsg head = {
-        .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = if_nametoindex(interface)
-    };
+    const struct ifaddrmsg head = { .ifa_family = AF_INET,
+                                    .ifa_prefixlen = (uint8_t)prefix,
+                                    .ifa_index = if_nametoindex(interface) };
     struct request r;
 
     begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
@@ -101,9 +101,9 @@ int netlink_add_address(const char *interface, struct in_addr address, unsigned 
 
 int netlink_add_neighbour(const char *interface, struct in_addr address, const uint8_t mac[MAC_LEN])
 {
-    const struct ndmsg head = {
-        .ndm_family = AF_INET, .ndm_state = NUD_PERMANENT, .ndm_ifindex = (int)if_nametoindex(interface)
-    };
+    const struct ndmsg head = { .ndm_family = AF_INET,
+                                .ndm_state = NUD_PERMANENT,
+                                .ndm_ifindex = (int)if_nametoindex(interface) };
     struct request r;
 
     begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
@@ -132,7 +132,8 @@ int netlink_up(const char *interface)
 int netlink_no_offload(const char *interface)
 {
     /* in this order: without checksums there is nothing to gather, and without that nothing to cut */
-    static const unsigned features[] = { ETHTOOL_SGRO, ETHTOOL_SGSO, ETHTOOL_STSO, ETHTOOL_SSG, ETHTOOL_STXCSUM, ETHTOOL_SRXCSUM };
+    static const unsigned features[] = { ETHTOOL_SGRO, ETHTOOL_SGSO,    ETHTOOL_STSO,
+                                         ETHTOOL_SSG,  ETHTOOL_STXCSUM, ETHTOOL_SRXCSUM };
     int r = 0;
 
     for (unsigned i = 0; i < sizeof(features) / sizeof(*features) && r == 0; i++) {

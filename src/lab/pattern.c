@@ -10,13 +10,17 @@
 #define NEEDED(type, key, members, value, meaning) #key,
 #define ALWAYS(type, key, members, value, meaning) #key,
 #define WHERE(condition, type, key, members, value, meaning) #key,
+/* clang-format off */
 #define KIND_END(member) "n", "t", "because", NULL };
+/* clang-format on */
 #include "tcplens/trace/kinds.def"
 #define KIND(id, word, member, says) static const char *const fields_of_##word[] = {
 #define NEEDED(type, key, members, value, meaning) #key,
 #define ALWAYS(type, key, members, value, meaning) #key,
 #define WHERE(condition, type, key, members, value, meaning) #key,
+/* clang-format off */
 #define KIND_END(member) NULL };
+/* clang-format on */
 #include "tcplens/trace/frames.def"
 
 static const struct {

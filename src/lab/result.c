@@ -165,8 +165,8 @@ static cJSON *classroom(const struct result *r)
     for (unsigned i = 0; i < r->answer_count; i++) {
         const struct result_answer *a = &r->answers[i];
 
-        cJSON_AddItemToArray(tests, classroom_test(a->id, question_of(r, a), a->right ? "pass" : "fail", choice_of(r, a),
-                                                   a->right ? a->points : 0));
+        cJSON_AddItemToArray(tests, classroom_test(a->id, question_of(r, a), a->right ? "pass" : "fail",
+                                                   choice_of(r, a), a->right ? a->points : 0));
     }
     return root;
 }
@@ -205,7 +205,8 @@ static void write_junit(const struct result *r, FILE *to)
     }
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite", to);
     put_attribute(to, "name", r->lab->name);
-    fprintf(to, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"%u\">\n", r->outcome_count, failed, skipped, r->seconds);
+    fprintf(to, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"%u\">\n", r->outcome_count, failed, skipped,
+            r->seconds);
     for (unsigned i = 0; i < r->outcome_count; i++) {
         const struct check_outcome *o = &r->outcomes[i];
         char text[2 * CHECK_TEXT_MAX + 32];

@@ -119,7 +119,8 @@ static void check_items(struct shape_walk *walk, const cJSON *list, bool slugs, 
 
         if (slugs ? !cJSON_IsString(item) || !shape_is_slug(item->valuestring)
                   : !cJSON_IsString(item) && !is_integer(item))
-            shape_fault(walk, slugs ? "should be a name: small letters, digits, - . _" : "should be a text or an integer");
+            shape_fault(walk,
+                        slugs ? "should be a name: small letters, digits, - . _" : "should be a text or an integer");
         shape_up(walk, before);
     }
 }

@@ -48,7 +48,7 @@ struct shape_walk {
     char path[SHAPE_PATH_MAX]; /* "/checks/0/order/1", a JSON pointer (RFC 6901) without escapes */
     bool wrong;
     char fault_path[SHAPE_PATH_MAX], fault[SHAPE_FAULT_MAX]; /* the first one */
-    const void *about; /* for check() */
+    const void *about;                                       /* for check() */
 };
 
 /* Whether the object has this shape; what is wrong first is told in the walk. */

@@ -135,7 +135,8 @@ static cJSON *object_schema(const struct field *fields, cJSON *definitions)
 
 cJSON *shape_schema(const struct field *fields, const char *title)
 {
-    cJSON *definitions = cJSON_CreateObject(), *schema = object_schema(fields, definitions), *head = cJSON_CreateObject();
+    cJSON *definitions = cJSON_CreateObject(), *schema = object_schema(fields, definitions),
+          *head = cJSON_CreateObject();
 
     cJSON_AddStringToObject(head, "$schema", "https://json-schema.org/draft/2020-12/schema");
     cJSON_AddStringToObject(head, "title", title);

@@ -12,6 +12,7 @@
 
 const char *const lab_topology_words[] = { [SPACE_LO] = "lo", [SPACE_WIRE] = "wire", NULL };
 const char *const lab_side_words[] = { [SPACE_CLIENT] = "client", [SPACE_SERVER] = "server", NULL };
+/* clang-format off */
 const char *const lab_match_words[] = { [WIRE_ANY] = "any",   [WIRE_SYN] = "SYN",
                                         [WIRE_SYN_ACK] = "SYN,ACK", [WIRE_ACK] = "ACK",
                                         [WIRE_DATA] = "data", [WIRE_FIN] = "FIN",
@@ -20,6 +21,7 @@ const char *const lab_match_words[] = { [WIRE_ANY] = "any",   [WIRE_SYN] = "SYN"
 const char *const lab_deed_words[] = {
     [WIRE_LOSE] = "lose", [WIRE_SWAP] = "swap", [WIRE_DELAY] = "delay", [WIRE_DAMAGE] = "damage", [WIRE_CUT] = "cut", NULL
 };
+/* clang-format on */
 static const char *const from_words[] = { "client", "server", "both", NULL };
 static const char *const source_words[] = { "kernel", "diag", "wire", "kernel|diag", "kernel|wire", NULL };
 static const char *const needs_words[] = { "kernel", "root", NULL };
@@ -89,6 +91,7 @@ static const struct field within_fields[] = {
     { 0 },
 };
 
+/* clang-format off */
 static const struct field path_fields[] = {
     { .key = "conn", .kind = VALUE_TEXT, .needed = true, .meaning = "an actor, whose connection it is" },
     { .key = "end", .kind = VALUE_WORD, .words = end_words, .needed = true, .meaning = "whose states" },
@@ -285,3 +288,4 @@ const struct field lab_fields[] = {
       .meaning = "changes that a check must find: they prove that it can fail" },
     { 0 },
 };
+/* clang-format on */

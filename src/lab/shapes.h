@@ -7,6 +7,7 @@
 extern const struct field lab_fields[];
 
 /* Words of the file, by the enums that they stand for; NULL ends each. */
-extern const char *const lab_topology_words[], *const lab_side_words[], *const lab_match_words[], *const lab_deed_words[];
+extern const char *const lab_topology_words[], *const lab_side_words[], *const lab_match_words[],
+                                                                            *const lab_deed_words[];
 
 #endif

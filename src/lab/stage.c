@@ -234,9 +234,9 @@ static void on_report(struct stage *s, const struct wire_report *report)
                        .ts_ns = trace_clock_from_realtime(s->context.clock, report->realtime_ns) };
     struct segment_aside aside;
 
-    if (!packet_event(&e,
-                      segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
-                      &aside, true, s->lab->headers))
+    if (!packet_event(
+            &e, segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
+            &aside, true, s->lab->headers))
         return;
     /* what is no segment is told once, as it is sent */
     if (report->word == WIRE_ARRIVED && e.kind != EVENT_SEGMENT)

@@ -47,7 +47,9 @@ static char *choose(const cJSON *vary, const struct lab *lab)
         return number_text((long long)first->valuedouble +
                            (long long)(seed % (uint64_t)(last->valuedouble - first->valuedouble + 1)));
     first = cJSON_GetArrayItem(vary, (int)(seed % (uint64_t)n));
-    return cJSON_IsString(first) ? strdup(first->valuestring) : cJSON_IsNumber(first) ? number_text((long long)first->valuedouble) : NULL;
+    return cJSON_IsString(first)   ? strdup(first->valuestring)
+           : cJSON_IsNumber(first) ? number_text((long long)first->valuedouble)
+                                   : NULL;
 }
 
 /* ---- putting in */
@@ -173,7 +175,9 @@ void values_choose(struct lab *lab, struct shape_walk *walk)
         char *value;
 
         if (count == LAB_VALUES_MAX || name_len(each->string) != strlen(each->string))
-            shape_fault(walk, count == LAB_VALUES_MAX ? "more than %d values" : "should be small letters, digits, _ (at most %d)",
+            shape_fault(walk,
+                        count == LAB_VALUES_MAX ? "more than %d values"
+                                                : "should be small letters, digits, _ (at most %d)",
                         LAB_VALUES_MAX);
         else if (!(value = choose(each, lab)))
             shape_fault(walk, "should be [least, greatest], a list of choices, or \"word\"");
@@ -199,8 +203,8 @@ static cJSON *parent_of(cJSON *tree, const char *path, const char **ret_last)
         char part[LAB_NAME_MAX];
 
         snprintf(part, sizeof(part), "%.*s", (int)(dot - path), path);
-        tree = cJSON_IsArray(tree) ? cJSON_GetArrayItem(tree, atoi(part))
-                                   : cJSON_GetObjectItemCaseSensitive(tree, part);
+        tree =
+            cJSON_IsArray(tree) ? cJSON_GetArrayItem(tree, atoi(part)) : cJSON_GetObjectItemCaseSensitive(tree, part);
     }
     *ret_last = path;
     return tree;

@@ -211,9 +211,9 @@ static int run(struct wire *w, int control)
 
 int wire_open(const char *interface)
 {
-    struct sockaddr_ll at = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(interface)
-    };
+    struct sockaddr_ll at = { .sll_family = AF_PACKET,
+                              .sll_protocol = htons(ETH_P_ALL),
+                              .sll_ifindex = (int)if_nametoindex(interface) };
     const int on = 1;
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), r;
 

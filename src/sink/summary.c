@@ -22,13 +22,13 @@ size_t summary_format(const struct change *c, char buf[static SUMMARY_LINE_MAX])
     if (c->kind != CHANGE_OUTCOME)
         return 0;
     return (size_t)snprintf(
-        buf, SUMMARY_LINE_MAX, "%6u %-24s %-24s %7llu %10llu %7llu %10llu %5llu.%06llu %-7s %-16s %-12s %-12s %s\n", c->conn,
-        endpoint_format(&c->outcome.endpoints[END_CLIENT], client),
+        buf, SUMMARY_LINE_MAX, "%6u %-24s %-24s %7llu %10llu %7llu %10llu %5llu.%06llu %-7s %-16s %-12s %-12s %s\n",
+        c->conn, endpoint_format(&c->outcome.endpoints[END_CLIENT], client),
         endpoint_format(&c->outcome.endpoints[END_SERVER], server), (unsigned long long)c->outcome.segments[END_CLIENT],
         (unsigned long long)c->outcome.bytes[END_CLIENT], (unsigned long long)c->outcome.segments[END_SERVER],
         (unsigned long long)c->outcome.bytes[END_SERVER], (unsigned long long)(c->outcome.duration_ns / 1000000000),
-        (unsigned long long)(c->outcome.duration_ns / 1000 % 1000000), c->outcome.conn_state,
-        c->outcome.history, tcp_state_name(c->outcome.final[END_CLIENT]), tcp_state_name(c->outcome.final[END_SERVER]),
+        (unsigned long long)(c->outcome.duration_ns / 1000 % 1000000), c->outcome.conn_state, c->outcome.history,
+        tcp_state_name(c->outcome.final[END_CLIENT]), tcp_state_name(c->outcome.final[END_SERVER]),
         verdict_name(c->outcome.verdict));
 }
 

@@ -161,7 +161,8 @@ static int on_event(void *arg, void *data, size_t size)
     const struct tcplens_event *e = data;
 
     if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
-        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) && (e->kind != TCPLENS_READY || ready_is_whole(e, size)))
+        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) &&
+        (e->kind != TCPLENS_READY || ready_is_whole(e, size)))
         bpf_mend_put(&s->mend, e, decode_and_emit, s);
     return 0;
 }

@@ -120,20 +120,34 @@ static void task_of(const struct tcplens_event *e, struct task *ret_task)
 static const char *call_name(uint8_t id)
 {
     static const char *const names[] = {
-        [TCPLENS_CALL_SOCKET] = "socket",           [TCPLENS_CALL_BIND] = "bind",
-        [TCPLENS_CALL_LISTEN] = "listen",           [TCPLENS_CALL_CONNECT] = "connect",
-        [TCPLENS_CALL_ACCEPT] = "accept",           [TCPLENS_CALL_ACCEPT4] = "accept4",
-        [TCPLENS_CALL_SHUTDOWN] = "shutdown",       [TCPLENS_CALL_CLOSE] = "close",
-        [TCPLENS_CALL_SETSOCKOPT] = "setsockopt",   [TCPLENS_CALL_GETSOCKOPT] = "getsockopt",
-        [TCPLENS_CALL_READ] = "read",               [TCPLENS_CALL_WRITE] = "write",
-        [TCPLENS_CALL_READV] = "readv",             [TCPLENS_CALL_WRITEV] = "writev",
-        [TCPLENS_CALL_SENDTO] = "sendto",           [TCPLENS_CALL_RECVFROM] = "recvfrom",
-        [TCPLENS_CALL_SENDMSG] = "sendmsg",         [TCPLENS_CALL_RECVMSG] = "recvmsg",
-        [TCPLENS_CALL_SENDMMSG] = "sendmmsg",       [TCPLENS_CALL_RECVMMSG] = "recvmmsg",
-        [TCPLENS_CALL_SENDFILE] = "sendfile",       [TCPLENS_CALL_EPOLL_CTL] = "epoll_ctl",
-        [TCPLENS_CALL_PSELECT6] = "pselect6",       [TCPLENS_CALL_PPOLL] = "ppoll",
-        [TCPLENS_CALL_EPOLL_PWAIT] = "epoll_pwait", [TCPLENS_CALL_EPOLL_PWAIT2] = "epoll_pwait2",
-        [TCPLENS_CALL_SELECT] = "select",           [TCPLENS_CALL_POLL] = "poll",
+        [TCPLENS_CALL_SOCKET] = "socket",
+        [TCPLENS_CALL_BIND] = "bind",
+        [TCPLENS_CALL_LISTEN] = "listen",
+        [TCPLENS_CALL_CONNECT] = "connect",
+        [TCPLENS_CALL_ACCEPT] = "accept",
+        [TCPLENS_CALL_ACCEPT4] = "accept4",
+        [TCPLENS_CALL_SHUTDOWN] = "shutdown",
+        [TCPLENS_CALL_CLOSE] = "close",
+        [TCPLENS_CALL_SETSOCKOPT] = "setsockopt",
+        [TCPLENS_CALL_GETSOCKOPT] = "getsockopt",
+        [TCPLENS_CALL_READ] = "read",
+        [TCPLENS_CALL_WRITE] = "write",
+        [TCPLENS_CALL_READV] = "readv",
+        [TCPLENS_CALL_WRITEV] = "writev",
+        [TCPLENS_CALL_SENDTO] = "sendto",
+        [TCPLENS_CALL_RECVFROM] = "recvfrom",
+        [TCPLENS_CALL_SENDMSG] = "sendmsg",
+        [TCPLENS_CALL_RECVMSG] = "recvmsg",
+        [TCPLENS_CALL_SENDMMSG] = "sendmmsg",
+        [TCPLENS_CALL_RECVMMSG] = "recvmmsg",
+        [TCPLENS_CALL_SENDFILE] = "sendfile",
+        [TCPLENS_CALL_EPOLL_CTL] = "epoll_ctl",
+        [TCPLENS_CALL_PSELECT6] = "pselect6",
+        [TCPLENS_CALL_PPOLL] = "ppoll",
+        [TCPLENS_CALL_EPOLL_PWAIT] = "epoll_pwait",
+        [TCPLENS_CALL_EPOLL_PWAIT2] = "epoll_pwait2",
+        [TCPLENS_CALL_SELECT] = "select",
+        [TCPLENS_CALL_POLL] = "poll",
         [TCPLENS_CALL_EPOLL_WAIT] = "epoll_wait",
     };
     _Static_assert(sizeof(names) / sizeof(*names) == TCPLENS_CALL_N, "a name for each call");
@@ -200,14 +214,11 @@ static bool add_option_value(struct call_arg **at, const __u64 args[3])
 static uint16_t events_of(uint32_t kernel)
 {
     static const uint32_t bits[] = {
-        [POLL_EVENT_IN] = EPOLLIN,         [POLL_EVENT_PRI] = EPOLLPRI,
-        [POLL_EVENT_OUT] = EPOLLOUT,       [POLL_EVENT_ERR] = EPOLLERR,
-        [POLL_EVENT_HUP] = EPOLLHUP,       [POLL_EVENT_NVAL] = EPOLLNVAL,
-        [POLL_EVENT_RDNORM] = EPOLLRDNORM, [POLL_EVENT_RDBAND] = EPOLLRDBAND,
-        [POLL_EVENT_WRNORM] = EPOLLWRNORM, [POLL_EVENT_WRBAND] = EPOLLWRBAND,
-        [POLL_EVENT_RDHUP] = EPOLLRDHUP,   [POLL_EVENT_EXCLUSIVE] = EPOLLEXCLUSIVE,
-        [POLL_EVENT_WAKEUP] = EPOLLWAKEUP, [POLL_EVENT_ONESHOT] = EPOLLONESHOT,
-        [POLL_EVENT_ET] = EPOLLET,
+        [POLL_EVENT_IN] = EPOLLIN,         [POLL_EVENT_PRI] = EPOLLPRI,         [POLL_EVENT_OUT] = EPOLLOUT,
+        [POLL_EVENT_ERR] = EPOLLERR,       [POLL_EVENT_HUP] = EPOLLHUP,         [POLL_EVENT_NVAL] = EPOLLNVAL,
+        [POLL_EVENT_RDNORM] = EPOLLRDNORM, [POLL_EVENT_RDBAND] = EPOLLRDBAND,   [POLL_EVENT_WRNORM] = EPOLLWRNORM,
+        [POLL_EVENT_WRBAND] = EPOLLWRBAND, [POLL_EVENT_RDHUP] = EPOLLRDHUP,     [POLL_EVENT_EXCLUSIVE] = EPOLLEXCLUSIVE,
+        [POLL_EVENT_WAKEUP] = EPOLLWAKEUP, [POLL_EVENT_ONESHOT] = EPOLLONESHOT, [POLL_EVENT_ET] = EPOLLET,
     };
     uint16_t events = 0;
 

@@ -24,7 +24,7 @@ struct bpf_decoder {
     const struct trace_clock *clock;
     const char *reset_reasons[BPF_RESET_REASONS_MAX]; /* by enum sk_rst_reason; NULL: no name */
     unsigned hz;                                      /* 0: not known yet */
-    struct bpf_watch watches[BPF_WATCHES_MAX];        /* each where its hash says; the newest of those that share a place */
+    struct bpf_watch watches[BPF_WATCHES_MAX]; /* each where its hash says; the newest of those that share a place */
 };
 
 /* False where the event is not worth passing on; *ret_event is of no use then. Reads no more of the event than its

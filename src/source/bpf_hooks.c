@@ -121,10 +121,9 @@ int bpf_hooks(void (*each)(void *arg, const struct bpf_hook *hook), void *arg)
     if (!btf)
         return -ENOENT;
     for (unsigned i = 0; i < sizeof(hooks) / sizeof(*hooks); i++)
-        each(arg,
-             &(struct bpf_hook){ hooks[i].name, hooks[i].without, true, has_tracepoint(btf, hooks[i].name) });
-    each(arg, &(struct bpf_hook){ "addresses of the timers' functions (CAP_SYSLOG, kernel.kptr_restrict)",
-                                         timers, false, bpf_sees_timers() });
+        each(arg, &(struct bpf_hook){ hooks[i].name, hooks[i].without, true, has_tracepoint(btf, hooks[i].name) });
+    each(arg, &(struct bpf_hook){ "addresses of the timers' functions (CAP_SYSLOG, kernel.kptr_restrict)", timers,
+                                  false, bpf_sees_timers() });
     each(arg, &(struct bpf_hook){
                   "reasons of resets sent",
                   "why one was sent is not told, and one that answers for no socket is seen on the wire only",

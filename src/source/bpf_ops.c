@@ -98,8 +98,8 @@ static const char *ops_caveat(const void *source)
 {
     (void)source;
     return bpf_sees_timers() ? NULL
-                                    : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, "
-                                      "the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
+                             : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, "
+                               "the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
 }
 
 static void ops_close(void *source)

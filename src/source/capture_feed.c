@@ -3,8 +3,8 @@
  * long.
  *
  * A block that breaks off, or is damaged, is an error with its place; everything before it has been handed over. */
-#include "tcplens/event/packet.h"
 #include "tcplens/source/capture_feed.h"
+#include "tcplens/event/packet.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -221,7 +221,8 @@ static uint16_t certain_ip(const struct capsule *p)
 
     switch (c.overrun ? ETHER_NONE : exact_ip(p)) {
     case ETHER_IPV4:
-        return header[0] == 0x45 && header[8] && header[9] == IP_TCP && ipv4_sum_holds(header) ? ETHER_IPV4 : ETHER_NONE;
+        return header[0] == 0x45 && header[8] && header[9] == IP_TCP && ipv4_sum_holds(header) ? ETHER_IPV4
+                                                                                               : ETHER_NONE;
     case ETHER_IPV6: return header[6] == IP_TCP && header[7] ? ETHER_IPV6 : ETHER_NONE;
     default: return ETHER_NONE;
     }
@@ -392,9 +393,8 @@ static const struct {
     uint16_t port;
     uint16_t (*read)(const struct capsule *p);
 } ports[] = {
-    { 1701, l2tp },         { 2152, gtp_u }, { 3544, teredo }, { 4754, gre_in_udp }, { 4789, vxlan },
-    { 4790, vxlan_gpe },    { 5072, ayiya }, { 6080, gue },    { 6081, geneve },     { 6635, mpls_in_udp },
-    { 8472, vxlan }, /* Linux, before it had a number */
+    { 1701, l2tp },  { 2152, gtp_u }, { 3544, teredo }, { 4754, gre_in_udp },  { 4789, vxlan }, { 4790, vxlan_gpe },
+    { 5072, ayiya }, { 6080, gue },   { 6081, geneve }, { 6635, mpls_in_udp }, { 8472, vxlan }, /* Linux, before it had a number */
 };
 
 static uint16_t datagram(const struct capsule *p)

@@ -17,13 +17,13 @@
 enum identity { BY_ID, BY_ENDS, BY_ENDS_AND_ID };
 
 static const uint8_t identities[TUNNEL_TYPE_N] = {
-    [TUNNEL_IPIP] = BY_ENDS,        [TUNNEL_6IN4] = BY_ENDS,       [TUNNEL_4IN6] = BY_ENDS,
-    [TUNNEL_6IN6] = BY_ENDS,        [TUNNEL_GRE] = BY_ENDS_AND_ID, [TUNNEL_NVGRE] = BY_ID,
-    [TUNNEL_PPTP] = BY_ENDS,        [TUNNEL_EOIP] = BY_ENDS_AND_ID, [TUNNEL_ERSPAN] = BY_ENDS_AND_ID,
-    [TUNNEL_ETHERIP] = BY_ENDS,     [TUNNEL_MPLS] = BY_ENDS,       [TUNNEL_VXLAN] = BY_ID,
-    [TUNNEL_VXLAN_GPE] = BY_ID,     [TUNNEL_GENEVE] = BY_ID,       [TUNNEL_GTP_U] = BY_ENDS,
-    [TUNNEL_TEREDO] = BY_ENDS,      [TUNNEL_AYIYA] = BY_ENDS,      [TUNNEL_L2TP] = BY_ENDS,
-    [TUNNEL_GUE] = BY_ENDS,         [TUNNEL_FOU] = BY_ENDS,        [TUNNEL_PBB] = BY_ID,
+    [TUNNEL_IPIP] = BY_ENDS,    [TUNNEL_6IN4] = BY_ENDS,        [TUNNEL_4IN6] = BY_ENDS,
+    [TUNNEL_6IN6] = BY_ENDS,    [TUNNEL_GRE] = BY_ENDS_AND_ID,  [TUNNEL_NVGRE] = BY_ID,
+    [TUNNEL_PPTP] = BY_ENDS,    [TUNNEL_EOIP] = BY_ENDS_AND_ID, [TUNNEL_ERSPAN] = BY_ENDS_AND_ID,
+    [TUNNEL_ETHERIP] = BY_ENDS, [TUNNEL_MPLS] = BY_ENDS,        [TUNNEL_VXLAN] = BY_ID,
+    [TUNNEL_VXLAN_GPE] = BY_ID, [TUNNEL_GENEVE] = BY_ID,        [TUNNEL_GTP_U] = BY_ENDS,
+    [TUNNEL_TEREDO] = BY_ENDS,  [TUNNEL_AYIYA] = BY_ENDS,       [TUNNEL_L2TP] = BY_ENDS,
+    [TUNNEL_GUE] = BY_ENDS,     [TUNNEL_FOU] = BY_ENDS,         [TUNNEL_PBB] = BY_ID,
 };
 
 /* Open addressing, by place from 1; twice as many slots as there can be tunnels. */

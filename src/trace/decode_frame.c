@@ -160,7 +160,8 @@ int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX +
     if (!may_be(tree, "sysctl", cJSON_IsObject) || !take_sysctls(tree, h))
         return decode_wrong(error, "header", "sysctl", "name to integer or text");
     if (!may_be(tree, "host", cJSON_IsObject) || !may_be(tree, "clock", cJSON_IsObject) || !take_host(tree, &h->host))
-        return decode_wrong(error, "header", "host, clock", "name, machine_id, boot_id; synchronized, maxerror_us, esterror_us");
+        return decode_wrong(error, "header", "host, clock",
+                            "name, machine_id, boot_id; synchronized, maxerror_us, esterror_us");
     return 0;
 }
 

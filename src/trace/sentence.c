@@ -104,10 +104,11 @@ static int put_drops(const struct change *c, char *buf, unsigned size)
     case CAUSE_DEFERRED:
         return snprintf(buf, size, " L%u waits for data before it takes a connection (TCP_DEFER_ACCEPT).", c->listener);
     case CAUSE_SIGNATURE_REFUSED:
-        return snprintf(buf, size,
-                        " L%u dropped its %s %u %s for its signature: TCP-MD5 or TCP-AO is missing, wrong, or not asked "
-                        "for.",
-                        c->listener, what, drops, times);
+        return snprintf(
+            buf, size,
+            " L%u dropped its %s %u %s for its signature: TCP-MD5 or TCP-AO is missing, wrong, or not asked "
+            "for.",
+            c->listener, what, drops, times);
     default: return snprintf(buf, size, " L%u dropped its %s %u %s.", c->listener, what, drops, times);
     }
 }
@@ -168,7 +169,9 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size, " The %s closed with %llu %s unread.", whose, (unsigned long long)c->outcome.unread,
                         c->outcome.unread == 1 ? "byte" : "bytes");
     case CAUSE_ABORT:
-        return snprintf(buf, size, " The %s asked for that: SO_LINGER with a time of 0, TCP_LINGER2 below 0, or a call that aborts.", whose);
+        return snprintf(
+            buf, size,
+            " The %s asked for that: SO_LINGER with a time of 0, TCP_LINGER2 below 0, or a call that aborts.", whose);
     case CAUSE_DATA_AFTER_CLOSE:
         return snprintf(buf, size, " Data came for the %s after its application had closed the socket.", whose);
     case CAUSE_NO_SOCKET: return snprintf(buf, size, " The %s had no such connection, or no longer.", whose);

@@ -53,12 +53,29 @@ NAME(sysctl_name, enum sysctl, sysctl, SYSCTL_N)
 bool change_counter_matters(const char *name)
 {
     static const char *const names[] = {
-        "TcpAttemptFails",          "TcpEstabResets",           "TcpRetransSegs",          "TcpInErrs",
-        "TcpInCsumErrors",          "TcpExtSyncookiesSent",     "TcpExtListenOverflows",   "TcpExtListenDrops",
-        "TcpExtTCPReqQFullDrop",    "TcpExtTCPReqQFullDoCookies", "TcpExtTCPBacklogDrop",  "TcpExtTCPAbortOnData",
-        "TcpExtTCPAbortOnClose",    "TcpExtTCPAbortOnTimeout",  "TcpExtTCPAbortOnLinger",  "TcpExtTCPTimeouts",
-        "TcpExtTCPSpuriousRtxHostQueues", "TcpExtTCPZeroWindowDrop", "UdpNoPorts",          "UdpInErrors",
-        "UdpRcvbufErrors",          "UdpSndbufErrors",          "UdpInCsumErrors",
+        "TcpAttemptFails",
+        "TcpEstabResets",
+        "TcpRetransSegs",
+        "TcpInErrs",
+        "TcpInCsumErrors",
+        "TcpExtSyncookiesSent",
+        "TcpExtListenOverflows",
+        "TcpExtListenDrops",
+        "TcpExtTCPReqQFullDrop",
+        "TcpExtTCPReqQFullDoCookies",
+        "TcpExtTCPBacklogDrop",
+        "TcpExtTCPAbortOnData",
+        "TcpExtTCPAbortOnClose",
+        "TcpExtTCPAbortOnTimeout",
+        "TcpExtTCPAbortOnLinger",
+        "TcpExtTCPTimeouts",
+        "TcpExtTCPSpuriousRtxHostQueues",
+        "TcpExtTCPZeroWindowDrop",
+        "UdpNoPorts",
+        "UdpInErrors",
+        "UdpRcvbufErrors",
+        "UdpSndbufErrors",
+        "UdpInCsumErrors",
     };
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* make_corpus.py knows the order. */
-static const int link_types[] = { 1, 0, 9, 12, 14, 50, 51, 101, 104, 108, 113, 228, 229, 276, 147,
+static const int link_types[] = { 1,   0,   9,   12,  14,  50,  51,  101, 104, 108, 113, 228, 229, 276, 147,
                                   105, 127, 119, 163, 192, 239, 242, 247, 107, 6,   10,  117, 109, 219, 284 };
 
 #define HEAD 2

@@ -47,8 +47,7 @@ static void reads_what_is_written(void **state)
             struct event out;
 
             /* a call of no kind, and the owner of a socket, are told by themselves to nobody */
-            assert_int_equal(decode(&e, &out),
-                             kind != TCPLENS_CALL && kind != TCPLENS_READY && kind != TCPLENS_OWNER);
+            assert_int_equal(decode(&e, &out), kind != TCPLENS_CALL && kind != TCPLENS_READY && kind != TCPLENS_OWNER);
         }
     }
 }
@@ -158,7 +157,8 @@ static void options(void **state)
     struct tcplens_event e = {
         .kind = TCPLENS_CALL,
         .in_task = 1,
-        .call = { .id = TCPLENS_CALL_SETSOCKOPT, .args = { (uint64_t)SOL_SOCKET << 32 | SO_LINGER, 5ull << 32 | 1, 8 } },
+        .call = { .id = TCPLENS_CALL_SETSOCKOPT,
+                  .args = { (uint64_t)SOL_SOCKET << 32 | SO_LINGER, 5ull << 32 | 1, 8 } },
     };
     struct event out;
 
@@ -184,12 +184,9 @@ static void options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_what_is_written),
-        cmocka_unit_test(most_events_are_short),
-        cmocka_unit_test(state_of_a_listener),
-        cmocka_unit_test(deadline_of_a_minisock),
-        cmocka_unit_test(ready_by_epoll),
-        cmocka_unit_test(options),
+        cmocka_unit_test(reads_what_is_written), cmocka_unit_test(most_events_are_short),
+        cmocka_unit_test(state_of_a_listener),   cmocka_unit_test(deadline_of_a_minisock),
+        cmocka_unit_test(ready_by_epoll),        cmocka_unit_test(options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,8 @@ static struct result read_bytes(const uint8_t *data, size_t len, const char *fil
     assert_int_equal(pwrite(fd, data, len, 0), len);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     begin(&r);
-    r.status = source_capture_open(open(path, O_RDONLY | O_CLOEXEC), filter, &(struct source_context){ 0 }, &capture, r.error);
+    r.status =
+        source_capture_open(open(path, O_RDONLY | O_CLOEXEC), filter, &(struct source_context){ 0 }, &capture, r.error);
     if (r.status == 0) {
         do
             r.status = source_capture_drain(capture, on_event, &r, r.error);

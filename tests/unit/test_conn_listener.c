@@ -39,7 +39,8 @@ static void outcome_is(enum verdict verdict, enum cause cause, uint32_t drops)
     assert_int_equal(o->outcome.verdict, verdict);
     assert_int_equal(o->outcome.cause, cause);
     assert_int_equal(o->outcome.drops, drops);
-    assert_int_equal(o->listener, cause == CAUSE_NONE || cause == CAUSE_NO_LISTENER || cause == CAUSE_FILTER_RESET ? 0 : 1);
+    assert_int_equal(o->listener,
+                     cause == CAUSE_NONE || cause == CAUSE_NO_LISTENER || cause == CAUSE_FILTER_RESET ? 0 : 1);
 }
 
 /* The client's SYN finds the accept queue full each time, or the SYN queue. */

@@ -111,9 +111,10 @@ static void a_difference_settles(void **state)
     assert_int_equal(count_of(&s, CHANGE_DISAGREEMENT), 1);
     send(&s, C, "FA", 1, 101, 0); /* there it is */
     sock(&s, C, CLIENT, FIN_WAIT_1, CLOSED, 0);
-    assert_string_equal(told_at_the_end(), "disagreement 1 client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent <- 20\n"
-                                           "disagreement 1 client kernel CLOSED wire FIN-WAIT-1 <- 29\n"
-                                           "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 28\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 client kernel FIN-WAIT-1 wire ESTABLISHED fin-unsent <- 20\n"
+                        "disagreement 1 client kernel CLOSED wire FIN-WAIT-1 <- 29\n"
+                        "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 28\n");
 }
 
 /* A RST with the right numbers that its supposed sender did not send: it goes on. */
@@ -333,7 +334,8 @@ static void a_fin_is_lost_behind_the_capture(void **state)
     open_seen_by_both();
     sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
     send(&s, C, "FA", 1, 1, 0);
-    assert_string_equal(told_at_the_end(), "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 23\n");
+    assert_string_equal(told_at_the_end(),
+                        "disagreement 1 server kernel ESTABLISHED wire CLOSE-WAIT segment-lost <- 23\n");
 }
 
 /* It acknowledged the FIN: a step of the kernel is missing. */

@@ -98,7 +98,8 @@ static void simultaneous_close(void **state)
     wait_ns(&s, 100 * SECOND);
     script_finish(&s);
     assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 CLOSING TIME-WAIT ?CLOSED");
-    assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT ESTABLISHED FIN-WAIT-1 CLOSING TIME-WAIT ?CLOSED");
+    assert_string_equal(wire(S),
+                        "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT ESTABLISHED FIN-WAIT-1 CLOSING TIME-WAIT ?CLOSED");
     o = outcome_of(&s, 1);
     assert_int_equal(o->outcome.verdict, VERDICT_CLOSED_BOTH);
     assert_int_equal(o->outcome.closed_by, C);

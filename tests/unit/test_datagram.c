@@ -13,10 +13,10 @@
 
 /* From 10.0.0.1 to 10.0.0.2, port 53: a question and its header. */
 static const uint8_t question[] = {
-    0x45, 0, 0, 57, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
-    0xc0, 1, 0, 53, 0, 37, 0, 0,                                            /* UDP, without a checksum */
-    0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,                               /* DNS */
-    7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0, 0, 1, 0, 1,
+    0x45, 0,    0,   57,  0,   1,   0x40, 0,   64, 17,  0,   0,   10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
+    0xc0, 1,    0,   53,  0,   37,  0,    0,                    /* UDP, without a checksum */
+    0x12, 0x34, 1,   0,   0,   1,   0,    0,   0,  0,   0,   0, /* DNS */
+    7,    'e',  'x', 'a', 'm', 'p', 'l',  'e', 3,  'o', 'r', 'g', 0,  0, 1, 0, 1,
 };
 
 static struct segment_aside aside;
@@ -121,9 +121,10 @@ static void test_answer(void **state)
     struct dns d;
 
     (void)state;
-    assert_true(READ(HEAD("\x81\x80", "\3") ASKED "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3www\xc0\x0c"
-                                                  "\xc0\x29\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
-                                                  "\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\x10\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1",
+    assert_true(READ(HEAD("\x81\x80", "\3") ASKED
+                     "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3www\xc0\x0c"
+                     "\xc0\x29\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+                     "\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\x10\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1",
                      &d));
     assert_true(d.response);
     assert_int_equal(d.rcode, 0);

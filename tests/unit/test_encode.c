@@ -249,21 +249,23 @@ static void test_call(void **state)
     assert_non_null(strstr(format(&c), "\"fd\":-2147483648,"));
     /* One that waits: of no socket; one that goes on: without a result. */
     c.listener = 0;
-    c.call.call = (struct call){
-        .name = "epoll_wait", .fd = 4, .ret = 2, .task = SERVER, .args = { { "watched", NULL, 3 } }
-    };
+    c.call.call =
+        (struct call){ .name = "epoll_wait", .fd = 4, .ret = 2, .task = SERVER, .args = { { "watched", NULL, 3 } } };
     c.call.waiting = (struct waiting){
         .count = 2,
         .ready = { { 7, 1 << POLL_EVENT_IN | 1 << POLL_EVENT_RDHUP }, { -1, 0 } },
     };
-    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
-              "\"ret\":2,\"ready\":[{\"fd\":7,\"events\":[\"IN\",\"RDHUP\"]},{\"events\":[]}],\"pid\":4710,\"tid\":4710,"
-              "\"comm\":\"tcplens-echo\"}");
+    check(&c,
+          "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
+          "\"ret\":2,\"ready\":[{\"fd\":7,\"events\":[\"IN\",\"RDHUP\"]},{\"events\":[]}],\"pid\":4710,\"tid\":4710,"
+          "\"comm\":\"tcplens-echo\"}");
     c.call.waiting = (struct waiting){ .events = 1 << POLL_EVENT_OUT };
     c.call.call.blocked = true;
     c.call.call.duration_ns = 5;
-    check(&c, "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
-              "\"events\":[\"OUT\"],\"blocked\":true,\"duration_ns\":5,\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
+    check(
+        &c,
+        "{\"record\":\"call\",\"n\":13,\"t\":61200,\"name\":\"epoll_wait\",\"fd\":4,\"args\":{\"watched\":3},"
+        "\"events\":[\"OUT\"],\"blocked\":true,\"duration_ns\":5,\"pid\":4710,\"tid\":4710,\"comm\":\"tcplens-echo\"}");
     c.call.waiting = (struct waiting){ 0 };
     /* What --calls adds. */
     c.listener = 0;

@@ -136,7 +136,8 @@ static void packets(void **state)
     assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or port 443)");
     assert_string_equal(filter_packets(&f, true, buf), "(tcp or udp) and (port 80 or port 443)");
     f.host_count = 2;
-    assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
+    assert_string_equal(filter_packets(&f, false, buf),
+                        "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
     f.port_count = LIMIT_FILTER_PORTS;
     f.host_count = LIMIT_FILTER_HOSTS;
     memset(f.ports, 0xff, sizeof(f.ports));

@@ -52,7 +52,8 @@ static void test_sha256(void **state)
             sha256(cases[i].text, strlen(cases[i].text), sum);
         for (unsigned k = 0; k < SHA256_BYTES; k++)
             snprintf(text + 2 * k, 3, "%02x", sum[k]);
-        assert_string_equal(text, hmac ? "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" : cases[i].sum);
+        assert_string_equal(text,
+                            hmac ? "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" : cases[i].sum);
     }
 }
 

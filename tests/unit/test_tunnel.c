@@ -137,7 +137,8 @@ static struct frame build(const struct part *parts, bool swapped)
 {
     static const char v4[] = "\x45\0\0\0\0\0\0\0\x40\0\0\0", v6[] = "\x60\0\0\0\0\0\0\x40";
     static const char a4[] = "\xc0\0\x02\x01", b4[] = "\xc0\0\x02\x02";
-    static const char a6[] = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", b6[] = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02";
+    static const char a6[] = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01",
+                      b6[] = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02";
     static const char tcp[] = "\xc0\x01\x01\xbb\0\0\x10\0\0\0\0\x02\x50\x10\x20\0\0\0\0\0";
     size_t at[12] = { 0 };
     struct frame f = { .len = 0 };
@@ -330,10 +331,9 @@ static void identities(void **state)
         size_t id_at; /* from the end of the outer header */
         bool by_id, by_ends;
     } cases[] = {
-        { "vxlan", 8 + 6, true, false },   { "geneve", 8 + 6, true, false },
-        { "gre, ethernet", 7, true, true }, { "erspan 2", 11, true, true },
-        { "gtp-u", 8 + 7, false, true },   { "pptp", 7, false, true },
-        { "l2tp", 8 + 5, false, true },    { "ipip", 0, false, true },
+        { "vxlan", 8 + 6, true, false }, { "geneve", 8 + 6, true, false }, { "gre, ethernet", 7, true, true },
+        { "erspan 2", 11, true, true },  { "gtp-u", 8 + 7, false, true },  { "pptp", 7, false, true },
+        { "l2tp", 8 + 5, false, true },  { "ipip", 0, false, true },
     };
 
     (void)state;
@@ -503,10 +503,14 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_is_decoded),         cmocka_unit_test(each_is_cut_everywhere),
-        cmocka_unit_test(each_is_damaged_everywhere), cmocka_unit_test(both_directions_are_one),
-        cmocka_unit_test(identities),              cmocka_unit_test(no_tunnels),
-        cmocka_unit_test(first_fragment),          cmocka_unit_test(icmp_errors),
+        cmocka_unit_test(each_is_decoded),
+        cmocka_unit_test(each_is_cut_everywhere),
+        cmocka_unit_test(each_is_damaged_everywhere),
+        cmocka_unit_test(both_directions_are_one),
+        cmocka_unit_test(identities),
+        cmocka_unit_test(no_tunnels),
+        cmocka_unit_test(first_fragment),
+        cmocka_unit_test(icmp_errors),
         cmocka_unit_test(more_than_are_told_apart),
     };
 

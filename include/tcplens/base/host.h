@@ -10,7 +10,8 @@
 
 struct host {
     char name[HOST_NAME_MAX_BYTES]; /* each is empty where it is not known */
-    char machine_id[HOST_ID_MAX]; /* not /etc/machine-id itself, which is a secret, but a hash of it for this program alone */
+    /* Not /etc/machine-id itself, which is a secret, but a hash of it for this program alone */
+    char machine_id[HOST_ID_MAX];
     char boot_id[HOST_ID_MAX];
     bool clock_known, clock_synchronized; /* with a time server, as the kernel was told (adjtimex(2)) */
     int64_t clock_maxerror_us, clock_esterror_us;

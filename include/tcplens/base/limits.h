@@ -11,7 +11,7 @@
       "`gap` with hook `owner`, exit status 4")                                                                        \
     X(PAIRS, 131072, COUNT, "connections of `--pid` whose packets are told",                                           \
       "of the one least spoken of packets are told no more", "`beyond` of `end`")                                      \
-    X(KERNEL_FAMILY, 16384, COUNT, "processes of a command at once", "the children of further ones are not told",       \
+    X(KERNEL_FAMILY, 16384, COUNT, "processes of a command at once", "the children of further ones are not told",      \
       "`gap` with hook `sched_process`, exit status 4")                                                                \
     X(KERNEL_LISTENERS, 16384, COUNT, "listeners whose refusals the kernel side watches",                              \
       "what a further one refuses is not told", "`gap` with hook `listeners`, exit status 4")                          \
@@ -35,18 +35,18 @@
     X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
-    X(UDP_SOCKETS, 1024, COUNT, "UDP sockets whose datagrams name them", "the newest of those that share a place is named", \
-      "`sender` and `receiver` of `datagram` are absent")                                                              \
+    X(UDP_SOCKETS, 1024, COUNT, "UDP sockets whose datagrams name them",                                               \
+      "the newest of those that share a place is named", "`sender` and `receiver` of `datagram` are absent")           \
     X(HELD_RANGES, 16, COUNT, "ranges kept beyond a hole, per direction",                                              \
       "a FIN behind them takes effect later, what acknowledges them is `acked-unseen`", "the time of its `state`")     \
     X(FOLDED, 65536, COUNT, "connections in TIME-WAIT when a trace begins that the timeline counts",                   \
-      "further ones have lines of their own", "their lines")                                                             \
+      "further ones have lines of their own", "their lines")                                                           \
     X(SENDERS, 1024, COUNT, "hosts whose checksums are judged together",                                               \
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
-    X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",      \
+    X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",   \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
-    X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",           \
-      "it has no `arrival`")                                                                                \
+    X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",     \
+      "it has no `arrival`")                                                                                           \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \
     X(CAPTURE_INTERFACES, 4096, COUNT, "interfaces of a section of a pcapng file", "reading ends there",               \
@@ -69,7 +69,7 @@
     X(FILTER_HOSTS, 16, COUNT, "addresses of `--host`", "refused", "an error, exit status 2")                          \
     X(FILTER_PIDS, 16, COUNT, "processes of `--pid`", "refused", "an error, exit status 2")                            \
     X(INTERFACES, 16, COUNT, "interfaces of `--iface`", "refused", "an error, exit status 2")                          \
-    X(LAB_RECORDS, 200000, COUNT, "records of a trace that a lab is checked by", "not looked at",                         \
+    X(LAB_RECORDS, 200000, COUNT, "records of a trace that a lab is checked by", "not looked at",                      \
       "its checks are `inconclusive`, exit status 4")                                                                  \
     X(LAB_TRACE, 256 << 20, BYTES, "a trace that a lab is checked by, uncompressed", "refused",                        \
       "an error, exit status 1")                                                                                       \

@@ -241,8 +241,8 @@ struct event {
         struct {
             enum process_event event;
             struct task task;
-            uint32_t parent; /* process; 0: of a thread */
-            uint16_t status; /* of an exit: 128 + signal if it was killed */
+            uint32_t parent;  /* process; 0: of a thread */
+            uint16_t status;  /* of an exit: 128 + signal if it was killed */
             struct cost cost; /* of an exit */
         } process;
         struct {

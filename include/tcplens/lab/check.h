@@ -17,8 +17,9 @@ struct check_outcome {
 
 /* One for each check. Where the trace is not of this lab, this version and these values there is one alone, `lab`, that says
  * so. *ret_count: how many. 0 or -ENOMEM. */
-int check_all(const struct lab *lab, const struct records *records, struct check_outcome verdicts[static LAB_CHECKS_MAX],
-              unsigned *ret_count) __attribute__((warn_unused_result));
+int check_all(const struct lab *lab, const struct records *records,
+              struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
+    __attribute__((warn_unused_result));
 
 /* The number of the first record that is like the pattern (pattern.h); 0: there is none. */
 uint64_t check_first(const struct lab *lab, const struct records *records, const cJSON *pattern);

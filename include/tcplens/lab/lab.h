@@ -39,9 +39,9 @@ struct lab_action {
 struct lab_actor {
     char name[LAB_NAME_MAX]; /* of an instance: "clients.3" */
     enum space_side at;
-    char **argv; /* of a program, NULL-terminated; NULL: it has steps */
-    bool own;    /* the program is tcplens-echo: it stands beside this one */
-    bool awaited; /* the lab goes on until it has ended */
+    char **argv;        /* of a program, NULL-terminated; NULL: it has steps */
+    bool own;           /* the program is tcplens-echo: it stands beside this one */
+    bool awaited;       /* the lab goes on until it has ended */
     const cJSON *after; /* pattern of the record that starts it; NULL: the beginning does */
     struct lab_action *actions;
     unsigned action_count;

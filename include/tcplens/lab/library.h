@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct library_lab {
-    const char *name;         /* of its folder */
+    const char *name;          /* of its folder */
     const char *lab, *en, *zh; /* lab.json, guide.en.md, guide.zh.md, each with a NUL at its end */
 };
 

@@ -16,11 +16,11 @@ struct run_config {
     struct sinks *sinks; /* open; one place of it is left */
     const struct run_answer *answers;
     unsigned answer_count;
-    void *const *sources;  /* options of sources, one a row of their table */
-    bool sampled;          /* the kernel's table is sampled, whatever rights there are */
-    const char *echo;      /* path of tcplens-echo */
-    int parent;            /* process that ends with this one; 0: none */
-    int complete;          /* a byte is written here when the trace is; -1: nobody waits */
+    void *const *sources;                  /* options of sources, one a row of their table */
+    bool sampled;                          /* the kernel's table is sampled, whatever rights there are */
+    const char *echo;                      /* path of tcplens-echo */
+    int parent;                            /* process that ends with this one; 0: none */
+    int complete;                          /* a byte is written here when the trace is; -1: nobody waits */
     void (*note)(const char *format, ...); /* for the person at the terminal */
 };
 

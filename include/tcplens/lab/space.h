@@ -42,7 +42,8 @@ struct space {
 /* The address of the index-th actor of a lab. */
 struct in_addr space_address(enum space_topology topology, unsigned index);
 #define SPACE_HOSTS_MAX 240
-#define SPACE_NOBODY SPACE_HOSTS_MAX /* over a wire, this address is on its other side as far as either side knows: no host has it */
+/* Over a wire, this address is on its other side as far as either side knows: no host has it. */
+#define SPACE_NOBODY SPACE_HOSTS_MAX
 
 /* Makes the namespaces and moves this process into them for good. 0; -EPERM: not allowed here; -ENOTSUP: a setting that was asked
  * for is not here, or may not be set; else -errno; with one line in error. */

@@ -24,10 +24,10 @@ enum wire_match {
 
 enum wire_deed {
     WIRE_LOSE,
-    WIRE_SWAP,  /* it goes behind the next frame of its direction */
-    WIRE_DELAY, /* by so much more than all */
+    WIRE_SWAP,   /* it goes behind the next frame of its direction */
+    WIRE_DELAY,  /* by so much more than all */
     WIRE_DAMAGE, /* its last byte arrives as another one */
-    WIRE_CUT,   /* it is lost, and so is all that comes after, both ways */
+    WIRE_CUT,    /* it is lost, and so is all that comes after, both ways */
     WIRE_DEEDS
 };
 

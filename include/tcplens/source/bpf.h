@@ -16,10 +16,10 @@ struct source_bpf;
 struct source_bpf_config {
     struct netns_scope scope; /* the namespaces to watch, which are held, or this process is in; none: all */
     struct filter filter;
-    bool calls;        /* system calls on TCP sockets too */
-    bool datagrams;    /* with calls: those on UDP sockets too */
+    bool calls;           /* system calls on TCP sockets too */
+    bool datagrams;       /* with calls: those on UDP sockets too */
     uint32_t command_pid; /* with calls: whose processes are told; 0: only those of the filter */
-    size_t ring_bytes; /* power of two; 0: 64 MiB */
+    size_t ring_bytes;    /* power of two; 0: 64 MiB */
 };
 
 /* Loads and attaches; events are collected from here on. clock is borrowed for the life of the source.

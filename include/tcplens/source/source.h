@@ -18,10 +18,10 @@ struct source_context {
     struct filter filter;
     uint32_t netns;                  /* inode number of the namespace this process is in; goes into the events */
     const struct netns_scope *scope; /* NULL: that one; else these, of which this process is in the last */
-    uint32_t command_pid;            /* process id of the command traced, as the machine knows it; 0: none, or not known */
-    bool datagrams;                  /* UDP too, where the source can see it */
-    bool headers;                    /* of segments, byte by byte */
-    bool all_netns;                  /* not that one alone is watched, where the source can do that */
+    uint32_t command_pid; /* process id of the command traced, as the machine knows it; 0: none, or not known */
+    bool datagrams;       /* UDP too, where the source can see it */
+    bool headers;         /* of segments, byte by byte */
+    bool all_netns;       /* not that one alone is watched, where the source can do that */
 };
 
 /* Tells one thing that a source needs, and whether it is there. detail: what is lost without it, and the remedy. */

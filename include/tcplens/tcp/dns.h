@@ -17,9 +17,9 @@ struct dns {
     uint16_t id;
     uint16_t type; /* of the question; 0: there is none that can be read */
     bool response;
-    uint8_t rcode;     /* of a response */
-    uint8_t addresses; /* in answers[] */
-    uint16_t count;    /* answers that a response says it has */
+    uint8_t rcode;           /* of a response */
+    uint8_t addresses;       /* in answers[] */
+    uint16_t count;          /* answers that a response says it has */
     char name[DNS_NAME_MAX]; /* of the question, untrusted bytes; cut where it is longer */
     struct addr answers[DNS_ANSWERS_MAX];
 };

@@ -27,9 +27,9 @@ struct icmp {
     struct addr by;           /* who sent it */
     struct endpoint src, dst; /* of the segment */
     bool of_udp;
-    uint16_t len;             /* of the datagram: bytes */
-    uint32_t seq;             /* of the segment */
-    uint32_t mtu;             /* of FRAGMENTATION_NEEDED; 0: not told */
+    uint16_t len; /* of the datagram: bytes */
+    uint32_t seq; /* of the segment */
+    uint32_t mtu; /* of FRAGMENTATION_NEEDED; 0: not told */
 };
 
 #endif

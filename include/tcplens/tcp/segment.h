@@ -43,17 +43,17 @@ enum segment_option {
 
 struct segment {
     struct endpoint src, dst;
-    uint32_t seq, ack;    /* as sent */
-    uint32_t payload_len; /* bytes, from the IP header: what was sent, not what was captured */
-    uint16_t flags;       /* enum segment_flag */
-    uint16_t window;      /* as sent, not scaled */
-    uint16_t options;     /* enum segment_option */
-    uint8_t wscale;       /* shift count as sent (RFC 7323 caps it at 14 where it is used) */
-    uint8_t tfo_len;      /* bytes of Fast Open cookie, 0 for a request */
+    uint32_t seq, ack;      /* as sent */
+    uint32_t payload_len;   /* bytes, from the IP header: what was sent, not what was captured */
+    uint16_t flags;         /* enum segment_flag */
+    uint16_t window;        /* as sent, not scaled */
+    uint16_t options;       /* enum segment_option */
+    uint8_t wscale;         /* shift count as sent (RFC 7323 caps it at 14 where it is used) */
+    uint8_t tfo_len;        /* bytes of Fast Open cookie, 0 for a request */
     uint8_t sack_count : 4; /* blocks in sack[] */
     bool bad_checksum  : 1; /* the segment is whole and its TCP checksum is wrong */
-    uint16_t mss;         /* bytes */
-    bool cut;             /* headers or options go on past the captured bytes */
+    uint16_t mss;           /* bytes */
+    bool cut;               /* headers or options go on past the captured bytes */
     uint32_t ts_val, ts_ecr;
     uint32_t sack[SEGMENT_SACK_MAX][2]; /* left, right edge, as sent */
     uint32_t ifindex;                   /* interface, where the link type tells (Linux cooked v2), else 0 */

@@ -157,7 +157,8 @@
     X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
     X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
     X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got")                  \
-    X(KNOWN, RESET_FOREIGN, "reset-foreign", "a RST in this end's name is among the packets that its kernel never sent") \
+    X(KNOWN, RESET_FOREIGN, "reset-foreign",                                                                           \
+      "a RST in this end's name is among the packets that its kernel never sent")                                      \
     X(KNOWN, SEGMENT_LOST, "segment-lost", "a SYN,ACK or FIN is among the packets that this end's kernel never got")   \
     X(KNOWN, FIN_WAIT_2_TIMEOUT, "fin-wait-2-timeout", "the kernel waits for a FIN for a minute only")                 \
     X(KNOWN, NO_TIME_WAIT, "no-time-wait", "the kernel skipped TIME-WAIT")
