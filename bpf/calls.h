@@ -202,7 +202,7 @@ static __always_inline __u64 call_returns(struct pt_regs *regs, __u8 call, long 
 /* ---- what goes on ---- */
 
 /* A call is told of once it has gone on for so long. */
-__u64 blocked_after_ns;
+__u64 blocked_after_ns SEC(".data.asked");
 
 static __always_inline int call_goes_on(struct seq_file *seq, struct task_struct *task)
 {

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -244,36 +243,6 @@ int netns_cookie(uint64_t *ret_cookie)
         *ret_cookie = cookie;
     close(fd);
     return r;
-}
-
-int netns_addresses(struct addr **ret_addrs, size_t *ret_count)
-{
-    struct ifaddrs *list, *i;
-    struct addr *addrs;
-    size_t count = 0;
-
-    if (getifaddrs(&list) < 0)
-        return -errno;
-    for (i = list; i; i = i->ifa_next)
-        count++;
-    addrs = calloc(count + 1, sizeof(*addrs));
-    if (!addrs) {
-        freeifaddrs(list);
-        return -ENOMEM;
-    }
-    count = 0;
-    for (i = list; i; i = i->ifa_next) {
-        if (!i->ifa_addr)
-            continue;
-        if (i->ifa_addr->sa_family == AF_INET)
-            addrs[count++] = addr_from_ipv4((const uint8_t *)&((struct sockaddr_in *)i->ifa_addr)->sin_addr);
-        else if (i->ifa_addr->sa_family == AF_INET6)
-            addrs[count++] = addr_from_ipv6(((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr.s6_addr);
-    }
-    freeifaddrs(list);
-    *ret_addrs = addrs;
-    *ret_count = count;
-    return 0;
 }
 
 int netns_sysctl(const char *name, char *buf, size_t size)

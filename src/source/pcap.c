@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <pcap/pcap.h>
 
@@ -164,6 +165,10 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     r = set_filter(h->pcap, filter, error);
     if (r < 0)
         return r;
+    if (setsockopt(pcap_fileno(h->pcap), SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: cannot lock the filter: %s", name, strerror(errno));
+        return -EIO;
+    }
     if (pcap_setnonblock(h->pcap, 1, reason) < 0) {
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, reason);
         return -EIO;
