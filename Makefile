@@ -63,7 +63,7 @@ all: $(B)/tcplens $(B)/tcplens-echo
 # ---- flags -----------------------------------------------------------------------------------------------------------
 
 PKG_CONFIG ?= pkg-config
-PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap zlib
+PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap libseccomp zlib
 # Quiet, for targets that need no library: the stamp below tells what is missing.
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)

@@ -592,6 +592,16 @@ bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret
     return false;
 }
 
+unsigned pipeline_sockets(const struct pipeline *p, int *ret_sockets, unsigned max)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->sockets)
+            count += ops_of(p, i)->sockets(p->sources[i].source, ret_sockets + count, max - count);
+    return count;
+}
+
 bool pipeline_write_failed(const struct pipeline *p)
 {
     return p->write_error < 0;

@@ -331,7 +331,7 @@ static int copy_out(int fd)
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
     const bool to_stdout = job->options->output.path && strcmp(job->options->output.path, "-") == 0;
-    int status = EXIT_DONE;
+    int status = EXIT_DONE, again;
 
     if (job->options->report)
         status = make_report(job, path);
@@ -339,12 +339,13 @@ static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
         status = copy_out(fd);
     if (status != EXIT_DONE)
         return status;
-    if (rights_drop(false) < 0) {
+    again = dup(fd);
+    lseek(again, 0, SEEK_SET);
+    if (rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
         return EXIT_FAILED;
     }
-    lseek(fd, 0, SEEK_SET);
-    return lab_grade(job, "the trace", dup(fd), result);
+    return lab_grade(job, "the trace", again, result);
 }
 
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
@@ -416,7 +417,7 @@ static int check_trace(struct lab_job *job)
     if (fd < 0)
         return EXIT_FAILED;
     result = open_result(job->options, &status);
-    if (status == EXIT_DONE && rights_drop(false) < 0) {
+    if (status == EXIT_DONE && rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
         status = EXIT_FAILED;
     }

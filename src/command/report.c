@@ -244,7 +244,7 @@ static int make_in_child(struct report *r)
     if (child < 0) {
         log_error("cannot start a process: %s", strerror(errno));
     } else if (child == 0) {
-        error = rights_drop(false);
+        error = rights_give_up(&(struct confine){ 0 });
         if (error < 0)
             log_error("cannot drop rights: %s", strerror(-error));
         _exit(error < 0 ? EXIT_FAILED : make_and_close(r));

@@ -196,6 +196,14 @@ int space_enter(const struct space_config *config, struct space *ret_space, char
     return r;
 }
 
+void space_hand_over_wire(struct space *space)
+{
+    for (unsigned side = 0; side < SPACE_SIDES; side++) {
+        cleanup_close(&space->wire_sockets[side]);
+        space->wire_sockets[side] = -1;
+    }
+}
+
 void space_leave(struct space *space)
 {
     for (unsigned side = 0; side < SPACE_SIDES; side++) {

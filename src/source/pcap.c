@@ -342,6 +342,16 @@ static uint64_t ops_lost(const void *source)
     return source_pcap_lost(source);
 }
 
+static unsigned ops_sockets(const void *source, int *ret_sockets, unsigned max)
+{
+    const struct source_pcap *s = source;
+    unsigned count = 0;
+
+    for (; count < s->count && count < max; count++)
+        ret_sockets[count] = pcap_fileno(s->handles[count].pcap);
+    return count;
+}
+
 static void ops_skipped(const void *source, struct trace_end *end)
 {
     source_pcap_skipped(source, end);
@@ -389,6 +399,7 @@ const struct source_ops source_pcap_ops = {
     .config_size = sizeof(struct options),
     .is_asked_for = is_asked_for,
     .open = ops_open,
+    .sockets = ops_sockets,
     .drain = ops_drain,
     .lost = ops_lost,
     .skipped = ops_skipped,
