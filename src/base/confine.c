@@ -141,6 +141,8 @@ static const struct rule rules[] = {
     ALLOW_IF(sendto, CONFINE_WATCH | CONFINE_SERVE, IS(4, 0)),
     ALLOW_IF(getsockopt, CONFINE_WATCH, IS(1, SOL_PACKET)),
     ALLOW_IF(getsockopt, CONFINE_WATCH, IS(1, SOL_SOCKET)),
+    ALLOW_IF(ioctl, CONFINE_WATCH, IS(1, SIOCGIFFLAGS)), /* libpcap: is the interface still there? */
+    ALLOW(getsockname, CONFINE_WATCH | CONFINE_SERVE),
     ALLOW_IF(kill, CONFINE_WATCH, IS(1, 0)),
     ALLOW_IF(prctl, CONFINE_WATCH, IS(0, PR_SET_PDEATHSIG)), /* a lab ends with who waits for it */
     /* libpcap takes its ring down before it closes the socket, which does so too */
@@ -150,7 +152,6 @@ static const struct rule rules[] = {
     ALLOW(sendmsg, CONFINE_SERVE),
     ALLOW(sendfile, CONFINE_SERVE),
     ALLOW(shutdown, CONFINE_SERVE),
-    ALLOW(getsockname, CONFINE_SERVE),
     ALLOW(getpeername, CONFINE_SERVE),
     ALLOW_IF(setsockopt, CONFINE_SERVE, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
     ALLOW_IF(setsockopt, CONFINE_SERVE, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),

@@ -1,5 +1,6 @@
 /* Theory of operation. The guard holds one end of a socket pair, and the child as a descriptor, which means that process also
- * when its number is used again. A byte comes, a number goes back; anything else, or the end of who asks, ends it. */
+ * when its number is used again. A byte comes, a number goes back; anything else, or the end of who asks, ends it, and the
+ * child. */
 #include "tcplens/base/guard.h"
 
 #include <errno.h>
@@ -21,6 +22,11 @@ enum request { TERMINATE = 't', KILL = 'k' };
 /* Below, what is left of it: 0, 1 and 2 are nobody's. */
 enum { CHANNEL = 0, CHILD = 1, REST = 2 };
 
+static int signal_child(int number)
+{
+    return syscall(SYS_pidfd_send_signal, CHILD, number, NULL, 0) < 0 ? -errno : 0;
+}
+
 static void serve(void)
 {
     char request;
@@ -30,14 +36,14 @@ static void serve(void)
 
         if (request != TERMINATE && request != KILL)
             return;
-        r = syscall(SYS_pidfd_send_signal, CHILD, request == KILL ? SIGKILL : SIGTERM, NULL, 0) < 0 ? -errno : 0;
+        r = signal_child(request == KILL ? SIGKILL : SIGTERM);
         if (write(CHANNEL, &r, sizeof(r)) != sizeof(r))
             return;
     }
 }
 
 /* Nothing of what the parent has open stays open. What a terminal sends to all is not for it. */
-static _Noreturn void be_guard(int channel, int pidfd)
+static _Noreturn void be_guard(int channel, int pidfd, int at_end)
 {
     sigset_t all;
 
@@ -51,10 +57,11 @@ static _Noreturn void be_guard(int channel, int pidfd)
         _exit(1);
     (void)!confine_to_signals(CHANNEL, CHILD); /* a kernel without filters: it has nothing else all the same */
     serve();
+    signal_child(at_end);
     _exit(0);
 }
 
-int guard_start(struct guard *guard, pid_t child)
+int guard_start(struct guard *guard, pid_t child, int at_end)
 {
     int ends[2];
     CLEANUP_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
@@ -67,7 +74,7 @@ int guard_start(struct guard *guard, pid_t child)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        be_guard(other, pidfd);
+        be_guard(other, pidfd, at_end);
     *guard = (struct guard){ .pid = pid, .channel = cleanup_keep(&own) };
     return 0;
 }

@@ -51,7 +51,7 @@ int child_start(struct child *c, char *const argv[], bool stdout_taken)
         become(argv, gate_read, report_write, stdout_taken);
     }
     *c = (struct child){ .argv = argv, .pid = pid, .release = -1, .exec_report = -1 };
-    r = guard_start(&c->guard, pid);
+    r = guard_start(&c->guard, pid, SIGTERM);
     if (r < 0)
         return r; /* the child ends with its gate */
     c->release = cleanup_keep(&gate_write);

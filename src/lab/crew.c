@@ -251,7 +251,7 @@ int crew_start(struct crew *crew, const struct lab *lab, const struct space *spa
     }
     if (crew->keeper == 0)
         keep(&l);
-    r = guard_start(&crew->guard, crew->keeper);
+    r = guard_start(&crew->guard, crew->keeper, SIGKILL);
     if (r == 0)
         r = hand_over(crew, &l);
     else {
