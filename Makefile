@@ -348,8 +348,15 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
+# What tries to get out of the program's confinement.
+PROBE := $(O)/tests/confine/probe.so
+$(PROBE): tests/confine/probe.c $(B)/flags
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) -std=gnu17 -shared -fPIC $(DEFINES) $(WARNINGS) -o $@ $< -lcap
+
 # Where the tests find what they test.
-TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
+TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
     VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
 ## check: install what the tests need (as deps does), build, run all tests
@@ -410,7 +417,7 @@ check-golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 check-command: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
 
-check-kernel: all $(ROUNDTRIP)
+check-kernel: all $(ROUNDTRIP) $(PROBE)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
 
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine

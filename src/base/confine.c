@@ -140,7 +140,7 @@ static const struct rule rules[] = {
     ALLOW(recvmsg, CONFINE_WATCH),
     ALLOW_IF(sendto, CONFINE_WATCH | CONFINE_SERVE, IS(4, 0)),
     ALLOW_IF(getsockopt, CONFINE_WATCH, IS(1, SOL_PACKET)),
-    ALLOW_IF(getsockopt, CONFINE_WATCH, IS(1, SOL_SOCKET)),
+    ALLOW_IF(getsockopt, CONFINE_WATCH | CONFINE_SERVE, IS(1, SOL_SOCKET)),
     ALLOW_IF(ioctl, CONFINE_WATCH, IS(1, SIOCGIFFLAGS)), /* libpcap: is the interface still there? */
     ALLOW(getsockname, CONFINE_WATCH | CONFINE_SERVE),
     ALLOW_IF(kill, CONFINE_WATCH, IS(1, 0)),
@@ -159,6 +159,8 @@ static const struct rule rules[] = {
     ALLOW(eventfd2, CONFINE_SERVE),
     ALLOW_IF(clone, CONFINE_SERVE, HAS(0, CLONE_THREAD, CLONE_THREAD)),
     { SCMP_SYS(clone3), CONFINE_SERVE | CONFINE_FEED, QUIET(ENOSYS), 0, { { 0 } } }, /* its flags cannot be looked at */
+    /* a file that is handed out is closed by the answer that it is in */
+    ALLOW_IF(fcntl, CONFINE_HAND_OUT, IS(1, F_DUPFD_CLOEXEC)),
     /* a pipe that is read again */
     ALLOW(pipe2, CONFINE_FEED),
     ALLOW(dup, CONFINE_FEED),

@@ -76,7 +76,7 @@ static int serve(struct http *http)
     int r = loop_new(TICK_MS, &handlers, &loop);
 
     if (r == 0) {
-        r = rights_give_up(&(struct confine){ .may = CONFINE_SERVE });
+        r = rights_give_up(&(struct confine){ .may = CONFINE_SERVE | CONFINE_HAND_OUT });
         if (r == 0)
             r = http_start(http);
         if (r == 0) {

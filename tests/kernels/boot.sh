@@ -44,7 +44,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
     echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"
-    for name in O TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
+    for name in O PROBE TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"
     done
@@ -57,7 +57,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
 etc=$(ls -d /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/group 2>/dev/null)
 # shellcheck disable=SC2086 # lists of words
 python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$kernel"/*.ko* \
-    "$TCPLENS" "$ECHO" "$VIEWER" "$PWD/tests" "$PWD/docs" $etc || exit 1
+    "$TCPLENS" "$ECHO" "$VIEWER" ${PROBE:+"$PROBE"} "$PWD/tests" "$PWD/docs" $etc || exit 1
 
 # thread=single: with a thread for each processor QEMU can go on executing the breakpoint through which the kernel patches
 # its code when a tracepoint is switched on, for ever.

@@ -6,9 +6,10 @@
 
 /* What it goes on to do, besides reading and writing what it has open. */
 enum confine_may {
-    CONFINE_WATCH = 1 << 0, /* ask witnesses of the kernel that are open */
-    CONFINE_SERVE = 1 << 1, /* answer browsers on a socket that listens */
-    CONFINE_FEED = 1 << 2,  /* start a process of the same confinement that hands on what was read */
+    CONFINE_WATCH = 1 << 0,    /* ask witnesses of the kernel that are open */
+    CONFINE_SERVE = 1 << 1,    /* answer browsers on a socket that listens */
+    CONFINE_HAND_OUT = 1 << 2, /* and give them files that are open */
+    CONFINE_FEED = 1 << 3,     /* start a process of the same confinement that hands on what was read */
 };
 
 #define CONFINE_SOCKETS_MAX 64
