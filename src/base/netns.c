@@ -81,9 +81,23 @@ int netns_enter_new(bool *ret_user)
     }
     r = loopback_up();
     if (r < 0)
-        return r;
+        return r == -EPERM ? -ENETDOWN : r;
     *ret_user = user;
     return 0;
+}
+
+const char *netns_new_explain(int r)
+{
+    switch (r) {
+    case -EPERM:
+        return "this user may make no user namespaces, and no others: run as root, or allow them (sysctl "
+               "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)";
+    case -ENOSPC:
+        return "there are as many namespaces as this system allows: raise sysctl user.max_user_namespaces (0: none) or "
+               "user.max_net_namespaces, or run as root";
+    case -ENETDOWN: return "its loopback interface may not be brought up: CAP_NET_ADMIN is needed beside CAP_SYS_ADMIN";
+    default: return strerror(-r);
+    }
 }
 
 int netns_enter(const char *name_or_pid)

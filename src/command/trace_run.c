@@ -159,9 +159,7 @@ static int enter_namespace(struct trace *t)
         r = netns_enter_new(&user);
         if (r == 0)
             return EXIT_DONE;
-        log_error("cannot make a network namespace: %s; run as root, or allow unprivileged user namespaces "
-                  "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)",
-                  strerror(-r));
+        log_error("cannot make a network namespace: %s", netns_new_explain(r));
         return EXIT_RIGHTS;
     }
     r = netns_enter(t->netns);

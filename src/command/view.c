@@ -104,6 +104,7 @@ static int view(const struct view_options *o, struct http_file *files, unsigned 
         log_error("%s", error);
         return EXIT_FAILED;
     }
+    http_warn(&o->serve);
     http_hand_out(http, files, count);
     status = serve(http);
     http_close(http);

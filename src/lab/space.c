@@ -100,11 +100,8 @@ static int enter_new(const struct space_config *config, struct netns_ref *ret_re
     if (r == 0)
         r = netns_hold(ret_ref);
     if (r < 0) {
-        snprintf(error, SPACE_ERROR_MAX,
-                 "cannot make a network namespace: %s; run as root, or allow unprivileged user namespaces (sysctl "
-                 "kernel.unprivileged_userns_clone, user.max_user_namespaces)",
-                 strerror(-r));
-        return r == -ENOSPC ? -EPERM : r;
+        snprintf(error, SPACE_ERROR_MAX, "cannot make a network namespace: %s", netns_new_explain(r));
+        return r == -ENOSPC || r == -ENETDOWN ? -EPERM : r;
     }
     return configure(config, error);
 }

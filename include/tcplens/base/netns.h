@@ -8,8 +8,10 @@
 
 /* Moves this process, for good, into a network namespace of its own with lo up. Without the right to do that
  * (CAP_SYS_ADMIN) a user namespace is made around it, in which user and group stay what they are; *ret_user says so.
- * 0 or -errno: -EPERM or -ENOSPC where the system allows no user namespaces. */
+ * 0 or -errno: -EPERM or -ENOSPC where the system allows no user namespaces, -ENETDOWN where lo may not be brought up. */
 int netns_enter_new(bool *ret_user) __attribute__((warn_unused_result));
+/* Why that failed with r, and what helps; static, or strerror()'s. */
+const char *netns_new_explain(int r);
 
 /* Moves this process into the namespace of a process (a number) or of that name (ip-netns(8)).
  * 0 or -errno: -ENOENT no such name or process, -EPERM. */
