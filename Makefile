@@ -73,7 +73,7 @@ PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 DEFINES := -D_GNU_SOURCE= -DTCPLENS_VERSION='"$(VERSION)"'
 # What compiler and C library have; less than they are asked for, they warn.
-FORTIFY_LEVEL := $(shell echo '\#include <features.h>' | $(CC) -Werror -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -x c -c -o /dev/null - \
+FORTIFY_LEVEL := $(shell printf '\043include <features.h>\n' | $(CC) -Werror -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -x c -c -o /dev/null - \
     2>/dev/null && echo 3 || echo 2)
 # Fortified functions need an optimiser, and are of no use to sanitizers.
 FORTIFY = $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),,\
@@ -91,7 +91,9 @@ HARDENING_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(filter -fcf%,$(HARDENING_CF
 endif
 
 # Where it was built is in no file: the same sources and tools give the same bytes anywhere.
-PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(O))=build
+# (GCC tells its assembler of -fdebug-prefix-map, but not with -flto.)
+PREFIX_MAPS := $(CURDIR)=. $(abspath $(O))=build
+PREFIX_MAP := $(PREFIX_MAPS:%=-ffile-prefix-map=%) $(call known,$(PREFIX_MAPS:%=-Wa$(comma)--debug-prefix-map=%))
 
 # A packet goes through a dozen files: the program is optimised as one. Objects hold machine code too, for the tests, which
 # are linked without, and for who looks into them; a compiler that cannot do both does neither.
@@ -179,7 +181,7 @@ BPF_ARCH := $(shell echo $(MACHINE) | sed -E 's/-.*//; s/x86_64|i.86/x86/; s/aar
     s/(ppc|powerpc)64.*/powerpc/; s/riscv.*/riscv/; s/s390x/s390/; s/mips.*/mips/; s/loongarch64/loongarch/')
 # Debian keeps <asm/types.h> in a directory that clang does not search for this target.
 BPF_COMPILE = $(CLANG) -std=gnu17 -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
-    $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP $(PREFIX_MAP) -Ibpf -idirafter /usr/include/$(subst -pc-,-,$(MACHINE))
+    $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP $(PREFIX_MAPS:%=-ffile-prefix-map=%) -Ibpf -idirafter /usr/include/$(subst -pc-,-,$(MACHINE))
 # Ubuntu's bpftool in $PATH is a script that wants the tools of the running kernel.
 BPFTOOL ?= $(firstword $(lastword $(wildcard /usr/lib/linux-tools/*/bpftool)) \
     $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
@@ -360,7 +362,7 @@ demo: deps
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
-CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
+CHECKS := check-headers check-layers check-schema check-adding check-supply check-unit check-san check-fuzz \
     $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels \
     check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
@@ -384,7 +386,7 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
+##   check-adding check-supply check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
 ##   check-web check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
@@ -410,7 +412,12 @@ check-schema: $(O)/vocabulary.json
 
 # What docs/adding.md says can be done, and is as little as it says.
 check-adding: $(O)/viewer.html
-	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/adding_test.py'
+	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/build/adding_test.py'
+
+# Built once more, elsewhere: the same bytes.
+check-supply: all sbom
+	@MAKE='$(MAKE)' CC='$(CC)' CFLAGS='$(CFLAGS)' SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) O=$(abspath $(O)) \
+	    $(RUN) supply 'python3 tests/build/supply_test.py'
 
 # Benches are built, though no test runs them.
 check-unit: $(UNITS) $(patsubst %,$(B)/tests/bench/%.o,churn hook echo_load)
