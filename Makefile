@@ -445,6 +445,14 @@ check-command: all $(ROUNDTRIP)
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
 
+## stress: the kernel tests ROUNDS times (5) beside a load on every processor; with KERNEL=6.1 on that of Debian
+ROUNDS = 5
+.PHONY: stress
+stress: all $(ROUNDTRIP)
+	@$(TEST_ENV) $(if $(KERNEL),TEST_TIMEOUT=3600) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+	    'sh tests/kernels/boot.sh $(KERNEL)',\
+	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'timeout 1200 python3 $t'))
+
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
 check-labs: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
