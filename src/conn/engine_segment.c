@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "tcplens/base/rare.h"
+
 /* A segment, and the life it belongs to. */
 struct passage {
     struct conn_engine *engine;
@@ -69,14 +71,14 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
 }
 
 /* record: the number of its record. */
-static void hold(struct held *h, const struct passage *p, uint64_t record)
+static RARE void hold(struct held *h, const struct passage *p, uint64_t record)
 {
     h->segments[h->next++ % LIMIT_HELD_SEGMENTS] =
         (struct held_segment){ .conn = p->life->conn.number, .record = record, .event = *p->event };
 }
 
 /* NULL: none is held, or no longer. */
-static struct held_segment *held_of(struct held *h, const struct life *l, const struct endpoint *from)
+static RARE struct held_segment *held_of(struct held *h, const struct life *l, const struct endpoint *from)
 {
     for (unsigned i = 0; i < LIMIT_HELD_SEGMENTS; i++)
         if (h->segments[i].conn == l->conn.number && endpoint_equal(&h->segments[i].event.local, from))
@@ -146,7 +148,7 @@ static struct flight *depart(const struct passage *p, const struct stream_place 
 }
 
 /* Nobody takes it; its numbers may be nonsense. Returns its record's number. */
-static uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
+static RARE uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
     uint64_t record;
 
@@ -174,7 +176,7 @@ static bool is_listened_for(const struct passage *p)
 }
 
 /* A RST of an end that its kernel holds on to, or where somebody listens: not TCP sent it, unless the kernel tells of that yet. */
-static void note_filter(const struct passage *p)
+static RARE void note_filter(const struct passage *p)
 {
     const struct conn_engine *g = p->engine;
     const struct conn *c = &p->life->conn;
@@ -319,7 +321,7 @@ static bool is_taken(const struct passage *p, enum stream_fit fit)
 /* Its receiver drops it, and may answer that. A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing
  * comes of it; where it is answered with a SYN,ACK the receiver was not open any more, and another connection has begun. A RST
  * beyond what was captured of its sender may stand there too early. */
-static void refuse(struct passage *p)
+static RARE void refuse(struct passage *p)
 {
     const struct segment *seg = &p->event->segment;
     struct life *l = p->life;
@@ -346,7 +348,7 @@ static void refuse(struct passage *p)
 }
 
 /* Where a capture has a RST just before the data that it followed, this data shows it. */
-static void take_held_reset(struct passage *p)
+static RARE void take_held_reset(struct passage *p)
 {
     struct life *l = p->life;
     struct held_segment *held = held_of(&p->engine->held_resets, l, &p->event->local);
@@ -421,7 +423,7 @@ static bool is_damaged(struct conn_engine *g, const struct stream *sender, const
 }
 
 /* The SYN,ACK to a SYN that was held: that began a connection, and this is its second segment. NULL: no memory. */
-static struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l, uint64_t ts_ns)
+static RARE struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l, uint64_t ts_ns)
 {
     struct event e = held->event;
     const uint64_t syn_ns = e.ts_ns;

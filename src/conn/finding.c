@@ -15,6 +15,11 @@ void findings_init(struct findings *f, const char *const *sysctl)
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)
                 f->seen_in[kind][f->seen_in_count[kind]++] = table[i];
+    for (unsigned i = 0; i < f->seen_in_count[CHANGE_STATE]; i++) {
+        const unsigned states = f->seen_in[CHANGE_STATE][i]->states;
+
+        f->stated |= states ? states : ~0u;
+    }
     for (unsigned i = 0; i < f->seen_in_count[CHANGE_SEGMENT]; i++) {
         const struct finding_ops **seen_in = f->seen_in[CHANGE_SEGMENT], *here = seen_in[i];
 
@@ -216,6 +221,8 @@ void findings_take(struct findings *f, const struct change *c, const struct life
 {
     const struct finding_sight s = { c, life, f };
 
+    if (c->kind == CHANGE_STATE && !((1u << c->state.from | 1u << c->state.to) & f->stated))
+        return;
     if (c->kind == CHANGE_SEGMENT) {
         take_segment(f, &s);
         return;
