@@ -116,7 +116,7 @@ static struct life *begin(struct conn_engine *g, const struct event *e, uint32_t
 }
 
 /* What one end has sent is in the books of both. */
-static void enter(const struct passage *p, enum end from, const struct stream_place *place, uint64_t record)
+static inline void enter(const struct passage *p, enum end from, const struct stream_place *place, uint64_t record)
 {
     struct life *l = p->life;
     const struct segment *seg = &p->event->segment;
@@ -125,6 +125,19 @@ static void enter(const struct passage *p, enum end from, const struct stream_pl
         kernel_saw_segment(&l->kernel->lane, &l->conn.streams, from, seg, place->ack, record);
     stream_take(&l->conn.streams, from, seg, place, room_of(p));
     stream_count(&l->conn.streams.of[from]);
+}
+
+/* It came from the other end as well. */
+static RARE void enter_as_peer(const struct passage *p, uint64_t record)
+{
+    struct life *l = p->life;
+    const struct segment *seg = &p->event->segment;
+    struct stream_place place;
+    struct notes notes;
+
+    notes_segment(&l->notes, &l->conn.streams, !p->from, seg, p->event->ts_ns, &notes);
+    place = stream_number(&l->conn.streams, !p->from, seg, room_of(p));
+    enter(p, !p->from, &place, record);
 }
 
 /* Remembers what is on its way, for when it arrives. NULL: it is not, or there is no memory. */
@@ -235,14 +248,8 @@ static void take(const struct passage *p, struct notes *n)
     }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
-    if (c->self) {
-        struct stream_place peer_place;
-        struct notes peer_notes;
-
-        notes_segment(&l->notes, &c->streams, !p->from, seg, p->event->ts_ns, &peer_notes);
-        peer_place = stream_number(&c->streams, !p->from, seg, room_of(p));
-        enter(p, !p->from, &peer_place, step.because);
-    }
+    if (c->self)
+        enter_as_peer(p, step.because);
     if (stream_is_dropped(seg))
         return;
     if ((seg->flags & SEGMENT_RST) && l->has_kernel)
@@ -423,7 +430,8 @@ static bool is_damaged(struct conn_engine *g, const struct stream *sender, const
 }
 
 /* The SYN,ACK to a SYN that was held: that began a connection, and this is its second segment. NULL: no memory. */
-static RARE struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l, uint64_t ts_ns)
+static RARE struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l,
+                                    uint64_t ts_ns)
 {
     struct event e = held->event;
     const uint64_t syn_ns = e.ts_ns;

@@ -217,9 +217,15 @@ static void take_segment(struct findings *f, const struct finding_sight *s)
             look(f, seen_in[i], s);
 }
 
+static bool is_good(const struct change *c)
+{
+    return c->kind == CHANGE_OUTCOME && c->outcome.verdict == VERDICT_CLOSED_NORMALLY && c->outcome.cause == CAUSE_NONE;
+}
+
 void findings_take(struct findings *f, const struct change *c, const struct life *life)
 {
     const struct finding_sight s = { c, life, f };
+    const bool good = is_good(c);
 
     if (c->kind == CHANGE_STATE && !((1u << c->state.from | 1u << c->state.to) & f->stated))
         return;
@@ -228,7 +234,8 @@ void findings_take(struct findings *f, const struct change *c, const struct life
         return;
     }
     for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++)
-        look(f, f->seen_in[c->kind][i], &s);
+        if (!good || !f->seen_in[c->kind][i]->only_bad)
+            look(f, f->seen_in[c->kind][i], &s);
 }
 
 static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)

@@ -357,7 +357,7 @@ static void contradict(struct wire_step *s, enum end from, const struct stream_p
 }
 
 /* What sending the segment proves about the sender. */
-static void step_sender(struct wire_step *s, enum end from, const struct stream_place *place)
+static inline void step_sender(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const unsigned flags = s->segment->flags;
 
@@ -402,7 +402,7 @@ static void take_ack_of_syn(struct wire_step *s, enum end to)
 }
 
 /* What getting it does to the receiver. */
-static void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
+static inline void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
 {
     const struct stream *receiver = &s->conn->streams.of[to];
     const unsigned flags = s->segment->flags;
@@ -454,18 +454,25 @@ bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct se
     return false;
 }
 
+/* What an end that is both sends does at each what sending does, and then at each what getting it does. */
+static RARE void step_self(struct wire_step *s, enum end from, const struct stream_place *place)
+{
+    step_sender(s, from, place);
+    step_sender(s, !from, place);
+    step_receiver(s, !from, place);
+    step_receiver(s, from, place);
+}
+
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)
 {
-    const bool self = s->conn->self;
-
     if (unseen_fin)
         assume_fin(s, from, place->ack);
+    if (s->conn->self) {
+        step_self(s, from, place);
+        return;
+    }
     step_sender(s, from, place);
-    if (self)
-        step_sender(s, !from, place);
     step_receiver(s, !from, place);
-    if (self)
-        step_receiver(s, from, place);
 }
 
 void wire_sent(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)

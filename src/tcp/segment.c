@@ -178,7 +178,7 @@ bool segment_link_supported(int dlt)
 
 /* Which tunnel it came through; where that cannot be kept, its connection would be mistaken for another's. */
 static RARE enum segment_result name_tunnel(struct walk *w, struct tunnels *tunnels, enum segment_result result,
-                                       struct segment_aside *ret_aside)
+                                            struct segment_aside *ret_aside)
 {
     ret_aside->tunnel = tunnels_find(tunnels, w->hops, w->hop_count);
     if (ret_aside->tunnel)
