@@ -44,6 +44,7 @@ const struct finding_ops finding_handshake_ops = {
     .kind = FINDING_handshake,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .figures = { "longest_ns" },
     .concerns = concerns,
     .take = take,

@@ -54,6 +54,7 @@ const struct finding_ops finding_no_answer_ops = {
     .kind = FINDING_no_answer,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .figures = { "longest_ns", "syns" },
     .concerns = concerns,
     .take = take,

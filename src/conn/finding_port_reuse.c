@@ -25,6 +25,7 @@ const struct finding_ops finding_port_reuse_ops = {
     .kind = FINDING_port_reuse,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .concerns = concerns,
     .say = say,
 };

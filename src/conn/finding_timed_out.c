@@ -49,6 +49,7 @@ const struct finding_ops finding_timed_out_ops = {
     .kind = FINDING_timed_out,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .figures = { "longest_ns" },
     .concerns = concerns,
     .take = take,

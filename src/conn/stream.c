@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tcplens/base/limits.h"
+#include "tcplens/base/rare.h"
 
 int64_t stream_unwrap(const struct stream *sender, uint32_t seq)
 {
@@ -64,7 +65,7 @@ static bool goes_on_from(uint32_t stray, uint32_t number)
 }
 
 /* The last stray was none: its sender goes on from there, or its receiver acknowledges it, or sends what it had acknowledged. */
-static bool finds_stray(const struct segment *seg, const struct stream_rare *own, const struct stream_rare *peers)
+static RARE bool finds_stray(const struct segment *seg, const struct stream_rare *own, const struct stream_rare *peers)
 {
     if (own && own->has_stray && goes_on_from(own->stray_end, seg->seq) && goes_on_from(own->stray_ack, seg->ack) &&
         (seg->payload_len || seg->seq != own->stray_end || seg->ack != own->stray_ack))
@@ -124,7 +125,7 @@ static void count_from(struct streams *s, enum end sender, uint32_t base, struct
 }
 
 /* The numbering of an end's other SYN is in force. */
-static void change_base(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
+static RARE void change_base(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
 {
     struct stream_rare *rare = rare_for(room, sender);
 
@@ -135,7 +136,7 @@ static void change_base(struct streams *s, enum end sender, uint32_t base, struc
     count_from(s, sender, base, room);
 }
 
-static void remember_stray(enum end from, const struct segment *seg, struct stream_room room)
+static RARE void remember_stray(enum end from, const struct segment *seg, struct stream_room room)
 {
     struct stream_rare *rare = rare_for(room, from);
 
@@ -213,7 +214,7 @@ struct stream_place stream_number(struct streams *s, enum end from, const struct
 }
 
 /* Keeps [start, end), which an end sent beyond a hole. */
-static void keep_range(struct stream_room room, enum end sender, int64_t rcv_nxt, int64_t start, int64_t end)
+static RARE void keep_range(struct stream_room room, enum end sender, int64_t rcv_nxt, int64_t start, int64_t end)
 {
     struct stream_rare *r = rare_for(room, sender);
     unsigned first = 0, behind;
