@@ -500,6 +500,7 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns, &n);
         n.notes |= notes;
         zeek_bad_checksum(&p.life->zeek, p.from);
+        p.life->wire.end[p.from].damaged = true;
         leave_out(&p, &place, &n);
         return p.life;
     }

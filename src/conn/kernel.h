@@ -17,6 +17,7 @@ struct kernel_end {
     bool fin_wait_2_over; /* that timer fired */
     uint16_t error;       /* errno, of the socket as it was closed; 0: none */
     uint8_t previous;     /* enum tcp_state: the one before this */
+    uint16_t unsigned_n;  /* segments it dropped for their signature since it last acknowledged something */
     uint64_t cookie;
     uint64_t told_ns;      /* the last event of it */
     uint64_t shown_ns;     /* when a listing last showed it, which is no event */

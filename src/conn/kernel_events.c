@@ -539,6 +539,7 @@ enum queue_why kernel_event(struct kernel_step *s)
     case EVENT_RESET: on_reset(s); break;
     case EVENT_SNAPSHOT: on_snapshot(s); break;
     case EVENT_OWNER: on_owner(s); break;
+    case EVENT_UNSIGNED: end_of(s)->unsigned_n += end_of(s)->unsigned_n < UINT16_MAX; break;
     default: break;
     }
     return QUEUE_WHY_N;

@@ -116,8 +116,7 @@ void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 
     for (unsigned i = 0; i < END_N; i++)
         lives_on |= kernel_lives_on(&l->conn.ends, i);
-    if (lives_on)
-        l->conn.superseded = true;
-    else
+    l->conn.superseded = true;
+    if (!lives_on)
         lives_retire(g, l, ts_ns);
 }
