@@ -121,6 +121,44 @@ static void closed_before_the_syn_came_through(void **state)
     outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
 }
 
+/* The errno of an ICMP error is taken out of the socket by SO_ERROR: what is closed then shows none. It was no CLOSE of the
+ * application's own that ended it. */
+static void icmp_error_is_taken(void **state)
+{
+    static const bool came[] = { true, false };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct event icmp, closed;
+        const struct change *c;
+
+        script_free(&s);
+        script_start(&s);
+        sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        send(&s, C, "S", 0, 0, 0);
+        icmp = kernel_event(&s, EVENT_ICMP, C, 0);
+        icmp.source = WITNESS_WIRE;
+        icmp.icmp.error = ICMP_HOST_UNREACHABLE;
+        icmp.icmp.seq = s.isn[C];
+        if (came[i])
+            feed(&s, &icmp);
+        closed = kernel_event(&s, EVENT_SOCK_STATE, C, CLIENT);
+        closed.sock.from = SYN_SENT;
+        closed.sock.to = CLOSED;
+        closed.sock.ending.known = true;
+        feed(&s, &closed);
+        script_finish(&s);
+        c = outcome_of(&s, 1);
+        assert_int_equal(c->outcome.verdict, VERDICT_NO_ANSWER);
+        assert_int_equal(c->outcome.cause, came[i] ? CAUSE_ICMP_HOST_UNREACHABLE : CAUSE_NONE);
+        assert_int_equal(c->outcome.error, came[i] ? -EHOSTUNREACH : 0);
+        c = find(&s, CHANGE_STATE, 1, 2); /* after SYN-SENT in both lanes */
+        assert_int_equal(c->state.source, WITNESS_KERNEL);
+        assert_int_equal(c->state.error, came[i] ? -EHOSTUNREACH : 0);
+        assert_int_equal(!c->state.rfc, came[i]);
+    }
+}
+
 /* A segment comes to a socket that drops it: TCP-MD5 does not fit. */
 static void drop_unsigned(enum end end, unsigned times)
 {
@@ -472,6 +510,7 @@ int main(void)
         TEST(dropped_and_then_completed),
         TEST(reset_by_the_listeners_close),
         TEST(closed_before_the_syn_came_through),
+        TEST(icmp_error_is_taken),
         TEST(signatures_differ),
         TEST(refused_by_a_filter),
         TEST(the_ack_of_a_cookie_is_dropped),
