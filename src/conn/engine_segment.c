@@ -488,6 +488,8 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return NULL;
     c = &p.life->conn;
     p.from = conn_end_of(c, &e->local);
+    if (e->tunnel)
+        stream_carried(room_of(&p), p.from, e->tunnel->chosen);
     if (e->fate == FATE_LOST)
         notes |= NOTE_LOST_ON_WIRE;
     if (e->fate == FATE_UNSAID && notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))

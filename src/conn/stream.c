@@ -269,6 +269,21 @@ static void receive(struct streams *s, enum end receiver, int64_t start, int64_t
     memmove(r->range, r->range[filled], r->count * sizeof(r->range[0]));
 }
 
+uint16_t stream_chosen(struct stream_room room, enum end sender)
+{
+    const struct stream_rare *r = rare_of(room, sender);
+
+    return r ? r->chosen : 0;
+}
+
+void stream_carried(struct stream_room room, enum end sender, uint16_t chosen)
+{
+    struct stream_rare *r = chosen ? rare_for(room, sender) : NULL;
+
+    if (r)
+        r->chosen = chosen;
+}
+
 void stream_damaged(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
                     struct stream_room room)
 {

@@ -22,6 +22,7 @@ struct stream_rare {
      * looks the same, until one goes on from there. */
     uint32_t stray_end, stray_ack;
     uint32_t damaged[2]; /* what was captured with a wrong checksum at last: low halves of relative numbers */
+    uint16_t chosen;     /* of the tunnel in which it is sent (tcp/tunnel.h); 0: not seen, or nothing is chosen */
     uint8_t count;       /* ranges */
     bool has_other_base : 1, has_stray : 1, has_damaged : 1;
 };
@@ -112,6 +113,9 @@ struct stream_place stream_number(struct streams *s, enum end from, const struct
  * checksum, which the acknowledgment shows to have been right when it arrived. */
 unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
                      const struct stream_place *place, bool or_damaged, struct stream_room room);
+/* What was chosen for the tunnel in which an end sends. */
+uint16_t stream_chosen(struct stream_room room, enum end sender);
+void stream_carried(struct stream_room room, enum end sender, uint16_t chosen);
 /* It was captured, and its checksum is wrong. */
 void stream_damaged(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
                     struct stream_room room);
