@@ -127,12 +127,6 @@ uint64_t kernel_tell_timer(const struct kernel_step *s, enum timer_name name, en
     return emit(s->out, s->event->ts_ns, &change);
 }
 
-void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4)
-{
-    if (ends_kernel_tells(ends, end) && ends_state(ends, end, LANE_KERNEL) == TCP_STATE_SYN_SENT)
-        lane->end[end].icmp_error = kernel_icmp_errno(error, ipv4);
-}
-
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
                         const struct segment *seg, int64_t ack, uint64_t n)
 {

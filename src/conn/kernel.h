@@ -112,8 +112,6 @@ static inline enum tcp_state kernel_state(const struct kernel_step *s)
  * cause. Before the streams take it. */
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
                         const struct segment *seg, int64_t ack, uint64_t n);
-/* An ICMP error quotes what the end sent. */
-void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4);
 /* A kernel still holds this end. */
 static inline bool kernel_lives_on(const struct ends *ends, enum end end)
 {
@@ -122,9 +120,8 @@ static inline bool kernel_lives_on(const struct ends *ends, enum end end)
 
 /* ---- kernel_ending.c: why a socket was closed */
 
-/* errno that an ICMP error becomes (icmp_err_convert, icmpv6_err_convert()). */
-uint16_t kernel_icmp_errno(enum icmp_error error, bool ipv4);
-
+/* An ICMP error quotes what the end sent. */
+void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4);
 /* NONE: for no reason of its own, or not known. got_reset: a RST had come. */
 enum cause kernel_ending_cause(enum tcp_state from, const struct sock_ending *ending, bool got_reset);
 

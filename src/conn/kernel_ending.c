@@ -18,7 +18,8 @@ static enum cause timed_out(enum tcp_state from, const struct sock_ending *e)
     return e->user_timeout ? CAUSE_USER_TIMEOUT : CAUSE_RETRANSMISSION_TIMEOUT;
 }
 
-uint16_t kernel_icmp_errno(enum icmp_error error, bool ipv4)
+/* errno that an ICMP error becomes (icmp_err_convert, icmpv6_err_convert()). */
+static uint16_t icmp_errno(enum icmp_error error, bool ipv4)
 {
     switch (error) {
     case ICMP_NET_UNREACHABLE: return ENETUNREACH;
@@ -30,6 +31,12 @@ uint16_t kernel_icmp_errno(enum icmp_error error, bool ipv4)
     case ICMP_TIME_EXCEEDED: return EHOSTUNREACH;
     default: return 0; /* it ends no connect(), or there are several */
     }
+}
+
+void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4)
+{
+    if (ends_kernel_tells(ends, end) && ends_state(ends, end, LANE_KERNEL) == TCP_STATE_SYN_SENT)
+        lane->end[end].icmp_error = icmp_errno(error, ipv4);
 }
 
 /* What an ICMP error becomes (icmp_err_convert, tcp_v4_err(), icmpv6_err_convert()); NONE: no ICMP error does. */
