@@ -77,6 +77,7 @@ enum tcplens_kind {
     TCPLENS_PROCESS,  /* a process begins, becomes another program, or ends: pid, tid and comm are its own */
     TCPLENS_PERSIST,  /* the timer fired that probes a window of zero */
     TCPLENS_OWNER,    /* the process that holds the socket of this cookie */
+    TCPLENS_UNSIGNED, /* a socket that is no listener dropped a segment: TCP-MD5 or TCP-AO did not fit */
     TCPLENS_KIND_N
 };
 
@@ -218,6 +219,7 @@ static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind,
     if (in_task)
         return sizeof(struct tcplens_event);
     switch (kind) {
+    case TCPLENS_UNSIGNED: return offsetof(struct tcplens_event, queue);
     case TCPLENS_STATE: return has_queue ? TCPLENS_EVENT_WITH(queue) : offsetof(struct tcplens_event, queue);
     case TCPLENS_CLOSED: return TCPLENS_EVENT_WITH(ending);
     case TCPLENS_KEEPALIVE:

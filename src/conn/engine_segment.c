@@ -230,7 +230,7 @@ static void take(const struct passage *p, struct notes *n)
     const bool again =
         ((seg->flags & SEGMENT_SYN) && sender->syn_sent) || ((seg->flags & SEGMENT_FIN) && sender->fin_sent);
     const struct stream_place place = stream_number(&c->streams, p->from, seg, room_of(p));
-    const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, room_of(p));
+    const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, false, room_of(p));
     struct wire_step step = { .out = &p->engine->out,
                               .conn = c,
                               .lane = &l->wire,
@@ -243,7 +243,8 @@ static void take(const struct passage *p, struct notes *n)
     const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 
     if (gaps) {
-        n->notes |= NOTE_ACKED_UNSEEN;
+        if (stream_gaps(&c->streams, p->from, seg, &place, true, room_of(p)))
+            n->notes |= NOTE_ACKED_UNSEEN;
         zeek_gaps(&l->zeek, !p->from, gaps);
     }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
@@ -497,6 +498,8 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return NULL;
     c = &p.life->conn;
     p.from = conn_end_of(c, &e->local);
+    if (e->tunnel)
+        stream_carried(room_of(&p), p.from, e->tunnel->chosen);
     if (e->fate == FATE_LOST)
         notes |= NOTE_LOST_ON_WIRE;
     if (e->fate == FATE_UNSAID && notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
@@ -510,6 +513,8 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns, &n);
         n.notes |= notes;
         zeek_bad_checksum(&p.life->zeek, p.from);
+        p.life->wire.end[p.from].damaged = true;
+        stream_damaged(&c->streams, p.from, seg, &place, room_of(&p));
         leave_out(&p, &place, &n);
         return p.life;
     }

@@ -12,7 +12,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 
     if (!s->life || c->outcome.verdict != VERDICT_NO_ANSWER ||
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT &&
-         c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
+         c->outcome.cause != CAUSE_SUPERSEDED && c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     if (c->outcome.cause == CAUSE_SIGNATURE_REFUSED)

@@ -120,8 +120,10 @@ static void count_from(struct streams *s, enum end sender, uint32_t base, struct
     s->of[sender].below = 0;
     s->of[sender].fin_sent = false;
     s->of[!sender].rcv_nxt = 0;
-    if (rare)
+    if (rare) {
         rare->count = 0;
+        rare->has_damaged = false;
+    }
 }
 
 /* The numbering of an end's other SYN is in force. */
@@ -268,8 +270,51 @@ static void receive(struct streams *s, enum end receiver, int64_t start, int64_t
     memmove(r->range, r->range[filled], r->count * sizeof(r->range[0]));
 }
 
+uint16_t stream_chosen(struct stream_room room, enum end sender)
+{
+    const struct stream_rare *r = rare_of(room, sender);
+
+    return r ? r->chosen : 0;
+}
+
+void stream_carried(struct stream_room room, enum end sender, uint16_t chosen)
+{
+    struct stream_rare *r = chosen ? rare_for(room, sender) : NULL;
+
+    if (r)
+        r->chosen = chosen;
+}
+
+void stream_damaged(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
+                    struct stream_room room)
+{
+    const int64_t near = s->of[!from].rcv_nxt;
+    int64_t start = place->seq, end = place->seq + segment_seq_len(seg);
+    struct stream_rare *r = s->of[from].base_known && end > near ? rare_for(room, from) : NULL;
+
+    if (!r)
+        return;
+    if (r->has_damaged && nearest(near, r->damaged[0]) <= end && nearest(near, r->damaged[1]) >= start) {
+        if (nearest(near, r->damaged[0]) < start)
+            start = nearest(near, r->damaged[0]);
+        if (nearest(near, r->damaged[1]) > end)
+            end = nearest(near, r->damaged[1]);
+    }
+    r->has_damaged = true;
+    r->damaged[0] = (uint32_t)start;
+    r->damaged[1] = (uint32_t)end;
+}
+
+/* Where what is missing from here on begins, if what is damaged is not. */
+static int64_t behind_damaged(const struct stream_rare *r, int64_t at)
+{
+    if (!r || !r->has_damaged || nearest(at, r->damaged[0]) > at || nearest(at, r->damaged[1]) < at)
+        return at;
+    return nearest(at, r->damaged[1]);
+}
+
 unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
-                     const struct stream_place *place, struct stream_room room)
+                     const struct stream_place *place, bool or_damaged, struct stream_room room)
 {
     const struct stream *receiver = &s->of[!from];
     const struct stream_rare *r;
@@ -285,7 +330,7 @@ unsigned stream_gaps(const struct streams *s, enum end from, const struct segmen
         const bool more = r && i < r->count;
         const int64_t next = more ? nearest(at, r->range[i][0]) : limit;
 
-        gaps += (next < limit ? next : limit) > at;
+        gaps += (next < limit ? next : limit) > (or_damaged ? behind_damaged(r, at) : at);
         at = more ? nearest(at, r->range[i][1]) : limit;
     }
     return gaps;

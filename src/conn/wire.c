@@ -234,8 +234,10 @@ static RARE void send_rst(struct wire_step *s, enum end from, const struct strea
 
     /* <SEQ=SEG.ACK> to the SYN,ACK, and never another word: it was there no more when that came */
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
-        !sender->acked && place->seq == 1)
+        !sender->acked && place->seq == 1) {
         take_back(s, from, TCP_STATE_SYN_SENT);
+        s->lane->end[from].had_no_socket = true;
+    }
     if (s->lane->end[from].refused)
         take_back_handshake(s, from);
     /* An abort says <SEQ=SND.NXT><CTL=RST,ACK>. <SEQ=SEG.ACK><CTL=RST> is the answer of one that has no such connection: its
@@ -503,7 +505,7 @@ void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, ui
 
     if (state_of(&s, END_CLIENT) == TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) == TCP_STATE_SYN_RECEIVED &&
         !ends_kernel_tells(&c->ends, END_CLIENT) && c->streams.of[END_CLIENT].syn_sent &&
-        !lane->end[END_CLIENT].spoke && ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
+        !lane->end[END_CLIENT].spoke && (c->superseded || ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS))
         take_back(&s, END_CLIENT, TCP_STATE_SYN_SENT);
 }
 
@@ -529,6 +531,10 @@ enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum e
     if (by != END_UNKNOWN && lane->end[by].gave_up) {
         *ret_end = by;
         return CAUSE_RETRANSMISSION_TIMEOUT;
+    }
+    if (by != END_UNKNOWN && lane->end[by].had_no_socket) {
+        *ret_end = by;
+        return CAUSE_NO_SOCKET;
     }
     /* reset by one who had closed before, when data came that nobody would read */
     if (by != END_UNKNOWN && c->ends.closed_by_wire == by && lane->end[!by].data_after_fin) {

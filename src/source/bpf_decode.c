@@ -360,6 +360,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_READY] = EVENT_CALL,
         [TCPLENS_PERSIST] = EVENT_PERSIST,
         [TCPLENS_PROCESS] = EVENT_PROCESS,
+        [TCPLENS_UNSIGNED] = EVENT_UNSIGNED,
     };
     struct event *out = ret_event;
 
@@ -433,6 +434,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->retransmit.count = e->retransmit.count;
         break;
     case EVENT_KEEPALIVE: out->keepalive.not_idle = e->keepalive.not_idle; break;
+    case EVENT_UNSIGNED:
     case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
         if (!call_of(d, e, out))

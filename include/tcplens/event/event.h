@@ -43,6 +43,7 @@ enum event_kind {
     EVENT_FIN_WAIT_2,       /* the timer of a closed full socket in FIN-WAIT-2 fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
+    EVENT_UNSIGNED,         /* a socket that is no listener dropped a segment: TCP-MD5 or TCP-AO did not fit */
     EVENT_PERSIST,          /* .retransmit: the timer fired that probes a window of zero */
     EVENT_CALL,             /* .call: a system call on a socket returned, or goes on */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */

@@ -59,9 +59,10 @@ export const CAUSES = [
   'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'signature-refused',
   'listener-closed', 'no-listener', 'filter-reset', 'deferred', 'unread-data', 'abort', 'data-after-close',
   'no-socket', 'killed', 'retransmission-timeout', 'probe-timeout', 'keep-alive-timeout', 'user-timeout',
-  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'local-drop', 'icmp-net-unreachable',
-  'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable', 'icmp-fragmentation-needed',
-  'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
+  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'no-ack', 'ack-unacceptable', 'superseded', 'local-drop',
+  'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable',
+  'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded',
+  'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
