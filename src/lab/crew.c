@@ -139,15 +139,17 @@ static _Noreturn void be_actor(const struct lines *l, unsigned index)
                                        .wire = l->wire[OTHER],
                                        .leaders = l->leaders };
     char name[16], go;
+    bool ready;
 
     snprintf(name, sizeof(name), "%.15s", a->name);
     prctl(PR_SET_NAME, name);
     redirect();
     setpgid(0, 0);
-    if (!take_place(l, a))
-        _exit(126);
+    ready = take_place(l, a);
     if (recv(place.channel, &go, 1, 0) != 1)
         _exit(125); /* the tracer gave up */
+    if (!ready)
+        _exit(126); /* now, so that the trace tells of it */
     loop_restore_signals();
     if (a->argv)
         become_program(l, a);

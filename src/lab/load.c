@@ -75,6 +75,7 @@ static void take_rule(struct wire_rule *rule, const cJSON *from)
     *rule = (struct wire_rule){
         .from = { [WIRE_CLIENT] = strcmp(sender, "server") != 0, [WIRE_SERVER] = strcmp(sender, "client") != 0 },
         .match = (enum wire_match)word_of(from, "match", lab_match_words),
+        .len = (uint32_t)number_of(from, "len", 0),
         .deed = (enum wire_deed)word_of(from, "do", lab_deed_words),
         .first = nth ? (uint32_t)nth : 1,
         .last = nth     ? (uint32_t)nth

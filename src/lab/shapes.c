@@ -194,6 +194,7 @@ static const struct field question_fields[] = {
 static const struct field rule_fields[] = {
     { .key = "from", .kind = VALUE_WORD, .words = from_words, .needed = true, .meaning = "who sent the frame" },
     { .key = "match", .kind = VALUE_WORD, .words = lab_match_words, .needed = true, .meaning = "which frames" },
+    { .key = "len", .kind = VALUE_NUMBER, .min = 1, .max = 65535, .meaning = "only those with so many bytes of data" },
     { .key = "nth", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only this one of them, counted from 1" },
     { .key = "first", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only so many, the first ones" },
     { .key = "do", .kind = VALUE_WORD, .words = lab_deed_words, .needed = true,

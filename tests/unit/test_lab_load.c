@@ -255,7 +255,7 @@ static void test_rules(void **state)
 {
     struct lab *lab =
         load(WITH("\"wire\": { \"delay_ms\": 7, \"rules\": [\n"
-                  "{ \"from\": \"client\", \"match\": \"SYN,ACK\", \"nth\": 3, \"do\": \"lose\" },\n"
+                  "{ \"from\": \"client\", \"match\": \"SYN,ACK\", \"len\": 4, \"nth\": 3, \"do\": \"lose\" },\n"
                   "{ \"from\": \"server\", \"match\": \"data\", \"first\": 2, \"do\": \"delay\", \"delay_ms\": 9 },\n"
                   "{ \"from\": \"both\", \"match\": \"no-segment\", \"do\": \"cut\" } ] }"),
              NULL, NULL);
@@ -266,6 +266,7 @@ static void test_rules(void **state)
     assert_int_equal(lab->wire.count, 3);
     assert_true(rules[0].from[WIRE_CLIENT] && !rules[0].from[WIRE_SERVER]);
     assert_int_equal(rules[0].match, WIRE_SYN_ACK);
+    assert_int_equal(rules[0].len, 4);
     assert_int_equal(rules[0].first, 3);
     assert_int_equal(rules[0].last, 3);
     assert_true(!rules[1].from[WIRE_CLIENT] && rules[1].from[WIRE_SERVER]);

@@ -122,6 +122,11 @@ static void test_which(void **state)
     expect_lost(r, "3");
     r.first = r.last = 9;
     expect_lost(r, "");
+    r = rule(WIRE_DATA, WIRE_LOSE);
+    r.len = 5;
+    expect_lost(r, "12345678");
+    r.len = 6;
+    expect_lost(r, "");
 }
 
 static void test_first_rule_decides(void **state)
