@@ -461,6 +461,7 @@ stress: all $(ROUNDTRIP)
 	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'timeout 1200 python3 $t'))
 
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
+check-labs: private TEST_TIMEOUT := $(if $(KERNEL),7200,$(TEST_TIMEOUT))
 check-labs: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL) "python3 tests/labs/labs_test.py"',\

@@ -64,6 +64,7 @@ check  util-linux        has unshare                unshare
 check  procps            has ps                     ps
 check  apache2-bin       has apache2                Apache (the program alone), to be traced
 check  tcpdump           has tcpdump                tcpdump
+check  curl              has curl                   curl
 check  tshark            has tshark                 tshark
 check  jq                has jq                     jq
 check  groff-base        has groff                  groff

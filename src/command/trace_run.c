@@ -261,7 +261,7 @@ static int start_command(struct trace *t)
 
     if (r == 0)
         r = loop_watch_child(t->loop, t->child.pid);
-    if (r == 0 && command_pids_are_the_machines())
+    if (r == 0 && host_shows_pids())
         t->config.command_pid = (uint32_t)t->child.pid;
     if (r < 0)
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is started where there is one

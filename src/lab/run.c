@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "stage.h"
+#include "tcplens/base/host.h"
 #include "tcplens/base/loop.h"
 #include "tcplens/base/rights.h"
 
@@ -219,6 +220,14 @@ static int open_pipeline(struct run *r)
                                       .headers = r->config->lab->headers,
                                       .netns = "lab" };
 
+    if (r->config->lab->needs_processes && !host_shows_pids()) {
+        snprintf(r->error, sizeof(r->error),
+                 "this lab needs the machine's process ids, which this PID namespace does not show: "
+                 "run it outside of it");
+        return -ENOTSUP;
+    }
+    if (r->config->lab->needs_processes)
+        config.command_pid = (uint32_t)r->crew.keeper;
     for (size_t i = 0; i < source_count; i++) {
         const struct source_ops *ops = source_table[i];
         const bool packets = ops->witness == WITNESS_WIRE, kernel = ops->witness == WITNESS_KERNEL;
