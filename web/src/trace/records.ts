@@ -54,7 +54,7 @@ export interface ProcessRec extends Base {
 export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
 export interface DatagramRec extends Base {
   record: 'datagram'; from: Address; to: Address; len: number; checksum?: string; icmp?: { error?: string; by?: string };
-  sender?: number; receiver?: number; frame?: number;
+  sender?: number; receiver?: number; lost?: true; frame?: number;
   dns?: { id?: number; q?: string; type?: string; rcode?: string; count?: number; answers?: string[] };
 }
 export interface ListenerRec extends Base {
