@@ -198,7 +198,7 @@ test('calls that wait stand at the end whose descriptor was ready, or whose thre
   assert.deepEqual(rows, ['server poll', 'server poll', 'server read', 'server poll', 'server process']);
 });
 
-test('a bar is a call from its entry to its return; one that goes on ends with the ladder, or where its thread goes on', () => {
+test('a bar is a call from its entry to its return; one that goes on ends where its thread does, or does something else', () => {
   const t = load(waitsTrace());
   const ladder = buildLadder(t, t.conn(1)!);
   const bars = barsOf(ladder, 'server').filter((b) => b.rec.name === 'poll');
@@ -207,9 +207,12 @@ test('a bar is a call from its entry to its return; one that goes on ends with t
   const [returned, goesOn] = bars as [typeof bars[0], typeof bars[0]];
   assert.equal(returned.bottom, rowOf(returned.rec.n).y + rowOf(returned.rec.n).h / 2);
   assert.ok(returned.top < rowOf(returned.rec.n - 2).y, 'it began before what came while it waited');
-  assert.equal(goesOn.bottom, ladder.height);
+  assert.equal(goesOn.bottom, ladder.events.find(({ rec }) => rec.record === 'process')!.y);
+  const running = load(waitsTrace().replace(/^.*"record":"process".*$/gm, ''));
+  const whole = buildLadder(running, running.conn(1)!);
+  assert.equal(barsOf(whole, 'server').find((b) => b.open)!.bottom, whole.height);
   const next = { record: 'call', n: 900, t: goesOn.rec.t + 9000, conn: 1, end: 'server', socket: 3, name: 'read', fd: 5, ret: 5, duration_ns: 1000, pid: 10, tid: 10 };
-  const ended = load(waitsTrace().replace(/^.*"record":"end".*$/m, JSON.stringify(next)));
+  const ended = load(waitsTrace().replace(/^.*"record":"process".*$/gm, '').replace(/^.*"record":"end".*$/m, JSON.stringify(next)));
   const after = buildLadder(ended, ended.conn(1)!);
   assert.equal(barsOf(after, 'server').find((b) => b.open)!.bottom, after.rowOf.get(900)!.y);
   assert.deepEqual(barsOf(ladder, 'client').map((b) => b.rec.name).includes('poll'), false);

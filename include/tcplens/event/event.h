@@ -191,7 +191,10 @@ struct event {
         };
         const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;
-        struct datagram datagram;
+        struct {
+            struct datagram datagram;
+            bool datagram_lost; /* the wire of a lab does not deliver it */
+        };
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */

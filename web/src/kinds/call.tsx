@@ -67,10 +67,10 @@ export const call: KindOf<CallRec> = {
     return (
       <div class={`chip call ${end} ${callFailed(rec) ? 'failed' : ''}`}>
         <span class="sr">{d.end[end].start}: </span>
-        <code>{callText(rec)}</code>{rec.blocked && ' …'}
-        {typeof rec.args?.watched === 'number' && <span>{d.view.watched(count(rec.args.watched))}</span>}
-        {rec.ready && <span class="lit">{readyText(rec)}</span>}
-        {(rec.duration_ns ?? 0) >= SLOW_NS && <span class="muted">{span(rec.duration_ns!)}</span>}
+        <code>{callText(rec)}</code>{rec.blocked && ' …'}{' '}
+        {typeof rec.args?.watched === 'number' && <span>{d.view.watched(count(rec.args.watched))}</span>}{' '}
+        {rec.ready && <span class="lit">{readyText(rec)}</span>}{' '}
+        {(rec.duration_ns ?? 0) >= SLOW_NS && <span class="muted">{span(rec.duration_ns!)}</span>}{' '}
         {rec.comm !== undefined && <span class="muted comm">{show(rec.comm, 24)}</span>}
       </div>
     );

@@ -244,7 +244,7 @@ function Lanes({ rows, conn: c, at, from, to, end: full }: { rows: Rows; conn: C
           ))}
           {bars.filter((b) => b.bottom > from && b.top < to).map((b) => (
             <div
-              key={`b${b.rec.n}`} class={`held ${end} ${b.rec.socket === undefined ? 'wait' : ''} ${b.open ? 'open' : ''} ${b.rec.n === at.n ? 'now' : ''}`}
+              key={`b${b.rec.n}`} class={`held ${end} ${/poll|select/.test(b.rec.name) ? 'wait' : ''} ${b.open ? 'open' : ''} ${b.rec.n === at.n ? 'now' : ''}`}
               title={`${callText(b.rec)} ${spanText(b.rec.duration_ns!)}`} style={{ top: `${b.top}px`, height: `${Math.min(b.bottom, full) - b.top}px` }}
             />
           ))}

@@ -61,12 +61,13 @@ export function barsOf(ladder: Ladder, end: End): Bar[] {
   const points = ladder.events.map((row) => row.rec);
   for (const row of ladder.events) {
     const { rec } = row;
-    if (rec.record !== 'call' || row.end !== end) continue;
-    const entry = rec.t - (rec.duration_ns ?? 0);
-    // Who makes another call has returned from the last, seen or not.
+    if (row.end !== end || (rec.record !== 'call' && (rec.record !== 'process' || rec.event !== 'exit'))) continue;
+    const entry = rec.t - ('duration_ns' in rec && rec.duration_ns || 0);
+    // Who makes another call, or ends, has returned from the last, seen or not.
     const last = open.get(rec.tid);
     if (last && entry > last.rec.t) last.bottom = row.y;
     open.delete(rec.tid);
+    if (rec.record !== 'call') continue;
     const before = ladder.events[lastAt(points, { t: entry, n: LAST.n })];
     const goesOn = rec.blocked === true;
     if (!goesOn && row.index - (before?.index ?? -1) < 2) continue;

@@ -243,7 +243,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       from: 'address', to: 'address', len: 'int',
     },
     may: {
-      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', dns: 'object', frame: 'int', because: 'int',
+      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', lost: 'true', dns: 'object', frame: 'int',
+      because: 'int',
     },
   },
   call: {
