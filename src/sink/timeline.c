@@ -372,6 +372,8 @@ static void format_process(struct line *l, const struct change *c)
             line_addf(l, " ends with status %u", c->process.status);
         if (c->process.cost.cpu_ns)
             line_addf(l, "; %.3f ms of processor time", (double)c->process.cost.cpu_ns / 1e6);
+        if (c->process.cost.user_ns || c->process.cost.system_ns)
+            line_addf(l, ", %.3f of them in the kernel", (double)c->process.cost.system_ns / 1e6);
         break;
     }
     line_reset_style(l);

@@ -63,9 +63,10 @@ struct task {
 
 /* What a thread took, as getrusage(2) has it; of memory its process. */
 struct cost {
-    uint64_t cpu_ns;        /* by the scheduler's account: what came after its last tick may be missing */
-    uint64_t nvcsw, nivcsw; /* context switches: it waited; another one ran instead */
-    uint64_t maxrss_kb;     /* 0: other threads of the process go on */
+    uint64_t cpu_ns;             /* by the scheduler's account: what came after its last tick may be missing */
+    uint64_t user_ns, system_ns; /* cpu_ns in the ratio of the ticks; both 0: none came while it ran */
+    uint64_t nvcsw, nivcsw;      /* context switches: it waited; another one ran instead */
+    uint64_t maxrss_kb;          /* 0: other threads of the process go on */
 };
 
 #define WORDS_process_event(X)                                                                                         \

@@ -49,7 +49,7 @@ export interface CallRec extends Base {
 }
 export interface ProcessRec extends Base {
   record: 'process'; event: string; pid: number; tid?: number; parent?: number; comm?: string; status?: number;
-  cpu_ns?: number; nvcsw?: number; nivcsw?: number; maxrss_kb?: number;
+  cpu_ns?: number; user_ns?: number; system_ns?: number; nvcsw?: number; nivcsw?: number; maxrss_kb?: number;
 }
 export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
 export interface DatagramRec extends Base {

@@ -262,8 +262,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       event: 'str', pid: 'int',
     },
     may: {
-      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', nvcsw: 'int', nivcsw: 'int',
-      maxrss_kb: 'int', because: 'int',
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', user_ns: 'int', system_ns: 'int',
+      nvcsw: 'int', nivcsw: 'int', maxrss_kb: 'int', because: 'int',
     },
   },
   listener: {
