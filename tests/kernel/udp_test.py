@@ -77,6 +77,16 @@ print(receiver.recv(100).decode())
     check_equal([r["delta"] for r in trace.all("counter", name="UdpInCsumErrors")], [1])
 
 
+@case
+def a_wait_for_nothing():
+    """What waits for a datagram in vain returns, and its thread's last call was on a UDP socket."""
+    trace, _ = trace_of(script(UDP + """
+import select
+receiver = udp(7007); poll = select.poll(); poll.register(receiver, select.POLLIN); poll.poll(1)
+"""), "--udp", "--calls", "--source", "kernel")
+    check_equal([(r["ret"], r["args"]["watched"]) for r in trace.all("call", name="poll")], [(0, 1)])
+
+
 LOST = {
     "lab": "lost", "version": 1, "topology": "wire",
     "wire": {"delay_ms": 1, "rules": [{"from": "client", "match": "no-segment", "nth": 2, "do": "lose"}]},
