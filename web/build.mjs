@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { BOTH, SMALL } from './budgets.mjs';
+import { noticesFor, packagesOf } from './notices.mjs';
 import { packTexts } from './texts.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -22,6 +23,7 @@ const result = await build({
   bundle: true,
   minify: true,
   write: false,
+  metafile: true,
   outdir: 'out',
   format: 'iife',
   target: ['chrome110', 'firefox115'],
@@ -51,13 +53,14 @@ const csp = (engine) => [
 ].join('; ');
 
 const page = await readFile(join(here, 'src/page.html'), 'utf8');
+const notices = await noticesFor(packagesOf(result.metafile.inputs), here);
 // What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
 const sample = gzipSync(await readFile(join(here, 'src/sample.ndjson')), { level: 9 }).toString('base64');
 // Packed as it is, it costs a page that shows a trace nothing but its bytes.
 const engine = process.env.ENGINE_WASM ? gzipSync(await readFile(process.env.ENGINE_WASM), { level: 9 }).toString('base64') : '';
 // A function, because text like $& means something in a replacement string.
 const htmlOf = (engine) => page.replace('@sample@', () => sample).replace('@engine@', () => engine).replace('@texts@', () => texts.elements)
-  .replace('@csp@', () => csp(engine)).replace('@css@', () => css).replace('@js@', () => js);
+  .replace('@notices@', () => notices).replace('@csp@', () => csp(engine)).replace('@css@', () => css).replace('@js@', () => js);
 
 // A budget, not a limit: who loads the page over a slow line should not wait, but a build that works is a build.
 async function write(path, html, budget) {
