@@ -67,6 +67,7 @@ static __always_inline bool epoll_ctl_begins(struct doing *d, struct pt_regs *re
         if (!process_followed(d))
             return false;
         d->socket = 0;
+        d->protocol = 0;
         d->name = (struct name){};
         d->state = 0;
     }

@@ -153,10 +153,11 @@ struct tcplens_event {
             __u32 parent; /* process id; 0: of a thread */
             __u8 event;   /* enum tcplens_process */
             /* of an exit */
-            __s32 code;          /* as wait() gives it */
-            __u32 max_pages;     /* of memory that the process had at most; 0: other threads of it go on */
-            __u64 cpu_ns;        /* of this thread, as are the others */
-            __u64 nvcsw, nivcsw; /* context switches, as in getrusage(2) */
+            __s32 code;               /* as wait() gives it */
+            __u32 max_pages;          /* of memory that the process had at most; 0: other threads of it go on */
+            __u64 cpu_ns;             /* of this thread, as are the others */
+            __u64 user_ns, system_ns; /* likewise, by ticks: not of the same account */
+            __u64 nvcsw, nivcsw;      /* context switches, as in getrusage(2) */
         } process;
         struct {
             __u8 not_idle; /* no probe is sent: something is unacknowledged */

@@ -327,6 +327,7 @@ export const en: Dictionary = {
     dropMarks: 'Your marks are in no saved report and would be lost. Open the other trace all the same?',
     find: 'Find event', findHint: 'Words of a record: retransmission, close, ECONNRESET, FIN, or #123. Enter: next, Shift+Enter: previous', notFound: 'No such event',
     fold: 'Fold data', foldHint: 'Puts runs of data, ACKs and calls that went well into one row each', folded: (n) => `${n} events`, unfold: 'Show them',
+    watched: (n) => `of ${n} watched`, held: 'a call, from its entry to its return', cpu: (own, kernel) => ` (its own code ${own}, the kernel for it ${kernel})`, udp: (n, one) => `${n} UDP ${one ? 'datagram' : 'datagrams'}`,
     copyLink: 'Copy link', copyRefused: 'The browser refused the clipboard. Copy it from here:', print: 'Print', svg: 'SVG', png: 'PNG', more: 'Share', lives: 'States of both ends over time', width: 'Width of the panels', height: 'Height of the panel',
   },
   beside: {

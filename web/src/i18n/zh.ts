@@ -325,6 +325,7 @@ export const zh: Dictionary = {
     dropMarks: '你的标记还没有保存到报告里，将会丢失。仍要打开另一份跟踪吗？',
     find: '查找事件', findHint: '记录里的词：retransmission、close、ECONNRESET、FIN，或 #123。Enter 下一个，Shift+Enter 上一个', notFound: '没有这样的事件',
     fold: '折叠数据', foldHint: '把连续的数据、ACK 和顺利的调用合为一行', folded: (n) => `${n} 个事件`, unfold: '展开',
+    watched: (n) => `监视 ${n} 个`, held: '一次调用，从进入到返回', cpu: (own, kernel) => `（用户态 ${own}，内核态 ${kernel}）`, udp: (n) => `${n} 个 UDP 数据报`,
     copyLink: '复制链接', copyRefused: '浏览器不允许使用剪贴板，请在这里复制：', print: '打印', svg: '图形 SVG', png: '图片 PNG', more: '分享', lives: '两端状态随时间的变化', width: '面板宽度', height: '面板高度',
   },
   beside: {

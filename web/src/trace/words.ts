@@ -244,7 +244,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       from: 'address', to: 'address', len: 'int',
     },
     may: {
-      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', dns: 'object', frame: 'int', because: 'int',
+      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', lost: 'true', dns: 'object', frame: 'int',
+      because: 'int',
     },
   },
   call: {
@@ -262,8 +263,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       event: 'str', pid: 'int',
     },
     may: {
-      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', nvcsw: 'int', nivcsw: 'int',
-      maxrss_kb: 'int', because: 'int',
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', user_ns: 'int', system_ns: 'int',
+      nvcsw: 'int', nivcsw: 'int', maxrss_kb: 'int', because: 'int',
     },
   },
   listener: {
