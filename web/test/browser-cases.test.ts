@@ -589,6 +589,13 @@ test('graphs on the page’s own cursor; a range has totals', async () => {
   const { page, complaints } = await shown(makeTrace({ connections: 12 }));
   await page.click('#conn-5');
   await page.click('#graphs');
+  for (const [width, height] of [[1366, 768], [1440, 900]] as const) {
+    await page.setViewportSize({ width, height });
+    await page.waitForFunction(() => {
+      const plot = document.querySelector('.graph-plot')!.getBoundingClientRect();
+      return plot.height >= 90 && plot.bottom <= document.querySelector('.queues')!.getBoundingClientRect().bottom;
+    });
+  }
   const colours = () => page.$eval('.graph canvas', (e) => {
     const c = e as HTMLCanvasElement;
     return new Set(new Uint32Array(c.getContext('2d')!.getImageData(0, 0, c.width, c.height).data.buffer)).size;
