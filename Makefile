@@ -41,6 +41,8 @@ ifneq ($(filter $(patsubst %/,%,$(abspath $(O)))/%,$(CURDIR)/),)
 $(error O=$(O) would mix generated files with sources (and `make clean` removes it): name another directory)
 endif
 
+comma := ,
+
 # B: objects of this variant. O: what all variants share (BPF object, viewer).
 B := $(O)$(if $(SAN),/san)
 
@@ -70,16 +72,28 @@ PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 DEFINES := -D_GNU_SOURCE= -DTCPLENS_VERSION='"$(VERSION)"'
+# What compiler and C library have; less than they are asked for, they warn.
+FORTIFY_LEVEL := $(shell printf '\043include <features.h>\n' | $(CC) -Werror -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -x c -c -o /dev/null - \
+    2>/dev/null && echo 3 || echo 2)
 # Fortified functions need an optimiser, and are of no use to sanitizers.
 FORTIFY = $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),$(if $(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),,\
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY_LEVEL)))
+# Those of OPTIONS that compiler and machine know.
+known = $(foreach o,$(1),$(shell $(CC) -Werror $o -x c -c -o /dev/null /dev/null 2>/dev/null && echo $o))
 ifdef SAN
 HARDENING_CFLAGS = -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDENING_LDFLAGS = -fsanitize=$(SAN)
 else
-HARDENING_CFLAGS = -fstack-protector-strong -fPIE $(FORTIFY)
-HARDENING_LDFLAGS = -pie -Wl,-z,relro,-z,now
+HARDENING_CFLAGS := $(call known,-fstack-clash-protection -fcf-protection=full -mbranch-protection=standard \
+    -ftrivial-auto-var-init=zero) -fstack-protector-strong -fPIE $(FORTIFY)
+# Objects that hold data alone do not say that they fit, and the linker would believe them.
+HARDENING_LDFLAGS := -pie -Wl,-z,relro,-z,now $(if $(filter -fcf%,$(HARDENING_CFLAGS)),-Wl$(comma)-z$(comma)ibt$(comma)-z$(comma)shstk)
 endif
+
+# Where it was built is in no file: the same sources and tools give the same bytes anywhere.
+# (GCC tells its assembler of -fdebug-prefix-map, but not with -flto.)
+PREFIX_MAPS := $(CURDIR)=. $(abspath $(O))=build
+PREFIX_MAP := $(PREFIX_MAPS:%=-ffile-prefix-map=%) $(call known,$(PREFIX_MAPS:%=-Wa$(comma)--debug-prefix-map=%))
 
 # A packet goes through a dozen files: the program is optimised as one. Objects hold machine code too, for the tests, which
 # are linked without, and for who looks into them; a compiler that cannot do both does neither.
@@ -91,10 +105,10 @@ LTO := $(if $(SAN),,$(shell $(CC) -flto=auto -ffat-lto-objects -x c -c -o /dev/n
 TUNE := $(shell option=-mmemset-strategy=unrolled_loop:512:noalign,libcall:-1:noalign; \
     $(CC) -Werror $$option -x c -c -o /dev/null /dev/null 2>/dev/null && echo $$option)
 
-COMPILE = $(CC) -std=gnu17 -pthread -Iinclude $(PACKAGE_CFLAGS) $(DEFINES) $(WARNINGS) $(HARDENING_CFLAGS) -MMD -MP \
-    $(TUNE) $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) -std=gnu17 -pthread -Iinclude $(PACKAGE_CFLAGS) $(DEFINES) $(WARNINGS) $(HARDENING_CFLAGS) $(PREFIX_MAP) \
+    -MMD -MP $(TUNE) $(CPPFLAGS) $(CFLAGS)
 # $(call LINK_WITH,OPTIONS). An -flto behind -fno-lto would do nothing for archives.
-LINK_WITH = $(CC) -pthread $(HARDENING_LDFLAGS) -Wl,--as-needed $(1) $(TUNE) $(CFLAGS) $(LDFLAGS)
+LINK_WITH = $(CC) -pthread $(HARDENING_LDFLAGS) $(PREFIX_MAP) -Wl,--as-needed $(1) $(TUNE) $(CFLAGS) $(LDFLAGS)
 LINK = $(call LINK_WITH,-fno-lto)
 
 # ---- sources ---------------------------------------------------------------------------------------------------------
@@ -167,7 +181,7 @@ BPF_ARCH := $(shell echo $(MACHINE) | sed -E 's/-.*//; s/x86_64|i.86/x86/; s/aar
     s/(ppc|powerpc)64.*/powerpc/; s/riscv.*/riscv/; s/s390x/s390/; s/mips.*/mips/; s/loongarch64/loongarch/')
 # Debian keeps <asm/types.h> in a directory that clang does not search for this target.
 BPF_COMPILE = $(CLANG) -std=gnu17 -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter \
-    $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP -Ibpf -idirafter /usr/include/$(subst -pc-,-,$(MACHINE))
+    $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP $(PREFIX_MAPS:%=-ffile-prefix-map=%) -Ibpf -idirafter /usr/include/$(subst -pc-,-,$(MACHINE))
 # Ubuntu's bpftool in $PATH is a script that wants the tools of the running kernel.
 BPFTOOL ?= $(firstword $(lastword $(wildcard /usr/lib/linux-tools/*/bpftool)) \
     $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
@@ -279,7 +293,20 @@ $(B)/viewer_html.S: $(B)/flags Makefile
 
 $(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html $(O)/viewer-small.html
 	$(say) AS $<
-	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -c -o $@ $<
+
+# ---- what it is made of ----------------------------------------------------------------------------------------------
+
+# Of the newest change, where this is a clone, so that the same sources have the same time.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+## sbom: what tcplens is made of and runs with, as SPDX: $(O)/tcplens.spdx.json
+.PHONY: sbom
+sbom: $(O)/tcplens.spdx.json
+
+$(O)/tcplens.spdx.json: src/sbom/spdx.mjs web/package-lock.json $(O)/viewer.html
+	$(say) MAKE $@
+	$(Q)SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) node $< $(VERSION) $(ENGINE) $(PACKAGES) >$@
 
 # ---- labs ------------------------------------------------------------------------------------------------------------
 
@@ -307,7 +334,7 @@ $(B)/lab_names: FORCE
 
 $(B)/labs.o: $(B)/labs.S
 	$(say) AS $<
-	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -c -o $@ $<
 
 # ---- tools and the demo ----------------------------------------------------------------------------------------------
 
@@ -335,7 +362,7 @@ demo: deps
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
-CHECKS := check-headers check-layers check-schema check-adding check-unit check-san check-fuzz \
+CHECKS := check-headers check-layers check-schema check-adding check-supply check-unit check-san check-fuzz \
     $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels \
     check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
@@ -359,7 +386,7 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
+##   check-adding check-supply check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
 ##   check-web check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
@@ -385,7 +412,12 @@ check-schema: $(O)/vocabulary.json
 
 # What docs/adding.md says can be done, and is as little as it says.
 check-adding: $(O)/viewer.html
-	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/adding_test.py'
+	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/build/adding_test.py'
+
+# Built once more, elsewhere: the same bytes.
+check-supply: all sbom
+	@MAKE='$(MAKE)' CC='$(CC)' CFLAGS='$(CFLAGS)' SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) O=$(abspath $(O)) \
+	    $(RUN) supply 'python3 tests/build/supply_test.py'
 
 # Benches are built, though no test runs them.
 check-unit: $(UNITS) $(patsubst %,$(B)/tests/bench/%.o,churn hook echo_load)
@@ -412,6 +444,14 @@ check-command: all $(ROUNDTRIP)
 
 check-kernel: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+
+## stress: the kernel tests ROUNDS times (5) beside a load on every processor; with KERNEL=6.1 on that of Debian
+ROUNDS = 5
+.PHONY: stress
+stress: all $(ROUNDTRIP)
+	@$(TEST_ENV) $(if $(KERNEL),TEST_TIMEOUT=3600) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+	    'sh tests/kernels/boot.sh $(KERNEL)',\
+	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'timeout 1200 python3 $t'))
 
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
 check-labs: all $(ROUNDTRIP)
@@ -516,7 +556,6 @@ lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 	    'cd web && npm run --silent check' \
 	    $(foreach m,$(MAN_PAGES),'! groff -man -Tutf8 -ww -z $m 2>&1 | grep .')
 
-comma := ,
 
 # The load of tests/bench/trace.py, and what attaches single hooks for it.
 TRACE_BENCH := $(B)/tests/bench/churn $(B)/tests/bench/hook
@@ -610,13 +649,13 @@ $(COMPLETIONS): $(B)/tcplens
 
 ## install: programs, man pages, documents and completion for shells under $(DESTDIR)$(prefix)
 .PHONY: install
-install: all $(COMPLETIONS)
+install: all $(COMPLETIONS) $(O)/tcplens.spdx.json
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(docdir)
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
-	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html web/src/sample.ndjson $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html $(O)/tcplens.spdx.json web/src/sample.ndjson $(DESTDIR)$(docdir)
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens $(DESTDIR)$(bashcompdir)/tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/_tcplens $(DESTDIR)$(zshcompdir)/_tcplens
 	$(INSTALL) -D -m 644 $(B)/completion/tcplens.fish $(DESTDIR)$(fishcompdir)/tcplens.fish
@@ -626,7 +665,7 @@ install: all $(COMPLETIONS)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
-	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html sample.ndjson)
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html tcplens.spdx.json sample.ndjson)
 	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
 

@@ -11,6 +11,7 @@ struct recording {
     int error; /* of a header that could not be written */
     uint64_t start_ns, last_ns;
     uint64_t counts[CHANGE_KIND_N], late;
+    char line[TRACE_LINE_MAX]; /* where no sink has room for one */
 };
 
 static void on_change(void *arg, const struct change *change)
@@ -22,7 +23,7 @@ static void on_change(void *arg, const struct change *change)
     if (change->ts_ns > r->last_ns)
         r->last_ns = change->ts_ns;
     if (r->config.sinks->want_lines) {
-        char buf[TRACE_LINE_MAX], *line = sinks_room(r->config.sinks, sizeof(buf), buf);
+        char *line = sinks_room(r->config.sinks, sizeof(r->line), r->line);
 
         sinks_line(r->config.sinks, line, trace_encode(change, r->start_ns, line), change->n);
     }

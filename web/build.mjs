@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { BOTH, SMALL } from './budgets.mjs';
+import { noticesFor, packagesOf } from './notices.mjs';
 import { element, pack } from './pack.mjs';
 import { packTexts } from './texts.mjs';
 
@@ -22,6 +23,7 @@ const common = {
   bundle: true,
   minify: true,
   write: false,
+  metafile: true,
   outdir: 'out',
   format: 'iife',
   target: ['chrome110', 'firefox115'],
@@ -30,10 +32,13 @@ const common = {
   // Else the jsx settings of tsconfig.json, which are for the type check, would win.
   tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
 };
-const built = async (entry, more) => (await build({ ...common, entryPoints: [entry], ...more })).outputFiles[0].text.trim();
-const start = await built('src/start.ts');
-const css = await built('src/theme.css');
-const code = await built('src/main.tsx', {
+const built = async (entry, more) => {
+  const { outputFiles, metafile } = await build({ ...common, entryPoints: [entry], ...more });
+  return { text: outputFiles[0].text.trim(), inputs: metafile.inputs };
+};
+const { text: start } = await built('src/start.ts');
+const { text: css } = await built('src/theme.css');
+const { text: code, inputs } = await built('src/main.tsx', {
   // Calls of h(type, props, ...children) are shorter than the automatic runtime's jsx(type, { children }).
   jsx: 'transform',
   jsxFactory: 'jsxNode',
@@ -53,6 +58,7 @@ const csp = (engine) => [
 ].join('; ');
 
 const page = await readFile(join(here, 'src/page.html'), 'utf8');
+const notices = await noticesFor(packagesOf(inputs), here);
 // What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
 const sample = await pack(await readFile(join(here, 'src/sample.ndjson')));
 // Packed as it is, it costs a page that shows a trace nothing but its bytes.
@@ -60,7 +66,7 @@ const engine = process.env.ENGINE_WASM ? await pack(await readFile(process.env.E
 const packedCode = await pack(Buffer.from(code));
 const packed = (engine) => [element('sample', sample), texts.elements, element('engine', engine), element('code', packedCode)].join('\n');
 // A function, because text like $& means something in a replacement string.
-const htmlOf = (engine) => page.replace('@packed@', () => packed(engine))
+const htmlOf = (engine) => page.replace('@packed@', () => packed(engine)).replace('@notices@', () => notices)
   .replace('@csp@', () => csp(engine.length > 0)).replace('@css@', () => css).replace('@start@', () => start);
 
 // A budget, not a limit: who loads the page over a slow line should not wait, but a build that works is a build.

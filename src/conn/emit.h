@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "tcplens/base/no_zeros.h"
 #include "tcplens/trace/change.h"
 
 struct emitter {

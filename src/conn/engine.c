@@ -163,7 +163,7 @@ static void look_around(struct conn_engine *g, uint64_t now)
 
 static void on_gap(struct conn_engine *g, const struct event *e)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     g->events_lost = true;
     change_init(&change, CHANGE_GAP);
@@ -193,7 +193,7 @@ static void on_surveyed(struct conn_engine *g, const struct event *e)
 static void on_lab(struct conn_engine *g, const struct event *e)
 {
     const struct lab_step *step = e->lab;
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_LAB);
     change.lab.lab = step->lab;
@@ -218,7 +218,7 @@ void conn_engine_tell(struct conn_engine *g, uint64_t ts_ns, struct change *chan
 
 static void on_process(struct conn_engine *g, const struct event *e)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_PROCESS);
     change.process.event = e->process.event;
@@ -231,7 +231,7 @@ static void on_process(struct conn_engine *g, const struct event *e)
 
 static void on_counter(struct conn_engine *g, const struct event *e)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_COUNTER);
     change.counter.name = e->counter.name;

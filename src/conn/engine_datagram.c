@@ -3,7 +3,7 @@
 
 void engine_datagram(struct conn_engine *g, const struct event *e)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_DATAGRAM);
     change.datagram.datagram = e->datagram;

@@ -5,7 +5,7 @@
 struct life *engine_icmp(struct conn_engine *g, const struct event *e)
 {
     struct life *l = lives_find(g, e, table_hash(&g->conns, e));
-    struct change change;
+    struct change change NO_ZEROS;
     enum end end;
 
     if (!l) {

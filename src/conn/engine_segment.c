@@ -36,7 +36,7 @@ static uint64_t put_segment(const struct passage *p, const struct stream_place *
 {
     const struct segment *seg = &p->event->segment;
     const struct streams *streams = &p->life->conn.streams;
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_begin(&change, CHANGE_SEGMENT);
     change.conn = p->life->conn.number;
@@ -389,7 +389,7 @@ static void pass(struct passage *p, uint32_t notes)
     const struct segment *seg = &p->event->segment;
     struct life *l = p->life;
     const enum stream_fit fit = fit_of(p);
-    struct notes n;
+    struct notes n NO_ZEROS;
 
     if (!is_taken(p, fit)) {
         refuse(p);
@@ -518,7 +518,7 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
 
 static void tell_arrival(struct conn_engine *g, const struct life *l, const struct flight *flight, uint64_t ts_ns)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_ARRIVAL);
     change.conn = l->conn.number;

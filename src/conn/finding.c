@@ -226,7 +226,7 @@ void findings_take(struct findings *f, const struct change *c, const struct life
 
 static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)
 {
-    struct change change;
+    struct change change NO_ZEROS;
     unsigned count = 0;
 
     memset(&f->words, 0, sizeof(f->words));

@@ -38,7 +38,7 @@ static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enu
                                .ts_ns = s->event->ts_ns,
                                .edge = tcp_fsm_edge(from, claim->to),
                                .no_label = !claim->edge_sure };
-    struct change change;
+    struct change change NO_ZEROS;
 
     k->previous = (uint8_t)from;
     k->retried = k->retried && claim->to == TCP_STATE_CLOSED; /* what went before is no reason */
@@ -95,7 +95,7 @@ void kernel_gone(struct kernel_step *s)
 void kernel_hand_over(const struct kernel_step *s, enum object to)
 {
     struct kernel_end *k = &s->lane->end[s->end];
-    struct change change;
+    struct change change NO_ZEROS;
 
     if (k->object == to)
         return;
@@ -115,7 +115,7 @@ void kernel_hand_over(const struct kernel_step *s, enum object to)
 uint64_t kernel_tell_timer(const struct kernel_step *s, enum timer_name name, enum timer_phase phase,
                            uint64_t expires_ns)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_TIMER);
     change.conn = s->conn->number;

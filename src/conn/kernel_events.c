@@ -215,7 +215,7 @@ static enum queue_why on_request(struct kernel_step *s)
 
 static void on_accept(const struct kernel_step *s)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     s->lane->accepted = true;
     end_of(s)->owner = s->event->queue.call.task;
@@ -245,7 +245,7 @@ static uint64_t ends_rst(const struct kernel_step *s)
 /* Its own timer, a new use of the same endpoints, a RST from the peer, or somebody who removed it. */
 static uint64_t tell_minisock_over(const struct kernel_step *s)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_TIMER);
     change.conn = s->conn->number;
@@ -379,7 +379,7 @@ static void note_missing_listener(const struct kernel_step *s)
 
 static void tell_reset(struct emitter *out, struct conn *c, enum end end, const struct event *e)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     /* in SYN-SENT it answers what belongs to an earlier connection, and goes on */
     if (!e->reset.sent || ends_state(&c->ends, end, LANE_KERNEL) != TCP_STATE_SYN_SENT)
@@ -447,7 +447,7 @@ static bool shows_held(const struct kernel_step *s)
 /* Of what was sent, or of a probe of a window of zero. */
 static void on_retransmit(const struct kernel_step *s)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_TIMER);
     change.conn = s->conn->number;
@@ -471,7 +471,7 @@ static void on_sock_timer(const struct kernel_step *s, enum timer_name name)
 /* Data that is unacknowledged is sent again instead (tcp_keepalive_timer()). */
 static void on_keepalive(const struct kernel_step *s)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_TIMER);
     change.conn = s->conn->number;

@@ -2,7 +2,7 @@
 
 static void tell_listener(const struct listener_step *s, const struct listener *l, bool before_trace, bool closed)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_LISTENER);
     change.listener = l->number;
@@ -20,7 +20,7 @@ static void tell_listener(const struct listener_step *s, const struct listener *
 static void tell_queue(const struct listener_step *s, const struct listener *l, const struct queue_depth *depth,
                        uint32_t conn, enum queue_why why)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_QUEUE);
     if (why == QUEUE_OVERFLOW)

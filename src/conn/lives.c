@@ -74,7 +74,7 @@ static bool is_local(const struct conn_engine *g, const struct addr *a)
 
 static void introduce(struct conn_engine *g, const struct conn *c, const struct event *e, bool roles_assumed)
 {
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_CONNECTION);
     change.conn = c->number;

@@ -227,7 +227,7 @@ void outcome_tell(const struct life *l, const struct registry *listeners, bool a
                   uint64_t ts_ns)
 {
     const struct ends *ends = &l->conn.ends;
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_OUTCOME);
     change.conn = l->conn.number;

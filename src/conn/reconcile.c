@@ -122,7 +122,7 @@ static enum known known_of(const struct life *l, enum end end, bool events_lost)
 static void tell(struct life *l, enum end end, enum known known, struct emitter *out, uint64_t ts_ns)
 {
     struct compared *compared = &l->kernel->compared[end];
-    struct change change;
+    struct change change NO_ZEROS;
 
     compared->told[LANE_KERNEL] = (uint8_t)by_kernel(l, end);
     compared->told[LANE_WIRE] = (uint8_t)by_wire(l, end);

@@ -49,7 +49,7 @@ static void note_bound(struct sockets *s, const struct event *e, uint32_t number
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role)
 {
     const struct socket_role *closed = &s->closed[e->cookie % LIMIT_CLOSED_SOCKETS];
-    struct change change;
+    struct change change NO_ZEROS;
 
     if (!role.conn && !role.listener && e->cookie && closed->cookie == e->cookie)
         role = *closed;

@@ -22,7 +22,7 @@ static void move_to(struct wire_step *s, enum end end, enum tcp_state to, const 
     const struct move move = {
         .end = end, .to = to, .edge = edge, .ts_ns = s->ts_ns, .takes_back = how == HOW_CORRECTED
     };
-    struct change change;
+    struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_STATE);
     change.conn = s->conn->number;

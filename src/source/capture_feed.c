@@ -4,7 +4,6 @@
  *
  * A block that breaks off, or is damaged, is an error with its place; everything before it has been handed over. */
 #include "tcplens/source/capture_feed.h"
-#include "tcplens/event/packet.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 
 #include "capture_block.h"
 #include "tcplens/base/limits.h"
+#include "tcplens/base/no_zeros.h"
 #include "tcplens/event/packet.h"
 #include "tcplens/tcp/link_name.h"
 
@@ -97,7 +97,7 @@ static int take(struct capture *c, const struct capture_packet *p, const uint8_t
                 char error[static CAPTURE_ERROR_MAX])
 {
     struct event *e = &c->event;
-    struct segment_aside aside;
+    struct segment_aside aside NO_ZEROS;
     enum segment_result result;
 
     c->packets++;
@@ -143,7 +143,7 @@ static int64_t block_length(struct capture *c, const uint8_t *header, char error
 /* A block of len bytes, all there. */
 static int take_block(struct capture *c, const uint8_t *block, size_t len, char error[static CAPTURE_ERROR_MAX])
 {
-    struct capture_packet packet;
+    struct capture_packet packet NO_ZEROS;
     int r = capture_block(&c->format, block, len, &packet);
 
     if (r < 0)

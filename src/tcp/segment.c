@@ -13,6 +13,7 @@
 #include "datagram_open.h"
 #include "icmp_open.h"
 #include "tcplens/base/cursor.h"
+#include "tcplens/base/no_zeros.h"
 #include "tcplens/tcp/checksum.h"
 #include "tcplens/tcp/ip_packet.h"
 #include "tcplens/tcp/link.h"
@@ -189,8 +190,8 @@ static enum segment_result name_tunnel(struct walk *w, struct tunnels *tunnels, 
 enum segment_result segment_parse(int dlt, const uint8_t *data, size_t caplen, size_t len, struct tunnels *tunnels,
                                   struct segment *ret_segment, struct segment_aside *ret_aside)
 {
-    struct walk w;
-    struct ip_packet packet;
+    struct walk w NO_ZEROS;
+    struct ip_packet packet NO_ZEROS;
     enum segment_result result;
 
     begin(&w, data, caplen, len);

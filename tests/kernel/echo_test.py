@@ -106,7 +106,7 @@ def connections_1000(mode):
             wait_for(lambda: server.descriptors() == idle + 1000, "a descriptor for each")
             check(server.is_idle(), "the server spins over idle connections")
         wait_for(lambda: server.descriptors() == idle, "every descriptor to be closed")
-        check_equal(server.children(), [], "not waited for:")
+        wait_for(lambda: not server.children(), "every child to be waited for")
 
 
 @case_of(("iterative",))

@@ -173,7 +173,8 @@ def the_pair_of_the_project():
         check_equal("ECONNREFUSED" in [r.get("errno") for r in trace.all("call")], told, options)
     with contextlib.ExitStack() as stack:
         said = f"{lib.temporary(stack)}/said"
-        served = f"mkfifo {said}; {lib.ECHO} udp-server > {said} & server=$!; exec 3< {said}; read -r listening <&3"
+        os.mkfifo(said)
+        served = f"{lib.ECHO} udp-server > {said} & server=$!; exec 3< {said}; read -r listening <&3"
         trace, _ = trace_of(["sh", "-c", f"{served}; {command} --retries 100; kill $server; wait"], "--udp")
     answered = [r["from"]["port"] for r in trace.all("datagram") if "icmp" not in r]
     check_equal([port == 7007 for port in answered][-2:], [False, True], answered)

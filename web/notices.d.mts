@@ -1,0 +1,2 @@
+export function packagesOf(inputs: Record<string, unknown>): string[];
+export function noticesFor(packages: string[], here: string): Promise<string>;
