@@ -166,23 +166,6 @@ static const struct rule rules[] = {
     ALLOW(dup, CONFINE_FEED),
     ALLOW_IF(clone, CONFINE_FEED,
              HAS(0, CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, 0)),
-#ifdef __SANITIZE_ADDRESS__
-    /* what the sanitizers' runtime does besides, when it reports most of all: such a build is for tests alone */
-    ALLOW(sigaltstack, ALWAYS),
-    ALLOW(openat, ALWAYS),
-    ALLOW(readlink, ALWAYS),
-    ALLOW(readlinkat, ALWAYS),
-    ALLOW(prctl, ALWAYS),
-    ALLOW(ptrace, ALWAYS),
-    ALLOW(pipe, ALWAYS),
-    ALLOW(clone, ALWAYS),
-    ALLOW(getrusage, ALWAYS),
-    ALLOW(prlimit64, ALWAYS),
-    ALLOW(tgkill, ALWAYS),
-    ALLOW(getdents64, ALWAYS),
-    ALLOW(gettid, ALWAYS),
-    ALLOW(process_vm_readv, ALWAYS),
-#endif
 };
 
 /* On sockets that packets are received from. */
@@ -293,6 +276,10 @@ int confine(const struct confine *c)
     const uint32_t action = refused();
     int r = 0;
 
+#ifdef __SANITIZE_ADDRESS__
+    /* The sanitizers' runtime stops and traces the process when it looks for leaks at the end. Such a build is for tests. */
+    return 0;
+#endif
     tell_refused();
     if (c->socket_count)
         r = narrow_sockets(c, action);
