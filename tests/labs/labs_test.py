@@ -165,13 +165,13 @@ def tasks(names, runs_only):
 def attempt(task):
     what, function, (name, *rest) = task
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o777)
             function(name, Path(folder), *rest)
-            why = ""
-        except Exception as error:  # whatever it is, the others go on
-            why = f"{type(error).__name__}: {error}"
+        why = ""
+    except Exception as error:  # whatever it is, the others go on
+        why = f"{type(error).__name__}: {error}"
     return what, time.monotonic() - start, why
 
 
