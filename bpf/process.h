@@ -28,6 +28,8 @@ static __always_inline void add_cost(struct tcplens_event *e, const struct task_
 
     e->process.code = READ(task, exit_code);
     e->process.cpu_ns = READ(task, se.sum_exec_runtime);
+    e->process.user_ns = READ(task, utime);
+    e->process.system_ns = READ(task, stime);
     e->process.nvcsw = READ(task, nvcsw);
     e->process.nivcsw = READ(task, nivcsw);
     if (!READ(signal, live.counter))

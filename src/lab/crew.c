@@ -265,7 +265,13 @@ int crew_start(struct crew *crew, const struct lab *lab, const struct space *spa
     }
     if (crew->keeper == 0)
         keep(&l);
-    r = hand_over(crew, &l);
+    r = guard_start(&crew->guard, crew->keeper, SIGKILL);
+    if (r == 0)
+        r = hand_over(crew, &l);
+    else {
+        kill(crew->keeper, SIGKILL); /* there is nobody else yet */
+        close_all(&l);
+    }
     if (r < 0)
         crew_stop(crew);
     return r;
@@ -279,9 +285,11 @@ void crew_let_go(struct crew *crew, unsigned actor)
 void crew_stop(struct crew *crew)
 {
     if (crew->keeper > 0) {
-        kill(crew->keeper, SIGKILL);
-        waitpid(crew->keeper, NULL, 0);
+        /* without a guard it was killed already; and with none that answers it ends with this process */
+        if (!crew->guard.pid || guard_signal(&crew->guard, SIGKILL) == 0)
+            waitpid(crew->keeper, NULL, 0);
     }
+    guard_stop(&crew->guard);
     for (unsigned i = 0; i < crew->count; i++)
         cleanup_close(&crew->channels[i]);
     cleanup_close(&crew->ended);

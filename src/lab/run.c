@@ -302,7 +302,11 @@ static int die_with_parent(const struct run *r)
 
 static int watch(struct run *r)
 {
-    int status = fail(r, rights_drop(true), "cannot drop rights");
+    struct confine c = { .may = CONFINE_WATCH | (sinks_address(r->config->sinks) ? CONFINE_SERVE : 0) };
+    int status;
+
+    c.socket_count = pipeline_sockets(r->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
+    status = fail(r, rights_give_up(&c), "cannot drop rights");
 
     if (status == 0)
         status = fail(r, die_with_parent(r), "nobody waits for it");
@@ -331,6 +335,7 @@ static int run(struct run *r)
         status = enter(r);
     if (status == 0)
         status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo), "cannot start the actors");
+    space_hand_over_wire(&r->space); /* which is another process's now */
     if (status == 0)
         status = fail(r, stage_new(r->config->lab, &r->crew, &r->stage), "cannot start");
     if (status == 0)

@@ -3,7 +3,8 @@
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
 # are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers get, for which
-# all kernels are the same; and the labs for which they are not.
+# all kernels are the same; and the labs for which they are not. Those of faults and of what is said of sockets also take long
+# where the processor is emulated: ten minutes and more each. Named as COMMAND, with as much time, fault_test.py runs on 6.1.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
@@ -45,7 +46,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
     echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"
-    for name in O TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
+    for name in O PROBE TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"
     done
@@ -58,7 +59,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
 etc=$(ls -d /etc/hosts /etc/nsswitch.conf /etc/resolv.conf /etc/passwd /etc/group 2>/dev/null)
 # shellcheck disable=SC2086 # lists of words
 python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$kernel"/*.ko* \
-    "$TCPLENS" "$ECHO" "$VIEWER" "$PWD/tests" "$PWD/docs" $etc || exit 1
+    "$TCPLENS" "$ECHO" "$VIEWER" ${PROBE:+"$PROBE"} "$PWD/tests" "$PWD/docs" $etc || exit 1
 
 # thread=single: with a thread for each processor QEMU can go on executing the breakpoint through which the kernel patches
 # its code when a tracepoint is switched on, for ever.

@@ -22,7 +22,7 @@ export type Told = readonly [what: string, why: string];
 
 /** What a finding is called, and what it says; without `text` and `remedy`: as the trace says it. A hole `{name}` is a figure of
  * its evidence (`_ns`: a time), or `count`, `where` (whom it is about), `cause`; a sentence with a hole that nothing fills is
- * left out. `{?name}` is the value of that sysctl in brackets, where it is known. */
+ * left out, and one with `{!name}` where something would fill it. `{?name}` is the value of that sysctl in brackets, where it is known. */
 export interface Found {
   name: string; text?: readonly string[]; remedy?: readonly string[];
   /** Instead of `remedy` where this is the cause. */
@@ -86,7 +86,7 @@ export interface Dictionary {
   view: {
     followNewest: string; times: string; timesOf: Record<Times, string>; maximise: string; restore: string; fullScreen: string;
     collapse: string; expand: string; file: string; moreTraces: (n: string) => string; dropMarks: string;
-    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string;
+    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string; watched: (n: string) => string; held: string; cpu: (own: string, kernel: string) => string; udp: (n: string, one: boolean) => string;
     copyLink: string; copyRefused: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
   };
   /** A second trace beside the first. */

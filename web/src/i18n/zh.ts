@@ -325,6 +325,7 @@ export const zh: Dictionary = {
     dropMarks: '你的标记还没有保存到报告里，将会丢失。仍要打开另一份跟踪吗？',
     find: '查找事件', findHint: '记录里的词：retransmission、close、ECONNRESET、FIN，或 #123。Enter 下一个，Shift+Enter 上一个', notFound: '没有这样的事件',
     fold: '折叠数据', foldHint: '把连续的数据、ACK 和顺利的调用合为一行', folded: (n) => `${n} 个事件`, unfold: '展开',
+    watched: (n) => `监视 ${n} 个`, held: '一次调用，从进入到返回', cpu: (own, kernel) => `（用户态 ${own}，内核态 ${kernel}）`, udp: (n) => `${n} 个 UDP 数据报`,
     copyLink: '复制链接', copyRefused: '浏览器不允许使用剪贴板，请在这里复制：', print: '打印', svg: '图形 SVG', png: '图片 PNG', more: '分享', lives: '两端状态随时间的变化', width: '面板宽度', height: '面板高度',
   },
   beside: {
@@ -434,6 +435,7 @@ export const zh: Dictionary = {
     'reset': '被重置：{resetter}用 RST 异常中止了连接。',
     'reset.own-fin': '被重置：{resetter}在自己的 FIN 之后发出了 RST。',
     'reset.others-fin': '被重置：{resetter}在{first}的 FIN 之后发出了 RST。',
+    'reset.foreign': '被重置：一个以{resetter}名义发出的 RST 结束了连接。',
     'timed-out': '超时：一端白白等待另一端（客户端 {client}，服务器 {server}）。',
     'no-answer': '无应答：客户端的 SYN 没有得到 SYN,ACK。',
     'handshake-incomplete': '握手未完成：服务器应答了 SYN，但始终没有接受对它的 ACK。',
@@ -447,9 +449,10 @@ export const zh: Dictionary = {
     'cause.syn-queue-full': '{listener} 的 SYN 队列已满，它的 {what} 被丢弃了 {drops} 次。',
     'cause.listener-dropped': '它的 {what} 被丢弃了 {drops} 次。',
     'cause.signature-refused': '{listener} 因签名丢弃了它的 {what} {drops} 次：TCP-MD5 或 TCP-AO 缺失、错误或并未要求。',
+    'cause.signature-refused.end': '{causer}因签名丢弃了 {drops} 个报文段：TCP-MD5 或 TCP-AO 缺失、错误或并未要求。',
     'cause.listener-closed': '监听套接字 {listener} 在 accept() 取走该连接之前就关闭了。',
     'cause.no-listener': '该端口上无人监听。',
-    'cause.filter-reset': '这个 RST 不是{causer}的 TCP 发出的：是报文过滤器发出的，或是伪造的。',
+    'cause.filter-reset': '它不是{causer}的 TCP 发出的：是报文过滤器发出的，或是伪造的。',
     'cause.syn-backlog-full': '{listener} 的请求数已达到不用 cookie 时 net.ipv4.tcp_max_syn_backlog 允许的数目，它的 {what} 被丢弃了 {drops} 次。',
     'cause.deferred': '{listener} 要等到数据才接受连接（TCP_DEFER_ACCEPT）。',
     'cause.unread-data': '{causer}关闭时还有数据没有读取（{unread} 字节）。',
@@ -464,6 +467,9 @@ export const zh: Dictionary = {
     'cause.syn-timeout': '{causer}放弃了：connect() 已发出最后一个 SYN。',
     'cause.orphan-timeout': '{causer}放弃了：应用已关闭套接字，内核只为对方等待这么久。',
     'cause.time-wait-answered': '{causer}仍为先前的连接占着这些端点，并代它作了应答。',
+    'cause.no-ack': '捕获的报文中没有这个 ACK：客户端没有收到 SYN,ACK，或根本不存在。',
+    'cause.ack-unacceptable': '客户端发来的内容在窗口之外，或确认了别的内容。',
+    'cause.superseded': '客户端放弃了它，并从同一端口另开了一条连接。',
     'cause.local-drop': '{causer}发出的内容在它自己的主机上被丢弃。',
     'cause.icmp-net-unreachable': '收到 ICMP 错误：没有到该网络的路由。',
     'cause.icmp-host-unreachable': '收到 ICMP 错误：主机没有应答。',
@@ -508,7 +514,7 @@ export const zh: Dictionary = {
     },
     'handshake-incomplete': {
       name: '握手未完成',
-      text: ['与 {where} 的 {count} 次握手没有完成：SYN,ACK 没有等到 ACK。'],
+      text: ['与 {where} 的 {count} 次握手没有完成：SYN,ACK 没有等到可接受的 ACK。'],
       remedy: ['看看 SYN,ACK 是否到达客户端：返回的路由不同，或被过滤', '如果客户端是伪造的（SYN 洪泛），net.ipv4.tcp_syncookies{?net.ipv4.tcp_syncookies} 能让队列保持空闲'],
     },
     refused: {
@@ -540,7 +546,7 @@ export const zh: Dictionary = {
     },
     resets: {
       name: '重置',
-      text: ['{where} 用 RST 结束了 {count} 条连接。', '原因：{cause}。'],
+      text: ['{where} 用 RST 结束了 {count} 条连接。', '原因：{cause}。', '{!cause}没有看到原因。'],
       remedy: ['在发出 RST 的主机上跟踪：它的内核会给出原因', 'close() 之前先读到 recv() 返回 0；否则最后的数据可能随 RST 丢失'],
       by: {
         'listener-closed': ['让要停下的服务器先取走等待的连接：最后一次 accept() 之后再关闭'],
@@ -558,6 +564,7 @@ export const zh: Dictionary = {
       remedy: ['检查那台主机或通往它的路径是否中断：重启、过滤器、忘记了连接的 NAT', '想更早知道：套接字上的 TCP_USER_TIMEOUT，或 net.ipv4.tcp_retries2{?net.ipv4.tcp_retries2}'],
       by: {
         'probe-timeout': ['让那边的应用读取：它的接收缓冲区满了'],
+        'signature-refused': ['为对方的地址在两端设置同一个密钥（BGP：邻居的 password）'],
         'orphan-timeout': ['net.ipv4.tcp_orphan_retries{?net.ipv4.tcp_orphan_retries} 决定已关闭的套接字再试几次'],
       },
     },
@@ -601,7 +608,7 @@ export const zh: Dictionary = {
     },
     'port-reuse': {
       name: '端点重用',
-      text: ['{where} 仍为先前的连接停在 TIME-WAIT，用它应答了 {count} 个 SYN。'],
+      text: ['{where} 仍占着先前那条连接的端点，并代它应答了 {count} 个 SYN。'],
       remedy: ['不要给客户端绑定固定端口：由内核选一个空闲的', '两端都保持 net.ipv4.tcp_timestamps 打开：较新的 SYN 就能结束 TIME-WAIT', '在 NAT 之后：让映射在关闭后保留 60 秒以上'],
     },
     retransmissions: {
@@ -665,7 +672,10 @@ export const zh: Dictionary = {
     'user-timeout': '达到 TCP_USER_TIMEOUT',
     'syn-timeout': 'connect() 已放弃',
     'orphan-timeout': '已关闭且不再等待',
-    'time-wait-answered': 'TIME-WAIT 代为应答',
+    'time-wait-answered': '先前的连接代为应答',
+    'no-ack': '没有等到 ACK',
+    'ack-unacceptable': 'ACK 不可接受',
+    superseded: '被客户端的新连接取代',
     'local-drop': '在本机被丢弃',
     'icmp-net-unreachable': '网络不可达',
     'icmp-host-unreachable': '主机不可达',
