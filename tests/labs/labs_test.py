@@ -86,6 +86,7 @@ def passes(name, folder):
     check_equal([r["check"] for r in checks if r["check"] not in asked], [c["id"] for c in read_lab(name)["checks"]])
     check_equal({r["result"] for r in checks}, {"passed"})
     # graded by somebody else, who has no right
+    os.chmod(folder / "trace", 0o644)  # handed in
     done = run("--check", folder / "trace", "--result", folder / "again", before=NOBODY_RUNS)
     check_equal(done.status, DONE, done.stdout + done.stderr)
     check_equal(graded(folder / "again"), graded(folder / "result"))
@@ -165,13 +166,13 @@ def tasks(names, runs_only):
 def attempt(task):
     what, function, (name, *rest) = task
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o777)
             function(name, Path(folder), *rest)
-            why = ""
-        except Exception as error:  # whatever it is, the others go on
-            why = f"{type(error).__name__}: {error}"
+        why = ""
+    except Exception as error:  # whatever it is, the others go on
+        why = f"{type(error).__name__}: {error}"
     return what, time.monotonic() - start, why
 
 
