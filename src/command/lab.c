@@ -60,7 +60,10 @@ static int take_student(const char *value, void *member, char why[static OPTIONS
 static const struct option_row rows[] = {
     { .name = "list", .help = "print the labs there are", .kind = OPTION_FLAG, .offset = AT(list) },
     { .name = "names", .help = "with --list: their names alone", .kind = OPTION_FLAG, .offset = AT(names) },
-    { .name = "auto", .help = "run and check it; ask nothing", .kind = OPTION_FLAG, .offset = AT(automatic) },
+    { .name = "auto",
+      .help = "run and check it; ask nothing, and count no prediction (so with --check, too)",
+      .kind = OPTION_FLAG,
+      .offset = AT(automatic) },
     { .name = "check",
       .argument = "TRACE",
       .help = "run nothing: hold a trace of the lab, recorded anywhere, against its checks; needs no right",
@@ -118,6 +121,11 @@ static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct lab_options, output),
 };
 static const struct option_table table = OPTION_TABLE(rows);
+
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
 
 /* ---- exports */
 
@@ -292,7 +300,7 @@ static FILE *open_result(const struct lab_options *o, int *ret_status)
     *ret_status = EXIT_DONE;
     if (!o->result)
         return NULL;
-    file = strcmp(o->result, "-") == 0 ? stdout : fopen(o->result, "we");
+    file = is_stdout(o->result) ? stdout : fopen(o->result, "we");
     if (!file) {
         log_error("cannot write %s: %s", o->result, strerror(errno));
         *ret_status = EXIT_FAILED;
@@ -330,7 +338,7 @@ static int copy_out(int fd)
 /* What was recorded, by whom it is asked for. Rights end here: the trace holds what came from the network. */
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
-    const bool to_stdout = job->options->output.path && strcmp(job->options->output.path, "-") == 0;
+    const bool to_stdout = is_stdout(job->options->output.path);
     int status = EXIT_DONE;
 
     if (job->options->report)
@@ -370,7 +378,7 @@ static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *re
 static int run_job(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
-    const bool to_file = o->output.path && strcmp(o->output.path, "-") != 0;
+    const bool to_file = o->output.path && !is_stdout(o->output.path);
     /* a file is written as it comes; else the trace is kept in memory */
     CLEANUP_CLOSE int fd = to_file ? open(o->output.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644)
                                    : memfd_create("trace", MFD_CLOEXEC);
@@ -398,7 +406,7 @@ static int play(struct lab_job *job)
         log_error("lab %s needs root: run it as root", job->lab->name);
         return EXIT_RIGHTS;
     }
-    if (!o->automatic && !o->output.quiet) {
+    if (lab_asks(o)) {
         lab_introduce(job);
         lab_ask(job);
     }
@@ -408,13 +416,30 @@ static int play(struct lab_job *job)
 
 /* ---- grading */
 
+/* The trace that was handed in is none: the result says so too. */
+static int refuse(struct lab_job *job, const char *why)
+{
+    int status;
+    FILE *result = open_result(job->options, &status);
+
+    return status == EXIT_DONE ? close_result(job->options, result, lab_refuse(job, result, why)) : status;
+}
+
+static int refuse_unread(struct lab_job *job)
+{
+    char why[512];
+
+    snprintf(why, sizeof(why), "cannot read %.400s: %s", job->options->check, strerror(errno));
+    return refuse(job, why);
+}
+
 static int check_trace(struct lab_job *job)
 {
     int fd = command_open_input(job->options->check), status;
     FILE *result;
 
     if (fd < 0)
-        return EXIT_FAILED;
+        return refuse_unread(job);
     result = open_result(job->options, &status);
     if (status == EXIT_DONE && rights_drop(false) < 0) {
         log_error("cannot drop rights");
@@ -444,6 +469,15 @@ static int do_job(struct lab_job *job, const char *name, const char *student)
     return o->check ? check_trace(job) : play(job);
 }
 
+static int refuse_nameless(struct lab_job *job, const char *what)
+{
+    char why[512];
+
+    snprintf(why, sizeof(why), "%.400s %s", job->options->check, what);
+    log_error("%s", why);
+    return refuse(job, why);
+}
+
 /* The lab and the student that a trace names, where nobody else does. */
 static int check_named(struct lab_job *job, const char *name)
 {
@@ -453,13 +487,13 @@ static int check_named(struct lab_job *job, const char *name)
 
     /* a pipe cannot be read twice */
     if (strcmp(o->check, "-") != 0 && (fd = command_open_input(o->check)) < 0)
-        return EXIT_FAILED;
-    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0) {
-        log_error("%s is no tcplens trace", o->check);
-        return EXIT_FAILED;
-    }
-    if (!name && !lab)
-        status = command_usage_error("lab", "which lab? %s does not say", o->check);
+        return refuse_unread(job);
+    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0 && !name)
+        return refuse_nameless(job, "is no tcplens trace");
+    if (!name && fd < 0)
+        status = command_usage_error("lab", "which lab? It is not looked up in a pipe");
+    else if (!name && !lab)
+        status = refuse_nameless(job, "does not say which lab it is of");
     else
         status = do_job(job, name ? name : lab, o->student ? o->student : student);
     free(lab);
@@ -475,8 +509,9 @@ static int check_usage(const struct lab_options *o, int words)
         return command_usage_error("lab", "--names goes with --list");
     if (o->result_format && !o->result)
         return command_usage_error("lab", "--result-format goes with --result");
-    if (o->check && (o->report || o->automatic || o->timeline || o->output.path))
-        return command_usage_error("lab", "--check runs nothing: it goes with --result, --student, --lang, --quiet");
+    if (o->check && (o->report || o->timeline || o->output.path))
+        return command_usage_error("lab",
+                                   "--check runs nothing: it goes with --result, --student, --auto, --lang, --quiet");
     if (!words && !o->list && !o->check && o->exported != EXPORT_SCHEMA)
         return command_usage_error("lab", "which lab? --list shows them");
     return EXIT_DONE;
@@ -498,7 +533,7 @@ static int dispatch(struct lab_job *job, const char *name)
 static int run(int argc, char *argv[])
 {
     struct lab_options o = { 0 };
-    struct lab_job job = { .options = &o };
+    struct lab_job job = { .options = &o, .talk = stdout };
     int rest, status = command_parse(&command_lab, OPTIONS_ANYWHERE, argc, argv, &o, &o.io, &rest);
 
     if (status == COMMAND_GO_ON)
@@ -507,6 +542,8 @@ static int run(int argc, char *argv[])
         rest = argc;
     if (status == EXIT_DONE && (rest < argc || o.list || o.check || o.exported)) {
         job.language = lab_language(&o);
+        if (is_stdout(o.result) || is_stdout(o.output.path))
+            job.talk = stderr;
         status = dispatch(&job, rest < argc ? argv[rest] : NULL);
     }
     lab_job_free(&job);

@@ -465,7 +465,7 @@ int check_all(const struct lab *lab, const struct records *records,
 
     *ret_count = 1;
     if (is_foreign(lab, records, &verdicts[0]))
-        return 0;
+        return 1;
     if (match_look(&scene, lab, records) < 0) {
         match_done(&scene);
         return -ENOMEM;

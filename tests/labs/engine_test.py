@@ -3,9 +3,11 @@
 
 Usage: engine_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
+import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,7 +100,7 @@ def refuses_usage():
             ([], "--list"), (["frist-connection"], "did you mean 'first-connection'"), (["--names"], "--list"),
             (["a", "b"], "one lab"), (["first-connection", "--lang", "de"], "en or zh"),
             (["first-connection", "--result-format", "x"], "gradescope"), (["first-connection", "--result-format", "tap"], "--result"), (["first-connection", "--student", ""], "--student"),
-            (["first-connection", "--check", "x", "--auto"], "--check")):
+            (["first-connection", "--check", "x", "--timeline"], "--check")):
         done = lab(*arguments)
         check_equal(done.status, USAGE, arguments)
         one_line(done.stderr, *parts)
@@ -108,6 +110,7 @@ def refuses_usage():
 def names_the_line_and_the_field():
     good = json.dumps(LAB, indent=1).split("\n")
     line_of = {key: 1 + next(i for i, text in enumerate(good) if f'"{key}"' in text) for key in ("topology", "listen", "outcome")}
+    line_of["silent"] = next(i for i, text in enumerate(good) if '"silent"' in text)  # its object begins a line above
     text = "\n".join(good)
     for change, *parts in (
             (text.replace('"topology"', '"topologie"'), f"line {line_of['topology']}: topologie", "did you mean 'topology'"),
@@ -121,6 +124,9 @@ def names_the_line_and_the_field():
             (text.replace('"fails": [\n    "sent"', '"fails": [\n    "seen"'), "seen"),
             (text.replace('"record": "listener"', '"record": "lisener"'), "actors.client.steps.0", "did you mean 'listener'"),
             (text.replace('"verdict"', '"verdit"'), "did you mean 'verdict'"),
+            (text.replace('"actors.client.steps.2"', '"actors.cliet.steps.2"'), f"line {line_of['silent']}: mutations.0", "actors.cliet.steps.2"),
+            (text.replace('"actors.client.steps.2"', '"actors.client.steps.x"'), "mutations.0", "leads nowhere"),
+            (text.replace('"actors.client.steps.2": null', '"topologie": "lo"'), "mutations.0: with it, topologie", "did you mean 'topology'"),
             ("", "line 1"), ("[]", "object"), ("{", "line 1")):
         done = lab(write_lab(change), "--auto")
         check_equal(done.status, FAILED, done.stdout + done.stderr)
@@ -250,7 +256,7 @@ def results_as_graders_read_them():
     record()
 
     def result(form, trace="trace"):
-        done = lab("./own/", "--check", trace, "--result", "result", "--result-format", form)
+        done = lab("./own/", "--check", trace, "--auto", "--result", "result", "--result-format", form)
         check(done.status in (DONE, CHECK_FAILED), done.stderr)
         return Path("result").read_text(encoding="utf-8")
 
@@ -280,15 +286,132 @@ def results_as_graders_read_them():
     check_equal(told["fraction"], 0.25)
     check("prologuehtml" in told, told)
 
-    out = lab("./own/", "--check", "trace", "--result", "-").stdout
-    check_equal(json.loads(out)["score"], 4)
+    done = lab("./own/", "--check", "trace", "--result", "-")
+    check_equal((json.loads(done.stdout)["score"], done.stderr), (4, ""))
+
+
+@case
+def what_can_be_had_is_the_same_for_all():
+    """Whoever answers nothing, or wrong, has less than who answers right; and nobody more than all."""
+    record("--student", "s1")
+    lines = Path("trace").read_text(encoding="utf-8").splitlines()
+    said = {choice: json.dumps({"record": "answer", "n": len(lines), "t": 1, "question": "q", "choice": choice, "right": True})
+            for choice in ("yes", "no")}
+
+    def fraction(*more, options=()):
+        Path("handed-in").write_text("\n".join([*lines[:-1], *more, lines[-1]]) + "\n", encoding="utf-8")
+        done = lab("./own/", "--check", "handed-in", "--result", "-", "--result-format", "coderunner", *options)
+        return json.loads(done.stdout)["fraction"]
+
+    check_equal([fraction(), fraction(said["no"]), fraction(said["yes"])], [4 / 6, 4 / 6, 1])
+    check_equal(fraction(said["no"], said["yes"]), 4 / 6, "the first answer is what counts:")
+    check_equal(fraction(said["yes"], said["yes"]), 1, "and once:")
+    check_equal([fraction(said["no"], options=["--auto"]), fraction(options=["--auto"])], [1, 1], "checks alone:")
+    done = lab("./own/", "--check", "handed-in", "--result", "result")
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check_equal([(t["number"], t["output"], t["status"]) for t in told["tests"]][-1], ("q", "not answered", "failed"))
+
+    fraction(said["yes"])  # and somebody else hands it in
+    done = lab("./own/", "--check", "handed-in", "--student", "s2", "--lang", "en", "--result", "result")
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check_equal((done.status, told["score"], [t["number"] for t in told["tests"]]), (CHECK_FAILED, 0, ["lab"]))
+    check("0 of 6 points" in done.stdout and "So it is." not in done.stdout, done.stdout)
+    check_equal(fraction(said["yes"], options=["--student", "s2"]), 0)
+
+
+@case
+def a_result_there_always_is():
+    write_lab()
+    files = {"text": "hello\n", "empty": "", "object": "{}\n", "nowhere": None,
+             "no-lab": '{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n'}
+    for name, text in files.items():
+        if text is not None:
+            Path(name).write_text(text, encoding="utf-8")
+        for arguments in ((), ("./own/",)):
+            if name == "no-lab" and arguments:
+                continue
+            Path("result").unlink(missing_ok=True)
+            done = lab(*arguments, "--check", name, "--result", "result")
+            check_equal(done.status, FAILED, name)
+            told = json.loads(Path("result").read_text(encoding="utf-8"))
+            said = done.stderr.strip().removeprefix("tcplens: ")
+            check_equal(told["score"], 0)
+            check(told["output"].endswith(said) and said in told["tests"][0]["output"], said, told)
+            for form in ("classroom", "junit", "tap", "coderunner"):
+                lab(*arguments, "--check", name, "--result", "result", "--result-format", form)
+                shown = Path("result").read_text(encoding="utf-8")
+                check(name in shown, form, shown)
+                check(form != "coderunner" or json.loads(shown)["fraction"] == 0, shown)
+
+
+@case
+def what_cannot_be_told_fails_nobody():
+    record()
+    lines = [line for line in Path("trace").read_text(encoding="utf-8").splitlines() if '"op":"send"' not in line]
+    end = json.loads(lines[-1])
+    end["reason"] = "interrupt"
+    Path("broken-off").write_text("\n".join([*lines[:-1], json.dumps(end)]) + "\n", encoding="utf-8")
+    done = lab("./own/", "--check", "broken-off", "--auto", "--result", "result")
+    check_equal(done.status, CANNOT_TELL, done.stdout)
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check("the lab was interrupted" in told["output"] and "run it again" in told["output"], told)
+    sent, normal = told["tests"]
+    check_equal([key for key in ("score", "max_score", "status") if key in sent], [])
+    check(sent["output"].startswith("cannot be told: "), sent)
+    check_equal((normal["status"], told["score"]), ("passed", 1))
+
+
+@case
+def prose_stays_out_of_what_a_program_reads():
+    for arguments, reads in ((["--result", "-", "--result-format", "tap"], lambda out: check(out.startswith("TAP version 13\n1..2\nok 1"), out)),
+                             (["--result", "-"], json.loads),
+                             (["-o", "-"], lambda out: [json.loads(line) for line in out.splitlines()])):
+        done = lab(write_lab(), *arguments, "--lang", "en")
+        check_equal(done.status, DONE, done.stderr)
+        reads(done.stdout)
+        check("Your prediction" in done.stderr and "4 of 6 points" in done.stderr, done.stderr)
 
 
 @case
 def questions_for_moodle():
     write_lab()
     text = lab("./own/", "--export", "gift").stdout
-    check_equal(text, "::own q::Does \\= it \\~ work? {\n  =Yes. #So it is.\n  ~No. #It does.\n}\n\n")
+    begin, *choices, end = text.splitlines()[:-1]
+    check_equal((begin, sorted(choices), end), ("::own q::Does \\= it \\~ work? {", ["  =Yes. #So it is.", "  ~No. #It does."], "}"))
+
+
+@case
+def choices_have_an_order_of_the_student_s():
+    own = json.loads(json.dumps(LAB))
+    own["questions"][0]["choices"] = ["yes", "no", "maybe"]
+    folder = write_lab(json.dumps(own))
+    for language in ("en", "zh"):
+        Path(f"own/guide.{language}.md").write_text(GUIDE.replace("- no:", "- maybe: It may.\n- no:"), encoding="utf-8")
+
+    def order(*arguments):
+        shown = lab(folder, "--quiet", "--export", "gift", *arguments).stdout
+        return tuple(line[3:].split(" #")[0] for line in shown.splitlines() if line[:3] in ("  =", "  ~"))
+
+    orders = {student: order("--student", student) for student in (f"s{i}" for i in range(40))}
+    check_equal({tuple(sorted(o)) for o in orders.values()}, {("It may.", "No.", "Yes.")})
+    check(len(set(orders.values())) >= 5, "orders of 40 students:", orders)
+    check_equal(orders["s7"], order("--student", "s7"), "drawn again:")
+    asked = lab(folder, "--student", "s7", "--lang", "en", "--report", "page.html").stdout.splitlines()
+    check_equal(tuple(line[5:] for line in asked if line[:4] in ("  1)", "  2)", "  3)")), orders["s7"], "at the terminal:")
+    page = base64.b64decode(re.search(r'id="lab">([^<]*)<', Path("page.html").read_text(encoding="utf-8"))[1])
+    ids = {"It may.": "maybe", "No.": "no", "Yes.": "yes"}
+    check_equal(json.loads(page)["questions"][0]["choices"], [ids[o] for o in orders["s7"]], "in the page:")
+
+
+@case
+def the_answers_stand_anywhere():
+    places = []
+    for name in lab("--list", "--names").stdout.split():
+        for question in lab(name, "--export", "gift").stdout.split("::")[2::2]:
+            places.append([line[2] for line in question.splitlines() if line[:3] in ("  =", "  ~")].index("="))
+    check(len(places) > 50, places)
+    for place in (0, 1, 2):
+        check(places.count(place) < len(places) / 2, f"the right answer is number {place + 1} too often:", places)
 
 
 @case
@@ -304,7 +427,10 @@ def a_page_of_it():
 
 @case
 def asks_first():
-    for answer, right, points in (("2\n", False, "4 of 6"), ("x\n1\n", True, "6 of 6"), ("yes\n", True, "6 of 6"), ("\n", None, "4 of 4")):
+    shown = re.findall(r"^  (\d)\) (Yes|No)\.$", lab(write_lab(), "--lang", "en").stdout, re.M)
+    number = {word: n for n, word in shown}
+    for answer, right, points in ((f"{number['No']}\n", False, "4 of 6"), (f"x\n{number['Yes']}\n", True, "6 of 6"),
+                                  ("yes\n", True, "6 of 6"), ("\n", None, "4 of 6")):
         done = lab(write_lab(), "-o", "trace", "--lang", "en", stdin=None, input=answer)
         check_equal(done.status, DONE, done.stderr)
         asked, shown = done.stdout.index("Your prediction"), done.stdout.index("✓")

@@ -81,7 +81,7 @@ def passes(name, folder):
     check_equal([r["check"] for r in checks if r["check"] not in asked], [c["id"] for c in read_lab(name)["checks"]])
     check_equal({r["result"] for r in checks}, {"passed"})
     # graded by somebody else, who has no right
-    done = run("--check", folder / "trace", "--result", folder / "again", before=NOBODY_RUNS)
+    done = run("--check", folder / "trace", "--auto", "--result", folder / "again", before=NOBODY_RUNS)
     check_equal(done.status, DONE, done.stdout + done.stderr)
     check_equal(graded(folder / "again"), graded(folder / "result"))
     done = run(name, "--check", folder / "trace", "--student", "another", before=NOBODY_RUNS)
