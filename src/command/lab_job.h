@@ -24,7 +24,7 @@ struct lab_options {
 struct lab_files {
     const char *where; /* as messages name it */
     const char *lab, *guides[LAB_LANGUAGES];
-    char *owned[1 + LAB_LANGUAGES]; /* those of a folder */
+    char *folder, *owned[1 + LAB_LANGUAGES]; /* a folder's path, and its files; NULL: it is one of ours */
 };
 
 struct lab_job {

@@ -134,6 +134,58 @@ def names_the_line_and_the_field():
 
 
 @case
+def guides_word_all_and_nothing_else():
+    folder = write_lab()
+    line_of = {text: 1 + GUIDE.split("\n").index(text) for text in ("## sent", "- no: No.")}
+    for old, new, *parts in (
+            ("## sent", "## snet", f"line {line_of['## sent']}", "snet", "did you mean 'sent'"),
+            ("- no: No.", "- nо: No.", f"line {line_of['- no: No.']}", "no choice called"),  # a letter that looks like o
+            ("- no: No.\n  It does.\n", "", "## q", "- no: …"), ("## after\nThat was it.\n", "", "## after"),
+            ("The word is sent.\n", "", "## sent"), ("# Of its own", "Of its own", "line 1", "title")):
+        for language in ("en", "zh"):
+            check(old in GUIDE, old)
+            write_lab()
+            Path(f"own/guide.{language}.md").write_text(GUIDE.replace(old, new), encoding="utf-8")
+            for run_as in ("en", "zh"):
+                done = lab(folder, "--auto", "--lang", run_as)
+                check_equal(done.status, FAILED, done.stdout)
+                one_line(done.stderr, f"./own/guide.{language}.md: ", *parts)
+    write_lab()
+    listed = GUIDE.replace("That was it.", "That was it:\n\n- one: and\n- two: more")
+    Path("own/guide.en.md").write_text(listed, encoding="utf-8")
+    check_equal(lab(folder, "--export", "gift").status, DONE, "a list elsewhere is no choice:")
+
+
+@case
+def names_of_labs():
+    one_line(lab("accept").stderr, "accept-is-late, accept-queue-full")
+    one_line(lab("refused/").stderr, "no folder refused/", "without a slash")
+    one_line(lab("./nowhere//").stderr, "./nowhere/lab.json")
+    one_line(lab("refused", "--mutation", "x").stderr, "there is listens, not-cut")
+
+
+@case
+def time_wait_may_end():
+    """A FIN that was sent again, and its acknowledgment that met no socket, end TIME-WAIT: no other path."""
+    own = json.loads(json.dumps(LAB))
+    ways = {"client": ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]}
+    own["actors"]["client"]["steps"].append({"wait": {"record": "state", "conn": "client", "end": "server", "to": "CLOSED"}})
+    own["checks"][1] = {"id": "normal", "path": {"conn": "client", "end": "client", "source": "wire", "states": ways["client"]}}
+    done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    lines = Path("trace").read_text(encoding="utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if '"to":"TIME-WAIT"' in line and '"source":"wire"' in line)
+    closed = json.loads(lines[at]) | {"from": "TIME-WAIT", "to": "CLOSED"}
+    lines.insert(len(lines) - 1, json.dumps(closed | {"n": len(lines), "t": json.loads(lines[-1])["t"]}))
+    Path("reset").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    check_equal(lab("./own/", "--check", "reset").status, DONE)
+    for states in (ways["client"][:-1], [*ways["client"], "ESTABLISHED"]):
+        own["checks"][1]["path"]["states"] = states
+        write_lab(json.dumps(own))
+        check_equal(lab("./own/", "--check", "reset").status, CHECK_FAILED, states)
+
+
+@case
 def takes_comments():
     text = json.dumps(LAB, indent=1).replace("{\n", "{ // a comment with \"quotes\"\n", 1).replace("[", "/* [ { */ [", 1)
     done = lab(write_lab(text), "--auto")
