@@ -15,6 +15,11 @@ void findings_init(struct findings *f, const char *const *sysctl)
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)
                 f->seen_in[kind][f->seen_in_count[kind]++] = table[i];
+    for (unsigned i = 0; i < f->seen_in_count[CHANGE_STATE]; i++) {
+        const unsigned states = f->seen_in[CHANGE_STATE][i]->states;
+
+        f->stated |= states ? states : ~0u;
+    }
     for (unsigned i = 0; i < f->seen_in_count[CHANGE_SEGMENT]; i++) {
         const struct finding_ops **seen_in = f->seen_in[CHANGE_SEGMENT], *here = seen_in[i];
 
@@ -212,16 +217,25 @@ static void take_segment(struct findings *f, const struct finding_sight *s)
             look(f, seen_in[i], s);
 }
 
+static bool is_good(const struct change *c)
+{
+    return c->kind == CHANGE_OUTCOME && c->outcome.verdict == VERDICT_CLOSED_NORMALLY && c->outcome.cause == CAUSE_NONE;
+}
+
 void findings_take(struct findings *f, const struct change *c, const struct life *life)
 {
     const struct finding_sight s = { c, life, f };
+    const bool good = is_good(c);
 
+    if (c->kind == CHANGE_STATE && !((1u << c->state.from | 1u << c->state.to) & f->stated))
+        return;
     if (c->kind == CHANGE_SEGMENT) {
         take_segment(f, &s);
         return;
     }
     for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++)
-        look(f, f->seen_in[c->kind][i], &s);
+        if (!good || !f->seen_in[c->kind][i]->only_bad)
+            look(f, f->seen_in[c->kind][i], &s);
 }
 
 static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)

@@ -53,8 +53,10 @@ struct finding_sight {
 struct finding_ops {
     enum finding_kind kind;
     enum severity severity;
-    unsigned of;                              /* bits of enum change_kind: what it is seen in */
-    uint32_t notes;                           /* of segments: any of these; 0: all segments */
+    unsigned of;     /* bits of enum change_kind: what it is seen in */
+    uint32_t notes;  /* of segments: any of these; 0: all segments */
+    unsigned states; /* bits of enum tcp_state; of changes of state: these entered or left; 0: all */
+    bool only_bad;   /* of outcomes: none of what closed normally, with no cause to be told */
     const char *figures[FINDING_FIGURES_MAX]; /* names; NULL: no more */
     /* The change has to do with it, and with whom. ret: all zeros. */
     bool (*concerns)(const struct finding_sight *s, struct finding_subject *ret_subject);
@@ -90,6 +92,7 @@ struct findings {
     /* Of segments, most of which have no note: how many kinds look at all of them, and come first; what the others look for. */
     uint8_t unnoted;
     uint32_t noted;
+    unsigned stated;        /* of changes of state likewise: what any kind looks for */
     bool due;               /* one is to be told */
     bool ending;            /* the trace is complete */
     bool full;              /* and nothing can make way */

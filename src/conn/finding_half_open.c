@@ -32,6 +32,7 @@ const struct finding_ops finding_half_open_ops = {
     .kind = FINDING_half_open,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .concerns = concerns,
     .say = say,
 };

@@ -25,6 +25,7 @@ const struct finding_ops finding_local_drop_ops = {
     .kind = FINDING_local_drop,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .concerns = concerns,
     .say = say,
 };

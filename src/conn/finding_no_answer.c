@@ -12,7 +12,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 
     if (!s->life || c->outcome.verdict != VERDICT_NO_ANSWER ||
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT &&
-         c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
+         c->outcome.cause != CAUSE_SUPERSEDED && c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     if (c->outcome.cause == CAUSE_SIGNATURE_REFUSED)
@@ -54,6 +54,7 @@ const struct finding_ops finding_no_answer_ops = {
     .kind = FINDING_no_answer,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .figures = { "longest_ns", "syns" },
     .concerns = concerns,
     .take = take,
