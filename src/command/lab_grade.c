@@ -223,6 +223,7 @@ static int judge(struct grading *g, FILE *result)
 {
     char doubt[CHECK_TEXT_MAX];
     const int foreign = check_all(g->job->lab, g->records, g->result.outcomes, &g->result.outcome_count);
+    int status;
 
     if (foreign < 0)
         return refuse(g, "out of memory");
@@ -234,9 +235,11 @@ static int judge(struct grading *g, FILE *result)
     say_doubt(g, doubt);
     if (!is_silent(g->job->options))
         lab_reveal(g->job, &g->result, g->records, show, g);
+    status = status_of(check_sum_up(g->result.outcomes, g->result.outcome_count));
+    if (g->job->options->mutation && !foreign)
+        status = lab_judge_mutation(g->job, &g->result, is_silent(g->job->options) ? NULL : g->job->talk);
     fflush(g->job->talk);
-    return write_result(g, result) == EXIT_DONE ? status_of(check_sum_up(g->result.outcomes, g->result.outcome_count))
-                                                : EXIT_FAILED;
+    return write_result(g, result) == EXIT_DONE ? status : EXIT_FAILED;
 }
 
 /* ---- the whole */

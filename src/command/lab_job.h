@@ -62,6 +62,11 @@ void lab_reveal(const struct lab_job *job, const struct result *result, const st
 /* The pages that show the trace, served or saved, have the guide and the questions too. An exit status. */
 int lab_page(const struct lab_job *job);
 
+/* ---- lab_mutation.c */
+/* Says by to, unless that is NULL, whether the checks failed that the mutation which was run names. EXIT_CHECKS: they did; EXIT_LOST:
+ * one cannot be told; EXIT_FAILED: one did not. */
+int lab_judge_mutation(const struct lab_job *job, const struct result *result, FILE *to);
+
 /* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
 /* fd: of a trace, gzip or not; it is closed. What the trace has of answers counts. */
 int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);

@@ -248,9 +248,10 @@ static const char *target_of(const struct lab_action *a)
 static void check_target(const struct lab *lab, const struct lab_action *a, struct shape_walk *walk)
 {
     const char *target = target_of(a);
+    char hint[96];
 
     if (target && lab_actor_index(lab, target) < 0)
-        shape_fault(walk, "no actor is called \"%.40s\"", target);
+        shape_fault(walk, "no actor is called \"%.40s\"%s", target, lab_actor_hint(lab, target, hint));
     if (a->verb == LAB_SYNS && lab->topology != SPACE_WIRE)
         shape_fault(walk, "\"syns\" needs topology wire: over loopback each is answered by a RST");
 }

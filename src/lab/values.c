@@ -125,13 +125,15 @@ static void put_address(const struct lab *lab, cJSON *item, struct shape_walk *w
 {
     char text[INET_ADDRSTRLEN];
     struct in_addr address;
+    char hint[96];
     int index;
 
     if (item->valuestring[0] != '@' || !shape_is_slug(item->valuestring + 1))
         return;
     index = lab_actor_index(lab, item->valuestring + 1);
     if (index < 0) {
-        shape_fault(walk, "no actor is called \"%.40s\"", item->valuestring + 1);
+        shape_fault(walk, "no actor is called \"%.40s\"%s", item->valuestring + 1,
+                    lab_actor_hint(lab, item->valuestring + 1, hint));
         return;
     }
     address = space_address(lab->topology, (unsigned)index);

@@ -118,7 +118,7 @@ def names_the_line_and_the_field():
             (text.replace('"listen"', '"lisen"'), f"line {line_of['listen']}: actors.server.steps.0", "did you mean 'listen'"),
             (text.replace('"outcome"', '"outcomes"'), f"line {line_of['outcome']}: checks.1", "did you mean 'outcome'"),
             (text.replace('"closed-normally"', "closed"), "line "),
-            (text.replace('"connect": "server"', '"connect": "sever"'), "actors.client.steps.1", "sever"),
+            (text.replace('"connect": "server"', '"connect": "sever"'), "actors.client.steps.1", "did you mean 'server'"),
             (text.replace('"conn": "client"', '"conn": "clint"'), "clint"),
             (text.replace('"$port"', '"$prt"'), "actors.server.steps.0.port", "$prt"),
             (text.replace('"fails": [\n    "sent"', '"fails": [\n    "seen"'), "seen"),
@@ -131,6 +131,50 @@ def names_the_line_and_the_field():
         done = lab(write_lab(change), "--auto")
         check_equal(done.status, FAILED, done.stdout + done.stderr)
         one_line(done.stderr, "./own/", *parts)
+
+
+@case
+def mutations_are_judged():
+    own = json.loads(json.dumps(LAB))
+    own["actors"]["client"]["steps"][1:] = [{"connect": "server"}, {"send": "$message"}, {"close": {}}]
+    silent = {"actors.client.steps.2": None}
+    own["mutations"] = [{"id": "all", "set": silent, "fails": ["sent"]}, {"id": "none", "set": silent, "fails": ["normal"]},
+                        {"id": "more", "set": {"actors.client.steps.2": {"abort": {}}}, "fails": ["sent"]}]
+    folder = write_lab(json.dumps(own))
+    done = lab(folder, "--auto", "--mutation", "all")
+    check_equal(done.status, CHECK_FAILED, done.stdout + done.stderr)
+    check("fails as promised: sent\n" in done.stdout and "also fails" not in done.stdout, done.stdout)
+    done = lab(folder, "--auto", "--mutation", "more")
+    check_equal(done.status, CHECK_FAILED, done.stdout + done.stderr)
+    check("also fails: normal\n" in done.stdout, done.stdout)
+    done = lab(folder, "--auto", "--mutation", "none")
+    check_equal(done.status, FAILED, done.stdout)
+    check("should fail, and passes: normal\n" in done.stdout, done.stdout)
+    one_line(done.stderr, "mutation none", "does not fail")
+
+
+@case
+def words_of_a_closed_list():
+    def fault(pattern, *parts):
+        own = json.loads(json.dumps(LAB))
+        own["checks"][1] = {"id": "normal"} | pattern
+        done = lab(write_lab(json.dumps(own)), "--auto")
+        check_equal(done.status, FAILED, done.stdout)
+        one_line(done.stderr, "checks.1", *parts)
+
+    state = {"record": "state", "conn": "client"}
+    fault({"exists": state | {"to": "FINWAIT2"}}, 'no to is called "FINWAIT2"', "did you mean 'FIN-WAIT-2'")
+    fault({"exists": state | {"to": "CLOSED|TIMEWAIT"}}, "did you mean 'TIME-WAIT'")
+    fault({"none": state | {"from": {"not": "LISTENN"}}}, "did you mean 'LISTEN'")
+    fault({"exists": state | {"source": "kernel|dig"}}, "did you mean 'diag'")
+    fault({"exists": {"record": "segment", "conn": "client", "flags": ["SYN", "AKC"]}}, "AKC")
+    fault({"exists": {"record": "segment", "conn": "client", "notes": "retransmision"}}, "did you mean 'retransmission'")
+    fault({"exists": {"record": "lab", "op": "recveof"}}, "did you mean 'recv_eof'")
+    fault({"exists": {"record": "lab", "actor": "sever"}}, "did you mean 'server'")
+    fault({"exists": state | {"conn": "clint"}}, "did you mean 'client'")
+    fault({"outcome": {"conn": "client", "verdict": "refusd"}}, "did you mean 'refused'")
+    fault({"outcome": {"conn": "client", "final.client": "CLOSD"}}, "did you mean 'CLOSED'")
+    fault({"path": {"conn": "client", "end": "client", "source": "wire", "states": ["SYN_SENT"]}}, "did you mean 'SYN-SENT'")
 
 
 @case
@@ -239,7 +283,7 @@ def a_program_starts_after_what_it_needs():
     own["actors"]["server"] = {"at": "server", "echo": ["server", "--bind", "@server", "--port", "$port"],
                                "after": {"record": "lab", "actor": "client", "op": "pause_ms"}}
     own["actors"]["client"]["steps"].insert(0, {"pause_ms": 1})
-    own["checks"] = LAB["checks"][:1]  # the echo is left unread
+    own["checks"][1] = {"id": "normal", "exists": {"record": "listener"}}  # the echo is left unread
     done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
     check_equal(done.status, DONE, done.stdout + done.stderr)
     told = [(r["actor"], r["op"]) for r in records() if r["record"] == "lab" and "actor" in r]
