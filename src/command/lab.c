@@ -402,6 +402,29 @@ static int run_job(struct lab_job *job)
     return close_result(o, result, status);
 }
 
+/* Whether the kernel witness can look, where the lab is nothing without it: tried before somebody is asked anything. */
+static int try_kernel(const struct lab_job *job)
+{
+    struct trace_clock clock;
+    const struct source_context context = { .clock = &clock, .all_netns = true };
+    char why[SOURCE_ERROR_MAX];
+
+    trace_clock_init(&clock);
+    for (size_t i = 0; i < source_count && job->lab->needs_kernel; i++) {
+        const struct source_ops *ops = source_table[i];
+        void *source;
+
+        if (ops->witness != WITNESS_KERNEL || !ops->live)
+            continue;
+        if (ops->open(&context, job->options->io.sources[i], &source, why) < 0) {
+            log_error("lab %s needs the kernel witness: %s", job->lab->name, why);
+            return EXIT_RIGHTS;
+        }
+        ops->close(source);
+    }
+    return EXIT_DONE;
+}
+
 static int play(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
@@ -411,6 +434,9 @@ static int play(struct lab_job *job)
         log_error("lab %s needs root: run it as root", job->lab->name);
         return EXIT_RIGHTS;
     }
+    status = try_kernel(job);
+    if (status != EXIT_DONE)
+        return status;
     if (lab_asks(o)) {
         lab_introduce(job);
         lab_ask(job);

@@ -8,15 +8,17 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree
 from pathlib import Path
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, wait_for
+from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, wait_for
 
 DONE, FAILED, USAGE, CANNOT_TELL, CHECK_FAILED = 0, 1, 2, 4, 5
 # Two actors and no wait for a timer.
@@ -131,6 +133,25 @@ def names_the_line_and_the_field():
         done = lab(write_lab(change), "--auto")
         check_equal(done.status, FAILED, done.stdout + done.stderr)
         one_line(done.stderr, "./own/", *parts)
+
+
+@case
+def what_is_missing_is_told_before_it_asks():
+    def drop():
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+
+    os.chmod(".", 0o755)
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o755)
+        program = shutil.copy(TCPLENS, home)
+        for name in ("tutorial-epoll", "models"):
+            done = subprocess.run([program, "lab", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                                  timeout=120 * SLOWDOWN, preexec_fn=drop)
+            check_equal((done.returncode, done.stdout), (3, ""), name)
+            one_line(done.stderr, "needs root")
 
 
 @case
