@@ -153,14 +153,25 @@ void lab_ask(struct lab_job *job)
 
 /* ---- what came of it */
 
-static void print_check(const struct lab_job *job, const struct result *result, const struct check_outcome *o)
+/* The records that show it, as the timeline has them: their numbers mean nothing to who sees no trace. */
+static void print_records(const struct lab_job *job, const struct check_outcome *o,
+                          void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
+{
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && o->because[i]; i++)
+        show(arg, o->because[i], job->talk);
+}
+
+static void print_check(const struct lab_job *job, const struct result *result, const struct check_outcome *o,
+                        void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
 {
     static const char *const marks[] = { [CHECK_PASSED] = "✓", [CHECK_FAILED] = "✗", [CHECK_INCONCLUSIVE] = "?" };
 
     fprintf(job->talk, "%s %s\n", marks[o->result], result_title(result, o->id));
-    if (o->result != CHECK_PASSED)
+    if (o->result != CHECK_PASSED) {
         fprintf(job->talk, "    %s%s\n", say(job, SAID_EXPECTED), o->expected);
-    fprintf(job->talk, "    %s%s\n", say(job, SAID_SEEN), o->seen);
+        fprintf(job->talk, "    %s%s\n", say(job, SAID_SEEN), o->seen);
+    }
+    print_records(job, o, show, arg);
 }
 
 static const cJSON *question_of(const struct lab_job *job, const char *id)
@@ -208,7 +219,7 @@ void lab_reveal(const struct lab_job *job, const struct result *result, const st
     const char *after = guide_text(job->guide, "after");
 
     for (unsigned i = 0; i < result->outcome_count; i++)
-        print_check(job, result, &result->outcomes[i]);
+        print_check(job, result, &result->outcomes[i], show, arg);
     for (unsigned i = 0; i < result->answer_count; i++) {
         const cJSON *question = question_of(job, result->answers[i].id),
                     *why = question ? cJSON_GetObjectItemCaseSensitive(question, "why") : NULL;

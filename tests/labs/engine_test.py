@@ -568,6 +568,9 @@ def asks_first():
         asked, shown = done.stdout.index("Your prediction"), done.stdout.index("✓")
         check(asked < shown, done.stdout)
         check(points in done.stdout, done.stdout)
+        sent = next(r for r in records() if r.get("op") == "send")
+        proof = done.stdout.split("✓ The word is sent.\n")[1].split("\n")[0]
+        check(re.match(rf" +{sent['t'] // 1000 / 1e6:.6f} .*client: send {sent['text']}", proof), proof, sent)
         answers = [(r["question"], r["choice"], r.get("right", False)) for r in records() if r["record"] == "answer"]
         check_equal(answers, [] if right is None else [("q", "yes" if right else "no", right)])
         if right is not None:
