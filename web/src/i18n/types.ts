@@ -22,7 +22,7 @@ export type Told = readonly [what: string, why: string];
 
 /** What a finding is called, and what it says; without `text` and `remedy`: as the trace says it. A hole `{name}` is a figure of
  * its evidence (`_ns`: a time), or `count`, `where` (whom it is about), `cause`; a sentence with a hole that nothing fills is
- * left out. `{?name}` is the value of that sysctl in brackets, where it is known. */
+ * left out, and one with `{!name}` where something would fill it. `{?name}` is the value of that sysctl in brackets, where it is known. */
 export interface Found {
   name: string; text?: readonly string[]; remedy?: readonly string[];
   /** Instead of `remedy` where this is the cause. */

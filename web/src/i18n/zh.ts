@@ -546,7 +546,7 @@ export const zh: Dictionary = {
     },
     resets: {
       name: '重置',
-      text: ['{where} 用 RST 结束了 {count} 条连接。', '原因：{cause}。'],
+      text: ['{where} 用 RST 结束了 {count} 条连接。', '原因：{cause}。', '{!cause}没有看到原因。'],
       remedy: ['在发出 RST 的主机上跟踪：它的内核会给出原因', 'close() 之前先读到 recv() 返回 0；否则最后的数据可能随 RST 丢失'],
       by: {
         'listener-closed': ['让要停下的服务器先取走等待的连接：最后一次 accept() 之后再关闭'],

@@ -21,14 +21,14 @@ function valueOf(d: Dictionary, rec: FindingRec, name: string): string | undefin
   return v === undefined ? undefined : name.endsWith('_ns') ? span(v) : count(v);
 }
 
-/** Undefined: nothing fills a hole of it. */
+/** Undefined: nothing fills a hole of it, or something fills one that must stay empty. */
 function filled(d: Dictionary, rec: FindingRec, sysctl: Record<string, unknown>, template: string): string | undefined {
   let whole = true;
-  const text = template.replace(/\{(\??)([a-z0-9_.]+)\}/g, (_, setting: string, name: string) => {
-    if (setting) return Object.hasOwn(sysctl, name) ? ` (${show(sysctl[name], 32)})` : '';
+  const text = template.replace(/\{([?!]?)([a-z0-9_.]+)\}/g, (_, mark: string, name: string) => {
+    if (mark === '?') return Object.hasOwn(sysctl, name) ? ` (${show(sysctl[name], 32)})` : '';
     const v = valueOf(d, rec, name);
-    whole &&= v !== undefined;
-    return v ?? '';
+    whole &&= (v === undefined) === (mark === '!');
+    return mark === '!' ? '' : v ?? '';
   });
   return whole ? text : undefined;
 }
