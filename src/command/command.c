@@ -140,8 +140,12 @@ int command_open_input(const char *path)
         fd = -1;
         errno = EISDIR;
     }
-    if (fd < 0)
-        log_error("cannot read %s: %s", strcmp(path, "-") ? path : "standard input", strerror(errno));
+    if (fd < 0) {
+        const int error = errno;
+
+        log_error("cannot read %s: %s", strcmp(path, "-") ? path : "standard input", strerror(error));
+        errno = error;
+    }
     return fd;
 }
 

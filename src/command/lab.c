@@ -61,7 +61,10 @@ static int take_student(const char *value, void *member, char why[static OPTIONS
 static const struct option_row rows[] = {
     { .name = "list", .help = "print the labs there are", .kind = OPTION_FLAG, .offset = AT(list) },
     { .name = "names", .help = "with --list: their names alone", .kind = OPTION_FLAG, .offset = AT(names) },
-    { .name = "auto", .help = "run and check it; ask nothing", .kind = OPTION_FLAG, .offset = AT(automatic) },
+    { .name = "auto",
+      .help = "run and check it; ask nothing, and count no prediction (so with --check, too)",
+      .kind = OPTION_FLAG,
+      .offset = AT(automatic) },
     { .name = "check",
       .argument = "TRACE",
       .help = "run nothing: hold a trace of the lab, recorded anywhere, against its checks; needs no right",
@@ -119,6 +122,11 @@ static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct lab_options, output),
 };
 static const struct option_table table = OPTION_TABLE(rows);
+
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
 
 /* ---- exports */
 
@@ -294,7 +302,7 @@ static FILE *open_result(const struct lab_options *o, int *ret_status)
     *ret_status = EXIT_DONE;
     if (!o->result)
         return NULL;
-    if (strcmp(o->result, "-") == 0)
+    if (is_stdout(o->result))
         return stdout;
     fd = output_open(o->result, O_WRONLY);
     file = fd < 0 ? NULL : fdopen(fd, "w");
@@ -335,7 +343,7 @@ static int copy_out(int fd)
 /* What was recorded, by whom it is asked for. Rights end here: the trace holds what came from the network. */
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
-    const bool to_stdout = job->options->output.path && strcmp(job->options->output.path, "-") == 0;
+    const bool to_stdout = is_stdout(job->options->output.path);
     int status = EXIT_DONE, again;
 
     if (job->options->report)
@@ -376,7 +384,7 @@ static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *re
 static int run_job(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
-    const bool to_file = o->output.path && strcmp(o->output.path, "-") != 0;
+    const bool to_file = o->output.path && !is_stdout(o->output.path);
     /* a file is written as it comes; else the trace is kept in memory */
     CLEANUP_CLOSE int fd = to_file ? output_open(o->output.path, O_RDWR) : memfd_create("trace", MFD_CLOEXEC);
     char path[64];
@@ -394,6 +402,29 @@ static int run_job(struct lab_job *job)
     return close_result(o, result, status);
 }
 
+/* Whether the kernel witness can look, where the lab is nothing without it: tried before somebody is asked anything. */
+static int try_kernel(const struct lab_job *job)
+{
+    struct trace_clock clock;
+    const struct source_context context = { .clock = &clock, .all_netns = true };
+    char why[SOURCE_ERROR_MAX];
+
+    trace_clock_init(&clock);
+    for (size_t i = 0; i < source_count && job->lab->needs_kernel; i++) {
+        const struct source_ops *ops = source_table[i];
+        void *source;
+
+        if (ops->witness != WITNESS_KERNEL || !ops->live)
+            continue;
+        if (ops->open(&context, job->options->io.sources[i], &source, why) < 0) {
+            log_error("lab %s needs the kernel witness: %s", job->lab->name, why);
+            return EXIT_RIGHTS;
+        }
+        ops->close(source);
+    }
+    return EXIT_DONE;
+}
+
 static int play(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
@@ -403,7 +434,10 @@ static int play(struct lab_job *job)
         log_error("lab %s needs root: run it as root", job->lab->name);
         return EXIT_RIGHTS;
     }
-    if (!o->automatic && !o->output.quiet) {
+    status = try_kernel(job);
+    if (status != EXIT_DONE)
+        return status;
+    if (lab_asks(o)) {
         lab_introduce(job);
         lab_ask(job);
     }
@@ -413,13 +447,30 @@ static int play(struct lab_job *job)
 
 /* ---- grading */
 
+/* The trace that was handed in is none: the result says so too. */
+static int refuse(struct lab_job *job, const char *why)
+{
+    int status;
+    FILE *result = open_result(job->options, &status);
+
+    return status == EXIT_DONE ? close_result(job->options, result, lab_refuse(job, result, why)) : status;
+}
+
+static int refuse_unread(struct lab_job *job)
+{
+    char why[512];
+
+    snprintf(why, sizeof(why), "cannot read %.400s: %s", job->options->check, strerror(errno));
+    return refuse(job, why);
+}
+
 static int check_trace(struct lab_job *job)
 {
     int fd = command_open_input(job->options->check), status;
     FILE *result;
 
     if (fd < 0)
-        return EXIT_FAILED;
+        return refuse_unread(job);
     result = open_result(job->options, &status);
     if (status == EXIT_DONE && rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
@@ -449,6 +500,15 @@ static int do_job(struct lab_job *job, const char *name, const char *student)
     return o->check ? check_trace(job) : play(job);
 }
 
+static int refuse_nameless(struct lab_job *job, const char *what)
+{
+    char why[512];
+
+    snprintf(why, sizeof(why), "%.400s %s", job->options->check, what);
+    log_error("%s", why);
+    return refuse(job, why);
+}
+
 /* The lab and the student that a trace names, where nobody else does. */
 static int check_named(struct lab_job *job, const char *name)
 {
@@ -458,13 +518,13 @@ static int check_named(struct lab_job *job, const char *name)
 
     /* a pipe cannot be read twice */
     if (strcmp(o->check, "-") != 0 && (fd = command_open_input(o->check)) < 0)
-        return EXIT_FAILED;
-    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0) {
-        log_error("%s is no tcplens trace", o->check);
-        return EXIT_FAILED;
-    }
-    if (!name && !lab)
-        status = command_usage_error("lab", "which lab? %s does not say", o->check);
+        return refuse_unread(job);
+    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0 && !name)
+        return refuse_nameless(job, "is no tcplens trace");
+    if (!name && fd < 0)
+        status = command_usage_error("lab", "which lab? It is not looked up in a pipe");
+    else if (!name && !lab)
+        status = refuse_nameless(job, "does not say which lab it is of");
     else
         status = do_job(job, name ? name : lab, o->student ? o->student : student);
     free(lab);
@@ -480,8 +540,9 @@ static int check_usage(const struct lab_options *o, int words)
         return command_usage_error("lab", "--names goes with --list");
     if (o->result_format && !o->result)
         return command_usage_error("lab", "--result-format goes with --result");
-    if (o->check && (o->report || o->automatic || o->timeline || o->output.path))
-        return command_usage_error("lab", "--check runs nothing: it goes with --result, --student, --lang, --quiet");
+    if (o->check && (o->report || o->timeline || o->output.path))
+        return command_usage_error("lab",
+                                   "--check runs nothing: it goes with --result, --student, --auto, --lang, --quiet");
     if (!words && !o->list && !o->check && o->exported != EXPORT_SCHEMA)
         return command_usage_error("lab", "which lab? --list shows them");
     return EXIT_DONE;
@@ -503,7 +564,7 @@ static int dispatch(struct lab_job *job, const char *name)
 static int run(int argc, char *argv[])
 {
     struct lab_options o = { 0 };
-    struct lab_job job = { .options = &o };
+    struct lab_job job = { .options = &o, .talk = stdout };
     int rest, status = command_parse(&command_lab, OPTIONS_ANYWHERE, argc, argv, &o, &o.io, &rest);
 
     if (status == COMMAND_GO_ON)
@@ -512,6 +573,8 @@ static int run(int argc, char *argv[])
         rest = argc;
     if (status == EXIT_DONE && (rest < argc || o.list || o.check || o.exported)) {
         job.language = lab_language(&o);
+        if (is_stdout(o.result) || is_stdout(o.output.path))
+            job.talk = stderr;
         status = dispatch(&job, rest < argc ? argv[rest] : NULL);
     }
     lab_job_free(&job);

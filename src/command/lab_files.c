@@ -12,6 +12,8 @@
 #include "tcplens/base/log.h"
 #include "tcplens/lab/library.h"
 
+static const char *const file_names[1 + LAB_LANGUAGES] = { "lab.json", "guide.en.md", "guide.zh.md" };
+
 enum lab_language lab_language(const struct lab_options *options)
 {
     static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
@@ -56,25 +58,57 @@ static char *read_file(const char *folder, const char *name)
     return text;
 }
 
+static bool is_ours(const char *name)
+{
+    for (const struct library_lab *l = library_labs; l->name; l++)
+        if (strcmp(l->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The slashes at its end are those of a completion. */
 static int read_folder(const char *path, struct lab_files *f)
 {
-    static const char *const names[] = { "lab.json", "guide.en.md", "guide.zh.md" };
+    size_t len = strlen(path);
 
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    f->folder = strndup(path, len);
+    if (!f->folder) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    f->where = f->folder;
+    if (access(f->folder, F_OK) < 0 && is_ours(f->folder)) {
+        log_error("there is no folder %s here; the lab that the program brings is called so without a slash", path);
+        return EXIT_FAILED;
+    }
     for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++) {
-        f->owned[i] = read_file(path, names[i]);
+        f->owned[i] = read_file(f->folder, file_names[i]);
         if (!f->owned[i])
             return EXIT_FAILED;
     }
-    f->where = path;
     f->lab = f->owned[0];
     for (unsigned i = 0; i < LAB_LANGUAGES; i++)
         f->guides[i] = f->owned[1 + i];
     return EXIT_DONE;
 }
 
+/* Those that the word begins, into list; false: none. */
+static bool beginning_with(const char *word, char list[static 512])
+{
+    size_t len = 0;
+
+    for (const struct library_lab *l = library_labs; l->name; l++)
+        if (*word && strncmp(l->name, word, strlen(word)) == 0 && len < 512)
+            len += (size_t)snprintf(list + len, 512 - len, "%s%s", len ? ", " : "", l->name);
+    return len;
+}
+
 int lab_files_find(const char *name, struct lab_files *ret_files)
 {
-    const char *names[512], *nearest;
+    const char *names[512] = { NULL }, *nearest;
+    char list[512];
     size_t n = 0;
 
     *ret_files = (struct lab_files){ .where = name };
@@ -89,6 +123,8 @@ int lab_files_find(const char *name, struct lab_files *ret_files)
         return EXIT_DONE;
     }
     nearest = options_nearest(name, names, n);
+    if (beginning_with(name, list))
+        return command_usage_error("lab", "there is no lab '%.60s'; there is %s", name, list);
     if (nearest)
         return command_usage_error("lab", "there is no lab '%.60s' (did you mean '%s'?)", name, nearest);
     return command_usage_error(
@@ -99,6 +135,7 @@ static void free_files(struct lab_files *files)
 {
     for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++)
         free(files->owned[i]);
+    free(files->folder);
 }
 
 static void print_row(const struct library_lab *l, enum lab_language language)
@@ -124,33 +161,55 @@ void lab_files_list(enum lab_language language, bool names)
     }
 }
 
-/* What stands behind a folder to name its file. Where it has no slash it is a lab of ours. */
-static const char *lab_json_of(const char *where)
+/* "./own/lab.json: ": where a folder has its files. Of a lab of ours that is its name. */
+static void tell_fault(const struct lab_job *job, const char *file, const char *error)
 {
-    const char *slash = strrchr(where, '/');
+    const bool folder = job->files.folder;
 
-    return !slash ? "" : slash[1] ? "/lab.json" : "lab.json";
+    log_error("%s%s%s: %s", job->files.where, folder ? "/" : "", folder ? file : "", error);
+}
+
+static int load_guide(struct lab_job *job, enum lab_language language, struct guide **ret_guide)
+{
+    char error[GUIDE_ERROR_MAX];
+
+    if (guide_new(job->files.guides[language], ret_guide) < 0) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    if (guide_check(*ret_guide, job->lab, error) == 0)
+        return EXIT_DONE;
+    tell_fault(job, file_names[1 + language], error);
+    *ret_guide = guide_free(*ret_guide);
+    return EXIT_FAILED;
+}
+
+/* Each is read, for whoever writes one: the page has both. */
+static int load_guides(struct lab_job *job)
+{
+    int status = EXIT_DONE;
+
+    for (unsigned i = 0; i < LAB_LANGUAGES && status == EXIT_DONE; i++) {
+        struct guide *guide = NULL;
+
+        status = load_guide(job, (enum lab_language)i, &guide);
+        if (i == job->language)
+            job->guide = guide;
+        else
+            guide_free(guide);
+    }
+    return status;
 }
 
 int lab_job_load(struct lab_job *job, const char *student)
 {
     char error[LAB_ERROR_MAX];
-    int r;
 
-    lab_free(job->lab);
-    guide_free(job->guide);
-    job->lab = NULL;
-    job->guide = NULL;
-    r = lab_load(job->files.lab, student, job->options->mutation, &job->lab, error);
-    if (r < 0) {
-        log_error("%s%s: %s", job->files.where, lab_json_of(job->files.where), error);
+    if (lab_load(job->files.lab, student, job->options->mutation, &job->lab, error) < 0) {
+        tell_fault(job, file_names[0], error);
         return EXIT_FAILED;
     }
-    if (guide_new(job->files.guides[job->language], &job->guide) < 0) {
-        log_error("out of memory");
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+    return load_guides(job);
 }
 
 void lab_job_free(struct lab_job *job)

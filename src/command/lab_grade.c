@@ -2,6 +2,7 @@
 #include "lab_job.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,22 @@ struct grading {
     struct result result;
     uint64_t start_ns, line, damaged, first_damaged;
     char why[TRACE_DECODE_ERROR_MAX]; /* of the first line that is damaged */
+    char refusal[CHECK_TEXT_MAX];     /* why there is nothing to judge */
     char *text;                       /* of the trace, whole */
     size_t len;
 };
+
+static int refuse(struct grading *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int refuse(struct grading *g, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(g->refusal, sizeof(g->refusal), format, args);
+    va_end(args);
+    log_error("%s", g->refusal);
+    return EXIT_FAILED;
+}
 
 /* ---- reading */
 
@@ -39,10 +53,8 @@ static int read_all(struct grading *g)
         const char *damage;
         int n;
 
-        if (!larger) {
-            log_error("%s: is longer than a trace of a lab can be, or there is no memory for it", g->name);
-            return EXIT_FAILED;
-        }
+        if (!larger)
+            return refuse(g, "%s: is longer than a trace of a lab can be, or there is no memory for it", g->name);
         g->text = larger;
         n = gzread(g->in, g->text + g->len, CHUNK);
         damage = command_gzip_damage(g->in, n);
@@ -56,26 +68,48 @@ static int read_all(struct grading *g)
     }
 }
 
+/* Those that count. NULL: none. */
+static const cJSON *questions_of(const struct grading *g)
+{
+    return g->result.asks ? g->job->lab->questions : NULL;
+}
+
+/* Once: what else a trace says to the same question came later. */
+static void add_answer(struct grading *g, const cJSON *question, const char *choice)
+{
+    const char *id = record_text(question, "id");
+    struct result_answer *at = &g->result.answers[g->result.answer_count];
+
+    for (unsigned i = 0; i < g->result.answer_count; i++)
+        if (strcmp(g->result.answers[i].id, id) == 0)
+            return;
+    if (g->result.answer_count == RESULT_ANSWERS_MAX)
+        return;
+    /* whether it is right is not the trace's to say */
+    *at = (struct result_answer){ id, choice, (unsigned)record_number(question, "points", 0),
+                                  choice && strcmp(choice, record_text(question, "answer")) == 0 };
+    g->result.answer_count++;
+}
+
 static void take_answer(struct grading *g, const struct change *change)
+{
+    const cJSON *question, *choice;
+
+    cJSON_ArrayForEach (question, questions_of(g))
+        cJSON_ArrayForEach (choice, cJSON_GetObjectItemCaseSensitive(question, "choices"))
+            if (strcmp(record_text(question, "id"), change->answer.question) == 0 &&
+                strcmp(choice->valuestring, change->answer.choice) == 0)
+                add_answer(g, question, choice->valuestring);
+}
+
+/* What nobody answered counts, as what was answered wrong does. */
+static void take_open_questions(struct grading *g)
 {
     const cJSON *question;
 
-    if (g->result.answer_count == RESULT_ANSWERS_MAX)
-        return;
-    cJSON_ArrayForEach (question, g->job->lab->questions) {
-        const char *id = record_text(question, "id"), *answer = record_text(question, "answer");
-        const cJSON *choice;
-
-        if (strcmp(id, change->answer.question) != 0)
-            continue;
-        cJSON_ArrayForEach (choice, cJSON_GetObjectItemCaseSensitive(question, "choices"))
-            if (strcmp(choice->valuestring, change->answer.choice) == 0)
-                /* whether it is right is not the trace's to say */
-                g->result.answers[g->result.answer_count++] =
-                    (struct result_answer){ id, choice->valuestring, (unsigned)record_number(question, "points", 0),
-                                            strcmp(choice->valuestring, answer) == 0 };
-        return;
-    }
+    cJSON_ArrayForEach (question, questions_of(g))
+        if (record_number(question, "points", 0) > 0)
+            add_answer(g, question, NULL);
 }
 
 /* 0, or an exit status: it is no trace. */
@@ -88,10 +122,8 @@ static int take_line(struct grading *g, const char *line, size_t len)
     if (!len)
         return EXIT_DONE;
     if (trace_decode(g->decoder, line, len, &got, error) < 0) {
-        if (g->line == 1) {
-            log_error("%s is no tcplens trace: line 1: %s", g->name, error);
-            return EXIT_FAILED;
-        }
+        if (g->line == 1)
+            return refuse(g, "%s is no tcplens trace: line 1: %s", g->name, error);
         if (!g->damaged++) {
             g->first_damaged = g->line;
             memcpy(g->why, error, sizeof(g->why));
@@ -104,12 +136,8 @@ static int take_line(struct grading *g, const char *line, size_t len)
     if (got.kind == TRACE_LINE_CHANGE && got.change.kind == CHANGE_ANSWER)
         take_answer(g, &got.change);
     if (got.kind == TRACE_LINE_END)
-        g->result.seconds = (unsigned)((got.end.ts_ns - g->start_ns) / 1000000000);
-    if (records_add(g->records, line, len) == -ENOMEM) {
-        log_error("out of memory");
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+        g->result.seconds = (double)((got.end.ts_ns - g->start_ns) / 1000000) / 1000; /* to the millisecond */
+    return records_add(g->records, line, len) == -ENOMEM ? refuse(g, "out of memory") : EXIT_DONE;
 }
 
 static int take_lines(struct grading *g)
@@ -125,10 +153,8 @@ static int take_lines(struct grading *g)
             status = take_line(g, line, len && line[len - 1] == '\r' ? len - 1 : len);
         line += len + 1;
     }
-    if (status == EXIT_DONE && !g->line) {
-        log_error("%s is empty: a trace begins with a header", g->name);
-        return EXIT_FAILED;
-    }
+    if (status == EXIT_DONE && !g->line)
+        return refuse(g, "%s is empty: a trace begins with a header", g->name);
     if (g->damaged)
         log_note("%s: %llu line%s damaged and passed over, the first is line %llu: %s", g->name,
                  (unsigned long long)g->damaged, g->damaged == 1 ? " is" : "s are",
@@ -139,7 +165,7 @@ static int take_lines(struct grading *g)
 /* ---- telling */
 
 /* The record of that number, as the timeline has it. */
-static void show(void *arg, uint64_t n)
+static void show(void *arg, uint64_t n, FILE *to)
 {
     struct grading *g = arg;
     struct trace_decoder *decoder;
@@ -153,8 +179,7 @@ static void show(void *arg, uint64_t n)
         if (trace_decode(decoder, at, (size_t)(newline - at), &got, error) < 0 || got.kind != TRACE_LINE_CHANGE ||
             got.change.n != n)
             continue;
-        fwrite(line, 1, timeline_format(&got.change, g->start_ns, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), line),
-               stdout);
+        fwrite(line, 1, timeline_format(&got.change, g->start_ns, isatty(fileno(to)) && !getenv("NO_COLOR"), line), to);
         break;
     }
     trace_decoder_free(decoder);
@@ -165,26 +190,97 @@ static int status_of(enum check_result result)
     return result == CHECK_PASSED ? EXIT_DONE : result == CHECK_FAILED ? EXIT_CHECKS : EXIT_LOST;
 }
 
-static int judge(struct grading *g, FILE *result)
+static int write_result(const struct grading *g, FILE *to)
 {
     const struct lab_options *o = g->job->options;
-    int status, r;
+    const int r = to ? result_write(&g->result, (enum result_format)o->result_format, to) : 0;
 
-    if (check_all(g->job->lab, g->records, g->result.outcomes, &g->result.outcome_count) < 0) {
-        log_error("out of memory");
-        return EXIT_FAILED;
-    }
-    status = status_of(check_sum_up(g->result.outcomes, g->result.outcome_count));
-    g->result.kernel = record_text(records_header(g->records), "kernel");
-    if (!o->output.quiet && result != stdout)
-        lab_reveal(g->job, &g->result, g->records, show, g);
-    fflush(stdout);
-    r = result ? result_write(&g->result, (enum result_format)o->result_format, result) : 0;
-    if (r < 0) {
+    if (r < 0)
         log_error("cannot write %s: %s", o->result, strerror(-r));
-        return EXIT_FAILED;
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Where the result is all that a program reads, it is all that is said. */
+static bool is_silent(const struct lab_options *o)
+{
+    const bool program = o->result && strcmp(o->result, "-") == 0 && (o->check || o->automatic);
+
+    return o->output.quiet || program;
+}
+
+static void say_doubt(struct grading *g, char buf[static CHECK_TEXT_MAX])
+{
+    const char *doubt = records_doubt(g->records);
+
+    snprintf(buf, CHECK_TEXT_MAX, "not all can be told (%s), and nobody has failed: run it again",
+             doubt ? doubt : "a witness is missing");
+    for (unsigned i = 0; i < g->result.outcome_count; i++)
+        if (g->result.outcomes[i].result == CHECK_INCONCLUSIVE)
+            g->result.why = buf;
+}
+
+static int judge(struct grading *g, FILE *result)
+{
+    char doubt[CHECK_TEXT_MAX];
+    const int foreign = check_all(g->job->lab, g->records, g->result.outcomes, &g->result.outcome_count);
+    int status;
+
+    if (foreign < 0)
+        return refuse(g, "out of memory");
+    if (foreign)
+        g->result.answer_count = 0; /* they are of somebody else, or to other questions */
+    else
+        take_open_questions(g);
+    g->result.kernel = record_text(records_header(g->records), "kernel");
+    say_doubt(g, doubt);
+    if (!is_silent(g->job->options))
+        lab_reveal(g->job, &g->result, g->records, show, g);
+    status = status_of(check_sum_up(g->result.outcomes, g->result.outcome_count));
+    if (g->job->options->mutation && !foreign)
+        status = lab_judge_mutation(g->job, &g->result, is_silent(g->job->options) ? NULL : g->job->talk);
+    fflush(g->job->talk);
+    return write_result(g, result) == EXIT_DONE ? status : EXIT_FAILED;
+}
+
+/* ---- the whole */
+
+static void grading_begin(struct grading *g, struct lab_job *job, const char *name)
+{
+    static const struct lab unknown = { .name = "lab" };
+    const struct lab_options *o = job->options;
+
+    g->job = job;
+    g->name = name;
+    g->result.lab = job->lab ? job->lab : &unknown;
+    g->result.guide = job->guide;
+    g->result.asks = lab_asks(o) || (o->check && !o->automatic);
+}
+
+static int refuse_result(struct grading *g, FILE *result)
+{
+    struct check_outcome *o = &g->result.outcomes[0];
+
+    *o = (struct check_outcome){ .id = "lab", .result = CHECK_FAILED };
+    snprintf(o->expected, sizeof(o->expected), "a trace of a lab");
+    snprintf(o->seen, sizeof(o->seen), "%s", g->refusal);
+    g->result.outcome_count = 1;
+    g->result.answer_count = 0;
+    g->result.why = g->refusal;
+    (void)write_result(g, result);
+    return EXIT_FAILED;
+}
+
+int lab_refuse(struct lab_job *job, FILE *result, const char *why)
+{
+    struct grading *g = calloc(1, sizeof(*g));
+
+    if (g) {
+        grading_begin(g, job, "");
+        snprintf(g->refusal, sizeof(g->refusal), "%s", why);
+        refuse_result(g, result);
     }
-    return status;
+    free(g);
+    return EXIT_FAILED;
 }
 
 int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result)
@@ -195,15 +291,14 @@ int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result)
     if (!g || !(g->in = gzdopen(fd, "rb")) || trace_decoder_new(&g->decoder) < 0 || records_new(&g->records) < 0) {
         log_error("out of memory");
     } else {
-        g->job = job;
-        g->name = name;
-        g->result.lab = job->lab;
-        g->result.guide = job->guide;
+        grading_begin(g, job, name);
         status = read_all(g);
         if (status == EXIT_DONE)
             status = take_lines(g);
         if (status == EXIT_DONE)
             status = judge(g, result);
+        if (*g->refusal)
+            status = refuse_result(g, result);
     }
     if (g) {
         if (g->in)

@@ -24,11 +24,12 @@ struct lab_options {
 struct lab_files {
     const char *where; /* as messages name it */
     const char *lab, *guides[LAB_LANGUAGES];
-    char *owned[1 + LAB_LANGUAGES]; /* those of a folder */
+    char *folder, *owned[1 + LAB_LANGUAGES]; /* a folder's path, and its files; NULL: it is one of ours */
 };
 
 struct lab_job {
     const struct lab_options *options;
+    FILE *talk; /* what is said to the person: stdout, unless that is for a program */
     enum lab_language language;
     struct lab_files files;
     struct lab *lab;
@@ -48,20 +49,30 @@ int lab_job_load(struct lab_job *job, const char *student);
 void lab_job_free(struct lab_job *job);
 
 /* ---- lab_talk.c: with the person at the terminal */
+/* Whether there is somebody who is asked. */
+bool lab_asks(const struct lab_options *options);
 void lab_introduce(const struct lab_job *job);
 /* Asks the questions, before anything can be seen. */
 void lab_ask(struct lab_job *job);
 /* What came of it. show: prints the record of that number, which shows an answer. */
 void lab_reveal(const struct lab_job *job, const struct result *result, const struct records *records,
-                void (*show)(void *arg, uint64_t n), void *arg);
+                void (*show)(void *arg, uint64_t n, FILE *to), void *arg);
 
 /* ---- lab_page.c */
 /* The pages that show the trace, served or saved, have the guide and the questions too. An exit status. */
 int lab_page(const struct lab_job *job);
 
+/* ---- lab_mutation.c */
+/* Says by to, unless that is NULL, whether the checks failed that the mutation which was run names. EXIT_CHECKS: they did; EXIT_LOST:
+ * one cannot be told; EXIT_FAILED: one did not. */
+int lab_judge_mutation(const struct lab_job *job, const struct result *result, FILE *to);
+
 /* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
 /* fd: of a trace, gzip or not; it is closed. What the trace has of answers counts. */
 int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);
+/* Nothing can be judged, and the result says why, in a sentence: a grader that finds no result takes itself to be broken. Of job the
+ * lab may be missing. An exit status. */
+int lab_refuse(struct lab_job *job, FILE *result, const char *why);
 /* What a trace says it is of, without looking further: its lab, and its student; each for the caller to free(), NULL: it does
  * not say. -1: it cannot be read. */
 int lab_peek(int fd, char **ret_lab, char **ret_student);

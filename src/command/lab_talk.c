@@ -14,6 +14,7 @@ enum said {
     SAID_AGAIN,
     SAID_RIGHT,
     SAID_WRONG,
+    SAID_NOTHING,
     SAID_SHOWN,
     SAID_SCORE,
     SAID_EXPECTED,
@@ -27,6 +28,7 @@ static const char *const said[SAID_N][LAB_LANGUAGES] = {
     [SAID_AGAIN] = { "That is none of them.\n", "没有这个选项。\n" },
     [SAID_RIGHT] = { "You predicted, and so it is: ", "你的预测是对的：" },
     [SAID_WRONG] = { "You predicted: ", "你的预测：" },
+    [SAID_NOTHING] = { "You predicted nothing.\n", "你没有作答。\n" },
     [SAID_SHOWN] = { "The trace shows it:\n", "跟踪中的证据：\n" },
     [SAID_SCORE] = { "%u of %u points\n", "得分 %u / %u\n" },
     [SAID_EXPECTED] = { "expected: ", "应当看到：" },
@@ -39,21 +41,26 @@ static const char *say(const struct lab_job *job, enum said what)
 }
 
 /* Indented, line after line. */
-static void print_text(const char *text, const char *indent)
+static void print_text(const struct lab_job *job, const char *text, const char *indent)
 {
     while (*text) {
         const size_t len = strcspn(text, "\n");
 
-        printf("%s%.*s\n", len ? indent : "", (int)len, text);
+        fprintf(job->talk, "%s%.*s\n", len ? indent : "", (int)len, text);
         text += len + (text[len] == '\n');
     }
 }
 
+bool lab_asks(const struct lab_options *options)
+{
+    return !options->check && !options->automatic && !options->output.quiet;
+}
+
 void lab_introduce(const struct lab_job *job)
 {
-    printf("%s\n\n", guide_title(job->guide));
-    print_text(guide_intro(job->guide), "");
-    putchar('\n');
+    fprintf(job->talk, "%s\n\n", guide_title(job->guide));
+    print_text(job, guide_intro(job->guide), "");
+    putc('\n', job->talk);
 }
 
 static const char *text_of(const cJSON *object, const char *key)
@@ -108,10 +115,10 @@ static void ask_one(struct lab_job *job, const cJSON *question)
     int taken;
 
     cJSON_ArrayForEach (choice, choices)
-        printf("  %u) %s\n", ++n, choice_text(job, id, choice->valuestring));
+        fprintf(job->talk, "  %u) %s\n", ++n, choice_text(job, id, choice->valuestring));
     for (;;) {
-        printf(say(job, SAID_ANSWER), n);
-        fflush(stdout);
+        fprintf(job->talk, say(job, SAID_ANSWER), n);
+        fflush(job->talk);
         if (!read_line(line, sizeof(line)) || !*line)
             break;
         taken = choice_of(line, choices);
@@ -122,9 +129,9 @@ static void ask_one(struct lab_job *job, const cJSON *question)
                                      strcmp(choice->valuestring, text_of(question, "answer")) == 0 };
             break;
         }
-        fputs(say(job, SAID_AGAIN), stdout);
+        fputs(say(job, SAID_AGAIN), job->talk);
     }
-    fputs("\n", stdout);
+    fputs("\n", job->talk);
 }
 
 void lab_ask(struct lab_job *job)
@@ -138,22 +145,33 @@ void lab_ask(struct lab_job *job)
 
         if (job->answer_count == RESULT_ANSWERS_MAX)
             break;
-        printf(say(job, SAID_QUESTION), ++n, count);
-        puts(text ? text : text_of(question, "id"));
+        fprintf(job->talk, say(job, SAID_QUESTION), ++n, count);
+        fprintf(job->talk, "%s\n", text ? text : text_of(question, "id"));
         ask_one(job, question);
     }
 }
 
 /* ---- what came of it */
 
-static void print_check(const struct lab_job *job, const struct result *result, const struct check_outcome *o)
+/* The records that show it, as the timeline has them: their numbers mean nothing to who sees no trace. */
+static void print_records(const struct lab_job *job, const struct check_outcome *o,
+                          void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
+{
+    for (unsigned i = 0; i < FINDING_RECORDS_MAX && o->because[i]; i++)
+        show(arg, o->because[i], job->talk);
+}
+
+static void print_check(const struct lab_job *job, const struct result *result, const struct check_outcome *o,
+                        void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
 {
     static const char *const marks[] = { [CHECK_PASSED] = "✓", [CHECK_FAILED] = "✗", [CHECK_INCONCLUSIVE] = "?" };
 
-    printf("%s %s\n", marks[o->result], result_title(result, o->id));
-    if (o->result != CHECK_PASSED)
-        printf("    %s%s\n", say(job, SAID_EXPECTED), o->expected);
-    printf("    %s%s\n", say(job, SAID_SEEN), o->seen);
+    fprintf(job->talk, "%s %s\n", marks[o->result], result_title(result, o->id));
+    if (o->result != CHECK_PASSED) {
+        fprintf(job->talk, "    %s%s\n", say(job, SAID_EXPECTED), o->expected);
+        fprintf(job->talk, "    %s%s\n", say(job, SAID_SEEN), o->seen);
+    }
+    print_records(job, o, show, arg);
 }
 
 static const cJSON *question_of(const struct lab_job *job, const char *id)
@@ -167,36 +185,41 @@ static const cJSON *question_of(const struct lab_job *job, const char *id)
 }
 
 static void print_answer(const struct lab_job *job, const struct result_answer *a, uint64_t shown_by,
-                         void (*show)(void *arg, uint64_t n), void *arg)
+                         void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
 {
-    const char *text = guide_text(job->guide, a->id), *feedback = guide_feedback(job->guide, a->id, a->choice);
+    const char *text = guide_text(job->guide, a->id),
+               *feedback = a->choice ? guide_feedback(job->guide, a->id, a->choice) : NULL;
     const cJSON *question = question_of(job, a->id);
 
-    printf("\n%s\n", text ? text : a->id);
-    printf("  %s%s\n", say(job, a->right ? SAID_RIGHT : SAID_WRONG), choice_text(job, a->id, a->choice));
+    fprintf(job->talk, "\n%s\n", text ? text : a->id);
+    if (!a->choice) {
+        fprintf(job->talk, "  %s", say(job, SAID_NOTHING));
+        return;
+    }
+    fprintf(job->talk, "  %s%s\n", say(job, a->right ? SAID_RIGHT : SAID_WRONG), choice_text(job, a->id, a->choice));
     if (feedback)
-        print_text(feedback, "    ");
+        print_text(job, feedback, "    ");
     if (!a->right && question) {
         const char *right = text_of(question, "answer");
 
-        printf("  → %s\n", choice_text(job, a->id, right));
+        fprintf(job->talk, "  → %s\n", choice_text(job, a->id, right));
         feedback = guide_feedback(job->guide, a->id, right);
         if (feedback)
-            print_text(feedback, "    ");
+            print_text(job, feedback, "    ");
     }
     if (!shown_by)
         return;
-    printf("  %s", say(job, SAID_SHOWN));
-    show(arg, shown_by);
+    fprintf(job->talk, "  %s", say(job, SAID_SHOWN));
+    show(arg, shown_by, job->talk);
 }
 
 void lab_reveal(const struct lab_job *job, const struct result *result, const struct records *records,
-                void (*show)(void *arg, uint64_t n), void *arg)
+                void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
 {
     const char *after = guide_text(job->guide, "after");
 
     for (unsigned i = 0; i < result->outcome_count; i++)
-        print_check(job, result, &result->outcomes[i]);
+        print_check(job, result, &result->outcomes[i], show, arg);
     for (unsigned i = 0; i < result->answer_count; i++) {
         const cJSON *question = question_of(job, result->answers[i].id),
                     *why = question ? cJSON_GetObjectItemCaseSensitive(question, "why") : NULL;
@@ -204,9 +227,9 @@ void lab_reveal(const struct lab_job *job, const struct result *result, const st
         print_answer(job, &result->answers[i], why ? check_first(job->lab, records, why) : 0, show, arg);
     }
     if (after && !job->options->automatic && !job->options->check) {
-        putchar('\n');
-        print_text(after, "");
+        putc('\n', job->talk);
+        print_text(job, after, "");
     }
-    putchar('\n');
-    printf(say(job, SAID_SCORE), result_score(result), result_max(result));
+    putc('\n', job->talk);
+    fprintf(job->talk, say(job, SAID_SCORE), result_score(result), result_max(result));
 }

@@ -11,19 +11,20 @@ struct part {
     const char *section; /* NULL: what stands before the first */
     const char *choice;  /* NULL: the section's own text */
     char *text, *feedback;
+    unsigned line; /* of the file, from 1 */
 };
 
 struct guide {
     char *title;
     struct part parts[PARTS_MAX];
-    unsigned count;
+    unsigned count, line;
 };
 
 static struct part *add(struct guide *g, const char *section, const char *choice)
 {
     if (g->count == PARTS_MAX)
         return &g->parts[PARTS_MAX - 1];
-    g->parts[g->count] = (struct part){ .section = section, .choice = choice };
+    g->parts[g->count] = (struct part){ .section = section, .choice = choice, .line = g->line };
     return &g->parts[g->count++];
 }
 
@@ -103,6 +104,7 @@ int guide_new(const char *text, struct guide **ret_guide)
     in = add(g, NULL, NULL);
     for (const char *end; *text && r == 0; text = *end ? end + 1 : end) {
         end = strchrnul(text, '\n');
+        g->line++;
         r = take_line(g, &in, text, (size_t)(end - text));
     }
     for (unsigned i = 0; i < g->count; i++) {
@@ -150,6 +152,14 @@ static const struct part *find(const struct guide *g, const char *section, const
 static const char *text_of(const struct part *part)
 {
     return part && part->text ? part->text : NULL;
+}
+
+bool guide_part(const struct guide *g, unsigned index, struct guide_part *ret_part)
+{
+    if (++index >= g->count) /* the first is what stands before all sections */
+        return false;
+    *ret_part = (struct guide_part){ g->parts[index].section, g->parts[index].choice, g->parts[index].line };
+    return true;
 }
 
 const char *guide_title(const struct guide *g)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/options.h"
+
 #define VERB_NAME(id, word, kind, meaning) [LAB_##id] = (word),
 static const char *const verbs[] = { LAB_VERBS(VERB_NAME) };
 
@@ -22,6 +24,15 @@ int lab_actor_index(const struct lab *lab, const char *name)
             return (int)i;
     }
     return -1;
+}
+
+const char *lab_actor_hint(const struct lab *lab, const char *name, char buf[static 96])
+{
+    const char *names[LAB_ACTORS_MAX] = { NULL };
+
+    for (unsigned i = 0; i < lab->actor_count; i++)
+        names[i] = lab->actors[i].name;
+    return options_hint(name, names, lab->actor_count, buf);
 }
 
 static void free_actor(struct lab_actor *a)

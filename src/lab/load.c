@@ -248,9 +248,10 @@ static const char *target_of(const struct lab_action *a)
 static void check_target(const struct lab *lab, const struct lab_action *a, struct shape_walk *walk)
 {
     const char *target = target_of(a);
+    char hint[96];
 
     if (target && lab_actor_index(lab, target) < 0)
-        shape_fault(walk, "no actor is called \"%.40s\"", target);
+        shape_fault(walk, "no actor is called \"%.40s\"%s", target, lab_actor_hint(lab, target, hint));
     if (a->verb == LAB_SYNS && lab->topology != SPACE_WIRE)
         shape_fault(walk, "\"syns\" needs topology wire: over loopback each is answered by a RST");
 }
@@ -340,6 +341,8 @@ static int take(struct lab *lab, struct shape_walk *walk)
     check_targets(lab, walk);
     check_answers(lab, walk);
     check_mutations(lab, walk);
+    if (!walk->wrong)
+        values_order(lab);
     return r;
 }
 
@@ -388,30 +391,91 @@ static unsigned line_at(const char *text, const char *at)
     return line;
 }
 
+static int parse(struct lab *lab, const char *text, char error[static LAB_ERROR_MAX])
+{
+    const char *end = text;
+    char rest[41];
+
+    lab->tree = cJSON_ParseWithOpts(text, &end, true);
+    end += strspn(end, " \t\r\n");
+    snprintf(rest, sizeof(rest), "%s", *end ? end : "the file ends");
+    rest[strcspn(rest, "\r\n")] = '\0';
+    if (!lab->tree)
+        snprintf(error, LAB_ERROR_MAX, "line %u: no JSON from here on: %s", line_at(text, end), rest);
+    else if (!cJSON_IsObject(lab->tree))
+        snprintf(error, LAB_ERROR_MAX, "line 1: a lab is a JSON object");
+    return cJSON_IsObject(lab->tree) ? 0 : -EINVAL;
+}
+
+static void take_student(struct lab *lab, const char *student)
+{
+    lab->student = student ? strdup(student) : NULL;
+}
+
+/* What a mutation is wrong in is told before somebody runs it. *ret_wrong: its index, or -1. */
+static int try_mutations(const struct lab *lab, const char *text, struct shape_walk *ret_walk, int *ret_wrong)
+{
+    char error[LAB_ERROR_MAX];
+    const cJSON *m;
+    int i = 0;
+
+    *ret_wrong = -1;
+    cJSON_ArrayForEach (m, lab->mutations) {
+        struct lab *mutated = calloc(1, sizeof(*mutated));
+        struct shape_walk walk = { .about = mutated };
+        int r = mutated ? parse(mutated, text, error) : -ENOMEM;
+
+        if (r == 0) {
+            take_student(mutated, lab->student);
+            r = build(mutated, text_of(m, "id", ""), &walk);
+        }
+        lab_free(mutated);
+        if (r < 0)
+            return r;
+        if (walk.wrong) {
+            *ret_walk = walk;
+            *ret_wrong = i;
+            return 0;
+        }
+        i++;
+    }
+    return 0;
+}
+
+static void say_mutation(const char *text, const struct shape_walk *walk, int index, char error[static LAB_ERROR_MAX])
+{
+    struct shape_walk there = { 0 };
+
+    snprintf(there.fault_path, sizeof(there.fault_path), "/mutations/%d", index);
+    if (*walk->fault_path)
+        snprintf(there.fault, sizeof(there.fault), "with it, %.120s: %.240s", walk->fault_path + 1, walk->fault);
+    else
+        snprintf(there.fault, sizeof(there.fault), "%.360s", walk->fault);
+    for (char *p = there.fault + strlen("with it, "); *walk->fault_path && *p && *p != ':'; p++)
+        if (*p == '/')
+            *p = '.';
+    say_where(text, &there, error);
+}
+
 /* Of a text without comments. */
 static int load(struct lab *lab, const char *text, const char *mutation, char error[static LAB_ERROR_MAX])
 {
     struct shape_walk walk = { .about = lab };
-    const char *end = text;
-    int r;
+    int r = parse(lab, text, error), wrong = -1;
 
-    lab->tree = cJSON_ParseWithOpts(text, &end, true);
-    if (!lab->tree) {
-        snprintf(error, LAB_ERROR_MAX, "line %u: no JSON from here on: %.40s", line_at(text, end),
-                 *end ? end : "the file ends");
-        return -EINVAL;
-    }
-    if (!cJSON_IsObject(lab->tree)) {
-        snprintf(error, LAB_ERROR_MAX, "line 1: a lab is a JSON object");
-        return -EINVAL;
-    }
+    if (r < 0)
+        return r;
     r = build(lab, mutation, &walk);
+    if (r == 0 && walk.wrong)
+        say_where(text, &walk, error);
+    if (r == 0 && !walk.wrong && !mutation) {
+        r = try_mutations(lab, text, &walk, &wrong);
+        if (wrong >= 0)
+            say_mutation(text, &walk, wrong, error);
+    }
     if (r == -ENOMEM)
         snprintf(error, LAB_ERROR_MAX, "out of memory");
-    if (r < 0 || !walk.wrong)
-        return r;
-    say_where(text, &walk, error);
-    return -EINVAL;
+    return r == 0 && walk.wrong ? -EINVAL : r;
 }
 
 int lab_load(const char *text, const char *student, const char *mutation, struct lab **ret_lab,
@@ -425,7 +489,7 @@ int lab_load(const char *text, const char *student, const char *mutation, struct
         snprintf(error, LAB_ERROR_MAX, "out of memory");
     } else {
         shape_blank_comments(plain);
-        lab->student = student ? strdup(student) : NULL;
+        take_student(lab, student);
         r = load(lab, plain, mutation, error);
     }
     free(plain);

@@ -324,7 +324,7 @@ char *match_nearest(const struct match_scene *s, const cJSON *pattern, char buf[
         return buf;
     }
     record = records_at(s->records, *ret_index);
-    len = (size_t)snprintf(buf, MATCH_TEXT_MAX, "none; nearest is #%.0f:", record_number(record, "n", 0));
+    len = (size_t)snprintf(buf, MATCH_TEXT_MAX, "none; nearest is record %.0f:", record_number(record, "n", 0));
     cJSON_ArrayForEach (wanted, pattern) {
         char value[MATCH_TEXT_MAX];
 

@@ -35,7 +35,7 @@ const cJSON *match_field(const cJSON *record, const char *path);
 char *match_describe(const cJSON *pattern, char buf[static MATCH_TEXT_MAX]);
 /* A value as a text, into buf. Returns buf. */
 char *match_print(const cJSON *value, char buf[static MATCH_TEXT_MAX]);
-/* What comes nearest where nothing is like the pattern: "nearest is #12: to=SYN-SENT", into buf; ret_index: of it, MATCH_NONE. */
+/* What comes nearest where nothing is like the pattern: "nearest is record 12: to=SYN-SENT", into buf; ret_index: of it, MATCH_NONE. */
 char *match_nearest(const struct match_scene *scene, const cJSON *pattern, char buf[static MATCH_TEXT_MAX],
                     size_t *ret_index);
 

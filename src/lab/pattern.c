@@ -1,31 +1,38 @@
 #include "pattern.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tcplens/base/options.h"
 #include "tcplens/lab/lab.h"
+#include "tcplens/tcp/fsm.h"
+#include "tcplens/trace/words.h"
+
+struct record_field {
+    const char *key, *type; /* type: as types.def has it */
+};
 
 /* The fields of each kind, as the trace has them. */
-#define KIND(id, word, member, says) static const char *const fields_of_##word[] = {
-#define NEEDED(type, key, members, value, meaning) #key,
-#define ALWAYS(type, key, members, value, meaning) #key,
-#define WHERE(condition, type, key, members, value, meaning) #key,
+#define KIND(id, word, member, says) static const struct record_field fields_of_##word[] = {
+#define NEEDED(type, key, members, value, meaning) { #key, #type },
+#define ALWAYS(type, key, members, value, meaning) { #key, #type },
+#define WHERE(condition, type, key, members, value, meaning) { #key, #type },
 /* clang-format off */
-#define KIND_END(member) "n", "t", "because", NULL };
+#define KIND_END(member) { "n", "" }, { "t", "" }, { "because", "" }, { 0 } };
 /* clang-format on */
 #include "tcplens/trace/kinds.def"
-#define KIND(id, word, member, says) static const char *const fields_of_##word[] = {
-#define NEEDED(type, key, members, value, meaning) #key,
-#define ALWAYS(type, key, members, value, meaning) #key,
-#define WHERE(condition, type, key, members, value, meaning) #key,
+#define KIND(id, word, member, says) static const struct record_field fields_of_##word[] = {
+#define NEEDED(type, key, members, value, meaning) { #key, #type },
+#define ALWAYS(type, key, members, value, meaning) { #key, #type },
+#define WHERE(condition, type, key, members, value, meaning) { #key, #type },
 /* clang-format off */
-#define KIND_END(member) NULL };
+#define KIND_END(member) { 0 } };
 /* clang-format on */
 #include "tcplens/trace/frames.def"
 
 static const struct {
     const char *kind;
-    const char *const *fields;
+    const struct record_field *fields;
 } kinds[] = {
 #define KIND(id, word, member, says) { #word, fields_of_##word },
 #include "tcplens/trace/kinds.def"
@@ -33,6 +40,48 @@ static const struct {
 #include "tcplens/trace/frames.def"
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+/* ---- words of which there are no others */
+
+#define WORD_TEXT(prefix, id, word, meaning) word,
+#define WORD_LIST(list, n) static const char *const words_of_##list[] = { WORDS_##list(WORD_TEXT) NULL };
+WORD_LISTS(WORD_LIST)
+#undef WORD_LIST
+#define STATE_TEXT(id, name) name,
+static const char *const words_of_tcp_state[] = { TCP_STATES(STATE_TEXT) NULL };
+#undef STATE_TEXT
+#define VERB_TEXT(id, word, kind, meaning) word,
+/* Besides what steps do: those of stage.c. */
+static const char *const words_of_op[] = { LAB_VERBS(VERB_TEXT) "start", "exit", "time-out", NULL };
+#undef VERB_TEXT
+
+static const struct {
+    const char *type;
+    const char *const *words;
+} closed[] = {
+#define WORD_LIST(list, n) { #list, words_of_##list },
+    WORD_LISTS(WORD_LIST)
+#undef WORD_LIST
+    /* types of another name, of the same words */
+    { "tcp_state", words_of_tcp_state },
+    { "state_pair", words_of_tcp_state },
+    { "call_end", words_of_end },
+    { "ends", words_of_end },
+    { "flags", words_of_segment_flag },
+    { "notes", words_of_segment_note },
+    { "witnesses", words_of_witness },
+    { "poll_events", words_of_poll_event },
+};
+
+static const char *const *words_of(const char *kind, const struct record_field *field)
+{
+    if (strcmp(kind, "lab") == 0 && strcmp(field->key, "op") == 0)
+        return words_of_op;
+    for (size_t i = 0; i < sizeof(closed) / sizeof(*closed); i++)
+        if (strcmp(closed[i].type, field->type) == 0)
+            return closed[i].words;
+    return NULL;
+}
 
 static const char *const operators[] = { "ge", "le", "not", "has", NULL };
 
@@ -61,6 +110,36 @@ static bool is_one(const char *word, size_t len, const char *const *words)
     return false;
 }
 
+/* "a|b": each of them. */
+static void check_words(struct shape_walk *walk, const char *what, const char *text, const char *const *words)
+{
+    for (const char *at = text;; at++) {
+        const size_t len = strcspn(at, "|");
+        char word[64], hint[96];
+
+        snprintf(word, sizeof(word), "%.*s", (int)len, at);
+        if (!is_one(at, len, words))
+            shape_fault(walk, "no %s is called \"%s\"%s", what, word, options_hint(word, words, count(words), hint));
+        at += len;
+        if (!*at)
+            return;
+    }
+}
+
+/* Texts, lists of them, and what it should not be. */
+static void check_closed(struct shape_walk *walk, const char *what, const cJSON *value, const char *const *words)
+{
+    const cJSON *item;
+
+    if (cJSON_IsString(value))
+        check_words(walk, what, value->valuestring, words);
+    if (cJSON_IsArray(value))
+        cJSON_ArrayForEach (item, value)
+            check_closed(walk, what, item, words);
+    if (cJSON_IsObject(value))
+        check_closed(walk, what, cJSON_GetObjectItemCaseSensitive(value, "not"), words);
+}
+
 static void check_operators(struct shape_walk *walk, const cJSON *value)
 {
     const cJSON *operator;
@@ -80,9 +159,17 @@ static void check_operators(struct shape_walk *walk, const cJSON *value)
     }
 }
 
-static void check_conn(struct shape_walk *walk, const cJSON *value)
+static void check_actor(struct shape_walk *walk, const char *name)
 {
     const struct lab *lab = walk->about;
+    char hint[96];
+
+    if (lab && lab_actor_index(lab, name) < 0)
+        shape_fault(walk, "no actor is called \"%.40s\"%s", name, lab_actor_hint(lab, name, hint));
+}
+
+static void check_conn(struct shape_walk *walk, const cJSON *value)
+{
     char name[LAB_NAME_MAX];
     size_t len;
 
@@ -95,27 +182,56 @@ static void check_conn(struct shape_walk *walk, const cJSON *value)
         len = sizeof(name) - 1;
     memcpy(name, value->valuestring, len);
     name[len] = '\0';
-    if (lab && lab_actor_index(lab, name) < 0)
-        shape_fault(walk, "no actor is called \"%s\"", name);
+    check_actor(walk, name);
 }
 
-static void check_field(struct shape_walk *walk, const char *kind, const char *const *fields, const cJSON *value)
+static const struct record_field *find_field(const struct record_field *fields, const char *path)
 {
-    const size_t len = strcspn(value->string, ".");
-    char hint[96];
+    const size_t len = strcspn(path, ".");
 
-    if (!is_one(value->string, len, fields))
-        shape_fault(walk, "a record \"%s\" has no field \"%.40s\"%s", kind, value->string,
-                    options_hint(value->string, fields, count(fields), hint));
-    else if (strcmp(value->string, "conn") == 0)
+    for (; fields->key; fields++)
+        if (strlen(fields->key) == len && strncmp(fields->key, path, len) == 0)
+            return fields;
+    return NULL;
+}
+
+#define FIELDS_MAX 64
+
+static void fault_of_field(struct shape_walk *walk, const char *kind, const struct record_field *fields,
+                           const char *key)
+{
+    const char *keys[FIELDS_MAX];
+    char hint[96];
+    size_t n = 0;
+
+    for (; fields->key && n < FIELDS_MAX; fields++)
+        keys[n++] = fields->key;
+    shape_fault(walk, "a record \"%s\" has no field \"%.40s\"%s", kind, key, options_hint(key, keys, n, hint));
+}
+
+static void check_field(struct shape_walk *walk, const char *kind, const struct record_field *fields,
+                        const cJSON *value)
+{
+    const struct record_field *field = find_field(fields, value->string);
+
+    if (!field) {
+        fault_of_field(walk, kind, fields, value->string);
+        return;
+    }
+    if (strcmp(value->string, "conn") == 0)
         check_conn(walk, value);
     else if (cJSON_IsObject(value))
         check_operators(walk, value);
     else if (cJSON_IsNull(value))
         shape_fault(walk, "should be a text, a number, true, a list or a comparison");
+    if (strcmp(value->string, "actor") == 0 && cJSON_IsString(value))
+        check_actor(walk, value->valuestring);
+    if (words_of(kind, field))
+        check_closed(walk, value->string, value, words_of(kind, field));
 }
 
-static void check_fields(struct shape_walk *walk, const char *kind, const char *const *fields, const cJSON *pattern)
+static void check_fields(struct shape_walk *walk, const char *kind, const struct record_field *fields,
+                         const cJSON *pattern)
 {
     const cJSON *value;
 
@@ -126,6 +242,11 @@ static void check_fields(struct shape_walk *walk, const char *kind, const char *
             check_field(walk, kind, fields, value);
         shape_up(walk, before);
     }
+}
+
+void pattern_check_states(struct shape_walk *walk, const cJSON *list)
+{
+    check_closed(walk, "state", list, words_of_tcp_state);
 }
 
 void pattern_check(struct shape_walk *walk, const cJSON *pattern)

@@ -11,6 +11,9 @@ void pattern_check(struct shape_walk *walk, const cJSON *pattern);
 /* Faults of the fields of a header. */
 void pattern_check_header(struct shape_walk *walk, const cJSON *fields);
 
+/* Faults of a list of states. */
+void pattern_check_states(struct shape_walk *walk, const cJSON *list);
+
 extern const char pattern_schema[];
 
 #endif

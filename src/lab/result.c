@@ -21,18 +21,18 @@ unsigned result_score(const struct result *r)
 unsigned result_max(const struct result *r)
 {
     unsigned max = 0;
-    const cJSON *check;
+    const cJSON *check, *question, *questions = r->asks ? r->lab->questions : NULL;
 
     cJSON_ArrayForEach (check, r->lab->checks)
         max += (unsigned)record_number(check, "points", 1);
-    for (unsigned i = 0; i < r->answer_count; i++)
-        max += r->answers[i].points;
+    cJSON_ArrayForEach (question, questions)
+        max += (unsigned)record_number(question, "points", 0);
     return max;
 }
 
 const char *result_title(const struct result *r, const char *id)
 {
-    const char *text = guide_text(r->guide, id);
+    const char *text = r->guide ? guide_text(r->guide, id) : NULL;
 
     return text ? text : strcmp(id, "lab") == 0 ? "The trace is one of this lab" : id;
 }
@@ -44,7 +44,8 @@ static enum check_result whole(const struct result *r)
 
 static void sentence(const struct check_outcome *o, char buf[static 2 * CHECK_TEXT_MAX + 32])
 {
-    snprintf(buf, 2 * CHECK_TEXT_MAX + 32, "expected %s; seen: %s", o->expected, o->seen);
+    snprintf(buf, 2 * CHECK_TEXT_MAX + 32, "%sexpected %s; seen: %s",
+             o->result == CHECK_INCONCLUSIVE ? "cannot be told: " : "", o->expected, o->seen);
 }
 
 /* In the guide's words, where it has some. */
@@ -57,12 +58,22 @@ static const char *question_of(const struct result *r, const struct result_answe
 
 static const char *choice_of(const struct result *r, const struct result_answer *a)
 {
-    const char *text = guide_choice(r->guide, a->id, a->choice);
+    const char *text = a->choice ? guide_choice(r->guide, a->id, a->choice) : "not answered";
 
     return text ? text : a->choice;
 }
 
 /* ---- Gradescope: https://gradescope-autograders.readthedocs.io/en/latest/specs/ */
+
+/* Where it cannot be told there is no score, and so neither pass nor fail: a test of Gradescope's has no third status. */
+static void gradescope_score(cJSON *test, const struct check_outcome *o)
+{
+    if (o->result == CHECK_INCONCLUSIVE)
+        return;
+    cJSON_AddNumberToObject(test, "score", o->result == CHECK_PASSED ? o->points : 0);
+    cJSON_AddNumberToObject(test, "max_score", o->points);
+    cJSON_AddStringToObject(test, "status", o->result == CHECK_PASSED ? "passed" : "failed");
+}
 
 static cJSON *gradescope_check(const struct result *r, const struct check_outcome *o)
 {
@@ -72,9 +83,7 @@ static cJSON *gradescope_check(const struct result *r, const struct check_outcom
     sentence(o, text);
     cJSON_AddStringToObject(test, "name", result_title(r, o->id));
     cJSON_AddStringToObject(test, "number", o->id);
-    cJSON_AddNumberToObject(test, "score", o->result == CHECK_PASSED ? o->points : 0);
-    cJSON_AddNumberToObject(test, "max_score", o->points);
-    cJSON_AddStringToObject(test, "status", o->result == CHECK_PASSED ? "passed" : "failed");
+    gradescope_score(test, o);
     cJSON_AddStringToObject(test, "output", text);
     cJSON_AddStringToObject(test, "visibility", "visible");
     for (unsigned i = 0; i < FINDING_RECORDS_MAX && o->because[i]; i++)
@@ -100,9 +109,10 @@ static cJSON *gradescope_answer(const struct result *r, const struct result_answ
 static cJSON *gradescope(const struct result *r)
 {
     cJSON *root = cJSON_CreateObject(), *tests, *ours;
-    char text[128];
+    char text[CHECK_TEXT_MAX + 128];
 
-    snprintf(text, sizeof(text), "%.60s: %u of %u", r->lab->name, result_score(r), result_max(r));
+    snprintf(text, sizeof(text), "%.60s: %u of %u points%s%s", r->lab->name, result_score(r), result_max(r),
+             r->why ? ": " : "", r->why ? r->why : "");
     cJSON_AddNumberToObject(root, "score", result_score(r));
     cJSON_AddNumberToObject(root, "execution_time", r->seconds);
     cJSON_AddStringToObject(root, "output", text);
@@ -205,7 +215,7 @@ static void write_junit(const struct result *r, FILE *to)
     }
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite", to);
     put_attribute(to, "name", r->lab->name);
-    fprintf(to, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"%u\">\n", r->outcome_count, failed, skipped,
+    fprintf(to, " tests=\"%u\" failures=\"%u\" skipped=\"%u\" time=\"%.3f\">\n", r->outcome_count, failed, skipped,
             r->seconds);
     for (unsigned i = 0; i < r->outcome_count; i++) {
         const struct check_outcome *o = &r->outcomes[i];
@@ -244,7 +254,7 @@ static void write_tap(const struct result *r, FILE *to)
         put_line(to, result_title(r, o->id));
         if (o->result == CHECK_PASSED)
             continue;
-        fputs(o->result == CHECK_INCONCLUSIVE ? "# cannot be told: " : "# ", to);
+        fputs("# ", to);
         put_line(to, text);
     }
 }
@@ -267,7 +277,21 @@ static void put_html(FILE *to, const struct result *r)
         }
         fputs("</li>", to);
     }
+    for (unsigned i = 0; i < r->answer_count; i++) {
+        const struct result_answer *a = &r->answers[i];
+
+        fprintf(to, "<li><b>%s</b> ", a->right ? "right" : a->choice ? "wrong" : "open");
+        put_escaped(to, question_of(r, a));
+        fputs("<br>", to);
+        put_escaped(to, choice_of(r, a));
+        fputs("</li>", to);
+    }
     fputs("</ul>", to);
+    if (r->why) {
+        fputs("<p>", to);
+        put_escaped(to, r->why);
+        fputs("</p>", to);
+    }
 }
 
 static cJSON *coderunner(const struct result *r)
@@ -282,7 +306,7 @@ static cJSON *coderunner(const struct result *r)
         put_html(memory, r);
         fclose(memory);
     }
-    cJSON_AddNumberToObject(root, "fraction", max ? (double)result_score(r) / max : 1);
+    cJSON_AddNumberToObject(root, "fraction", max ? (double)result_score(r) / max : whole(r) == CHECK_PASSED);
     cJSON_AddStringToObject(root, "prologuehtml", html ? html : "");
     free(html);
     return root;

@@ -97,7 +97,7 @@ static const struct field path_fields[] = {
     { .key = "conn", .kind = VALUE_TEXT, .needed = true, .meaning = "an actor, whose connection it is" },
     { .key = "end", .kind = VALUE_WORD, .words = end_words, .needed = true, .meaning = "whose states" },
     { .key = "source", .kind = VALUE_WORD, .words = source_words, .needed = true, .meaning = "by which witness" },
-    { .key = "states", .kind = VALUE_TEXTS, .needed = true, .meaning = "the states it enters, in order, and no others" },
+    { .key = "states", .kind = VALUE_TEXTS, .needed = true, .check = pattern_check_states, .meaning = "the states it enters, in order, and no others" },
     { 0 },
 };
 

@@ -125,13 +125,15 @@ static void put_address(const struct lab *lab, cJSON *item, struct shape_walk *w
 {
     char text[INET_ADDRSTRLEN];
     struct in_addr address;
+    char hint[96];
     int index;
 
     if (item->valuestring[0] != '@' || !shape_is_slug(item->valuestring + 1))
         return;
     index = lab_actor_index(lab, item->valuestring + 1);
     if (index < 0) {
-        shape_fault(walk, "no actor is called \"%.40s\"", item->valuestring + 1);
+        shape_fault(walk, "no actor is called \"%.40s\"%s", item->valuestring + 1,
+                    lab_actor_hint(lab, item->valuestring + 1, hint));
         return;
     }
     address = space_address(lab->topology, (unsigned)index);
@@ -189,12 +191,54 @@ void values_choose(struct lab *lab, struct shape_walk *walk)
     put_in(lab, lab->tree, walk, put_value);
 }
 
+/* Fisher and Yates: every order is as likely as any other. */
+static void shuffle(const struct lab *lab, cJSON *choices, const char *question)
+{
+    for (int left = cJSON_GetArraySize(choices); left > 0; left--) {
+        char draw[LAB_NAME_MAX + 32];
+        cJSON *choice;
+
+        snprintf(draw, sizeof(draw), "choices %.40s %d", question, left);
+        choice = cJSON_DetachItemFromArray(
+            choices, (int)(hash(lab->student ? lab->student : "", lab->name, draw) % (uint64_t)left));
+        cJSON_AddItemToArray(choices, choice); /* behind those that are left */
+    }
+}
+
+void values_order(struct lab *lab)
+{
+    const cJSON *question;
+
+    cJSON_ArrayForEach (question, lab->questions)
+        shuffle(lab, cJSON_GetObjectItemCaseSensitive(question, "choices"),
+                cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(question, "id")));
+}
+
 void values_place(struct lab *lab, struct shape_walk *walk)
 {
     put_in(lab, lab->tree, walk, put_address);
 }
 
 /* ---- mutations */
+
+/* Of an item of the list; -1: that is no number. Any number of an item that is not there is the one past the end. */
+static int index_of(const cJSON *list, const char *part)
+{
+    const size_t digits = strspn(part, "0123456789");
+    const int count = cJSON_GetArraySize(list);
+
+    if (!digits || part[digits] || digits > 6)
+        return -1;
+    return atoi(part) < count ? atoi(part) : count;
+}
+
+static cJSON *child_of(const cJSON *tree, const char *part)
+{
+    const int index = cJSON_IsArray(tree) ? index_of(tree, part) : -1;
+
+    return cJSON_IsArray(tree) ? (index < 0 ? NULL : cJSON_GetArrayItem(tree, index))
+                               : cJSON_GetObjectItemCaseSensitive(tree, part);
+}
 
 /* The parent of what a path of names and indexes with dots leads to; *ret_last: its last part. NULL: there is no such place. */
 static cJSON *parent_of(cJSON *tree, const char *path, const char **ret_last)
@@ -203,47 +247,50 @@ static cJSON *parent_of(cJSON *tree, const char *path, const char **ret_last)
         char part[LAB_NAME_MAX];
 
         snprintf(part, sizeof(part), "%.*s", (int)(dot - path), path);
-        tree =
-            cJSON_IsArray(tree) ? cJSON_GetArrayItem(tree, atoi(part)) : cJSON_GetObjectItemCaseSensitive(tree, part);
+        tree = child_of(tree, part);
     }
     *ret_last = path;
     return tree;
 }
 
+static bool take_out(cJSON *parent, const char *last)
+{
+    cJSON *gone = child_of(parent, last);
+
+    cJSON_Delete(cJSON_DetachItemViaPointer(parent, gone));
+    return gone;
+}
+
 static bool put_at(cJSON *tree, const char *path, const cJSON *value)
 {
     const char *last;
-    cJSON *parent = parent_of(tree, path, &last), *copy = cJSON_IsNull(value) ? NULL : cJSON_Duplicate(value, true);
+    cJSON *parent = parent_of(tree, path, &last), *old, *copy;
 
-    if (cJSON_IsArray(parent) && atoi(last) < cJSON_GetArraySize(parent)) {
-        if (copy)
-            return cJSON_ReplaceItemInArray(parent, atoi(last), copy);
-        cJSON_DeleteItemFromArray(parent, atoi(last));
-    } else if (cJSON_IsArray(parent) && copy) {
-        return cJSON_AddItemToArray(parent, copy);
-    } else if (cJSON_IsObject(parent)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(parent, last);
-        return !copy || cJSON_AddItemToObject(parent, last, copy);
-    } else {
-        cJSON_Delete(copy);
+    if (cJSON_IsNull(value))
+        return take_out(parent, last);
+    if (!cJSON_IsObject(parent) && !(cJSON_IsArray(parent) && index_of(parent, last) >= 0))
         return false;
-    }
-    return true;
+    copy = cJSON_Duplicate(value, true);
+    old = child_of(parent, last);
+    if (cJSON_IsArray(parent))
+        return old ? cJSON_ReplaceItemViaPointer(parent, old, copy) : cJSON_AddItemToArray(parent, copy);
+    return old ? cJSON_ReplaceItemInObjectCaseSensitive(parent, last, copy) : cJSON_AddItemToObject(parent, last, copy);
 }
-
-#define MUTATIONS_NAMED 32
 
 static void tell_unknown(const cJSON *list, const char *mutation, struct shape_walk *walk)
 {
-    const char *names[MUTATIONS_NAMED];
-    char hint[96];
-    size_t n = 0;
+    char names[SHAPE_FAULT_MAX / 2] = "";
+    size_t len = 0;
     const cJSON *m;
 
-    cJSON_ArrayForEach (m, list)
-        if (n < MUTATIONS_NAMED && cJSON_IsString(cJSON_GetObjectItemCaseSensitive(m, "id")))
-            names[n++] = cJSON_GetObjectItemCaseSensitive(m, "id")->valuestring;
-    shape_fault(walk, "there is no mutation \"%.60s\"%s", mutation, options_hint(mutation, names, n, hint));
+    cJSON_ArrayForEach (m, list) {
+        const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(m, "id"));
+
+        if (id && len < sizeof(names))
+            len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "", id);
+    }
+    shape_fault(walk, len ? "there is no mutation \"%.60s\"; there is %s" : "there is no mutation \"%.60s\"%s",
+                mutation, names);
 }
 
 void values_mutate(cJSON *tree, const char *mutation, struct shape_walk *walk)
@@ -257,7 +304,7 @@ void values_mutate(cJSON *tree, const char *mutation, struct shape_walk *walk)
             continue;
         cJSON_ArrayForEach (value, cJSON_GetObjectItemCaseSensitive(m, "set"))
             if (!put_at(tree, value->string, value))
-                shape_fault(walk, "mutation %.40s: \"%.80s\" leads nowhere", mutation, value->string);
+                shape_fault(walk, "\"%.80s\" leads nowhere", value->string);
         return;
     }
     tell_unknown(list, mutation, walk);

@@ -3,18 +3,22 @@
 
 Usage: engine_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
+import base64
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree
 from pathlib import Path
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, wait_for
+from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, wait_for
 
 DONE, FAILED, USAGE, CANNOT_TELL, CHECK_FAILED = 0, 1, 2, 4, 5
 # Two actors and no wait for a timer.
@@ -98,7 +102,7 @@ def refuses_usage():
             ([], "--list"), (["frist-connection"], "did you mean 'first-connection'"), (["--names"], "--list"),
             (["a", "b"], "one lab"), (["first-connection", "--lang", "de"], "en or zh"),
             (["first-connection", "--result-format", "x"], "gradescope"), (["first-connection", "--result-format", "tap"], "--result"), (["first-connection", "--student", ""], "--student"),
-            (["first-connection", "--check", "x", "--auto"], "--check")):
+            (["first-connection", "--check", "x", "--timeline"], "--check")):
         done = lab(*arguments)
         check_equal(done.status, USAGE, arguments)
         one_line(done.stderr, *parts)
@@ -108,6 +112,7 @@ def refuses_usage():
 def names_the_line_and_the_field():
     good = json.dumps(LAB, indent=1).split("\n")
     line_of = {key: 1 + next(i for i, text in enumerate(good) if f'"{key}"' in text) for key in ("topology", "listen", "outcome")}
+    line_of["silent"] = next(i for i, text in enumerate(good) if '"silent"' in text)  # its object begins a line above
     text = "\n".join(good)
     for change, *parts in (
             (text.replace('"topology"', '"topologie"'), f"line {line_of['topology']}: topologie", "did you mean 'topology'"),
@@ -115,16 +120,134 @@ def names_the_line_and_the_field():
             (text.replace('"listen"', '"lisen"'), f"line {line_of['listen']}: actors.server.steps.0", "did you mean 'listen'"),
             (text.replace('"outcome"', '"outcomes"'), f"line {line_of['outcome']}: checks.1", "did you mean 'outcome'"),
             (text.replace('"closed-normally"', "closed"), "line "),
-            (text.replace('"connect": "server"', '"connect": "sever"'), "actors.client.steps.1", "sever"),
+            (text.replace('"connect": "server"', '"connect": "sever"'), "actors.client.steps.1", "did you mean 'server'"),
             (text.replace('"conn": "client"', '"conn": "clint"'), "clint"),
             (text.replace('"$port"', '"$prt"'), "actors.server.steps.0.port", "$prt"),
             (text.replace('"fails": [\n    "sent"', '"fails": [\n    "seen"'), "seen"),
             (text.replace('"record": "listener"', '"record": "lisener"'), "actors.client.steps.0", "did you mean 'listener'"),
             (text.replace('"verdict"', '"verdit"'), "did you mean 'verdict'"),
+            (text.replace('"actors.client.steps.2"', '"actors.cliet.steps.2"'), f"line {line_of['silent']}: mutations.0", "actors.cliet.steps.2"),
+            (text.replace('"actors.client.steps.2"', '"actors.client.steps.x"'), "mutations.0", "leads nowhere"),
+            (text.replace('"actors.client.steps.2": null', '"topologie": "lo"'), "mutations.0: with it, topologie", "did you mean 'topology'"),
             ("", "line 1"), ("[]", "object"), ("{", "line 1")):
         done = lab(write_lab(change), "--auto")
         check_equal(done.status, FAILED, done.stdout + done.stderr)
         one_line(done.stderr, "./own/", *parts)
+
+
+@case
+def what_is_missing_is_told_before_it_asks():
+    def drop():
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+
+    os.chmod(".", 0o755)
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o755)
+        program = shutil.copy(TCPLENS, home)
+        for name in ("tutorial-epoll", "models"):
+            done = subprocess.run([program, "lab", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                                  timeout=120 * SLOWDOWN, preexec_fn=drop)
+            check_equal((done.returncode, done.stdout), (3, ""), name)
+            one_line(done.stderr, "needs root")
+
+
+@case
+def mutations_are_judged():
+    own = json.loads(json.dumps(LAB))
+    own["actors"]["client"]["steps"][1:] = [{"connect": "server"}, {"send": "$message"}, {"close": {}}]
+    silent = {"actors.client.steps.2": None}
+    own["mutations"] = [{"id": "all", "set": silent, "fails": ["sent"]}, {"id": "none", "set": silent, "fails": ["normal"]},
+                        {"id": "more", "set": {"actors.client.steps.2": {"abort": {}}}, "fails": ["sent"]}]
+    folder = write_lab(json.dumps(own))
+    done = lab(folder, "--auto", "--mutation", "all")
+    check_equal(done.status, CHECK_FAILED, done.stdout + done.stderr)
+    check("fails as promised: sent\n" in done.stdout and "also fails" not in done.stdout, done.stdout)
+    done = lab(folder, "--auto", "--mutation", "more")
+    check_equal(done.status, CHECK_FAILED, done.stdout + done.stderr)
+    check("also fails: normal\n" in done.stdout, done.stdout)
+    done = lab(folder, "--auto", "--mutation", "none")
+    check_equal(done.status, FAILED, done.stdout)
+    check("should fail, and passes: normal\n" in done.stdout, done.stdout)
+    one_line(done.stderr, "mutation none", "does not fail")
+
+
+@case
+def words_of_a_closed_list():
+    def fault(pattern, *parts):
+        own = json.loads(json.dumps(LAB))
+        own["checks"][1] = {"id": "normal"} | pattern
+        done = lab(write_lab(json.dumps(own)), "--auto")
+        check_equal(done.status, FAILED, done.stdout)
+        one_line(done.stderr, "checks.1", *parts)
+
+    state = {"record": "state", "conn": "client"}
+    fault({"exists": state | {"to": "FINWAIT2"}}, 'no to is called "FINWAIT2"', "did you mean 'FIN-WAIT-2'")
+    fault({"exists": state | {"to": "CLOSED|TIMEWAIT"}}, "did you mean 'TIME-WAIT'")
+    fault({"none": state | {"from": {"not": "LISTENN"}}}, "did you mean 'LISTEN'")
+    fault({"exists": state | {"source": "kernel|dig"}}, "did you mean 'diag'")
+    fault({"exists": {"record": "segment", "conn": "client", "flags": ["SYN", "AKC"]}}, "AKC")
+    fault({"exists": {"record": "segment", "conn": "client", "notes": "retransmision"}}, "did you mean 'retransmission'")
+    fault({"exists": {"record": "lab", "op": "recveof"}}, "did you mean 'recv_eof'")
+    fault({"exists": {"record": "lab", "actor": "sever"}}, "did you mean 'server'")
+    fault({"exists": state | {"conn": "clint"}}, "did you mean 'client'")
+    fault({"outcome": {"conn": "client", "verdict": "refusd"}}, "did you mean 'refused'")
+    fault({"outcome": {"conn": "client", "final.client": "CLOSD"}}, "did you mean 'CLOSED'")
+    fault({"path": {"conn": "client", "end": "client", "source": "wire", "states": ["SYN_SENT"]}}, "did you mean 'SYN-SENT'")
+
+
+@case
+def guides_word_all_and_nothing_else():
+    folder = write_lab()
+    line_of = {text: 1 + GUIDE.split("\n").index(text) for text in ("## sent", "- no: No.")}
+    for old, new, *parts in (
+            ("## sent", "## snet", f"line {line_of['## sent']}", "snet", "did you mean 'sent'"),
+            ("- no: No.", "- nо: No.", f"line {line_of['- no: No.']}", "no choice called"),  # a letter that looks like o
+            ("- no: No.\n  It does.\n", "", "## q", "- no: …"), ("## after\nThat was it.\n", "", "## after"),
+            ("The word is sent.\n", "", "## sent"), ("# Of its own", "Of its own", "line 1", "title")):
+        for language in ("en", "zh"):
+            check(old in GUIDE, old)
+            write_lab()
+            Path(f"own/guide.{language}.md").write_text(GUIDE.replace(old, new), encoding="utf-8")
+            for run_as in ("en", "zh"):
+                done = lab(folder, "--auto", "--lang", run_as)
+                check_equal(done.status, FAILED, done.stdout)
+                one_line(done.stderr, f"./own/guide.{language}.md: ", *parts)
+    write_lab()
+    listed = GUIDE.replace("That was it.", "That was it:\n\n- one: and\n- two: more")
+    Path("own/guide.en.md").write_text(listed, encoding="utf-8")
+    check_equal(lab(folder, "--export", "gift").status, DONE, "a list elsewhere is no choice:")
+
+
+@case
+def names_of_labs():
+    one_line(lab("accept").stderr, "accept-is-late, accept-queue-full")
+    one_line(lab("refused/").stderr, "no folder refused/", "without a slash")
+    one_line(lab("./nowhere//").stderr, "./nowhere/lab.json")
+    one_line(lab("refused", "--mutation", "x").stderr, "there is listens, not-cut")
+
+
+@case
+def time_wait_may_end():
+    """A FIN that was sent again, and its acknowledgment that met no socket, end TIME-WAIT: no other path."""
+    own = json.loads(json.dumps(LAB))
+    ways = {"client": ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]}
+    own["actors"]["client"]["steps"].append({"wait": {"record": "state", "conn": "client", "end": "server", "to": "CLOSED"}})
+    own["checks"][1] = {"id": "normal", "path": {"conn": "client", "end": "client", "source": "wire", "states": ways["client"]}}
+    done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    lines = Path("trace").read_text(encoding="utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if '"to":"TIME-WAIT"' in line and '"source":"wire"' in line)
+    closed = json.loads(lines[at]) | {"from": "TIME-WAIT", "to": "CLOSED"}
+    lines.insert(len(lines) - 1, json.dumps(closed | {"n": len(lines), "t": json.loads(lines[-1])["t"]}))
+    Path("reset").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    check_equal(lab("./own/", "--check", "reset").status, DONE)
+    for states in (ways["client"][:-1], [*ways["client"], "ESTABLISHED"]):
+        own["checks"][1]["path"]["states"] = states
+        write_lab(json.dumps(own))
+        check_equal(lab("./own/", "--check", "reset").status, CHECK_FAILED, states)
 
 
 @case
@@ -181,7 +304,7 @@ def a_program_starts_after_what_it_needs():
     own["actors"]["server"] = {"at": "server", "echo": ["server", "--bind", "@server", "--port", "$port"],
                                "after": {"record": "lab", "actor": "client", "op": "pause_ms"}}
     own["actors"]["client"]["steps"].insert(0, {"pause_ms": 1})
-    own["checks"] = LAB["checks"][:1]  # the echo is left unread
+    own["checks"][1] = {"id": "normal", "exists": {"record": "listener"}}  # the echo is left unread
     done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
     check_equal(done.status, DONE, done.stdout + done.stderr)
     told = [(r["actor"], r["op"]) for r in records() if r["record"] == "lab" and "actor" in r]
@@ -265,7 +388,7 @@ def results_as_graders_read_them():
     record()
 
     def result(form, trace="trace"):
-        done = lab("./own/", "--check", trace, "--result", "result", "--result-format", form)
+        done = lab("./own/", "--check", trace, "--auto", "--result", "result", "--result-format", form)
         check(done.status in (DONE, CHECK_FAILED), done.stderr)
         return Path("result").read_text(encoding="utf-8")
 
@@ -295,15 +418,132 @@ def results_as_graders_read_them():
     check_equal(told["fraction"], 0.25)
     check("prologuehtml" in told, told)
 
-    out = lab("./own/", "--check", "trace", "--result", "-").stdout
-    check_equal(json.loads(out)["score"], 4)
+    done = lab("./own/", "--check", "trace", "--result", "-")
+    check_equal((json.loads(done.stdout)["score"], done.stderr), (4, ""))
+
+
+@case
+def what_can_be_had_is_the_same_for_all():
+    """Whoever answers nothing, or wrong, has less than who answers right; and nobody more than all."""
+    record("--student", "s1")
+    lines = Path("trace").read_text(encoding="utf-8").splitlines()
+    said = {choice: json.dumps({"record": "answer", "n": len(lines), "t": 1, "question": "q", "choice": choice, "right": True})
+            for choice in ("yes", "no")}
+
+    def fraction(*more, options=()):
+        Path("handed-in").write_text("\n".join([*lines[:-1], *more, lines[-1]]) + "\n", encoding="utf-8")
+        done = lab("./own/", "--check", "handed-in", "--result", "-", "--result-format", "coderunner", *options)
+        return json.loads(done.stdout)["fraction"]
+
+    check_equal([fraction(), fraction(said["no"]), fraction(said["yes"])], [4 / 6, 4 / 6, 1])
+    check_equal(fraction(said["no"], said["yes"]), 4 / 6, "the first answer is what counts:")
+    check_equal(fraction(said["yes"], said["yes"]), 1, "and once:")
+    check_equal([fraction(said["no"], options=["--auto"]), fraction(options=["--auto"])], [1, 1], "checks alone:")
+    done = lab("./own/", "--check", "handed-in", "--result", "result")
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check_equal([(t["number"], t["output"], t["status"]) for t in told["tests"]][-1], ("q", "not answered", "failed"))
+
+    fraction(said["yes"])  # and somebody else hands it in
+    done = lab("./own/", "--check", "handed-in", "--student", "s2", "--lang", "en", "--result", "result")
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check_equal((done.status, told["score"], [t["number"] for t in told["tests"]]), (CHECK_FAILED, 0, ["lab"]))
+    check("0 of 6 points" in done.stdout and "So it is." not in done.stdout, done.stdout)
+    check_equal(fraction(said["yes"], options=["--student", "s2"]), 0)
+
+
+@case
+def a_result_there_always_is():
+    write_lab()
+    files = {"text": "hello\n", "empty": "", "object": "{}\n", "nowhere": None,
+             "no-lab": '{"record":"header","n":0,"t":0,"format":"tcplens-trace","version":1}\n'}
+    for name, text in files.items():
+        if text is not None:
+            Path(name).write_text(text, encoding="utf-8")
+        for arguments in ((), ("./own/",)):
+            if name == "no-lab" and arguments:
+                continue
+            Path("result").unlink(missing_ok=True)
+            done = lab(*arguments, "--check", name, "--result", "result")
+            check_equal(done.status, FAILED, name)
+            told = json.loads(Path("result").read_text(encoding="utf-8"))
+            said = done.stderr.strip().removeprefix("tcplens: ")
+            check_equal(told["score"], 0)
+            check(told["output"].endswith(said) and said in told["tests"][0]["output"], said, told)
+            for form in ("classroom", "junit", "tap", "coderunner"):
+                lab(*arguments, "--check", name, "--result", "result", "--result-format", form)
+                shown = Path("result").read_text(encoding="utf-8")
+                check(name in shown, form, shown)
+                check(form != "coderunner" or json.loads(shown)["fraction"] == 0, shown)
+
+
+@case
+def what_cannot_be_told_fails_nobody():
+    record()
+    lines = [line for line in Path("trace").read_text(encoding="utf-8").splitlines() if '"op":"send"' not in line]
+    end = json.loads(lines[-1])
+    end["reason"] = "interrupt"
+    Path("broken-off").write_text("\n".join([*lines[:-1], json.dumps(end)]) + "\n", encoding="utf-8")
+    done = lab("./own/", "--check", "broken-off", "--auto", "--result", "result")
+    check_equal(done.status, CANNOT_TELL, done.stdout)
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check("the lab was interrupted" in told["output"] and "run it again" in told["output"], told)
+    sent, normal = told["tests"]
+    check_equal([key for key in ("score", "max_score", "status") if key in sent], [])
+    check(sent["output"].startswith("cannot be told: "), sent)
+    check_equal((normal["status"], told["score"]), ("passed", 1))
+
+
+@case
+def prose_stays_out_of_what_a_program_reads():
+    for arguments, reads in ((["--result", "-", "--result-format", "tap"], lambda out: check(out.startswith("TAP version 13\n1..2\nok 1"), out)),
+                             (["--result", "-"], json.loads),
+                             (["-o", "-"], lambda out: [json.loads(line) for line in out.splitlines()])):
+        done = lab(write_lab(), *arguments, "--lang", "en")
+        check_equal(done.status, DONE, done.stderr)
+        reads(done.stdout)
+        check("Your prediction" in done.stderr and "4 of 6 points" in done.stderr, done.stderr)
 
 
 @case
 def questions_for_moodle():
     write_lab()
     text = lab("./own/", "--export", "gift").stdout
-    check_equal(text, "::own q::Does \\= it \\~ work? {\n  =Yes. #So it is.\n  ~No. #It does.\n}\n\n")
+    begin, *choices, end = text.splitlines()[:-1]
+    check_equal((begin, sorted(choices), end), ("::own q::Does \\= it \\~ work? {", ["  =Yes. #So it is.", "  ~No. #It does."], "}"))
+
+
+@case
+def choices_have_an_order_of_the_student_s():
+    own = json.loads(json.dumps(LAB))
+    own["questions"][0]["choices"] = ["yes", "no", "maybe"]
+    folder = write_lab(json.dumps(own))
+    for language in ("en", "zh"):
+        Path(f"own/guide.{language}.md").write_text(GUIDE.replace("- no:", "- maybe: It may.\n- no:"), encoding="utf-8")
+
+    def order(*arguments):
+        shown = lab(folder, "--quiet", "--export", "gift", *arguments).stdout
+        return tuple(line[3:].split(" #")[0] for line in shown.splitlines() if line[:3] in ("  =", "  ~"))
+
+    orders = {student: order("--student", student) for student in (f"s{i}" for i in range(40))}
+    check_equal({tuple(sorted(o)) for o in orders.values()}, {("It may.", "No.", "Yes.")})
+    check(len(set(orders.values())) >= 5, "orders of 40 students:", orders)
+    check_equal(orders["s7"], order("--student", "s7"), "drawn again:")
+    asked = lab(folder, "--student", "s7", "--lang", "en", "--report", "page.html").stdout.splitlines()
+    check_equal(tuple(line[5:] for line in asked if line[:4] in ("  1)", "  2)", "  3)")), orders["s7"], "at the terminal:")
+    page = base64.b64decode(re.search(r'id="lab">([^<]*)<', Path("page.html").read_text(encoding="utf-8"))[1])
+    ids = {"It may.": "maybe", "No.": "no", "Yes.": "yes"}
+    check_equal(json.loads(page)["questions"][0]["choices"], [ids[o] for o in orders["s7"]], "in the page:")
+
+
+@case
+def the_answers_stand_anywhere():
+    places = []
+    for name in lab("--list", "--names").stdout.split():
+        for question in lab(name, "--export", "gift").stdout.split("::")[2::2]:
+            places.append([line[2] for line in question.splitlines() if line[:3] in ("  =", "  ~")].index("="))
+    check(len(places) > 50, places)
+    for place in (0, 1, 2):
+        check(places.count(place) < len(places) / 2, f"the right answer is number {place + 1} too often:", places)
 
 
 @case
@@ -319,12 +559,18 @@ def a_page_of_it():
 
 @case
 def asks_first():
-    for answer, right, points in (("2\n", False, "4 of 6"), ("x\n1\n", True, "6 of 6"), ("yes\n", True, "6 of 6"), ("\n", None, "4 of 4")):
+    shown = re.findall(r"^  (\d)\) (Yes|No)\.$", lab(write_lab(), "--lang", "en").stdout, re.M)
+    number = {word: n for n, word in shown}
+    for answer, right, points in ((f"{number['No']}\n", False, "4 of 6"), (f"x\n{number['Yes']}\n", True, "6 of 6"),
+                                  ("yes\n", True, "6 of 6"), ("\n", None, "4 of 6")):
         done = lab(write_lab(), "-o", "trace", "--lang", "en", stdin=None, input=answer)
         check_equal(done.status, DONE, done.stderr)
         asked, shown = done.stdout.index("Your prediction"), done.stdout.index("✓")
         check(asked < shown, done.stdout)
         check(points in done.stdout, done.stdout)
+        sent = next(r for r in records() if r.get("op") == "send")
+        proof = done.stdout.split("✓ The word is sent.\n")[1].split("\n")[0]
+        check(re.match(rf" +{sent['t'] // 1000 / 1e6:.6f} .*client: send {sent['text']}", proof), proof, sent)
         answers = [(r["question"], r["choice"], r.get("right", False)) for r in records() if r["record"] == "answer"]
         check_equal(answers, [] if right is None else [("q", "yes" if right else "no", right)])
         if right is not None:

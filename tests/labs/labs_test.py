@@ -85,9 +85,9 @@ def passes(name, folder):
     asked = {q["id"] for q in read_lab(name).get("questions", [])}  # a record that shows the answer, where one does
     check_equal([r["check"] for r in checks if r["check"] not in asked], [c["id"] for c in read_lab(name)["checks"]])
     check_equal({r["result"] for r in checks}, {"passed"})
-    # graded by somebody else, who has no right
-    os.chmod(folder / "trace", 0o644)  # handed in
-    done = run("--check", folder / "trace", "--result", folder / "again", before=NOBODY_RUNS)
+    # graded by somebody else, who has no right and was given the trace
+    os.chmod(folder / "trace", 0o644)
+    done = run("--check", folder / "trace", "--auto", "--result", folder / "again", before=NOBODY_RUNS)
     check_equal(done.status, DONE, done.stdout + done.stderr)
     check_equal(graded(folder / "again"), graded(folder / "result"))
     done = run(name, "--check", folder / "trace", "--student", "another", before=NOBODY_RUNS)

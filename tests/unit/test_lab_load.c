@@ -218,12 +218,13 @@ static void test_values_at_fault(void **state)
     expect_fault(WITH("\"sysctl\": { \"net.x\": \"$prot\" }"), "line 4: sysctl.net.x: \"$prot\" is no value");
 }
 
-#define MUTATED                                                                                                                      \
-    WITH(                                                                                                                            \
-        "\"time_limit_s\": 9, \"sysctl\": { \"net.a\": 1, \"net.b\": 2 }, \"mutations\": [\n"                                        \
-        "{ \"id\": \"changes\", \"set\": { \"time_limit_s\": 3, \"actors.b.steps.0\": { \"accept\": {} } }, \"fails\": [\"c\"] },\n" \
-        "{ \"id\": \"takes-out\", \"set\": { \"time_limit_s\": null, \"sysctl\": null }, \"fails\": [\"c\"] },\n"                    \
-        "{ \"id\": \"astray\", \"set\": { \"actors.z.steps.0\": 1 }, \"fails\": [\"c\"] } ]")
+#define CHANGES                                                                                                        \
+    "{ \"id\": \"changes\", \"set\": { \"time_limit_s\": 3, \"actors.b.steps.0\": { \"accept\": {} } }, \"fails\": [\"c\"] }"
+#define TAKES_OUT "{ \"id\": \"takes-out\", \"set\": { \"time_limit_s\": null, \"sysctl\": null }, \"fails\": [\"c\"] }"
+#define ASTRAY "{ \"id\": \"astray\", \"set\": { \"actors.z.steps.0\": 1 }, \"fails\": [\"c\"] }"
+#define MUTATED_BY(mutations)                                                                                          \
+    WITH("\"time_limit_s\": 9, \"sysctl\": { \"net.a\": 1, \"net.b\": 2 }, \"mutations\": [\n" mutations " ]")
+#define MUTATED MUTATED_BY(CHANGES ",\n" TAKES_OUT)
 
 static void test_mutations(void **state)
 {
@@ -245,10 +246,13 @@ static void test_mutations(void **state)
     assert_int_equal(lab->setting_count, 0);
     lab_free(lab);
     lab = NULL;
-    assert_int_equal(lab_load(MUTATED, NULL, "astray", &lab, error), -EINVAL);
-    assert_string_equal(error, "mutation astray: \"actors.z.steps.0\" leads nowhere");
+    assert_int_equal(lab_load(MUTATED_BY(ASTRAY), NULL, "astray", &lab, error), -EINVAL);
+    assert_string_equal(error, "\"actors.z.steps.0\" leads nowhere");
+    /* whether it is run or not */
+    assert_int_equal(lab_load(MUTATED_BY(CHANGES ",\n" ASTRAY), NULL, NULL, &lab, error), -EINVAL);
+    assert_non_null(strstr(error, ": mutations.1: \"actors.z.steps.0\" leads nowhere"));
     assert_int_equal(lab_load(MUTATED, NULL, "chances", &lab, error), -EINVAL);
-    assert_string_equal(error, "there is no mutation \"chances\" (did you mean 'changes'?)");
+    assert_string_equal(error, "there is no mutation \"chances\"; there is changes, takes-out");
 }
 
 static void test_rules(void **state)

@@ -191,8 +191,8 @@ static void test_nearest(void **state)
     const struct fixture *f = *state;
 
     expect_nearest(f, SEGMENT("\"conn\":\"a\",\"len\":5,\"from\":\"server\""),
-                   "none; nearest is #6: len=100 from=client");
-    expect_nearest(f, SEGMENT("\"seq\":5"), "none; nearest is #6: seq=nothing");
+                   "none; nearest is record 6: len=100 from=client");
+    expect_nearest(f, SEGMENT("\"seq\":5"), "none; nearest is record 6: seq=nothing");
     expect_nearest(f, "{\"record\":\"timer\",\"name\":\"x\"}", "no record timer at all");
 }
 

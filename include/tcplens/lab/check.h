@@ -16,7 +16,7 @@ struct check_outcome {
 };
 
 /* One for each check. Where the trace is not of this lab, this version and these values there is one alone, `lab`, that says
- * so. *ret_count: how many. 0 or -ENOMEM. */
+ * so. *ret_count: how many. 0; 1: it is not of this lab; -ENOMEM. */
 int check_all(const struct lab *lab, const struct records *records,
               struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
     __attribute__((warn_unused_result));

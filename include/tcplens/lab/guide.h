@@ -31,4 +31,19 @@ const char *guide_text(const struct guide *guide, const char *id);
 const char *guide_choice(const struct guide *guide, const char *question, const char *choice);
 const char *guide_feedback(const struct guide *guide, const char *question, const char *choice);
 
+/* A section, or a choice in one (else NULL), and the line of the file that it begins on. */
+struct guide_part {
+    const char *section, *choice;
+    unsigned line;
+};
+/* False: there are no more. */
+bool guide_part(const struct guide *guide, unsigned index, struct guide_part *ret_part);
+
+struct lab;
+#define GUIDE_ERROR_MAX 256
+/* Whether it words all that the lab names, and nothing else: a section for each question, with all its choices, for each check, and
+ * `after`. 0, or -EINVAL with one line in error: the line of the file, and what is wrong. */
+int guide_check(const struct guide *guide, const struct lab *lab, char error[static GUIDE_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
 #endif

@@ -70,5 +70,7 @@ struct lab *lab_free(struct lab *lab);
 
 /* Index of the first actor of that name, or of its first instance; -1: there is none. */
 int lab_actor_index(const struct lab *lab, const char *name);
+/* " (did you mean 'x'?)", or "", into buf. Returns buf. */
+const char *lab_actor_hint(const struct lab *lab, const char *name, char buf[static 96]);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TCPLENS_LAB_RESULT_H
 #define TCPLENS_LAB_RESULT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "tcplens/lab/check.h"
@@ -10,9 +11,9 @@
 enum result_format { RESULT_GRADESCOPE, RESULT_CLASSROOM, RESULT_JUNIT, RESULT_TAP, RESULT_CODERUNNER };
 extern const char *const result_format_words[]; /* by that enum; NULL ends it */
 
-/* A question that was answered. */
+/* A question that counts. */
 struct result_answer {
-    const char *id, *choice;
+    const char *id, *choice; /* choice: NULL: nobody answered it */
     unsigned points;
     bool right;
 };
@@ -20,13 +21,15 @@ struct result_answer {
 
 struct result {
     const struct lab *lab;
-    const struct guide *guide;
+    const struct guide *guide; /* NULL: there is none */
     struct check_outcome outcomes[LAB_CHECKS_MAX];
     unsigned outcome_count;
     struct result_answer answers[RESULT_ANSWERS_MAX];
-    unsigned answer_count; /* questions that nobody answered count nothing, and are not counted */
-    const char *kernel;    /* of the trace's header; NULL: not known */
-    unsigned seconds;      /* that the trace takes */
+    unsigned answer_count;
+    bool asks;          /* predictions count: what can be had is the same for all, whatever was answered */
+    const char *why;    /* a sentence on why there is no more to tell; NULL: there is */
+    const char *kernel; /* of the trace's header; NULL: not known */
+    double seconds;     /* that the trace takes */
 };
 
 unsigned result_score(const struct result *result);
