@@ -69,6 +69,7 @@ const struct finding_ops finding_close_wait_ops = {
     .kind = FINDING_close_wait,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .trail = TRAIL_CLOSE_WAIT,
     .figures = { "longest_ns", "open" },
     .concerns = concerns,
     .take = take,

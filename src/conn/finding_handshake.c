@@ -6,11 +6,15 @@
 
 enum { LONGEST };
 
+/* The last ACK may still be on its way when a trace ends. */
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
 
     if (!s->life || c->outcome.verdict != VERDICT_HANDSHAKE_INCOMPLETE || c->outcome.cause != CAUSE_NONE)
+        return false;
+    if (c->outcome.final[END_SERVER] == TCP_STATE_SYN_RECEIVED &&
+        c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED] < LONG_NS)
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     return true;
@@ -22,7 +26,6 @@ static bool take(struct finding *f, const struct finding_sight *s)
     return true;
 }
 
-/* The last ACK may still be on its way when a trace ends. */
 static bool matters(const struct finding *f)
 {
     return f->figures[LONGEST] >= LONG_NS || f->count >= FEW;

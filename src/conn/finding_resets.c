@@ -56,6 +56,7 @@ const struct finding_ops finding_resets_ops = {
     .kind = FINDING_resets,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .trail = TRAIL_RESET,
     .concerns = concerns,
     .say = say,
 };
