@@ -111,6 +111,15 @@ static void note_record(struct finding *f, uint64_t n)
     }
 }
 
+/* The server that all its connections are with. */
+static void note_server(struct finding *f, const struct endpoint *server)
+{
+    if (!f->count)
+        f->server = *server;
+    else if (!endpoint_equal(&f->server, server))
+        memset(&f->server, 0, sizeof(f->server));
+}
+
 static bool matters(const struct finding *f)
 {
     return f->count && (!f->ops->matters || f->ops->matters(f));
@@ -192,6 +201,8 @@ static void add(struct finding *f, const struct finding_sight *s)
         return;
     if (s->life)
         s->life->findings |= 1u << f->ops->kind;
+    if (s->life)
+        note_server(f, &s->life->conn.endpoint[END_SERVER]);
     f->over++;
     f->held -= f->held > 0;
     n = trail_of(s->all, s->change->conn, f->ops->trail);
@@ -205,16 +216,18 @@ static void add(struct finding *f, const struct finding_sight *s)
 /* What waited counts: it is added to what was seen before. */
 static void join(struct finding *f, const struct finding *more)
 {
+    note_server(f, &more->server);
     f->over += more->over;
     for (unsigned i = 0; i < FINDING_FIGURES_MAX; i++) {
-        if (f->ops->largest >> i & 1)
-            figure_max(&f->figures[i], more->figures[i]);
-        else
+        if (f->ops->sums >> i & 1)
             f->figures[i] += more->figures[i];
+        else
+            figure_max(&f->figures[i], more->figures[i]);
     }
     for (unsigned i = 0; i < FINDING_RECORDS_MAX; i++)
         note_record(f, more->records[i]);
-    note_conn(f, more->conns[0]);
+    for (unsigned i = 0; i < more->conn_count; i++)
+        note_conn(f, more->conns[i]);
     recount(f, more->first_ns);
     recount(f, more->last_ns);
     note_due(f);
@@ -418,13 +431,58 @@ static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)
     emit(out, emit_time(out, ts_ns), &change);
 }
 
+/* A host, or a process, that is one too many to be named. */
+static bool is_one_too_many(const struct finding *f)
+{
+    const struct finding_subject *s = &f->subject;
+
+    return !f->told && !f->of_others && !f->ops->goes_on && (s->owner.pid || !addr_is_unspecified(&s->peer.addr)) &&
+           f->all->subjects[f->ops->kind][s->cause] >= LIMIT_FINDING_SUBJECTS;
+}
+
+/* It is told with others: what was seen of it is theirs, and it begins anew. */
+static void merge_into_others(struct finding *f)
+{
+    const struct finding_subject subject = { .cause = f->subject.cause };
+    const struct finding seen = *f;
+    struct finding *others = find(f->all, f->ops, &subject);
+
+    if (!others)
+        return;
+    others->of_others = true;
+    join(others, &seen);
+    if (others == f) /* it made way for them */
+        return;
+    memset(f->figures, 0, sizeof(f->figures));
+    memset(f->records, 0, sizeof(f->records));
+    f->count = f->over = f->conn_count = f->fresh = 0;
+}
+
+static void note_subject(struct finding *f)
+{
+    if (!f->told && !f->of_others)
+        f->all->subjects[f->ops->kind][f->subject.cause]++;
+}
+
 void findings_tell(struct findings *f, struct emitter *out, uint64_t ts_ns, bool all)
 {
     if (!f->due && !all)
         return;
     f->ending = all;
+    for (unsigned i = 0; i < f->count; i++) {
+        struct finding *one = &f->all[i];
+
+        if (!(all ? one->fresh && (one->told || matters(one)) : is_due(one)))
+            continue;
+        if (is_one_too_many(one)) {
+            merge_into_others(one);
+            continue;
+        }
+        note_subject(one);
+        tell(one, out, ts_ns);
+    }
     for (unsigned i = 0; i < f->count; i++)
-        if (all ? f->all[i].fresh && (f->all[i].told || matters(&f->all[i])) : is_due(&f->all[i]))
+        if (f->all[i].of_others && (all ? f->all[i].fresh : is_due(&f->all[i])))
             tell(&f->all[i], out, ts_ns);
     f->due = false;
 }

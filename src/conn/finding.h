@@ -40,6 +40,8 @@ struct finding {
     uint64_t figures[FINDING_FIGURES_MAX]; /* named by its kind; 0: not told */
     uint64_t kept[3];                      /* for its kind to remember */
     bool fresh;                            /* there is news since the last record */
+    bool of_others;                        /* of all that have none of their own */
+    struct endpoint server;                /* of its connections; all zeros: there are several */
 };
 
 /* A change, and the connection that it is about (NULL: none, or not known). */
@@ -67,9 +69,9 @@ struct finding_ops {
     /* Bits of enum finding_kind: a connection that shows one of them shows this one as its consequence, which is not told. */
     uint32_t follows_from;
     /* It is seen before that can be known: what was seen in a connection counts when the peer acknowledges what was sent, or
-     * when it is over. Figures are added up then; those of which only the largest counts: bits of them. */
+     * when it is over. */
     bool waits;
-    uint8_t largest;
+    uint8_t sums;             /* bits of figures that add up where two are made one; of the others the larger counts */
     enum finding_trail trail; /* what shows it; NONE, or not known any more: the change that it is seen in */
     const char *figures[FINDING_FIGURES_MAX]; /* names; NULL: no more */
     /* The change has to do with it, and with whom. ret: all zeros. */
@@ -117,12 +119,13 @@ struct findings {
     /* Of segments, most of which have no note: how many kinds look at all of them, and come first; what the others look for. */
     uint8_t unnoted;
     uint32_t noted;
-    bool due;               /* one is to be told */
-    bool ending;            /* the trace is complete */
-    bool full;              /* and nothing can make way */
-    unsigned hand;          /* where to look next for what makes way */
-    uint64_t refused;       /* for which there was no room */
-    uint64_t data_segments; /* so far */
+    uint16_t subjects[FINDING_N][CAUSE_N]; /* hosts and processes with one that was told */
+    bool due;                              /* one is to be told */
+    bool ending;                           /* the trace is complete */
+    bool full;                             /* and nothing can make way */
+    unsigned hand;                         /* where to look next for what makes way */
+    uint64_t refused;                      /* for which there was no room */
+    uint64_t data_segments;                /* so far */
     /* A delayed ACK that may be what a small segment waited for; a window of zero that is not open again. Both by the number
      * of the connection: where two have one place, the later one is watched. */
     struct finding_watch delayed[FINDING_WATCHED], shut[FINDING_WATCHED];

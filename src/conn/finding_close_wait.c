@@ -70,6 +70,7 @@ const struct finding_ops finding_close_wait_ops = {
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
     .trail = TRAIL_CLOSE_WAIT,
+    .sums = 1 << OPEN,
     .figures = { "longest_ns", "open" },
     .concerns = concerns,
     .take = take,

@@ -102,6 +102,7 @@ const struct finding_ops finding_half_open_ops = {
     .of = SEEN_IN(OUTCOME),
     .follows_from = OF(local_drop) | OF(mtu),
     .trail = TRAIL_AGAIN,
+    .sums = 1 << UNACKNOWLEDGED,
     .figures = { "silent_ns", "unacknowledged" },
     .concerns = concerns,
     .take = take,

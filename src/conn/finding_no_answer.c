@@ -59,6 +59,7 @@ const struct finding_ops finding_no_answer_ops = {
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
     .trail = TRAIL_AGAIN,
+    .sums = 1 << SENT,
     .figures = { "longest_ns", "syns" },
     .concerns = concerns,
     .take = take,

@@ -75,6 +75,7 @@ const struct finding_ops finding_zero_window_ops = {
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(SEGMENT) | SEEN_IN(OUTCOME),
     .trail = TRAIL_SHUT,
+    .sums = 1 << STALLED,
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,

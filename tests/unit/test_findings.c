@@ -631,6 +631,30 @@ static void some_checksums_are_bad(void **state)
     assert_null(found(FINDING_bad_checksums));
 }
 
+/* Of many that do the same a few have a finding of their own. */
+static void many_do_the_same(void **state)
+{
+    uint64_t beyond[BEYOND_N] = { 0 };
+    const unsigned clients = LIMIT_FINDINGS + 50;
+
+    (void)state;
+    for (unsigned i = 0; i < clients; i++) {
+        send_handshake(&s);
+        send(&s, C, "R", 1, 0, 0);
+        s.at[C].addr.bytes[14] = (uint8_t)(i >> 8);
+        s.at[C].addr.bytes[15] = (uint8_t)i;
+    }
+    script_finish(&s);
+    conn_engine_beyond(s.table, beyond);
+    assert_int_equal(beyond[BEYOND_FINDINGS], 0);
+    assert_int_equal(found(FINDING_resets)->finding.count, clients - LIMIT_FINDING_SUBJECTS);
+    assert_string_equal(said(FINDING_resets),
+                        "others (in connections with 192.0.2.2:80) ended 290 connections with a RST; "
+                        "why was not seen.");
+    assert_true(addr_is_unspecified(&found(FINDING_resets)->finding.peer.addr));
+    assert_int_equal(found(FINDING_resets)->finding.conn_count, FINDING_CONNS_MAX);
+}
+
 /* Room is for what is told: what was never worth it makes way. */
 static void what_does_not_matter_makes_way(void **state)
 {
@@ -702,6 +726,7 @@ int main(void)
         TEST(few_retransmissions),
         TEST(all_checksums_are_bad),
         TEST(some_checksums_are_bad),
+        CAPTURE_TEST(many_do_the_same),
         CAPTURE_TEST(what_does_not_matter_makes_way),
         TEST(silent_without_keep_alive),
     };
