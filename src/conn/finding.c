@@ -407,9 +407,10 @@ static void tell(struct finding *f, struct emitter *out, uint64_t ts_ns)
 
     memset(words, 0, sizeof(*words));
     f->ops->say(f, words);
+    change_init(&change, CHANGE_FINDING);
+    change.finding.told_before = f->told;
     f->told = f->count;
     f->fresh = false;
-    change_init(&change, CHANGE_FINDING);
     change.listener = f->subject.listener;
     change.finding.kind = f->ops->kind;
     change.finding.severity = f->ops->severity;

@@ -22,7 +22,7 @@ export type Told = readonly [what: string, why: string];
 
 /** What a finding is called, and what it says; without `text` and `remedy`: as the trace says it. A hole `{name}` is a figure of
  * its evidence (`_ns`: a time), or `count`, `where` (whom it is about), `cause`; a sentence with a hole that nothing fills is
- * left out. `{?name}` is the value of that sysctl in brackets, where it is known. */
+ * left out, and one with `{!name}` where something would fill it. `{?name}` is the value of that sysctl in brackets, where it is known. */
 export interface Found {
   name: string; text?: readonly string[]; remedy?: readonly string[];
   /** Instead of `remedy` where this is the cause. */
@@ -80,7 +80,7 @@ export interface Dictionary {
   };
   /** The opening page: what is wrong, and the table of connections. */
   answers: {
-    answers: string; sequence: string; none: string; best: string; who: string; columns: Record<Sort | 'n', string>; finalStates: string;
+    answers: string; sequence: string; none: string; best: string; who: string; others: string; columns: Record<Sort | 'n', string>; finalStates: string;
     unknownKey: (keys: string) => string; atEnd: (n: string) => string; useFinal: string; held: string; problems: Record<Problem, string>;
   };
   view: {
@@ -157,7 +157,7 @@ export interface Dictionary {
     calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callBlocked: Told;
     processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
     errno: Record<Errno, string>;
-    timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
+    timers: Record<TimerName, Told>; timerOther: Told; unsentTimer: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
     objects: { sock: Told; timewait: Told; waits: Told; other: Told };
     icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;

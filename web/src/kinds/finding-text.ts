@@ -14,21 +14,28 @@ export function whereOf(rec: FindingRec): string | undefined {
   return rec.port === undefined ? host : `${host.includes(':') ? `[${host}]` : host}:${rec.port}`;
 }
 
+/** Of the data segments, in percent. */
+function shareOf(rec: FindingRec): string | undefined {
+  const of = Number(rec.evidence?.segments);
+  return of > 0 ? `${(Math.floor(Number(rec.count) * 1000 / of) / 10).toFixed(1)} %` : undefined;
+}
+
 function valueOf(d: Dictionary, rec: FindingRec, name: string): string | undefined {
-  if (name === 'where') return whereOf(rec);
+  if (name === 'where') return whereOf(rec) ?? d.answers.others;
+  if (name === 'share') return shareOf(rec);
   if (name === 'cause') return rec.cause === undefined ? undefined : known(d.causes, rec.cause) ?? show(rec.cause, 32);
   const v = name === 'count' ? rec.count : rec.evidence && Object.hasOwn(rec.evidence, name) ? rec.evidence[name] : undefined;
   return v === undefined ? undefined : name.endsWith('_ns') ? span(v) : count(v);
 }
 
-/** Undefined: nothing fills a hole of it. */
+/** Undefined: nothing fills a hole of it, or something fills one that must stay empty. */
 function filled(d: Dictionary, rec: FindingRec, sysctl: Record<string, unknown>, template: string): string | undefined {
   let whole = true;
-  const text = template.replace(/\{(\??)([a-z0-9_.]+)\}/g, (_, setting: string, name: string) => {
-    if (setting) return Object.hasOwn(sysctl, name) ? ` (${show(sysctl[name], 32)})` : '';
+  const text = template.replace(/\{([?!]?)([a-z0-9_.]+)\}/g, (_, mark: string, name: string) => {
+    if (mark === '?') return Object.hasOwn(sysctl, name) ? ` (${show(sysctl[name], 32)})` : '';
     const v = valueOf(d, rec, name);
-    whole &&= v !== undefined;
-    return v ?? '';
+    whole &&= (v === undefined) === (mark === '!');
+    return mark === '!' ? '' : v ?? '';
   });
   return whole ? text : undefined;
 }
