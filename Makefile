@@ -65,7 +65,7 @@ all: $(B)/tcplens $(B)/tcplens-echo
 # ---- flags -----------------------------------------------------------------------------------------------------------
 
 PKG_CONFIG ?= pkg-config
-PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap zlib
+PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap libseccomp zlib
 # Quiet, for targets that need no library: the stamp below tells what is missing.
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
@@ -375,8 +375,15 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
+# What tries to get out of the program's confinement.
+PROBE := $(O)/tests/confine/probe.so
+$(PROBE): tests/confine/probe.c $(B)/flags
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) -std=gnu17 -shared -fPIC $(DEFINES) $(WARNINGS) -o $@ $< -lcap
+
 # Where the tests find what they test.
-TEST_ENV = O=$(abspath $(O)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
+TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
     VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
 ## check: install what the tests need (as deps does), build, run all tests
@@ -442,10 +449,19 @@ check-golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 check-command: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
 
-check-kernel: all $(ROUNDTRIP)
+check-kernel: all $(ROUNDTRIP) $(PROBE)
 	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
 
+## stress: the kernel tests ROUNDS times (5) beside a load on every processor; with KERNEL=6.1 on that of Debian
+ROUNDS = 5
+.PHONY: stress
+stress: all $(ROUNDTRIP)
+	@$(TEST_ENV) $(if $(KERNEL),TEST_TIMEOUT=3600) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+	    'sh tests/kernels/boot.sh $(KERNEL)',\
+	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'timeout 1200 python3 $t'))
+
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
+check-labs: private TEST_TIMEOUT := $(if $(KERNEL),7200,$(TEST_TIMEOUT))
 check-labs: all $(ROUNDTRIP)
 	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL) "python3 tests/labs/labs_test.py"',\

@@ -67,6 +67,7 @@ static __always_inline bool epoll_ctl_begins(struct doing *d, struct pt_regs *re
         if (!process_followed(d))
             return false;
         d->socket = 0;
+        d->protocol = 0;
         d->name = (struct name){};
         d->state = 0;
     }
@@ -202,7 +203,7 @@ static __always_inline __u64 call_returns(struct pt_regs *regs, __u8 call, long 
 /* ---- what goes on ---- */
 
 /* A call is told of once it has gone on for so long. */
-__u64 blocked_after_ns;
+__u64 blocked_after_ns SEC(".data.asked");
 
 static __always_inline int call_goes_on(struct seq_file *seq, struct task_struct *task)
 {

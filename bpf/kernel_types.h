@@ -166,6 +166,7 @@ struct task_struct {
     struct signal_struct *signal;
     struct sched_entity se;
     struct task_struct *group_leader, *real_parent;
+    __u64 utime, stime;          /* ns, by what it was at when its processor's clock ticked */
     unsigned long nvcsw, nivcsw; /* how often it gave the processor away, and lost it */
     int pid, tgid;
     int exit_code; /* as wait() gives it */

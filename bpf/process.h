@@ -4,7 +4,8 @@
 
 #include "filter.h"
 
-/* By process id. A child is in it as long as it lives, whoever its parent is by then. */
+/* By process id. A child is in it as long as it lives, whoever its parent is by then; one that was there before belongs to it
+ * while its parent does. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, TCPLENS_FAMILY_MAX);
@@ -15,9 +16,10 @@ struct {
 
 static __always_inline bool in_family(const struct task_struct *task)
 {
-    __u32 pid = READ(task, tgid);
+    __u32 pid = READ(task, tgid), parent = READ(READ(task, real_parent), tgid);
 
-    return bpf_map_lookup_elem(&family, &pid) || (pid_count && process_wanted(task));
+    return bpf_map_lookup_elem(&family, &pid) || bpf_map_lookup_elem(&family, &parent) ||
+           (pid_count && process_wanted(task));
 }
 
 static __always_inline void add_cost(struct tcplens_event *e, const struct task_struct *task)
@@ -26,6 +28,8 @@ static __always_inline void add_cost(struct tcplens_event *e, const struct task_
 
     e->process.code = READ(task, exit_code);
     e->process.cpu_ns = READ(task, se.sum_exec_runtime);
+    e->process.user_ns = READ(task, utime);
+    e->process.system_ns = READ(task, stime);
     e->process.nvcsw = READ(task, nvcsw);
     e->process.nivcsw = READ(task, nivcsw);
     if (!READ(signal, live.counter))

@@ -107,8 +107,8 @@ static __always_inline bool answers_with_cookies(const struct sock *listener)
            READ(listener, sk_ack_backlog) <= READ(listener, sk_max_ack_backlog);
 }
 
-/* A segment for a listener was freed without a request or a child coming of it. */
-static __always_inline void listener_refused(enum tcplens_hook hook, const struct tcplens_flow *flow, __u8 flags,
+/* A segment for a listener was freed without a request or a child coming of it. False: no listener did that. */
+static __always_inline bool listener_refused(enum tcplens_hook hook, const struct tcplens_flow *flow, __u8 flags,
                                              bool signature)
 {
     struct listener *l = listener_of(flow);
@@ -119,19 +119,19 @@ static __always_inline void listener_refused(enum tcplens_hook hook, const struc
     __u32 drops;
 
     if (!l || !cookie_wanted(l->cookie))
-        return;
+        return false;
     sk = (const struct sock *)l->address;
     drops = READ(sk, sk_drops.counter);
     dropped = drops != l->drops;
     if (!dropped && !(flags & TCP_FLAG_SYN))
-        return;
+        return false;
     /* Where two CPUs drop SYNs at once the first to come here finds both counted: a figure that stands still is no proof
      * of a cookie. */
     cookie = !dropped && answers_with_cookies(sk);
     e = event_new(hook, TCPLENS_OVERFLOW, &name);
     l->drops = drops;
     if (!e)
-        return;
+        return true;
     if (cookie)
         e->kind = TCPLENS_COOKIE;
     e->to = flags & TCP_FLAG_SYN ? TCP_LISTEN : TCP_SYN_RECV;
@@ -139,6 +139,18 @@ static __always_inline void listener_refused(enum tcplens_hook hook, const struc
     read_limits(e, sk);
     e->queue.signature = signature;
     event_submit(e);
+    return true;
+}
+
+/* tcp_inbound_hash() on a socket that is no listener. Whose it is cannot be told from the packet: who knows the connection
+ * knows that. */
+static __always_inline void signature_refused(enum tcplens_hook hook, const struct tcplens_flow *flow)
+{
+    const struct name name = { .flow = *flow };
+    struct tcplens_event *e = event_new(hook, TCPLENS_UNSIGNED, &name);
+
+    if (e)
+        event_submit(e);
 }
 
 #define REASON_IS(reason, name)                                                                                        \

@@ -217,7 +217,8 @@ int BPF_PROG(kfree_skb, struct sk_buff *skb, void *location, int reason)
     if (!(flags & (TCP_FLAG_FIN | TCP_FLAG_ACK | TCP_FLAG_SYN)) || (flags & TCP_FLAG_RST))
         return 0;
     if (for_signature) {
-        listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags, true);
+        if (!listener_refused(TCPLENS_HOOK_KFREE_SKB, &flow, flags, true))
+            signature_refused(TCPLENS_HOOK_KFREE_SKB, &flow);
         return 0;
     }
     if (flags & TCP_FLAG_SYN) {

@@ -161,6 +161,7 @@ static __always_inline bool wait_begins(struct doing *d, struct pt_regs *regs, _
     if (!process_followed(d))
         return false;
     d->socket = 0;
+    d->protocol = 0; /* of no socket, whatever the last call of the thread was on */
     d->name = (struct name){};
     d->state = 0;
     d->fd = of_epoll ? (__s32)REGS_ARG1(regs) : -1;

@@ -77,6 +77,7 @@ enum tcplens_kind {
     TCPLENS_PROCESS,  /* a process begins, becomes another program, or ends: pid, tid and comm are its own */
     TCPLENS_PERSIST,  /* the timer fired that probes a window of zero */
     TCPLENS_OWNER,    /* the process that holds the socket of this cookie */
+    TCPLENS_UNSIGNED, /* a socket that is no listener dropped a segment: TCP-MD5 or TCP-AO did not fit */
     TCPLENS_KIND_N
 };
 
@@ -152,10 +153,11 @@ struct tcplens_event {
             __u32 parent; /* process id; 0: of a thread */
             __u8 event;   /* enum tcplens_process */
             /* of an exit */
-            __s32 code;          /* as wait() gives it */
-            __u32 max_pages;     /* of memory that the process had at most; 0: other threads of it go on */
-            __u64 cpu_ns;        /* of this thread, as are the others */
-            __u64 nvcsw, nivcsw; /* context switches, as in getrusage(2) */
+            __s32 code;               /* as wait() gives it */
+            __u32 max_pages;          /* of memory that the process had at most; 0: other threads of it go on */
+            __u64 cpu_ns;             /* of this thread, as are the others */
+            __u64 user_ns, system_ns; /* likewise, by ticks: not of the same account */
+            __u64 nvcsw, nivcsw;      /* context switches, as in getrusage(2) */
         } process;
         struct {
             __u8 not_idle; /* no probe is sent: something is unacknowledged */
@@ -218,6 +220,7 @@ static inline __attribute__((always_inline)) __u32 tcplens_event_size(__u8 kind,
     if (in_task)
         return sizeof(struct tcplens_event);
     switch (kind) {
+    case TCPLENS_UNSIGNED: return offsetof(struct tcplens_event, queue);
     case TCPLENS_STATE: return has_queue ? TCPLENS_EVENT_WITH(queue) : offsetof(struct tcplens_event, queue);
     case TCPLENS_CLOSED: return TCPLENS_EVENT_WITH(ending);
     case TCPLENS_KEEPALIVE:

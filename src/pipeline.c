@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include "tcplens/base/addresses.h"
 #include "tcplens/base/clock.h"
 #include "tcplens/base/counters.h"
 #include "tcplens/base/limits.h"
@@ -42,7 +44,10 @@ struct pipeline {
     uint64_t of_others;  /* packets that were not of those */
     struct host host;
     struct counters counters; /* of the namespace, as the trace began; none: they are not told */
+    struct counters_files counters_files;
     struct recording *recording;
+    int address_sockets[NETNS_SCOPE_MAX];
+    unsigned address_socket_count;
     struct addr *addresses;
     uint64_t addresses_ns; /* when they were read */
     bool live;             /* a source tells of what happens now */
@@ -165,35 +170,20 @@ static void on_event(void *arg, const struct event *event)
     merge_put(p->merge, event);
 }
 
-/* Adds those of the namespace this process is in. */
-static int add_addresses(struct addr **addresses, size_t *count)
+static int open_address_sockets(struct pipeline *p)
 {
-    struct addr *more, *all;
-    size_t more_count;
-    int r = netns_addresses(&more, &more_count);
-
-    if (r < 0)
-        return r;
-    all = reallocarray(*addresses, *count + more_count + 1, sizeof(**addresses));
-    if (all) {
-        memcpy(all + *count, more, more_count * sizeof(*more));
-        *addresses = all;
-        *count += more_count;
-    }
-    free(more);
-    return all ? 0 : -ENOMEM;
-}
-
-static int add_addresses_of(const struct netns_scope *scope, struct addr **addresses, size_t *count)
-{
+    const struct netns_scope *scope = p->config.scope;
+    const unsigned count = scope ? scope->count : 1;
     int r = 0;
 
-    for (unsigned i = 0; i < scope->count && r == 0; i++) {
-        r = netns_enter_held(&scope->in[i]);
+    for (unsigned i = 0; i < count && r >= 0; i++) {
+        r = scope ? netns_enter_held(&scope->in[i]) : 0;
         if (r == 0)
-            r = add_addresses(addresses, count);
+            r = addresses_open();
+        if (r >= 0)
+            p->address_sockets[p->address_socket_count++] = r;
     }
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
@@ -201,8 +191,10 @@ static int read_addresses(struct pipeline *p)
 {
     struct addr *addresses = NULL;
     size_t count = 0;
-    int r = p->config.scope ? add_addresses_of(p->config.scope, &addresses, &count) : add_addresses(&addresses, &count);
+    int r = 0;
 
+    for (unsigned i = 0; i < p->address_socket_count && r == 0; i++)
+        r = addresses_add(p->address_sockets[i], &addresses, &count);
     if (r < 0) {
         free(addresses);
         return r;
@@ -373,8 +365,11 @@ static int prepare(struct pipeline *p)
     if (r == 0 && p->config.filter.pid_count && takes_part(p, WITNESS_WIRE))
         r = pairs_new(&p->pairs);
     if (r == 0 && p->live)
+        r = open_address_sockets(p);
+    if (r == 0 && p->live)
         r = read_addresses(p);
-    if (p->live && !p->config.all_netns && counters_read(&p->counters) < 0)
+    if (p->live && !p->config.all_netns &&
+        (counters_open(&p->counters_files) < 0 || counters_read(&p->counters_files, &p->counters) < 0))
         p->counters.count = 0;
     p->start_ns = p->live ? trace_clock_now(&p->clock) : 0;
     return r;
@@ -392,6 +387,7 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
         return -ENOMEM;
     }
     p->config = *config;
+    p->counters_files = (struct counters_files){ .fd = { -1, -1, -1 } };
     trace_clock_init(&p->clock);
     r = open_sources(p, error);
     if (r == 0) {
@@ -451,7 +447,7 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
     p->tick_events = 0;
     if (p->live) {
         trace_clock_update(&p->clock);
-        if (!p->config.scope && now - p->addresses_ns >= ADDRESSES_AGE_NS)
+        if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
             read_addresses(p); /* without memory the old ones stay */
     }
     for (size_t i = 0; i < ops_count(p); i++) {
@@ -514,7 +510,7 @@ static void tell_counters(struct pipeline *p)
     const uint64_t now_ns = trace_clock_now(&p->clock);
     struct counters now;
 
-    if (!p->counters.count || counters_read(&now) < 0)
+    if (!p->counters.count || counters_read(&p->counters_files, &now) < 0)
         return;
     for (unsigned i = 0; i < now.count; i++) {
         const struct counter *was = counters_find(&p->counters, now.items[i].name);
@@ -596,6 +592,16 @@ bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret
     return false;
 }
 
+unsigned pipeline_sockets(const struct pipeline *p, int *ret_sockets, unsigned max)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->sockets)
+            count += ops_of(p, i)->sockets(p->sources[i].source, ret_sockets + count, max - count);
+    return count;
+}
+
 bool pipeline_write_failed(const struct pipeline *p)
 {
     return p->write_error < 0;
@@ -626,6 +632,9 @@ struct pipeline *pipeline_close(struct pipeline *p)
     merge_free(p->merge);
     recording_free(p->recording);
     pairs_free(p->pairs);
+    for (unsigned i = 0; i < p->address_socket_count; i++)
+        close(p->address_sockets[i]);
+    counters_close(&p->counters_files);
     free(p->addresses);
     free(p);
     return NULL;

@@ -49,6 +49,7 @@ build  libpcap-dev       library libpcap 1.10       libpcap 1.10 or later (libpc
 build  libcjson-dev      library libcjson           cJSON (libcjson.pc)
 build  libmicrohttpd-dev library libmicrohttpd      libmicrohttpd (libmicrohttpd.pc)
 build  libcap-dev        library libcap             libcap (libcap.pc)
+build  libseccomp-dev    library libseccomp 2.5     libseccomp 2.5 or later (libseccomp.pc)
 build  nodejs            node_18                    Node.js 18 or later
 build  npm               has npm                    npm
 build  ca-certificates   has_certificates           certificates of the web's authorities
@@ -63,6 +64,7 @@ check  util-linux        has unshare                unshare
 check  procps            has ps                     ps
 check  apache2-bin       has apache2                Apache (the program alone), to be traced
 check  tcpdump           has tcpdump                tcpdump
+check  curl              has curl                   curl
 check  tshark            has tshark                 tshark
 check  jq                has jq                     jq
 check  groff-base        has groff                  groff

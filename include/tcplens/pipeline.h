@@ -64,6 +64,9 @@ struct pipeline_source {
 /* index counts from 0; false: there is no such source. */
 bool pipeline_source(const struct pipeline *pipeline, unsigned index, struct pipeline_source *ret_source);
 
+/* The sockets, at most max, on which packets are received and nothing may be sent. Returns how many. */
+unsigned pipeline_sockets(const struct pipeline *pipeline, int *ret_sockets, unsigned max);
+
 /* How far a file has been read: bytes, its size (0: not known), packets. False: no source has an end. */
 bool pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
 

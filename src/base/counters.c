@@ -1,10 +1,14 @@
 #include "tcplens/base/counters.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "tcplens/base/cleanup.h"
 
 static void add(struct counters *c, const char *table, size_t table_len, const char *name, int64_t value)
 {
@@ -80,32 +84,58 @@ static void keep_told(struct counters *c)
     c->count = kept;
 }
 
-static int read_file(const char *path, struct counters *c)
+static int read_file(int fd, struct counters *c)
 {
     static char text[65536];
-    FILE *file = fopen(path, "re");
-    size_t len;
+    size_t len = 0;
+    ssize_t n;
 
-    if (!file)
+    while ((n = pread(fd, text + len, sizeof(text) - 1 - len, (off_t)len)) > 0)
+        len += (size_t)n;
+    if (n < 0)
         return -errno;
-    len = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
     text[len] = '\0';
     counters_parse(text, c);
     keep_told(c);
     return 0;
 }
 
-int counters_read(struct counters *ret_counters)
+int counters_open(struct counters_files *ret_files)
 {
-    int r;
+    static const struct {
+        const char *path;
+        bool optional;
+    } files[COUNTERS_FILES] = {
+        { .path = "/proc/thread-self/net/snmp" },
+        { .path = "/proc/thread-self/net/netstat" },
+        { .path = "/proc/thread-self/net/snmp6", .optional = true }, /* a kernel without IPv6 */
+    };
+    int r = 0;
+
+    for (unsigned i = 0; i < COUNTERS_FILES; i++) {
+        ret_files->fd[i] = open(files[i].path, O_RDONLY | O_CLOEXEC);
+        if (ret_files->fd[i] < 0 && !(files[i].optional && errno == ENOENT) && r == 0)
+            r = -errno;
+    }
+    return r;
+}
+
+void counters_close(struct counters_files *files)
+{
+    for (unsigned i = 0; i < COUNTERS_FILES; i++) {
+        cleanup_close(&files->fd[i]);
+        files->fd[i] = -1;
+    }
+}
+
+int counters_read(const struct counters_files *files, struct counters *ret_counters)
+{
+    int r = 0;
 
     ret_counters->count = 0;
-    r = read_file("/proc/thread-self/net/snmp", ret_counters);
-    if (r == 0)
-        r = read_file("/proc/thread-self/net/netstat", ret_counters);
-    if (r == 0 && read_file("/proc/thread-self/net/snmp6", ret_counters) == -ENOENT)
-        return 0; /* a kernel without IPv6 */
+    for (unsigned i = 0; i < COUNTERS_FILES && r == 0; i++)
+        if (files->fd[i] >= 0)
+            r = read_file(files->fd[i], ret_counters);
     return r;
 }
 

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -82,9 +81,23 @@ int netns_enter_new(bool *ret_user)
     }
     r = loopback_up();
     if (r < 0)
-        return r;
+        return r == -EPERM ? -ENETDOWN : r;
     *ret_user = user;
     return 0;
+}
+
+const char *netns_new_explain(int r)
+{
+    switch (r) {
+    case -EPERM:
+        return "this user may make no user namespaces, and no others: run as root, or allow them (sysctl "
+               "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)";
+    case -ENOSPC:
+        return "there are as many namespaces as this system allows: raise sysctl user.max_user_namespaces (0: none) or "
+               "user.max_net_namespaces, or run as root";
+    case -ENETDOWN: return "its loopback interface may not be brought up: CAP_NET_ADMIN is needed beside CAP_SYS_ADMIN";
+    default: return strerror(-r);
+    }
 }
 
 int netns_enter(const char *name_or_pid)
@@ -244,36 +257,6 @@ int netns_cookie(uint64_t *ret_cookie)
         *ret_cookie = cookie;
     close(fd);
     return r;
-}
-
-int netns_addresses(struct addr **ret_addrs, size_t *ret_count)
-{
-    struct ifaddrs *list, *i;
-    struct addr *addrs;
-    size_t count = 0;
-
-    if (getifaddrs(&list) < 0)
-        return -errno;
-    for (i = list; i; i = i->ifa_next)
-        count++;
-    addrs = calloc(count + 1, sizeof(*addrs));
-    if (!addrs) {
-        freeifaddrs(list);
-        return -ENOMEM;
-    }
-    count = 0;
-    for (i = list; i; i = i->ifa_next) {
-        if (!i->ifa_addr)
-            continue;
-        if (i->ifa_addr->sa_family == AF_INET)
-            addrs[count++] = addr_from_ipv4((const uint8_t *)&((struct sockaddr_in *)i->ifa_addr)->sin_addr);
-        else if (i->ifa_addr->sa_family == AF_INET6)
-            addrs[count++] = addr_from_ipv6(((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr.s6_addr);
-    }
-    freeifaddrs(list);
-    *ret_addrs = addrs;
-    *ret_count = count;
-    return 0;
 }
 
 int netns_sysctl(const char *name, char *buf, size_t size)

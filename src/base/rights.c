@@ -2,35 +2,52 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "tcplens/base/log.h"
 
 #define NOBODY 65534
 
 /* A user namespace may map nobody but us (EINVAL) and refuse setgroups() (EPERM), and a container's root may not change
  * who it is (EPERM): then the capabilities are all there is to drop. */
-static bool identity_is_fixed(int r)
+static bool identity_is_fixed(void)
 {
-    return r < 0 && (errno == EINVAL || errno == EPERM);
+    return errno == EINVAL || errno == EPERM;
+}
+
+static void find_account(uid_t *ret_uid, gid_t *ret_gid)
+{
+    const struct passwd *account = getpwnam(RIGHTS_ACCOUNT);
+
+    *ret_uid = account ? account->pw_uid : NOBODY;
+    *ret_gid = account ? account->pw_gid : NOBODY;
+}
+
+bool rights_has_account(void)
+{
+    return getpwnam(RIGHTS_ACCOUNT) != NULL;
 }
 
 static int drop_identity(void)
 {
-    int r;
+    uid_t uid;
+    gid_t gid;
 
     if (geteuid() != 0)
         return 0;
+    find_account(&uid, &gid);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return -errno;
-    r = setgroups(0, NULL);
-    if (r < 0 && !identity_is_fixed(r))
+    if (setgroups(0, NULL) < 0 && !identity_is_fixed())
         return -errno;
-    r = setresgid(NOBODY, NOBODY, NOBODY);
-    if (r < 0 && !identity_is_fixed(r))
+    if (setresgid(gid, gid, gid) < 0 && !identity_is_fixed())
         return -errno;
-    r = setresuid(NOBODY, NOBODY, NOBODY);
-    return r < 0 && !identity_is_fixed(r) ? -errno : 0;
+    return setresuid(uid, uid, uid) < 0 && !identity_is_fixed() ? -errno : 0;
 }
 
 int rights_drop_capabilities(void)
@@ -74,4 +91,20 @@ int rights_drop(bool keep_kill)
     cap_free(none);
     cap_free(now);
     return r;
+}
+
+int rights_give_up(const struct confine *c)
+{
+    int r = rights_drop(false);
+
+    if (r < 0)
+        return r;
+    if (geteuid() == 0)
+        log_note(
+            "goes on as user 0, without capabilities: this environment lets nobody become another user (CAP_SETUID)");
+    tzset(); /* the time zone is in a file */
+    r = confine(c);
+    if (r < 0)
+        log_note("goes on without a list of allowed system calls: %s (seccomp)", strerror(-r));
+    return 0;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tcplens/base/output.h"
+
 #define BUFFER_SIZE WRITER_LINE_MAX
 
 struct writer {
@@ -28,13 +30,11 @@ int writer_open(const char *path, struct writer **ret_writer)
         return -ENOMEM;
     if (owned) {
         do
-            fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-        while (fd < 0 && errno == EINTR);
+            fd = output_open(path, O_WRONLY);
+        while (fd == -EINTR);
         if (fd < 0) {
-            int r = -errno;
-
             free(w);
-            return r;
+            return fd;
         }
     }
     w->fd = fd;

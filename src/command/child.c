@@ -34,7 +34,9 @@ int child_start(struct child *c, char *const argv[], bool stdout_taken)
 {
     int gate[2], report[2];
     pid_t pid;
+    int r;
 
+    c->release = c->exec_report = -1;
     if (pipe2(gate, O_CLOEXEC) < 0)
         return -errno;
     CLEANUP_CLOSE int gate_read = gate[0], gate_write = gate[1];
@@ -48,9 +50,12 @@ int child_start(struct child *c, char *const argv[], bool stdout_taken)
         close(gate_write);
         become(argv, gate_read, report_write, stdout_taken);
     }
-    *c = (struct child){
-        .argv = argv, .pid = pid, .release = cleanup_keep(&gate_write), .exec_report = cleanup_keep(&report_read)
-    };
+    *c = (struct child){ .argv = argv, .pid = pid, .release = -1, .exec_report = -1 };
+    r = guard_start(&c->guard, pid, SIGTERM);
+    if (r < 0)
+        return r; /* the child ends with its gate */
+    c->release = cleanup_keep(&gate_write);
+    c->exec_report = cleanup_keep(&report_read);
     return 0;
 }
 
@@ -67,6 +72,18 @@ int child_release(struct child *c)
     return -error;
 }
 
+void child_ask_to_end(struct child *c)
+{
+    (void)!guard_signal(&c->guard,
+                        SIGTERM); /* where it cannot, the command is waited for, and killed if it does not end */
+}
+
+void child_ended(struct child *c)
+{
+    c->pid = 0;
+    guard_stop(&c->guard);
+}
+
 bool child_stop(struct child *c, unsigned grace_ms)
 {
     static const struct timespec pause = { .tv_nsec = 10000000 };
@@ -74,15 +91,15 @@ bool child_stop(struct child *c, unsigned grace_ms)
     pid_t ended;
 
     if (grace_ms)
-        kill(c->pid, SIGTERM);
+        child_ask_to_end(c);
     while ((ended = waitpid(c->pid, NULL, WNOHANG)) == 0 && grace_ms) {
         nanosleep(&pause, NULL);
         grace_ms -= grace_ms < 10 ? grace_ms : 10;
     }
-    killed = ended == 0 && kill(c->pid, SIGKILL) == 0;
+    killed = ended == 0 && guard_signal(&c->guard, SIGKILL) == 0;
     if (killed)
         waitpid(c->pid, NULL, 0);
-    c->pid = 0;
+    child_ended(c);
     return killed;
 }
 
@@ -90,4 +107,5 @@ void child_done(struct child *c)
 {
     cleanup_close(&c->release);
     cleanup_close(&c->exec_report);
+    guard_stop(&c->guard);
 }

@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "tcplens/base/guard.h"
+
 /* All zeros but for the descriptors: -1. */
 struct child {
-    char *const *argv; /* borrowed */
-    pid_t pid;         /* 0: none, or ended */
-    int release;       /* write end of the pipe it waits at; -1: it was let go */
-    int exec_report;   /* read end of the pipe on which it says why it could not run the command */
+    char *const *argv;  /* borrowed */
+    pid_t pid;          /* 0: none, or ended */
+    struct guard guard; /* who signals it */
+    int release;        /* write end of the pipe it waits at; -1: it was let go */
+    int exec_report;    /* read end of the pipe on which it says why it could not run the command */
 };
 
 /* What a command that was told to end gets before it is killed. */
@@ -20,6 +23,10 @@ struct child {
 int child_start(struct child *c, char *const argv[], bool stdout_taken) __attribute__((warn_unused_result));
 /* Lets it go, and waits until it runs or cannot. 0, or -errno of exec(). */
 int child_release(struct child *c);
+/* Asks it to end: SIGTERM. */
+void child_ask_to_end(struct child *c);
+/* It ended by itself: status was taken. */
+void child_ended(struct child *c);
 /* Ends it: SIGTERM, and SIGKILL when grace_ms have passed. True: it had to be killed. */
 bool child_stop(struct child *c, unsigned grace_ms);
 /* A child that was never let go ends by itself. */

@@ -1,6 +1,7 @@
 /* tcplens doctor: what works on this machine, and why the rest does not. Tries things rather than guessing from versions. */
 #include "tcplens/command/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -9,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tcplens/base/confine.h"
 #include "tcplens/base/netns.h"
+#include "tcplens/base/rights.h"
 
 /* detail: what is lost without it, and the remedy. */
 static void tell(bool ok, const char *what, const char *detail)
@@ -89,7 +92,7 @@ static void probe_sinks(void)
 }
 
 /* In a child: what is entered cannot be left. */
-static bool new_namespace(void)
+static int new_namespace(void)
 {
     int status;
     pid_t child;
@@ -99,11 +102,24 @@ static bool new_namespace(void)
     if (child == 0) {
         bool user;
 
-        _exit(netns_enter_new(&user) < 0 ? 1 : 0);
+        _exit(-netns_enter_new(&user));
     }
     if (child < 0 || waitpid(child, &status, 0) != child)
-        return false;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        return -ECHILD;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+/* What is left to who reads the network, on this machine (docs/security.md). None of it is needed to trace. */
+static void confinement(void)
+{
+    tell(confine_is_possible(), "system calls can be limited to a list (seccomp)",
+         "who reads the network has no capability, but every call; a kernel with CONFIG_SECCOMP_FILTER is needed");
+    if (geteuid() != 0)
+        return;
+    tell(has_capability(CAP_SETUID) && has_capability(CAP_SETGID), "root's identity can be given up",
+         "it goes on as user 0, without capabilities; CAP_SETUID and CAP_SETGID are needed");
+    tell(rights_has_account(), "an account of its own: " RIGHTS_ACCOUNT,
+         "it goes on as nobody, whose other processes can end it; useradd --system " RIGHTS_ACCOUNT " makes one");
 }
 
 static int run(int argc, char *argv[])
@@ -111,7 +127,7 @@ static int run(int argc, char *argv[])
     struct command_io io;
     struct utsname uts;
     bool good;
-    int rest, status = command_parse(&command_doctor, OPTIONS_ANYWHERE, argc, argv, NULL, &io, &rest);
+    int r, rest, status = command_parse(&command_doctor, OPTIONS_ANYWHERE, argc, argv, NULL, &io, &rest);
 
     command_io_free(&io);
     if (status != COMMAND_GO_ON)
@@ -123,8 +139,9 @@ static int run(int argc, char *argv[])
     capabilities();
     good = probe_sources();
     probe_sinks();
-    tell(new_namespace(), "network namespaces of its own (--netns new)",
-         "user namespaces are not allowed here: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces");
+    r = new_namespace();
+    tell(r == 0, "network namespaces of its own (--netns new)", netns_new_explain(r));
+    confinement();
     return good ? EXIT_DONE : EXIT_RIGHTS;
 }
 

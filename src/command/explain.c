@@ -279,7 +279,7 @@ static int open_and_explain(struct explanation *x)
 {
     struct trace_check *check = NULL;
     char *buffer = malloc(CHUNK);
-    int status = EXIT_FAILED, r = rights_drop(false);
+    int status = EXIT_FAILED, r = rights_give_up(&(struct confine){ .may = CONFINE_FEED });
 
     x->rest = malloc(LIMIT_TRACE_LINE);
     if (r < 0)

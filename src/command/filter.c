@@ -6,13 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
+#include "tcplens/base/host.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
-
-/* PROC_PID_INIT_INO of include/linux/proc_ns.h */
-#define PID_NAMESPACE_INIT 0xEFFFFFFC
 
 int command_take_port(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
 {
@@ -66,16 +63,9 @@ int command_take_pid(const char *value, void *member, char why[static OPTIONS_ER
     return 0;
 }
 
-bool command_pids_are_the_machines(void)
-{
-    struct stat st;
-
-    return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == PID_NAMESPACE_INIT;
-}
-
 int command_filter_check(const struct filter *f)
 {
-    if (f->pid_count && !command_pids_are_the_machines()) {
+    if (f->pid_count && !host_shows_pids()) {
         log_error("--pid takes the machine's process ids, which this PID namespace does not show: trace outside of it");
         return EXIT_RIGHTS;
     }

@@ -16,6 +16,7 @@
 
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/output.h"
 #include "tcplens/base/rights.h"
 
 static const char *const export_words[] = { "", "gift", "schema", NULL };
@@ -287,14 +288,18 @@ static int start(const struct lab_job *job, const char *trace, int *ret_complete
 
 static FILE *open_result(const struct lab_options *o, int *ret_status)
 {
-    FILE *file = NULL;
+    FILE *file;
+    int fd;
 
     *ret_status = EXIT_DONE;
     if (!o->result)
         return NULL;
-    file = strcmp(o->result, "-") == 0 ? stdout : fopen(o->result, "we");
+    if (strcmp(o->result, "-") == 0)
+        return stdout;
+    fd = output_open(o->result, O_WRONLY);
+    file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
-        log_error("cannot write %s: %s", o->result, strerror(errno));
+        log_error("cannot write %s: %s", o->result, strerror(fd < 0 ? -fd : errno));
         *ret_status = EXIT_FAILED;
     }
     return file;
@@ -331,7 +336,7 @@ static int copy_out(int fd)
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
     const bool to_stdout = job->options->output.path && strcmp(job->options->output.path, "-") == 0;
-    int status = EXIT_DONE;
+    int status = EXIT_DONE, again;
 
     if (job->options->report)
         status = make_report(job, path);
@@ -339,12 +344,13 @@ static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
         status = copy_out(fd);
     if (status != EXIT_DONE)
         return status;
-    if (rights_drop(false) < 0) {
+    again = dup(fd);
+    lseek(again, 0, SEEK_SET);
+    if (rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
         return EXIT_FAILED;
     }
-    lseek(fd, 0, SEEK_SET);
-    return lab_grade(job, "the trace", dup(fd), result);
+    return lab_grade(job, "the trace", again, result);
 }
 
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
@@ -372,14 +378,13 @@ static int run_job(struct lab_job *job)
     const struct lab_options *o = job->options;
     const bool to_file = o->output.path && strcmp(o->output.path, "-") != 0;
     /* a file is written as it comes; else the trace is kept in memory */
-    CLEANUP_CLOSE int fd = to_file ? open(o->output.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644)
-                                   : memfd_create("trace", MFD_CLOEXEC);
+    CLEANUP_CLOSE int fd = to_file ? output_open(o->output.path, O_RDWR) : memfd_create("trace", MFD_CLOEXEC);
     char path[64];
     int status;
     FILE *result;
 
     if (fd < 0) {
-        log_error("cannot write %s: %s", to_file ? o->output.path : "the trace", strerror(errno));
+        log_error("cannot write %s: %s", to_file ? o->output.path : "the trace", strerror(to_file ? -fd : errno));
         return EXIT_FAILED;
     }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -416,7 +421,7 @@ static int check_trace(struct lab_job *job)
     if (fd < 0)
         return EXIT_FAILED;
     result = open_result(job->options, &status);
-    if (status == EXIT_DONE && rights_drop(false) < 0) {
+    if (status == EXIT_DONE && rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
         status = EXIT_FAILED;
     }

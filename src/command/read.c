@@ -128,7 +128,7 @@ static int read_file(const struct read_options *o, const char *path)
     config.sinks = &sinks;
     input = command_read_file(&config, &o->io, path, fd);
     /* what is parsed from here on may be hostile */
-    r = rights_drop(false);
+    r = rights_give_up(&(struct confine){ .may = sinks_address(&sinks) ? CONFINE_SERVE : 0 });
     if (r < 0) {
         log_error("cannot drop rights: %s", strerror(-r));
         close(fd);

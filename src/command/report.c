@@ -17,6 +17,7 @@
 #include "tcplens/base/base64.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/output.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/trace/check.h"
 #include "tcplens/viewer.h"
@@ -76,26 +77,28 @@ static int open_output(struct report *r)
 
     if (strcmp(r->out_path, "-") == 0) {
         fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        fd = fd < 0 ? -errno : fd;
     } else {
         struct stat in, out;
 
-        fd = open(r->out_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0644);
+        fd = output_open(r->out_path, O_WRONLY | O_EXCL);
         r->created = fd >= 0;
-        if (fd < 0 && errno == EEXIST && !r->force) {
+        if (fd == -EEXIST && !r->force) {
             log_error("%s is there already: --force replaces it", r->out_path);
             return EXIT_FAILED;
         }
-        if (fd < 0 && errno == EEXIST) {
+        if (fd == -EEXIST) {
             if (stat(r->in_path, &in) == 0 && stat(r->out_path, &out) == 0 && in.st_dev == out.st_dev &&
                 in.st_ino == out.st_ino) {
                 log_error("%s is the trace itself: give the report another name", r->out_path);
                 return EXIT_FAILED;
             }
             fd = open(r->out_path, O_WRONLY | O_CLOEXEC | O_NOCTTY); /* emptied when the trace proves to be one */
+            fd = fd < 0 ? -errno : fd;
         }
     }
     if (fd < 0)
-        return fail_output(r, errno);
+        return fail_output(r, -fd);
     r->out = fdopen(fd, "w");
     if (!r->out) {
         close(fd);
@@ -244,7 +247,7 @@ static int make_in_child(struct report *r)
     if (child < 0) {
         log_error("cannot start a process: %s", strerror(errno));
     } else if (child == 0) {
-        error = rights_drop(false);
+        error = rights_give_up(&(struct confine){ 0 });
         if (error < 0)
             log_error("cannot drop rights: %s", strerror(-error));
         _exit(error < 0 ? EXIT_FAILED : make_and_close(r));

@@ -1,6 +1,6 @@
 /* The order in which things happen matters. What belongs to the host is opened first (the browser's listening socket,
  * the output file); then the process moves into the namespace to be traced, for good; the command is forked there but
- * held back; the witnesses start; rights are dropped; only then is the first byte of the network parsed, and the
+ * held back, with a guard beside it that alone can end it; the witnesses start; rights are dropped; only then is the first byte of the network parsed, and the
  * command let go. */
 #include "trace_run.h"
 
@@ -97,7 +97,7 @@ static void on_signal(void *arg, int number)
     if (t->child.pid && !t->interrupted) {
         t->interrupted = true;
         t->grace_ends = t->ticks + CHILD_GRACE_MS / PIPELINE_TICK_MS;
-        kill(t->child.pid, SIGTERM);
+        child_ask_to_end(&t->child);
         return;
     }
     t->interrupted = true;
@@ -108,12 +108,9 @@ static void on_child(void *arg, int wait_status)
 {
     struct trace *t = arg;
 
-    t->child.pid = 0;
+    child_ended(&t->child);
     t->child_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     t->settling = 1;
-    /* nobody is left to be killed */
-    if (rights_drop(false) < 0)
-        log_error("cannot drop the right to signal");
 }
 
 /* --duration is over, or nobody reads the output: the command ends too. After Ctrl-C it had its time already, or a
@@ -162,9 +159,7 @@ static int enter_namespace(struct trace *t)
         r = netns_enter_new(&user);
         if (r == 0)
             return EXIT_DONE;
-        log_error("cannot make a network namespace: %s; run as root, or allow unprivileged user namespaces "
-                  "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)",
-                  strerror(-r));
+        log_error("cannot make a network namespace: %s", netns_new_explain(r));
         return EXIT_RIGHTS;
     }
     r = netns_enter(t->netns);
@@ -210,10 +205,12 @@ static int open_sources(struct trace *t)
 
 static int watch(struct trace *t)
 {
+    struct confine c = { .may = CONFINE_WATCH | (sinks_address(&t->sinks) ? CONFINE_SERVE : 0) };
     char skipped[COMMAND_SKIPPED_MAX];
     int r, lost;
 
-    r = rights_drop(t->child.pid != 0);
+    c.socket_count = pipeline_sockets(t->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
+    r = rights_give_up(&c);
     if (r < 0) {
         log_error("cannot drop rights: %s", strerror(-r));
         return EXIT_FAILED;
@@ -264,7 +261,7 @@ static int start_command(struct trace *t)
 
     if (r == 0)
         r = loop_watch_child(t->loop, t->child.pid);
-    if (r == 0 && command_pids_are_the_machines())
+    if (r == 0 && host_shows_pids())
         t->config.command_pid = (uint32_t)t->child.pid;
     if (r < 0)
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is started where there is one

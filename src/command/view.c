@@ -76,7 +76,7 @@ static int serve(struct http *http)
     int r = loop_new(TICK_MS, &handlers, &loop);
 
     if (r == 0) {
-        r = rights_drop(false);
+        r = rights_give_up(&(struct confine){ .may = CONFINE_SERVE | CONFINE_HAND_OUT });
         if (r == 0)
             r = http_start(http);
         if (r == 0) {
@@ -104,6 +104,7 @@ static int view(const struct view_options *o, struct http_file *files, unsigned 
         log_error("%s", error);
         return EXIT_FAILED;
     }
+    http_warn(&o->serve);
     http_hand_out(http, files, count);
     status = serve(http);
     http_close(http);

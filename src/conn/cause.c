@@ -31,6 +31,22 @@ static enum cause of_listener(const struct life *l, const struct registry *liste
     }
 }
 
+/* What an end gets it drops, since no signature fits. One alone may be forged, and keeps nobody waiting. */
+static enum cause of_signatures(const struct life *l, const struct ending *e, struct reason *reason)
+{
+    const unsigned client = life_kernel_end(l, END_CLIENT)->unsigned_n,
+                   server = life_kernel_end(l, END_SERVER)->unsigned_n;
+    const bool waits = e->verdict == VERDICT_TIMED_OUT || e->verdict == VERDICT_HANDSHAKE_INCOMPLETE ||
+                       e->verdict == VERDICT_STILL_OPEN || e->verdict == VERDICT_HALF_CLOSED ||
+                       e->verdict == VERDICT_CLOSING;
+
+    if (!waits || (client < 2 && server < 2))
+        return CAUSE_NONE;
+    reason->end = server >= client ? END_SERVER : END_CLIENT;
+    reason->drops = server >= client ? server : client;
+    return CAUSE_SIGNATURE_REFUSED;
+}
+
 static bool is_icmp(enum cause cause)
 {
     return cause >= CAUSE_ICMP_NET_UNREACHABLE && cause <= CAUSE_ICMP_OTHER;
@@ -58,6 +74,22 @@ static bool is_dropped_at_home(const struct life *l, const struct ending *e)
            !l->conn.streams.of[END_CLIENT].segments;
 }
 
+/* What packets show of a client that did not complete the handshake. */
+static enum cause of_client(const struct life *l, const struct ending *e)
+{
+    const struct wire_end *client = &l->wire.end[END_CLIENT];
+    const struct stream *sent = &l->conn.streams.of[END_CLIENT], *got = &l->conn.streams.of[END_SERVER];
+
+    if (e->verdict == VERDICT_NO_ANSWER && l->conn.superseded)
+        return CAUSE_SUPERSEDED;
+    if (e->verdict != VERDICT_HANDSHAKE_INCOMPLETE || !got->syn_sent || !sent->syn_sent || sent->acked ||
+        client->damaged)
+        return CAUSE_NONE;
+    if (client->spoke)
+        return CAUSE_ACK_UNACCEPTABLE;
+    return ends_best(&l->conn.ends, END_CLIENT) == TCP_STATE_SYN_SENT ? CAUSE_NO_ACK : CAUSE_NONE;
+}
+
 struct reason cause_of_ending(const struct life *l, const struct registry *listeners, const struct ending *e)
 {
     struct reason reason = { .end = END_UNKNOWN };
@@ -68,6 +100,10 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
             reason.cause != CAUSE_NONE && reason.cause != CAUSE_NO_LISTENER && reason.cause != CAUSE_FILTER_RESET;
         if (reason.cause == CAUSE_FILTER_RESET)
             reason.end = e->reset_by;
+        if (reason.of_listener)
+            reason.drops = l->kernel->lane.drops;
+        if (reason.cause == CAUSE_NONE)
+            reason.cause = of_signatures(l, e, &reason);
         if (reason.cause == CAUSE_NONE)
             reason.cause = of_socket(l, e, &reason);
         if ((reason.cause == CAUSE_NONE || reason.cause == CAUSE_SYN_TIMEOUT) && is_dropped_at_home(l, e)) {
@@ -77,5 +113,7 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
     }
     if (reason.cause == CAUSE_NONE)
         reason.cause = wire_cause(&l->conn, &l->wire, &reason.end);
+    if (reason.cause == CAUSE_NONE)
+        reason.cause = of_client(l, e);
     return reason;
 }

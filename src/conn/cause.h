@@ -17,6 +17,7 @@ struct reason {
     enum end end;     /* who did it, or waited in vain; END_UNKNOWN: not known, or neither */
     uint16_t error;   /* errno, of the socket at that end; 0: none */
     uint32_t unread;  /* bytes */
+    uint32_t drops;   /* segments that were dropped */
 };
 
 struct reason cause_of_ending(const struct life *l, const struct registry *listeners, const struct ending *ending);

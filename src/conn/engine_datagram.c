@@ -9,6 +9,7 @@ void engine_datagram(struct conn_engine *g, const struct event *e)
     change.datagram.datagram = e->datagram;
     change.datagram.sender = socket_at(&g->sockets, &e->datagram.src, e->netns);
     change.datagram.receiver = socket_at(&g->sockets, &e->datagram.dst, e->netns);
+    change.datagram.lost = e->datagram_lost;
     change.datagram.frame = e->frame;
     emit(&g->out, e->ts_ns, &change);
 }

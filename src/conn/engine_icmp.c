@@ -14,6 +14,8 @@ struct life *engine_icmp(struct conn_engine *g, const struct event *e)
     }
     end = conn_end_of(&l->conn, &e->local);
     l->wire.icmp[end] = (uint8_t)(1 + e->icmp.error);
+    if (l->has_kernel)
+        kernel_saw_icmp(&l->kernel->lane, &l->conn.ends, end, e->icmp.error, addr_is_ipv4(&e->local.addr));
     change_init(&change, CHANGE_ICMP);
     change.conn = l->conn.number;
     change.end = end;

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "tcplens/base/rare.h"
+
 /* A segment, and the life it belongs to. */
 struct passage {
     struct conn_engine *engine;
@@ -69,14 +71,14 @@ static uint64_t tell_segment(const struct passage *p, const struct stream_place 
 }
 
 /* record: the number of its record. */
-static void hold(struct held *h, const struct passage *p, uint64_t record)
+static RARE void hold(struct held *h, const struct passage *p, uint64_t record)
 {
     h->segments[h->next++ % LIMIT_HELD_SEGMENTS] =
         (struct held_segment){ .conn = p->life->conn.number, .record = record, .event = *p->event };
 }
 
 /* NULL: none is held, or no longer. */
-static struct held_segment *held_of(struct held *h, const struct life *l, const struct endpoint *from)
+static RARE struct held_segment *held_of(struct held *h, const struct life *l, const struct endpoint *from)
 {
     for (unsigned i = 0; i < LIMIT_HELD_SEGMENTS; i++)
         if (h->segments[i].conn == l->conn.number && endpoint_equal(&h->segments[i].event.local, from))
@@ -114,7 +116,7 @@ static struct life *begin(struct conn_engine *g, const struct event *e, uint32_t
 }
 
 /* What one end has sent is in the books of both. */
-static void enter(const struct passage *p, enum end from, const struct stream_place *place, uint64_t record)
+static inline void enter(const struct passage *p, enum end from, const struct stream_place *place, uint64_t record)
 {
     struct life *l = p->life;
     const struct segment *seg = &p->event->segment;
@@ -123,6 +125,19 @@ static void enter(const struct passage *p, enum end from, const struct stream_pl
         kernel_saw_segment(&l->kernel->lane, &l->conn.streams, from, seg, place->ack, record);
     stream_take(&l->conn.streams, from, seg, place, room_of(p));
     stream_count(&l->conn.streams.of[from]);
+}
+
+/* It came from the other end as well. */
+static RARE void enter_as_peer(const struct passage *p, uint64_t record)
+{
+    struct life *l = p->life;
+    const struct segment *seg = &p->event->segment;
+    struct stream_place place;
+    struct notes notes;
+
+    notes_segment(&l->notes, &l->conn.streams, !p->from, seg, p->event->ts_ns, &notes);
+    place = stream_number(&l->conn.streams, !p->from, seg, room_of(p));
+    enter(p, !p->from, &place, record);
 }
 
 /* Remembers what is on its way, for when it arrives. NULL: it is not, or there is no memory. */
@@ -146,7 +161,7 @@ static struct flight *depart(const struct passage *p, const struct stream_place 
 }
 
 /* Nobody takes it; its numbers may be nonsense. Returns its record's number. */
-static uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
+static RARE uint64_t leave_out(const struct passage *p, const struct stream_place *place, const struct notes *n)
 {
     uint64_t record;
 
@@ -174,7 +189,7 @@ static bool is_listened_for(const struct passage *p)
 }
 
 /* A RST of an end that its kernel holds on to, or where somebody listens: not TCP sent it, unless the kernel tells of that yet. */
-static void note_filter(const struct passage *p)
+static RARE void note_filter(const struct passage *p)
 {
     const struct conn_engine *g = p->engine;
     const struct conn *c = &p->life->conn;
@@ -215,7 +230,7 @@ static void take(const struct passage *p, struct notes *n)
     const bool again =
         ((seg->flags & SEGMENT_SYN) && sender->syn_sent) || ((seg->flags & SEGMENT_FIN) && sender->fin_sent);
     const struct stream_place place = stream_number(&c->streams, p->from, seg, room_of(p));
-    const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, room_of(p));
+    const unsigned gaps = stream_gaps(&c->streams, p->from, seg, &place, false, room_of(p));
     struct wire_step step = { .out = &p->engine->out,
                               .conn = c,
                               .lane = &l->wire,
@@ -228,19 +243,14 @@ static void take(const struct passage *p, struct notes *n)
     const bool unseen_fin = wire_shows_unseen_fin(c, p->from, seg, place.ack);
 
     if (gaps) {
-        n->notes |= NOTE_ACKED_UNSEEN;
+        if (stream_gaps(&c->streams, p->from, seg, &place, true, room_of(p)))
+            n->notes |= NOTE_ACKED_UNSEEN;
         zeek_gaps(&l->zeek, !p->from, gaps);
     }
     step.because = p->told ? 0 : tell_segment(p, &place, n);
     enter(p, p->from, &place, step.because);
-    if (c->self) {
-        struct stream_place peer_place;
-        struct notes peer_notes;
-
-        notes_segment(&l->notes, &c->streams, !p->from, seg, p->event->ts_ns, &peer_notes);
-        peer_place = stream_number(&c->streams, !p->from, seg, room_of(p));
-        enter(p, !p->from, &peer_place, step.because);
-    }
+    if (c->self)
+        enter_as_peer(p, step.because);
     if (stream_is_dropped(seg))
         return;
     if ((seg->flags & SEGMENT_RST) && l->has_kernel)
@@ -319,7 +329,7 @@ static bool is_taken(const struct passage *p, enum stream_fit fit)
 /* Its receiver drops it, and may answer that. A SYN into an open connection is not taken (RFC 9293 3.10.7.4), and mostly nothing
  * comes of it; where it is answered with a SYN,ACK the receiver was not open any more, and another connection has begun. A RST
  * beyond what was captured of its sender may stand there too early. */
-static void refuse(struct passage *p)
+static RARE void refuse(struct passage *p)
 {
     const struct segment *seg = &p->event->segment;
     struct life *l = p->life;
@@ -346,7 +356,7 @@ static void refuse(struct passage *p)
 }
 
 /* Where a capture has a RST just before the data that it followed, this data shows it. */
-static void take_held_reset(struct passage *p)
+static RARE void take_held_reset(struct passage *p)
 {
     struct life *l = p->life;
     struct held_segment *held = held_of(&p->engine->held_resets, l, &p->event->local);
@@ -421,7 +431,8 @@ static bool is_damaged(struct conn_engine *g, const struct stream *sender, const
 }
 
 /* The SYN,ACK to a SYN that was held: that began a connection, and this is its second segment. NULL: no memory. */
-static struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l, uint64_t ts_ns)
+static RARE struct life *begin_with(struct conn_engine *g, const struct held_segment *held, struct life *l,
+                                    uint64_t ts_ns)
 {
     struct event e = held->event;
     const uint64_t syn_ns = e.ts_ns;
@@ -487,6 +498,8 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         return NULL;
     c = &p.life->conn;
     p.from = conn_end_of(c, &e->local);
+    if (e->tunnel)
+        stream_carried(room_of(&p), p.from, e->tunnel->chosen);
     if (e->fate == FATE_LOST)
         notes |= NOTE_LOST_ON_WIRE;
     if (e->fate == FATE_UNSAID && notes_is_copy(&p.life->notes, &c->streams, p.from, seg, e->ts_ns))
@@ -500,6 +513,8 @@ struct life *engine_segment(struct conn_engine *g, const struct event *e)
         notes_segment(&p.life->notes, &c->streams, p.from, seg, e->ts_ns, &n);
         n.notes |= notes;
         zeek_bad_checksum(&p.life->zeek, p.from);
+        p.life->wire.end[p.from].damaged = true;
+        stream_damaged(&c->streams, p.from, seg, &place, room_of(&p));
         leave_out(&p, &place, &n);
         return p.life;
     }

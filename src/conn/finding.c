@@ -16,6 +16,11 @@ void findings_init(struct findings *f, const char *const *sysctl, bool all_packe
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)
                 f->seen_in[kind][f->seen_in_count[kind]++] = table[i];
+    for (unsigned i = 0; i < f->seen_in_count[CHANGE_STATE]; i++) {
+        const unsigned states = f->seen_in[CHANGE_STATE][i]->states;
+
+        f->stated |= states ? states : ~0u;
+    }
     for (unsigned i = 0; i < f->seen_in_count[CHANGE_SEGMENT]; i++) {
         const struct finding_ops **seen_in = f->seen_in[CHANGE_SEGMENT], *here = seen_in[i];
 
@@ -381,12 +386,20 @@ bool finding_is_shown(const struct finding_sight *s, enum finding_kind kind)
     return s->life && (s->life->findings >> kind & 1);
 }
 
+static bool is_good(const struct change *c)
+{
+    return c->kind == CHANGE_OUTCOME && c->outcome.verdict == VERDICT_CLOSED_NORMALLY && c->outcome.cause == CAUSE_NONE;
+}
+
 void findings_take(struct findings *f, const struct change *c, struct life *life)
 {
     const struct finding_sight s = { c, life, f };
+    const bool good = is_good(c);
 
     leave_trail(&s);
     f->unsure |= c->kind == CHANGE_GAP;
+    if (c->kind == CHANGE_STATE && !((1u << c->state.from | 1u << c->state.to) & f->stated))
+        return;
     if (c->kind == CHANGE_SEGMENT) {
         take_segment(f, &s);
         if (life && life->finding_waits)
@@ -394,7 +407,8 @@ void findings_take(struct findings *f, const struct change *c, struct life *life
         return;
     }
     for (unsigned i = 0; i < f->seen_in_count[c->kind]; i++)
-        look(f, f->seen_in[c->kind][i], &s);
+        if (!good || !f->seen_in[c->kind][i]->only_bad)
+            look(f, f->seen_in[c->kind][i], &s);
     if (c->kind == CHANGE_OUTCOME && life && life->finding_waits)
         settle_ended(&s);
 }

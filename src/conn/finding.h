@@ -64,8 +64,10 @@ enum finding_trail {
 struct finding_ops {
     enum finding_kind kind;
     enum severity severity;
-    unsigned of;    /* bits of enum change_kind: what it is seen in */
-    uint32_t notes; /* of segments: any of these; 0: all segments */
+    unsigned of;     /* bits of enum change_kind: what it is seen in */
+    uint32_t notes;  /* of segments: any of these; 0: all segments */
+    unsigned states; /* bits of enum tcp_state; of changes of state: these entered or left; 0: all */
+    bool only_bad;   /* of outcomes: none of what closed normally, with no cause to be told */
     /* Bits of enum finding_kind: a connection that shows one of them shows this one as its consequence, which is not told. */
     uint32_t follows_from;
     /* It is seen before that can be known: what was seen in a connection counts when the peer acknowledges what was sent, or
@@ -120,6 +122,7 @@ struct findings {
     uint8_t unnoted;
     uint32_t noted;
     uint16_t subjects[FINDING_N][CAUSE_N]; /* hosts and processes with one that was told */
+    unsigned stated;                       /* of changes of state likewise: what any kind looks for */
     bool due;                              /* one is to be told */
     bool ending;                           /* the trace is complete */
     bool full;                             /* and nothing can make way */

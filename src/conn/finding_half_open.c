@@ -100,6 +100,7 @@ const struct finding_ops finding_half_open_ops = {
     .kind = FINDING_half_open,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .follows_from = OF(local_drop) | OF(mtu),
     .trail = TRAIL_AGAIN,
     .sums = 1 << UNACKNOWLEDGED,

@@ -55,6 +55,7 @@ const struct finding_ops finding_icmp_ops = {
     .kind = FINDING_icmp,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .concerns = concerns,
     .say = say,
 };

@@ -59,6 +59,7 @@ const struct finding_ops finding_local_drop_ops = {
     .kind = FINDING_local_drop,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME) | SEEN_IN(TIMER),
+    .only_bad = true,
     .concerns = concerns,
     .say = say,
 };

@@ -13,7 +13,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 
     if (!s->life || c->outcome.verdict != VERDICT_NO_ANSWER ||
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT &&
-         c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
+         c->outcome.cause != CAUSE_SUPERSEDED && c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
         return false;
     if (c->outcome.final[END_CLIENT] == TCP_STATE_SYN_SENT &&
         c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT] < LONG_NS)
@@ -58,6 +58,7 @@ const struct finding_ops finding_no_answer_ops = {
     .kind = FINDING_no_answer,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .trail = TRAIL_AGAIN,
     .sums = 1 << SENT,
     .figures = { "longest_ns", "syns" },

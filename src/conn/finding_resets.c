@@ -30,7 +30,7 @@ static const struct {
                           { "look for a restart, or a timeout of idle connections in between (a NAT, a load balancer)",
                             "keep long connections alive: SO_KEEPALIVE, with TCP_KEEPIDLE below that timeout" } },
     [CAUSE_KILLED] = { "their sockets were destroyed from outside (ss -K)", { NULL } },
-    [CAUSE_FILTER_RESET] = { "its TCP did not send it: a packet filter did, or it is forged",
+    [CAUSE_FILTER_RESET] = { "a packet filter did, or somebody forged it",
                              { "see whether a filter there refuses the connection (nft list ruleset, iptables -S)" } },
     [CAUSE_ACCEPT_QUEUE_FULL] = { "its accept queue was full", { "set net.ipv4.tcp_abort_on_overflow to 0" } },
 };
@@ -40,8 +40,12 @@ static void say(const struct finding *f, struct finding_words *w)
     const enum cause cause = f->subject.cause;
     char where[FINDING_WHERE_MAX];
 
-    finding_say(w, "%s ended %llu connection%s with a RST", finding_where(f, where), (unsigned long long)f->count,
-                finding_s(f->count));
+    if (cause == CAUSE_FILTER_RESET)
+        finding_say(w, "%llu connection%s ended by a RST in the name of %s, whose TCP did not send it",
+                    (unsigned long long)f->count, f->count == 1 ? " was" : "s were", finding_where(f, where));
+    else
+        finding_say(w, "%s ended %llu connection%s with a RST", finding_where(f, where), (unsigned long long)f->count,
+                    finding_s(f->count));
     if (cause == CAUSE_NONE)
         finding_say(w, "; why was not seen.");
     else
@@ -56,6 +60,7 @@ const struct finding_ops finding_resets_ops = {
     .kind = FINDING_resets,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .trail = TRAIL_RESET,
     .concerns = concerns,
     .say = say,

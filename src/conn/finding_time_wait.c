@@ -75,6 +75,7 @@ const struct finding_ops finding_time_wait_ops = {
     .kind = FINDING_time_wait,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(STATE),
+    .states = 1u << TCP_STATE_TIME_WAIT,
     .figures = { "peak", "ports" },
     .concerns = concerns,
     .take = take,

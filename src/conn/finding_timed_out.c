@@ -3,6 +3,14 @@
 
 enum { LONGEST };
 
+/* The end that drops is named itself; else who gave up is. */
+static enum end waited_for(const struct change *c)
+{
+    if (c->outcome.cause == CAUSE_SIGNATURE_REFUSED)
+        return c->outcome.cause_end;
+    return c->outcome.cause_end == END_SERVER ? END_CLIENT : END_SERVER;
+}
+
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
@@ -10,7 +18,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
     if (!s->life || c->outcome.verdict != VERDICT_TIMED_OUT || c->outcome.cause == CAUSE_KEEP_ALIVE_TIMEOUT ||
         c->outcome.cause == CAUSE_USER_TIMEOUT)
         return false;
-    *ret_subject = finding_host(s->life, c->outcome.cause_end == END_SERVER ? END_CLIENT : END_SERVER, false);
+    *ret_subject = finding_host(s->life, waited_for(c), false);
     ret_subject->cause = c->outcome.cause;
     return true;
 }
@@ -25,6 +33,12 @@ static void say(const struct finding *f, struct finding_words *w)
 {
     char where[FINDING_WHERE_MAX], here[FINDING_HERE_MAX];
 
+    if (f->subject.cause == CAUSE_SIGNATURE_REFUSED) {
+        finding_say(w, "%llu connection%s timed out: %s dropped what came for its signature (TCP-MD5, TCP-AO).",
+                    (unsigned long long)f->count, finding_s(f->count), finding_where(f, where));
+        finding_advise(w, "give both ends the same key for the other's address (BGP: the neighbor's password)");
+        return;
+    }
     finding_say(w, "%llu connection%s timed out waiting for %s", (unsigned long long)f->count, finding_s(f->count),
                 finding_where(f, where));
     switch (f->subject.cause) {
@@ -49,6 +63,7 @@ const struct finding_ops finding_timed_out_ops = {
     .kind = FINDING_timed_out,
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
+    .only_bad = true,
     .follows_from = OF(local_drop) | OF(mtu),
     .trail = TRAIL_AGAIN,
     .figures = { "longest_ns" },

@@ -31,8 +31,8 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
         until_ns = s->life ? s->life->conn.ends.last_ns : 0;
     } else {
         w = shut_of(s, c->end);
-        if (c->segment.notes & NOTE_ZERO_WINDOW) {
-            if (!w) {
+        if (!c->segment.window) { /* of a FIN it is not noted */
+            if (!w && (c->segment.notes & NOTE_ZERO_WINDOW)) {
                 s->all->shut[c->conn % FINDING_WATCHED] = (struct finding_watch){ c->conn, c->end, c->ts_ns, 0 };
                 finding_leave_trail(s, TRAIL_SHUT);
             }

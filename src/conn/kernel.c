@@ -141,6 +141,8 @@ void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams,
         k->last_rst = n;
     if (!(seg->flags & SEGMENT_ACK) || (seg->flags & SEGMENT_RST))
         return;
+    if (ack > sender->acked)
+        k->unsigned_n = 0;
     if (receiver->syn_sent && ack > 0 && !sender->acked)
         k->ack_of_syn = n;
     if (receiver->fin_sent && ack > stream_fin_seq(receiver) && sender->acked <= stream_fin_seq(receiver))

@@ -17,6 +17,8 @@ struct kernel_end {
     bool fin_wait_2_over; /* that timer fired */
     uint16_t error;       /* errno, of the socket as it was closed; 0: none */
     uint8_t previous;     /* enum tcp_state: the one before this */
+    uint16_t icmp_error;  /* errno that an ICMP error about its SYN becomes; 0: none came */
+    uint16_t unsigned_n;  /* segments it dropped for their signature since it last acknowledged something */
     uint64_t cookie;
     uint64_t told_ns;      /* the last event of it */
     uint64_t shown_ns;     /* when a listing last showed it, which is no event */
@@ -118,6 +120,8 @@ static inline bool kernel_lives_on(const struct ends *ends, enum end end)
 
 /* ---- kernel_ending.c: why a socket was closed */
 
+/* An ICMP error quotes what the end sent. */
+void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4);
 /* NONE: for no reason of its own, or not known. got_reset: a RST had come. */
 enum cause kernel_ending_cause(enum tcp_state from, const struct sock_ending *ending, bool got_reset);
 

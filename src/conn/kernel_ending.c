@@ -18,6 +18,27 @@ static enum cause timed_out(enum tcp_state from, const struct sock_ending *e)
     return e->user_timeout ? CAUSE_USER_TIMEOUT : CAUSE_RETRANSMISSION_TIMEOUT;
 }
 
+/* errno that an ICMP error becomes (icmp_err_convert, icmpv6_err_convert()). */
+static uint16_t icmp_errno(enum icmp_error error, bool ipv4)
+{
+    switch (error) {
+    case ICMP_NET_UNREACHABLE: return ENETUNREACH;
+    case ICMP_PROTOCOL_UNREACHABLE: return ipv4 ? ENOPROTOOPT : EPROTO;
+    case ICMP_PORT_UNREACHABLE: return ECONNREFUSED;
+    case ICMP_SOURCE_ROUTE_FAILED: return EOPNOTSUPP;
+    case ICMP_ADMIN_PROHIBITED: return ipv4 ? EHOSTUNREACH : EACCES;
+    case ICMP_HOST_UNREACHABLE:
+    case ICMP_TIME_EXCEEDED: return EHOSTUNREACH;
+    default: return 0; /* it ends no connect(), or there are several */
+    }
+}
+
+void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end end, enum icmp_error error, bool ipv4)
+{
+    if (ends_kernel_tells(ends, end) && ends_state(ends, end, LANE_KERNEL) == TCP_STATE_SYN_SENT)
+        lane->end[end].icmp_error = icmp_errno(error, ipv4);
+}
+
 /* What an ICMP error becomes (icmp_err_convert, tcp_v4_err(), icmpv6_err_convert()); NONE: no ICMP error does. */
 static enum cause icmp_of(unsigned error)
 {

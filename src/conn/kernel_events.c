@@ -35,13 +35,25 @@ static uint64_t cause_of(const struct kernel_step *s, enum tcp_state to)
     }
 }
 
+/* Of the socket that is closed. An ICMP error that came in the middle of connect() is there until SO_ERROR takes it, which
+ * leaves none for close() to show (tcp_v4_err(), sk_getsockopt()). */
+static uint16_t error_of(const struct kernel_step *s)
+{
+    const struct event *e = s->event;
+
+    if (e->kind != EVENT_SOCK_STATE || !e->sock.ending.known || e->sock.ending.error ||
+        e->sock.from != TCP_STATE_SYN_SENT || s->lane->held_reset.is)
+        return e->kind == EVENT_SOCK_STATE ? e->sock.ending.error : 0;
+    return end_of(s)->icmp_error;
+}
+
 static void enter(struct kernel_step *s, enum tcp_state to, enum object object)
 {
     const bool is_sock = s->event->kind == EVENT_SOCK_STATE;
     /* figure 5 draws no edge for a reset or for a TIME-WAIT cut short; those it draws to CLOSED tell of other causes */
     const bool other_cause =
         to == TCP_STATE_CLOSED && (s->conn->ends.reset_by != END_UNKNOWN || s->lane->held_reset.is ||
-                                   s->event->kind == EVENT_TIMEWAIT_KILLED || (is_sock && s->event->sock.ending.error));
+                                   s->event->kind == EVENT_TIMEWAIT_KILLED || error_of(s));
     const struct kernel_claim claim = {
         .from = is_sock ? s->event->sock.from : TCP_STATE_UNKNOWN,
         .to = to,
@@ -49,7 +61,7 @@ static void enter(struct kernel_step *s, enum tcp_state to, enum object object)
         .because = cause_of(s, to),
         .edge_sure = !other_cause,
         .call = is_sock ? s->event->sock.call : NULL,
-        .error = is_sock ? s->event->sock.ending.error : 0,
+        .error = error_of(s),
     };
 
     kernel_enter(s, &claim);
@@ -99,19 +111,20 @@ static void note_ending(const struct kernel_step *s, enum cause cause, uint32_t 
 
 static void note_closed(const struct kernel_step *s)
 {
-    const struct sock_ending *ending = &s->event->sock.ending;
+    struct sock_ending ending = s->event->sock.ending;
     const bool got_reset = s->conn->ends.reset_by == (unsigned)!s->end || s->lane->held_reset.is;
     const enum tcp_state from = s->event->sock.from;
     enum cause cause = CAUSE_NONE;
 
-    if (!ending->known)
+    if (!ending.known)
         return;
-    end_of(s)->error = ending->error;
+    ending.error = error_of(s);
+    end_of(s)->error = ending.error;
     if (end_of(s)->fin_wait_2_over)
         cause = CAUSE_ORPHAN_TIMEOUT;
-    else if (s->lane->accepted || s->end == END_CLIENT || s->conn->ends.midstream || ending->error)
-        cause = kernel_ending_cause(from, ending, got_reset);
-    note_ending(s, cause, cause == CAUSE_UNREAD_DATA ? ending->unread - (from == TCP_STATE_CLOSE_WAIT) : 0);
+    else if (s->lane->accepted || s->end == END_CLIENT || s->conn->ends.midstream || ending.error)
+        cause = kernel_ending_cause(from, &ending, got_reset);
+    note_ending(s, cause, cause == CAUSE_UNREAD_DATA ? ending.unread - (from == TCP_STATE_CLOSE_WAIT) : 0);
 }
 
 static void on_connect(struct kernel_step *s)
@@ -539,6 +552,7 @@ enum queue_why kernel_event(struct kernel_step *s)
     case EVENT_RESET: on_reset(s); break;
     case EVENT_SNAPSHOT: on_snapshot(s); break;
     case EVENT_OWNER: on_owner(s); break;
+    case EVENT_UNSIGNED: end_of(s)->unsigned_n += end_of(s)->unsigned_n < UINT16_MAX; break;
     default: break;
     }
     return QUEUE_WHY_N;

@@ -15,7 +15,38 @@ static bool is_in_reach(const struct life *l, const struct event *e)
     return l->kernel->netns[end] ? l->kernel->netns[end] == e->netns : !ends_kernel_tells(&l->conn.ends, end);
 }
 
-static struct life *find(const struct conn_engine *g, const struct event *e, uint32_t hash)
+/* As far as two numbers lie together that belong to one stream. */
+static bool is_near(uint32_t number, const struct stream *s)
+{
+    const int32_t off = (int32_t)(number - s->base - (uint32_t)s->snd_max);
+
+    return off >= -(int32_t)STREAM_LEAP && off <= (int32_t)STREAM_LEAP;
+}
+
+/* What the segment says fits to what is known of both ends. */
+static bool fits(const struct life *l, enum end from, const struct segment *seg)
+{
+    const struct stream *sender = &l->conn.streams.of[from], *peer = &l->conn.streams.of[!from];
+
+    if ((seg->flags & SEGMENT_ACK) && peer->base_known && !is_near(seg->ack, peer))
+        return false;
+    if ((seg->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN) /* it says nothing of its peer */
+        return sender->base_known && seg->seq == sender->base;
+    return !sender->base_known || is_near(seg->seq, sender);
+}
+
+/* Of several tunnels between the same two ends, where each direction has an id of its own: the one that carries this connection,
+ * by its id, or else by the numbers of what it carries. */
+static bool is_carried(struct conn_engine *g, struct life *l, const struct event *e)
+{
+    const enum end from = conn_end_of(&l->conn, &e->local);
+
+    return e->kind != EVENT_SEGMENT || !e->tunnel || !e->tunnel->chosen ||
+           stream_chosen((struct stream_room){ &g->conns.rare, &l->conn.rare }, from) == e->tunnel->chosen ||
+           fits(l, from, &e->segment);
+}
+
+static struct life *find(struct conn_engine *g, const struct event *e, uint32_t hash)
 {
     struct table_walk walk = table_walk(&g->conns, hash);
     struct life *current = NULL;
@@ -24,7 +55,7 @@ static struct life *find(const struct conn_engine *g, const struct event *e, uin
     while ((c = table_next(&g->conns, e, &walk))) {
         struct life *l = life_of(c);
 
-        if (!is_in_reach(l, e))
+        if (!is_in_reach(l, e) || !is_carried(g, l, e))
             continue;
         if (!c->superseded)
             current = l;
@@ -116,8 +147,7 @@ void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns)
 
     for (unsigned i = 0; i < END_N; i++)
         lives_on |= kernel_lives_on(&l->conn.ends, i);
-    if (lives_on)
-        l->conn.superseded = true;
-    else
+    l->conn.superseded = true;
+    if (!lives_on)
         lives_retire(g, l, ts_ns);
 }

@@ -207,10 +207,9 @@ static void put_reason(const struct life *l, const struct registry *listeners, b
     change->outcome.cause_end = reason.end;
     change->outcome.error = -(int64_t)reason.error;
     change->outcome.unread = reason.unread;
-    if (reason.of_listener) {
+    change->outcome.drops = reason.drops;
+    if (reason.of_listener)
         change->listener = l->kernel->lane.listener;
-        change->outcome.drops = l->kernel->lane.drops;
-    }
 }
 
 /* Of the ends, where they are in two. */

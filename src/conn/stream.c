@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tcplens/base/limits.h"
+#include "tcplens/base/rare.h"
 
 int64_t stream_unwrap(const struct stream *sender, uint32_t seq)
 {
@@ -64,7 +65,7 @@ static bool goes_on_from(uint32_t stray, uint32_t number)
 }
 
 /* The last stray was none: its sender goes on from there, or its receiver acknowledges it, or sends what it had acknowledged. */
-static bool finds_stray(const struct segment *seg, const struct stream_rare *own, const struct stream_rare *peers)
+static RARE bool finds_stray(const struct segment *seg, const struct stream_rare *own, const struct stream_rare *peers)
 {
     if (own && own->has_stray && goes_on_from(own->stray_end, seg->seq) && goes_on_from(own->stray_ack, seg->ack) &&
         (seg->payload_len || seg->seq != own->stray_end || seg->ack != own->stray_ack))
@@ -119,12 +120,14 @@ static void count_from(struct streams *s, enum end sender, uint32_t base, struct
     s->of[sender].below = 0;
     s->of[sender].fin_sent = false;
     s->of[!sender].rcv_nxt = 0;
-    if (rare)
+    if (rare) {
         rare->count = 0;
+        rare->has_damaged = false;
+    }
 }
 
 /* The numbering of an end's other SYN is in force. */
-static void change_base(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
+static RARE void change_base(struct streams *s, enum end sender, uint32_t base, struct stream_room room)
 {
     struct stream_rare *rare = rare_for(room, sender);
 
@@ -135,7 +138,7 @@ static void change_base(struct streams *s, enum end sender, uint32_t base, struc
     count_from(s, sender, base, room);
 }
 
-static void remember_stray(enum end from, const struct segment *seg, struct stream_room room)
+static RARE void remember_stray(enum end from, const struct segment *seg, struct stream_room room)
 {
     struct stream_rare *rare = rare_for(room, from);
 
@@ -213,7 +216,7 @@ struct stream_place stream_number(struct streams *s, enum end from, const struct
 }
 
 /* Keeps [start, end), which an end sent beyond a hole. */
-static void keep_range(struct stream_room room, enum end sender, int64_t rcv_nxt, int64_t start, int64_t end)
+static RARE void keep_range(struct stream_room room, enum end sender, int64_t rcv_nxt, int64_t start, int64_t end)
 {
     struct stream_rare *r = rare_for(room, sender);
     unsigned first = 0, behind;
@@ -267,8 +270,51 @@ static void receive(struct streams *s, enum end receiver, int64_t start, int64_t
     memmove(r->range, r->range[filled], r->count * sizeof(r->range[0]));
 }
 
+uint16_t stream_chosen(struct stream_room room, enum end sender)
+{
+    const struct stream_rare *r = rare_of(room, sender);
+
+    return r ? r->chosen : 0;
+}
+
+void stream_carried(struct stream_room room, enum end sender, uint16_t chosen)
+{
+    struct stream_rare *r = chosen ? rare_for(room, sender) : NULL;
+
+    if (r)
+        r->chosen = chosen;
+}
+
+void stream_damaged(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
+                    struct stream_room room)
+{
+    const int64_t near = s->of[!from].rcv_nxt;
+    int64_t start = place->seq, end = place->seq + segment_seq_len(seg);
+    struct stream_rare *r = s->of[from].base_known && end > near ? rare_for(room, from) : NULL;
+
+    if (!r)
+        return;
+    if (r->has_damaged && nearest(near, r->damaged[0]) <= end && nearest(near, r->damaged[1]) >= start) {
+        if (nearest(near, r->damaged[0]) < start)
+            start = nearest(near, r->damaged[0]);
+        if (nearest(near, r->damaged[1]) > end)
+            end = nearest(near, r->damaged[1]);
+    }
+    r->has_damaged = true;
+    r->damaged[0] = (uint32_t)start;
+    r->damaged[1] = (uint32_t)end;
+}
+
+/* Where what is missing from here on begins, if what is damaged is not. */
+static int64_t behind_damaged(const struct stream_rare *r, int64_t at)
+{
+    if (!r || !r->has_damaged || nearest(at, r->damaged[0]) > at || nearest(at, r->damaged[1]) < at)
+        return at;
+    return nearest(at, r->damaged[1]);
+}
+
 unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
-                     const struct stream_place *place, struct stream_room room)
+                     const struct stream_place *place, bool or_damaged, struct stream_room room)
 {
     const struct stream *receiver = &s->of[!from];
     const struct stream_rare *r;
@@ -284,7 +330,7 @@ unsigned stream_gaps(const struct streams *s, enum end from, const struct segmen
         const bool more = r && i < r->count;
         const int64_t next = more ? nearest(at, r->range[i][0]) : limit;
 
-        gaps += (next < limit ? next : limit) > at;
+        gaps += (next < limit ? next : limit) > (or_damaged ? behind_damaged(r, at) : at);
         at = more ? nearest(at, r->range[i][1]) : limit;
     }
     return gaps;

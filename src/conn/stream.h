@@ -21,8 +21,10 @@ struct stream_rare {
     /* Where the last segment ended, and what it acknowledged, that nobody could take: as sent. A capture that missed much
      * looks the same, until one goes on from there. */
     uint32_t stray_end, stray_ack;
-    uint8_t count; /* ranges */
-    bool has_other_base : 1, has_stray : 1;
+    uint32_t damaged[2]; /* what was captured with a wrong checksum at last: low halves of relative numbers */
+    uint16_t chosen;     /* of the tunnel in which it is sent (tcp/tunnel.h); 0: not seen, or nothing is chosen */
+    uint8_t count;       /* ranges */
+    bool has_other_base : 1, has_stray : 1, has_damaged : 1;
 };
 
 /* As far as a stream is believed to get in one step where no window tells: on a fast path a capture that misses a moment misses
@@ -107,9 +109,16 @@ void stream_adapt(struct streams *s, enum end from, const struct segment *seg, e
 struct stream_place stream_place_of(const struct streams *s, enum end from, const struct segment *seg);
 /* Where a segment stands that is taken: learns where counting starts, and the shift of the windows. */
 struct stream_place stream_number(struct streams *s, enum end from, const struct segment *seg, struct stream_room room);
-/* How many ranges that a segment acknowledges for the first time were not captured before it. */
+/* How many ranges that a segment acknowledges for the first time were not captured before it; or_damaged: nor with a wrong
+ * checksum, which the acknowledgment shows to have been right when it arrived. */
 unsigned stream_gaps(const struct streams *s, enum end from, const struct segment *seg,
-                     const struct stream_place *place, struct stream_room room);
+                     const struct stream_place *place, bool or_damaged, struct stream_room room);
+/* What was chosen for the tunnel in which an end sends. */
+uint16_t stream_chosen(struct stream_room room, enum end sender);
+void stream_carried(struct stream_room room, enum end sender, uint16_t chosen);
+/* It was captured, and its checksum is wrong. */
+void stream_damaged(const struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
+                    struct stream_room room);
 /* Takes what a segment sends and acknowledges into account. */
 void stream_take(struct streams *s, enum end from, const struct segment *seg, const struct stream_place *place,
                  struct stream_room room);

@@ -9,6 +9,7 @@
  * begins is UNKNOWN until an end shows by sending that it is synchronised. */
 #include "wire.h"
 
+#include "tcplens/base/rare.h"
 #include "tcplens/tcp/port.h"
 
 static enum tcp_state state_of(const struct wire_step *s, enum end end)
@@ -44,7 +45,7 @@ static void take_input(struct wire_step *s, enum end end, enum tcp_input input, 
 }
 
 /* It is contradicted that the end got what brought it where it is. */
-static void take_back(struct wire_step *s, enum end end, enum tcp_state to)
+static RARE void take_back(struct wire_step *s, enum end end, enum tcp_state to)
 {
     struct wire_end *e = &s->lane->end[end];
 
@@ -62,7 +63,7 @@ static bool is_believed(const struct wire_step *s, enum end end)
 }
 
 /* Where an end is that is open, or on its way to close: by what it sent, and what it shows it got. */
-static enum tcp_state state_shown(const struct wire_step *s, enum end end, bool fin_acked)
+static RARE enum tcp_state state_shown(const struct wire_step *s, enum end end, bool fin_acked)
 {
     const struct streams *streams = &s->conn->streams;
     const bool got_fin = streams->of[!end].fin_sent && streams->of[end].acked > stream_fin_seq(&streams->of[!end]);
@@ -164,7 +165,7 @@ static void send_fin(struct wire_step *s, enum end from)
 }
 
 /* An end that has sent a SYN goes on: its peer answered it. */
-static void assume_answer(struct wire_step *s, enum end from)
+static RARE void assume_answer(struct wire_step *s, enum end from)
 {
     if (state_of(s, !from) == TCP_STATE_UNKNOWN && s->conn->streams.of[!from].syn_unseen)
         take_input(s, !from, TCP_INPUT_SND_SYN_ACK, HOW_ASSUMED);
@@ -183,7 +184,7 @@ bool wire_shows_unseen_fin(const struct conn *c, enum end from, const struct seg
 }
 
 /* The FIN of a peer that is never seen: as it mostly is, the answer to this end's own. */
-static void assume_fin(struct wire_step *s, enum end from, int64_t ack)
+static RARE void assume_fin(struct wire_step *s, enum end from, int64_t ack)
 {
     stream_assume_fin(&s->conn->streams.of[!from], ack);
     s->lane->end[from].fin_received = true;
@@ -217,7 +218,7 @@ bool wire_rst_is_genuine(const struct conn *c, enum end from, const struct segme
 }
 
 /* What completed it was not taken. No doubt is left: of the next one that is refused the listener tells too. */
-static void take_back_handshake(struct wire_step *s, enum end end)
+static RARE void take_back_handshake(struct wire_step *s, enum end end)
 {
     const enum tcp_state state = state_of(s, end);
 
@@ -227,14 +228,16 @@ static void take_back_handshake(struct wire_step *s, enum end end)
     move_to(s, end, TCP_STATE_SYN_RECEIVED, NULL, HOW_CORRECTED);
 }
 
-static void send_rst(struct wire_step *s, enum end from, const struct stream_place *place)
+static RARE void send_rst(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const struct stream *sender = &s->conn->streams.of[from];
 
     /* <SEQ=SEG.ACK> to the SYN,ACK, and never another word: it was there no more when that came */
     if (!(s->segment->flags & SEGMENT_ACK) && state_of(s, from) == TCP_STATE_ESTABLISHED && sender->syn_sent &&
-        !sender->acked && place->seq == 1)
+        !sender->acked && place->seq == 1) {
         take_back(s, from, TCP_STATE_SYN_SENT);
+        s->lane->end[from].had_no_socket = true;
+    }
     if (s->lane->end[from].refused)
         take_back_handshake(s, from);
     /* An abort says <SEQ=SND.NXT><CTL=RST,ACK>. <SEQ=SEG.ACK><CTL=RST> is the answer of one that has no such connection: its
@@ -295,7 +298,7 @@ static bool may_cross(const struct wire_step *s, enum end from)
 }
 
 /* It is CLOSED because of a RST, its own or its peer's, and sends. */
-static void contradict_rst(struct wire_step *s, enum end from, const struct stream_place *place)
+static RARE void contradict_rst(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     struct streams *streams = &s->conn->streams;
     const bool forged = streams->of[from].rst_sent;
@@ -317,7 +320,7 @@ static void contradict_rst(struct wire_step *s, enum end from, const struct stre
 }
 
 /* An end did not get its peer's FIN. */
-static void take_back_fin(struct wire_step *s, enum end end)
+static RARE void take_back_fin(struct wire_step *s, enum end end)
 {
     enum tcp_state to;
 
@@ -356,7 +359,7 @@ static void contradict(struct wire_step *s, enum end from, const struct stream_p
 }
 
 /* What sending the segment proves about the sender. */
-static void step_sender(struct wire_step *s, enum end from, const struct stream_place *place)
+static inline void step_sender(struct wire_step *s, enum end from, const struct stream_place *place)
 {
     const unsigned flags = s->segment->flags;
 
@@ -401,7 +404,7 @@ static void take_ack_of_syn(struct wire_step *s, enum end to)
 }
 
 /* What getting it does to the receiver. */
-static void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
+static inline void step_receiver(struct wire_step *s, enum end to, const struct stream_place *place)
 {
     const struct stream *receiver = &s->conn->streams.of[to];
     const unsigned flags = s->segment->flags;
@@ -453,18 +456,25 @@ bool wire_is_of_earlier_use(const struct conn *c, enum end from, const struct se
     return false;
 }
 
+/* What an end that is both sends does at each what sending does, and then at each what getting it does. */
+static RARE void step_self(struct wire_step *s, enum end from, const struct stream_place *place)
+{
+    step_sender(s, from, place);
+    step_sender(s, !from, place);
+    step_receiver(s, !from, place);
+    step_receiver(s, from, place);
+}
+
 void wire_segment(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)
 {
-    const bool self = s->conn->self;
-
     if (unseen_fin)
         assume_fin(s, from, place->ack);
+    if (s->conn->self) {
+        step_self(s, from, place);
+        return;
+    }
     step_sender(s, from, place);
-    if (self)
-        step_sender(s, !from, place);
     step_receiver(s, !from, place);
-    if (self)
-        step_receiver(s, from, place);
 }
 
 void wire_sent(struct wire_step *s, enum end from, const struct stream_place *place, bool unseen_fin)
@@ -495,7 +505,7 @@ void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, ui
 
     if (state_of(&s, END_CLIENT) == TCP_STATE_ESTABLISHED && state_of(&s, END_SERVER) == TCP_STATE_SYN_RECEIVED &&
         !ends_kernel_tells(&c->ends, END_CLIENT) && c->streams.of[END_CLIENT].syn_sent &&
-        !lane->end[END_CLIENT].spoke && ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS)
+        !lane->end[END_CLIENT].spoke && (c->superseded || ts_ns - ends_entered_ns(&c->ends, END_CLIENT) > CROSSING_NS))
         take_back(&s, END_CLIENT, TCP_STATE_SYN_SENT);
 }
 
@@ -521,6 +531,10 @@ enum cause wire_cause(const struct conn *c, const struct wire_lane *lane, enum e
     if (by != END_UNKNOWN && lane->end[by].gave_up) {
         *ret_end = by;
         return CAUSE_RETRANSMISSION_TIMEOUT;
+    }
+    if (by != END_UNKNOWN && lane->end[by].had_no_socket) {
+        *ret_end = by;
+        return CAUSE_NO_SOCKET;
     }
     /* reset by one who had closed before, when data came that nobody would read */
     if (by != END_UNKNOWN && c->ends.closed_by_wire == by && lane->end[!by].data_after_fin) {

@@ -19,6 +19,8 @@ struct wire_end {
     uint16_t refused        : 1; /* its listener dropped what would have completed its handshake */
     uint16_t reset_held     : 1; /* it sent a RST beyond what was captured of it, which is held */
     uint16_t gave_up        : 1; /* its RST shows that the socket had gone in silence, with data unacknowledged */
+    uint16_t had_no_socket  : 1; /* its RST shows that it had no such connection when the SYN,ACK came */
+    uint16_t damaged        : 1; /* a segment of it had a wrong checksum */
 };
 #define WIRE_DOUBTS_MAX 2
 
@@ -88,7 +90,8 @@ void wire_refused(struct emitter *out, struct conn *c, struct wire_lane *lane, u
 void wire_undelivered(struct emitter *out, struct conn *c, struct wire_lane *lane, enum end from, uint32_t seq,
                       uint64_t because, uint64_t ts_ns);
 
-/* It is judged: a client from which nothing has come since the SYN,ACK never got that, or never sent the SYN. */
+/* It is judged: a client from which nothing has come since the SYN,ACK, or which began anew, never got that, or never sent the
+ * SYN. */
 void wire_settle(struct emitter *out, struct conn *c, struct wire_lane *lane, uint64_t ts_ns);
 
 /* What packets show to have ended it, or kept it from beginning. *ret_end: whose doing, where they show that too. */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "tcplens/base/rare.h"
 #include "tcplens/tcp/port.h"
 
 enum { INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET };
@@ -42,7 +43,7 @@ static bool note_once(struct zeek_lane *lane, enum end end, uint8_t bit, char le
 }
 
 /* The first, the tenth, the hundredth. */
-static void note_scaled(struct zeek_lane *lane, enum end end, uint32_t n, char letter)
+static RARE void note_scaled(struct zeek_lane *lane, enum end end, uint32_t n, char letter)
 {
     while (n >= 10 && n % 10 == 0)
         n /= 10;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/clock.h"
 #include "tcplens/base/loop.h"
@@ -118,6 +119,17 @@ static _Noreturn void become_program(const struct lines *l, const struct lab_act
     _exit(127);
 }
 
+/* What it cannot do without, told to whoever runs the lab. */
+static bool take_place(const struct lines *l, const struct lab_actor *a)
+{
+    char error[FILES_ERROR_MAX] = "";
+
+    if (a->files && files_put(a->files, error) < 0)
+        fprintf(stderr, "tcplens lab: %s: %s\n", a->name, error);
+    return !*error && netns_enter_held(&l->space->at[a->at]) == 0 &&
+           (needs_rights(a) || rights_drop_capabilities() == 0);
+}
+
 static _Noreturn void be_actor(const struct lines *l, unsigned index)
 {
     const struct lab_actor *a = &l->lab->actors[index];
@@ -127,15 +139,17 @@ static _Noreturn void be_actor(const struct lines *l, unsigned index)
                                        .wire = l->wire[OTHER],
                                        .leaders = l->leaders };
     char name[16], go;
+    bool ready;
 
     snprintf(name, sizeof(name), "%.15s", a->name);
     prctl(PR_SET_NAME, name);
     redirect();
     setpgid(0, 0);
-    if (netns_enter_held(&l->space->at[a->at]) < 0 || (!needs_rights(a) && rights_drop_capabilities() < 0))
-        _exit(126);
+    ready = take_place(l, a);
     if (recv(place.channel, &go, 1, 0) != 1)
         _exit(125); /* the tracer gave up */
+    if (!ready)
+        _exit(126); /* now, so that the trace tells of it */
     loop_restore_signals();
     if (a->argv)
         become_program(l, a);
@@ -251,7 +265,13 @@ int crew_start(struct crew *crew, const struct lab *lab, const struct space *spa
     }
     if (crew->keeper == 0)
         keep(&l);
-    r = hand_over(crew, &l);
+    r = guard_start(&crew->guard, crew->keeper, SIGKILL);
+    if (r == 0)
+        r = hand_over(crew, &l);
+    else {
+        kill(crew->keeper, SIGKILL); /* there is nobody else yet */
+        close_all(&l);
+    }
     if (r < 0)
         crew_stop(crew);
     return r;
@@ -265,9 +285,11 @@ void crew_let_go(struct crew *crew, unsigned actor)
 void crew_stop(struct crew *crew)
 {
     if (crew->keeper > 0) {
-        kill(crew->keeper, SIGKILL);
-        waitpid(crew->keeper, NULL, 0);
+        /* without a guard it was killed already; and with none that answers it ends with this process */
+        if (!crew->guard.pid || guard_signal(&crew->guard, SIGKILL) == 0)
+            waitpid(crew->keeper, NULL, 0);
     }
+    guard_stop(&crew->guard);
     for (unsigned i = 0; i < crew->count; i++)
         cleanup_close(&crew->channels[i]);
     cleanup_close(&crew->ended);

@@ -6,9 +6,11 @@
 #include <sys/types.h>
 
 #include "actor.h"
+#include "tcplens/base/guard.h"
 
 struct crew {
-    pid_t keeper; /* the first process; 0: there is none */
+    pid_t keeper;       /* the first process; 0: there is none */
+    struct guard guard; /* who ends it */
     int channels[LAB_ACTORS_MAX];
     unsigned count;
     int ended;   /* where the keeper tells of actors that ended */

@@ -75,6 +75,7 @@ static void take_rule(struct wire_rule *rule, const cJSON *from)
     *rule = (struct wire_rule){
         .from = { [WIRE_CLIENT] = strcmp(sender, "server") != 0, [WIRE_SERVER] = strcmp(sender, "client") != 0 },
         .match = (enum wire_match)word_of(from, "match", lab_match_words),
+        .len = (uint32_t)number_of(from, "len", 0),
         .deed = (enum wire_deed)word_of(from, "do", lab_deed_words),
         .first = nth ? (uint32_t)nth : 1,
         .last = nth     ? (uint32_t)nth
@@ -183,6 +184,7 @@ static int take_actor(struct lab *lab, struct lab_actor *a, const cJSON *from)
 
     a->at = (enum space_side)word_of(from, "at", lab_side_words);
     a->after = member(from, "after");
+    a->files = member(from, "files");
     return program ? take_program(a, program, from) : take_steps(lab, a, member(from, "steps"));
 }
 
@@ -328,8 +330,9 @@ static int take(struct lab *lab, struct shape_walk *walk)
     lab->mutations = member(lab->tree, "mutations");
     lab->version = (unsigned)number_of(lab->tree, "version", 1);
     lab->time_limit_s = (unsigned)number_of(lab->tree, "time_limit_s", TIME_LIMIT_DEFAULT);
-    lab->needs_kernel = names(member(lab->tree, "needs"), "kernel");
+    lab->needs_kernel = names(member(lab->tree, "needs"), "kernel") || names(member(lab->tree, "needs"), "processes");
     lab->needs_root = names(member(lab->tree, "needs"), "root");
+    lab->needs_processes = names(member(lab->tree, "needs"), "processes");
     lab->headers = cJSON_IsTrue(member(lab->tree, "headers"));
     take_wire(lab, walk);
     take_settings(lab, walk);

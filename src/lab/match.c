@@ -239,7 +239,7 @@ size_t match_from(const struct match_scene *s, const cJSON *pattern, size_t inde
 
 const char *match_missing(const struct match_scene *s, const cJSON *pattern)
 {
-    static const char *const of_kernel[] = { "call", "reset", "object" };
+    static const char *const of_kernel[] = { "call", "reset", "object", "process" };
     static const char *const of_packets[] = { "segment", "arrival" };
     const char *kind = record_text(pattern, "record"), *source = record_text(pattern, "source");
     const bool kernel = records_have(s->records, "kernel"), diag = records_have(s->records, "diag");

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "stage.h"
+#include "tcplens/base/host.h"
 #include "tcplens/base/loop.h"
 #include "tcplens/base/rights.h"
 
@@ -219,6 +220,14 @@ static int open_pipeline(struct run *r)
                                       .headers = r->config->lab->headers,
                                       .netns = "lab" };
 
+    if (r->config->lab->needs_processes && !host_shows_pids()) {
+        snprintf(r->error, sizeof(r->error),
+                 "this lab needs the machine's process ids, which this PID namespace does not show: "
+                 "run it outside of it");
+        return -ENOTSUP;
+    }
+    if (r->config->lab->needs_processes)
+        config.command_pid = (uint32_t)r->crew.keeper;
     for (size_t i = 0; i < source_count; i++) {
         const struct source_ops *ops = source_table[i];
         const bool packets = ops->witness == WITNESS_WIRE, kernel = ops->witness == WITNESS_KERNEL;
@@ -293,7 +302,11 @@ static int die_with_parent(const struct run *r)
 
 static int watch(struct run *r)
 {
-    int status = fail(r, rights_drop(true), "cannot drop rights");
+    struct confine c = { .may = CONFINE_WATCH | (sinks_address(r->config->sinks) ? CONFINE_SERVE : 0) };
+    int status;
+
+    c.socket_count = pipeline_sockets(r->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
+    status = fail(r, rights_give_up(&c), "cannot drop rights");
 
     if (status == 0)
         status = fail(r, die_with_parent(r), "nobody waits for it");
@@ -322,6 +335,7 @@ static int run(struct run *r)
         status = enter(r);
     if (status == 0)
         status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo), "cannot start the actors");
+    space_hand_over_wire(&r->space); /* which is another process's now */
     if (status == 0)
         status = fail(r, stage_new(r->config->lab, &r->crew, &r->stage), "cannot start");
     if (status == 0)

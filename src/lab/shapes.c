@@ -24,7 +24,8 @@ const char *const lab_deed_words[] = {
 /* clang-format on */
 static const char *const from_words[] = { "client", "server", "both", NULL };
 static const char *const source_words[] = { "kernel", "diag", "wire", "kernel|diag", "kernel|wire", NULL };
-static const char *const needs_words[] = { "kernel", "root", NULL };
+static const char *const needs_words[] = { "kernel", "root", "processes", NULL };
+#define NEEDS_WORDS (sizeof(needs_words) / sizeof(*needs_words) - 1)
 static const char *const end_words[] = { "client", "server", NULL };
 
 static void check_ways(struct shape_walk *walk, const cJSON *value);
@@ -144,9 +145,13 @@ static void check_needs(struct shape_walk *walk, const cJSON *list)
     cJSON_ArrayForEach (word, list) {
         const size_t before = shape_down_item(walk, i++);
         char hint[96];
+        size_t known = 0;
 
-        if (cJSON_IsString(word) && strcmp(word->valuestring, needs_words[0]) && strcmp(word->valuestring, needs_words[1]))
-            shape_fault(walk, "should be kernel or root%s", options_hint(word->valuestring, needs_words, 2, hint));
+        while (cJSON_IsString(word) && known < NEEDS_WORDS && strcmp(word->valuestring, needs_words[known]))
+            known++;
+        if (known == NEEDS_WORDS)
+            shape_fault(walk, "should be kernel, root or processes%s",
+                        options_hint(word->valuestring, needs_words, NEEDS_WORDS, hint));
         shape_up(walk, before);
     }
 }
@@ -189,6 +194,7 @@ static const struct field question_fields[] = {
 static const struct field rule_fields[] = {
     { .key = "from", .kind = VALUE_WORD, .words = from_words, .needed = true, .meaning = "who sent the frame" },
     { .key = "match", .kind = VALUE_WORD, .words = lab_match_words, .needed = true, .meaning = "which frames" },
+    { .key = "len", .kind = VALUE_NUMBER, .min = 1, .max = 65535, .meaning = "only those with so many bytes of data" },
     { .key = "nth", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only this one of them, counted from 1" },
     { .key = "first", .kind = VALUE_NUMBER, .min = 1, .max = INT_MAX, .meaning = "only so many, the first ones" },
     { .key = "do", .kind = VALUE_WORD, .words = lab_deed_words, .needed = true,
@@ -245,6 +251,19 @@ static const struct field step_fields[] = {
     { 0 },
 };
 
+static void check_files(struct shape_walk *walk, const cJSON *files)
+{
+    const cJSON *file;
+
+    cJSON_ArrayForEach (file, files) {
+        const size_t before = shape_down(walk, file->string);
+
+        if (*file->string != '/' || !cJSON_IsString(file))
+            shape_fault(walk, "should be the path of a file, from / on, and the text that is found there");
+        shape_up(walk, before);
+    }
+}
+
 static const struct field actor_fields[] = {
     { .key = "at", .kind = VALUE_WORD, .words = lab_side_words, .needed = true, .meaning = "at which end of the wire" },
     { .key = "echo", .kind = VALUE_TEXTS, .either = true, .meaning = "it is tcplens-echo, with these arguments" },
@@ -254,6 +273,8 @@ static const struct field actor_fields[] = {
     { .key = "after", PATTERN, .meaning = "it starts when the trace has such a record (default: at the beginning)" },
     { .key = "background", .kind = VALUE_YES,
       .meaning = "of a program: the lab does not wait for its end (default: a server of tcplens-echo is so)" },
+    { .key = "files", .kind = VALUE_SCALARS, .check = check_files,
+      .meaning = "of a program: by their paths, texts that it finds in place of the host's files" },
     { 0 },
 };
 
@@ -271,7 +292,7 @@ const struct field lab_fields[] = {
     { .key = "version", .kind = VALUE_NUMBER, .needed = true, .min = 1, .max = LAB_VERSION_MAX,
       .meaning = "goes up where old traces can no longer be graded" },
     { .key = "needs", .kind = VALUE_SLUGS, .check = check_needs,
-      .meaning = "kernel: only with the eBPF witness; root: only with its rights" },
+      .meaning = "kernel: only with the eBPF witness; processes: which tells of processes too; root: only with its rights" },
     { .key = "time_limit_s", .kind = VALUE_NUMBER, .min = 1, .max = 600, .meaning = "then it ends, done or not (default 20)" },
     { .key = "headers", .kind = VALUE_YES, .meaning = "segments are told with their TCP header, byte by byte" },
     { .key = "topology", .kind = VALUE_WORD, .words = lab_topology_words, .needed = true,

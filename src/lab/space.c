@@ -100,11 +100,8 @@ static int enter_new(const struct space_config *config, struct netns_ref *ret_re
     if (r == 0)
         r = netns_hold(ret_ref);
     if (r < 0) {
-        snprintf(error, SPACE_ERROR_MAX,
-                 "cannot make a network namespace: %s; run as root, or allow unprivileged user namespaces (sysctl "
-                 "kernel.unprivileged_userns_clone, user.max_user_namespaces)",
-                 strerror(-r));
-        return r == -ENOSPC ? -EPERM : r;
+        snprintf(error, SPACE_ERROR_MAX, "cannot make a network namespace: %s", netns_new_explain(r));
+        return r == -ENOSPC || r == -ENETDOWN ? -EPERM : r;
     }
     return configure(config, error);
 }
@@ -194,6 +191,14 @@ int space_enter(const struct space_config *config, struct space *ret_space, char
     if (r < 0)
         space_leave(ret_space);
     return r;
+}
+
+void space_hand_over_wire(struct space *space)
+{
+    for (unsigned side = 0; side < SPACE_SIDES; side++) {
+        cleanup_close(&space->wire_sockets[side]);
+        space->wire_sockets[side] = -1;
+    }
 }
 
 void space_leave(struct space *space)

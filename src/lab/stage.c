@@ -245,6 +245,8 @@ static void on_report(struct stage *s, const struct wire_report *report)
         e.kind = report->word == WIRE_ARRIVED ? EVENT_ARRIVAL : EVENT_SEGMENT;
         e.fate = report->word == WIRE_LOST ? FATE_LOST : FATE_ON_ITS_WAY;
         e.flight = report->flight;
+    } else if (e.kind == EVENT_DATAGRAM) {
+        e.datagram_lost = report->word == WIRE_LOST;
     }
     s->emit(s->arg, &e);
 }

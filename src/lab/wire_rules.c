@@ -22,7 +22,8 @@ static bool is_match(enum wire_match match, const struct segment *s)
 /* Counts the frame. Whether the rule is about it. */
 static bool takes(struct wire_rule *rule, enum wire_side from, const struct segment *segment)
 {
-    if (!rule->from[from] || !is_match(rule->match, segment))
+    if (!rule->from[from] || !is_match(rule->match, segment) ||
+        (rule->len && (!segment || segment->payload_len != rule->len)))
         return false;
     rule->matched++;
     return rule->matched >= rule->first && rule->matched <= rule->last;

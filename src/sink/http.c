@@ -413,6 +413,7 @@ static int start_thread(struct http *http)
 {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS); /* blocked, a system call that is refused would end the process */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&http->thread, NULL, serve, http);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

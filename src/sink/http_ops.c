@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcplens/base/addr.h"
 #include "tcplens/base/limits.h"
+#include "tcplens/base/log.h"
 #include "tcplens/sink/http.h"
 #include "tcplens/sink/sink.h"
 #include "tcplens/viewer.h"
@@ -61,6 +63,17 @@ void http_explain(int r, const struct http_address *o, char error[static SINK_ER
                  o->port, strerror(-r));
 }
 
+void http_warn(const struct http_address *at)
+{
+    struct addr addr;
+
+    if (*at->address && addr_parse(at->address, &addr) == 0 && !addr_is_loopback(&addr))
+        log_note(
+            "--serve %s: the network can read the trace and the token, neither is encrypted; on 127.0.0.1, with ssh -L, "
+            "they stay here",
+            at->address);
+}
+
 static int ops_open(struct sink_context *context, const void *config, void **ret_sink,
                     char error[static SINK_ERROR_MAX])
 {
@@ -78,6 +91,7 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
         free(s);
         return r;
     }
+    http_warn(o);
     *ret_sink = s;
     return 0;
 }

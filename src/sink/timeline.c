@@ -336,7 +336,7 @@ static void add_dns(struct line *l, const struct dns *d)
 static void format_datagram(struct line *l, const struct change *c)
 {
     const struct datagram *d = &c->datagram.datagram;
-    const bool problem = d->is_error || d->checksum == DATAGRAM_CHECKSUM_BAD;
+    const bool problem = d->is_error || d->checksum == DATAGRAM_CHECKSUM_BAD || c->datagram.lost;
     char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX], by[ADDR_TEXT_MAX];
 
     line_style(l, problem ? STYLE_ALARM : STYLE_PLAIN, false);
@@ -345,6 +345,8 @@ static void format_datagram(struct line *l, const struct change *c)
         line_addf(l, "  refused: ICMP %s by %s", icmp_error_name(d->error), addr_format(&d->by, by));
     if (d->checksum == DATAGRAM_CHECKSUM_BAD)
         line_add(l, "  bad checksum");
+    if (c->datagram.lost)
+        line_add(l, "  lost on the wire");
     if (problem)
         line_reset_style(l);
     if (d->is_dns)
@@ -370,6 +372,8 @@ static void format_process(struct line *l, const struct change *c)
             line_addf(l, " ends with status %u", c->process.status);
         if (c->process.cost.cpu_ns)
             line_addf(l, "; %.3f ms of processor time", (double)c->process.cost.cpu_ns / 1e6);
+        if (c->process.cost.user_ns || c->process.cost.system_ns)
+            line_addf(l, ", %.3f of them in the kernel", (double)c->process.cost.system_ns / 1e6);
         break;
     }
     line_reset_style(l);

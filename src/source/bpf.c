@@ -4,10 +4,13 @@
 #include "tcplens/source/bpf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -19,6 +22,7 @@
 #include "bpf_mend.h"
 #include "bpf_snapshot.h"
 #include "tcplens.skel.h"
+#include "tcplens/base/cleanup.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 
@@ -141,10 +145,9 @@ static void look_after(struct source_bpf *s, uint64_t now)
         w->pid = 0;
         ended = true;
     }
-    /* a failure leaves who was said to own them */
-    if (ended &&
-        bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
-                     !s->skeleton->rodata->netns_count, emit_owner, s) < 0)
+    /* a failure leaves who was said to own them; rights to go into other namespaces are no longer held */
+    if (ended && bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners),
+                              bpf_link__fd(s->skeleton->links.snapshot_tcp), false, emit_owner, s) < 0)
         s->watched_ns = now;
 }
 
@@ -232,7 +235,7 @@ static void look_for_blocked(struct source_bpf *s, uint64_t now, bool last)
 
     if (!s->skeleton->rodata->has_calls || (!last && now < s->blocked_ns))
         return;
-    s->skeleton->bss->blocked_after_ns = last ? 0 : BLOCKED_AFTER_NS;
+    s->skeleton->data_asked->blocked_after_ns = last ? 0 : BLOCKED_AFTER_NS;
     if (bpf_list(bpf_link__fd(s->skeleton->links.blocked_calls), decode_and_emit, s) < 0)
         return; /* which leaves them untold until they return */
     rest = (trace_clock_now(s->clock) - now) * BLOCKED_REST;
@@ -384,6 +387,26 @@ static void follow_processes(struct tcplens *skeleton, bool wanted)
     bpf_program__set_autoload(skeleton->progs.process_exit, wanted);
 }
 
+/* What the kernel side writes is only read here: mapped anew without the right to write, it cannot be had with it again
+ * (bpf_map_mmap() in kernel/bpf/syscall.c). No map is asked for anything by its descriptor from here on, so that none stays:
+ * their places are kept for libbpf to close. The ring maps itself the same way, but for the page of its reader. */
+static int narrow_maps(struct tcplens *skeleton)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (sizeof(*skeleton->bss) + page - 1) / page * page;
+    CLEANUP_CLOSE int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct bpf_map *map;
+
+    if (nothing < 0 ||
+        mmap(skeleton->bss, size, PROT_READ, MAP_SHARED | MAP_FIXED, bpf_map__fd(skeleton->maps.bss), 0) == MAP_FAILED)
+        return -errno;
+    bpf_object__for_each_map(map, skeleton->obj)
+    {
+        if (bpf_map__fd(map) >= 0 && dup3(nothing, bpf_map__fd(map), O_CLOEXEC) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 int source_bpf_open(const struct source_bpf_config *config, const struct trace_clock *clock,
                     struct source_bpf **ret_source)
 {
@@ -444,6 +467,8 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
             goto fail;
     }
     r = tcplens__attach(s->skeleton);
+    if (r == 0)
+        r = narrow_maps(s->skeleton);
     if (r < 0)
         goto fail;
     *ret_source = s;

@@ -323,8 +323,15 @@ static void process_of(const struct tcplens_event *e, struct event *out)
     out->process.event = events[e->process.event % sizeof(events)];
     out->process.parent = e->process.parent;
     out->process.status = (uint16_t)(WIFSIGNALED(code) ? 128 + WTERMSIG(code) : WEXITSTATUS(code));
+    const uint64_t ticks = e->process.user_ns + e->process.system_ns;
+    const uint64_t cpu_ns = e->process.cpu_ns;
+    /* as cputime_adjust() of the kernel does it for getrusage(2) */
+    const uint64_t system_ns = ticks ? (uint64_t)((long double)cpu_ns * e->process.system_ns / ticks) : 0;
+
     out->process.cost = (struct cost){
-        .cpu_ns = e->process.cpu_ns,
+        .cpu_ns = cpu_ns,
+        .user_ns = ticks ? cpu_ns - system_ns : 0,
+        .system_ns = system_ns,
         .nvcsw = e->process.nvcsw,
         .nivcsw = e->process.nivcsw,
         .maxrss_kb = e->process.max_pages * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024),
@@ -360,6 +367,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         [TCPLENS_READY] = EVENT_CALL,
         [TCPLENS_PERSIST] = EVENT_PERSIST,
         [TCPLENS_PROCESS] = EVENT_PROCESS,
+        [TCPLENS_UNSIGNED] = EVENT_UNSIGNED,
     };
     struct event *out = ret_event;
 
@@ -433,6 +441,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
         out->retransmit.count = e->retransmit.count;
         break;
     case EVENT_KEEPALIVE: out->keepalive.not_idle = e->keepalive.not_idle; break;
+    case EVENT_UNSIGNED:
     case EVENT_FIN_WAIT_2: break;
     case EVENT_CALL:
         if (!call_of(d, e, out))

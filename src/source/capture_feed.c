@@ -93,8 +93,8 @@ static int refuse_link(const struct capture *c, int r, char error[static CAPTURE
     return r;
 }
 
-static int take(struct capture *c, const struct capture_packet *p, const uint8_t *data,
-                char error[static CAPTURE_ERROR_MAX])
+static inline int take(struct capture *c, const struct capture_packet *p, const uint8_t *data,
+                       char error[static CAPTURE_ERROR_MAX])
 {
     struct event *e = &c->event;
     struct segment_aside aside NO_ZEROS;
@@ -141,7 +141,7 @@ static int64_t block_length(struct capture *c, const uint8_t *header, char error
 }
 
 /* A block of len bytes, all there. */
-static int take_block(struct capture *c, const uint8_t *block, size_t len, char error[static CAPTURE_ERROR_MAX])
+static inline int take_block(struct capture *c, const uint8_t *block, size_t len, char error[static CAPTURE_ERROR_MAX])
 {
     struct capture_packet packet NO_ZEROS;
     int r = capture_block(&c->format, block, len, &packet);

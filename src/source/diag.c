@@ -78,11 +78,10 @@ static int ask(struct source_diag *s)
             .idiag_states = ((1u << (TCP_CLOSING + 1)) - 1) & ~(1u << TCP_CLOSE) & ~1u, /* they count from 1 */
         },
     };
-    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
     s->seq = s->seq == UINT32_MAX ? 1 : s->seq + 1; /* never 0, which would take any answer */
     message.header.nlmsg_seq = s->seq;
-    return sendto(s->dump, &message, sizeof(message), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -errno : 0;
+    return send(s->dump, &message, sizeof(message), 0) < 0 ? -errno : 0;
 }
 
 /* A whole dump. Returns in how many parts the sockets came (their end may come apart), or -errno. */
@@ -216,6 +215,7 @@ int source_diag_open(const struct source_diag_config *config, const struct trace
     const struct diag_table_config table_config = { .filter = config->filter,
                                                     .netns = config->netns,
                                                     .socket_max = config->socket_max };
+    const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
     const struct timeval answer = { .tv_sec = ANSWER_SECONDS };
     struct source_diag *s = calloc(1, sizeof(*s));
     int r;
@@ -227,7 +227,8 @@ int source_diag_open(const struct source_diag_config *config, const struct trace
     s->sampled_ns = trace_clock_now(clock);
     s->announced = open_announced();
     s->dump = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (s->dump < 0 || setsockopt(s->dump, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)) < 0)
+    if (s->dump < 0 || connect(s->dump, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0 ||
+        setsockopt(s->dump, SOL_SOCKET, SO_RCVTIMEO, &answer, sizeof(answer)) < 0)
         r = -errno;
     else
         r = diag_table_new(&table_config, s->sampled_ns, &s->table);

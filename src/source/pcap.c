@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <pcap/pcap.h>
 
@@ -164,6 +165,10 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     r = set_filter(h->pcap, filter, error);
     if (r < 0)
         return r;
+    if (setsockopt(pcap_fileno(h->pcap), SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0) {
+        snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: cannot lock the filter: %s", name, strerror(errno));
+        return -EIO;
+    }
     if (pcap_setnonblock(h->pcap, 1, reason) < 0) {
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: %.200s", name, reason);
         return -EIO;
@@ -337,6 +342,16 @@ static uint64_t ops_lost(const void *source)
     return source_pcap_lost(source);
 }
 
+static unsigned ops_sockets(const void *source, int *ret_sockets, unsigned max)
+{
+    const struct source_pcap *s = source;
+    unsigned count = 0;
+
+    for (; count < s->count && count < max; count++)
+        ret_sockets[count] = pcap_fileno(s->handles[count].pcap);
+    return count;
+}
+
 static void ops_skipped(const void *source, struct trace_end *end)
 {
     source_pcap_skipped(source, end);
@@ -384,6 +399,7 @@ const struct source_ops source_pcap_ops = {
     .config_size = sizeof(struct options),
     .is_asked_for = is_asked_for,
     .open = ops_open,
+    .sockets = ops_sockets,
     .drain = ops_drain,
     .lost = ops_lost,
     .skipped = ops_skipped,

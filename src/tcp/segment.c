@@ -14,6 +14,7 @@
 #include "icmp_open.h"
 #include "tcplens/base/cursor.h"
 #include "tcplens/base/no_zeros.h"
+#include "tcplens/base/rare.h"
 #include "tcplens/tcp/checksum.h"
 #include "tcplens/tcp/ip_packet.h"
 #include "tcplens/tcp/link.h"
@@ -177,8 +178,8 @@ bool segment_link_supported(int dlt)
 }
 
 /* Which tunnel it came through; where that cannot be kept, its connection would be mistaken for another's. */
-static enum segment_result name_tunnel(struct walk *w, struct tunnels *tunnels, enum segment_result result,
-                                       struct segment_aside *ret_aside)
+static RARE enum segment_result name_tunnel(struct walk *w, struct tunnels *tunnels, enum segment_result result,
+                                            struct segment_aside *ret_aside)
 {
     ret_aside->tunnel = tunnels_find(tunnels, w->hops, w->hop_count);
     if (ret_aside->tunnel)

@@ -4,7 +4,7 @@
  * - A virtual network (VXLAN, Geneve, 802.1ah) is known by its id alone: any two of its gateways carry the same network.
  * - Else a tunnel has two ends: their addresses, in whichever order. The id counts where both ends use the same one.
  * - Where each end chooses its own (TEID, call, session), the addresses of the two ends alone can tell. Which TEID belongs to
- *   which is agreed upon elsewhere, in what need not be in the capture.
+ *   which is agreed upon elsewhere, in what need not be in the capture: what is carried must show it.
  *
  * Labels and tags that hold for one link (VLAN, MPLS, E-tag, VN-tag) identify nothing: they change on the way. */
 #include "tcplens/tcp/tunnel.h"
@@ -14,16 +14,16 @@
 #include <string.h>
 
 /* What tells a tunnel from others of its type. */
-enum identity { BY_ID, BY_ENDS, BY_ENDS_AND_ID };
+enum identity { BY_ID, BY_ENDS, BY_ENDS_AND_ID, BY_ENDS_EACH_ID };
 
 static const uint8_t identities[TUNNEL_TYPE_N] = {
-    [TUNNEL_IPIP] = BY_ENDS,    [TUNNEL_6IN4] = BY_ENDS,        [TUNNEL_4IN6] = BY_ENDS,
-    [TUNNEL_6IN6] = BY_ENDS,    [TUNNEL_GRE] = BY_ENDS_AND_ID,  [TUNNEL_NVGRE] = BY_ID,
-    [TUNNEL_PPTP] = BY_ENDS,    [TUNNEL_EOIP] = BY_ENDS_AND_ID, [TUNNEL_ERSPAN] = BY_ENDS_AND_ID,
-    [TUNNEL_ETHERIP] = BY_ENDS, [TUNNEL_MPLS] = BY_ENDS,        [TUNNEL_VXLAN] = BY_ID,
-    [TUNNEL_VXLAN_GPE] = BY_ID, [TUNNEL_GENEVE] = BY_ID,        [TUNNEL_GTP_U] = BY_ENDS,
-    [TUNNEL_TEREDO] = BY_ENDS,  [TUNNEL_AYIYA] = BY_ENDS,       [TUNNEL_L2TP] = BY_ENDS,
-    [TUNNEL_GUE] = BY_ENDS,     [TUNNEL_FOU] = BY_ENDS,         [TUNNEL_PBB] = BY_ID,
+    [TUNNEL_IPIP] = BY_ENDS,         [TUNNEL_6IN4] = BY_ENDS,        [TUNNEL_4IN6] = BY_ENDS,
+    [TUNNEL_6IN6] = BY_ENDS,         [TUNNEL_GRE] = BY_ENDS_AND_ID,  [TUNNEL_NVGRE] = BY_ID,
+    [TUNNEL_PPTP] = BY_ENDS_EACH_ID, [TUNNEL_EOIP] = BY_ENDS_AND_ID, [TUNNEL_ERSPAN] = BY_ENDS_AND_ID,
+    [TUNNEL_ETHERIP] = BY_ENDS,      [TUNNEL_MPLS] = BY_ENDS,        [TUNNEL_VXLAN] = BY_ID,
+    [TUNNEL_VXLAN_GPE] = BY_ID,      [TUNNEL_GENEVE] = BY_ID,        [TUNNEL_GTP_U] = BY_ENDS_EACH_ID,
+    [TUNNEL_TEREDO] = BY_ENDS,       [TUNNEL_AYIYA] = BY_ENDS,       [TUNNEL_L2TP] = BY_ENDS_EACH_ID,
+    [TUNNEL_GUE] = BY_ENDS,          [TUNNEL_FOU] = BY_ENDS,         [TUNNEL_PBB] = BY_ID,
 };
 
 /* Open addressing, by place from 1; twice as many slots as there can be tunnels. */
@@ -90,7 +90,7 @@ static struct hop both_ways(const struct hop *hop)
 {
     struct hop h = *hop;
 
-    if (identities[h.type] == BY_ENDS)
+    if (identities[h.type] == BY_ENDS || identities[h.type] == BY_ENDS_EACH_ID)
         h.has_id = false, h.id = 0;
     if (identities[h.type] == BY_ID && h.has_id) {
         h.has_addrs = false;
@@ -103,12 +103,36 @@ static struct hop both_ways(const struct hop *hop)
     return h;
 }
 
+/* What stands for what the sender chose. */
+static struct hop as_chosen(const struct hop *hop)
+{
+    return identities[hop->type] == BY_ENDS_EACH_ID && hop->has_id ? *hop : both_ways(hop);
+}
+
+static const struct tunnel *find(struct tunnels *t, const struct hop *hop, const struct tunnel *outer);
+
+/* 0: nothing is chosen, or there are too many. */
+static uint16_t find_chosen(struct tunnels *t, const struct hop *hop, const struct tunnel *outer)
+{
+    const struct hop same = both_ways(hop), chosen = as_chosen(hop);
+    const struct tunnel *around = outer && outer->chosen ? at(t, outer->chosen) : outer ? at(t, outer->number) : NULL;
+    const struct tunnel *found;
+
+    if (hop_equal(&same, &chosen) && (!outer || !outer->chosen))
+        return 0;
+    if (hop_equal(hop, &chosen) && around == outer)
+        return (uint16_t)(t->count + 1); /* its own place, which it is about to get */
+    found = find(t, &chosen, around);
+    return found ? found->chosen : 0;
+}
+
 static const struct tunnel *find(struct tunnels *t, const struct hop *hop, const struct tunnel *outer)
 {
     const struct hop same = both_ways(hop);
     uint32_t slot = hop_hash(hop, outer) % SLOTS;
     const struct tunnel *itself = NULL;
     struct tunnel *added;
+    uint16_t chosen;
 
     for (; t->slots[slot]; slot = (slot + 1) % SLOTS) {
         const struct tunnel *known = at(t, t->slots[slot]);
@@ -120,6 +144,9 @@ static const struct tunnel *find(struct tunnels *t, const struct hop *hop, const
         itself = find(t, &same, outer ? at(t, outer->number) : NULL);
         if (!itself)
             return NULL;
+    }
+    chosen = find_chosen(t, hop, outer);
+    if (itself || chosen) { /* others were added */
         for (slot = hop_hash(hop, outer) % SLOTS; t->slots[slot];)
             slot = (slot + 1) % SLOTS;
     }
@@ -131,7 +158,9 @@ static const struct tunnel *find(struct tunnels *t, const struct hop *hop, const
         return itself;
     t->slots[slot] = (uint16_t)++t->count;
     added = at(t, t->count);
-    *added = (struct tunnel){ .hop = *hop, .outer = outer, .number = itself ? itself->number : (uint16_t)t->count };
+    *added = (struct tunnel){
+        .hop = *hop, .outer = outer, .number = itself ? itself->number : (uint16_t)t->count, .chosen = chosen
+    };
     return added;
 }
 

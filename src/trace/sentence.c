@@ -64,6 +64,8 @@ static int put_sentence(const struct change *c, char *buf, unsigned size)
     case VERDICT_REFUSED: return snprintf(buf, size, "Refused: a RST answered the client's SYN.");
     case VERDICT_RESET_BY_CLIENT:
     case VERDICT_RESET_BY_SERVER:
+        if (c->outcome.cause == CAUSE_FILTER_RESET)
+            return PUT_WORDS(buf, size, "Reset: a RST in the ", end_name(resetter), "'s name ended the connection.");
         if (!closer_known)
             return snprintf(buf, size, "Reset: the %s aborted the connection with a RST.", end_name(resetter));
         return snprintf(buf, size, "Reset: the %s sent a RST after %s FIN.", end_name(resetter),
@@ -104,6 +106,12 @@ static int put_drops(const struct change *c, char *buf, unsigned size)
     case CAUSE_DEFERRED:
         return snprintf(buf, size, " L%u waits for data before it takes a connection (TCP_DEFER_ACCEPT).", c->listener);
     case CAUSE_SIGNATURE_REFUSED:
+        if (!c->listener)
+            return snprintf(buf, size,
+                            " The %s dropped %u %s for the signature: TCP-MD5 or TCP-AO is missing, wrong, or not "
+                            "asked for.",
+                            c->outcome.cause_end < END_N ? end_name(c->outcome.cause_end) : "other end", drops,
+                            drops == 1 ? "segment" : "segments");
         return snprintf(
             buf, size,
             " L%u dropped its %s %u %s for its signature: TCP-MD5 or TCP-AO is missing, wrong, or not asked "
@@ -162,7 +170,7 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size, " The listener L%u was closed before accept() took the connection.", c->listener);
     case CAUSE_NO_LISTENER: return snprintf(buf, size, " Nobody listens on that port.");
     case CAUSE_FILTER_RESET:
-        return snprintf(buf, size, " The %s's TCP did not send that: a packet filter did, or it is forged.", whose);
+        return snprintf(buf, size, " The %s's TCP did not send it: a packet filter did, or it is forged.", whose);
     case CAUSE_UNREAD_DATA:
         if (!c->outcome.unread)
             return snprintf(buf, size, " The %s closed with data unread.", whose);
@@ -185,6 +193,12 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
     case CAUSE_TIME_WAIT_ANSWERED:
         return snprintf(buf, size,
                         " The %s still held these endpoints for an earlier connection, and answered for that.", whose);
+    case CAUSE_NO_ACK:
+        return snprintf(buf, size, " None is among the packets: the client did not get the SYN,ACK, or is not there.");
+    case CAUSE_ACK_UNACCEPTABLE:
+        return snprintf(buf, size, " What the client sent is outside of the window, or acknowledges something else.");
+    case CAUSE_SUPERSEDED:
+        return snprintf(buf, size, " The client gave it up, and began another connection from the same port.");
     case CAUSE_LOCAL_DROP: return snprintf(buf, size, " What the %s sent was dropped on its own host.", whose);
     default:
         return is_failure(c->outcome.verdict) && !c->outcome.stalled.what ? snprintf(buf, size, " Why was not seen.")

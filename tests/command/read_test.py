@@ -115,5 +115,45 @@ def diagram_in_every_format():
     one_line(stderr, "one format")
 
 
+@case
+def what_is_written_is_the_owners_alone():
+    caller = {"SUDO_UID": "4711", "SUDO_GID": "4712"}
+    old = os.umask(0)
+    try:
+        write("there", b"old")
+        tcplens("read", CAPTURE, "-o", "trace")
+        tcplens("report", "trace", "-o", "report.html")
+        tcplens("read", CAPTURE, "-o", "there")
+        os.environ.update(caller)
+        tcplens("read", CAPTURE, "-o", "of-caller")
+        tcplens("report", "trace", "-o", "report-of-caller.html")
+        tcplens("read", CAPTURE, "-o", "there")
+    finally:
+        os.umask(old)
+        for name in caller:
+            os.environ.pop(name, None)
+    for name in "trace", "report.html", "of-caller", "report-of-caller.html":
+        found = os.stat(name)
+        assert found.st_mode & 0o777 == 0o600 and found.st_size, (name, oct(found.st_mode))
+        # who is not root has no caller
+        owner = (4711, 4712) if "caller" in name and os.geteuid() == 0 else (os.geteuid(), os.getegid())
+        assert (found.st_uid, found.st_gid) == owner, (name, found)
+    # a file that was there before keeps whose it is, and who may read it
+    found = os.stat("there")
+    assert found.st_mode & 0o777 == 0o666 and found.st_uid == os.geteuid() and found.st_size > 3, found
+
+
+@case
+def messages_hold_nothing_that_a_terminal_obeys():
+    for name, said in (("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\u009b2Jb", "a\\xc2\\x9b2Jb"), ("a\u202eb", "a\\xe2\\x80\\xaeb"),
+                       ("a\u2066b\u2069", "a\\xe2\\x81\\xa6b\\xe2\\x81\\xa9"), ("a\u061cb", "a\\xd8\\x9cb"),
+                       ("a\u2028b", "a\\xe2\\x80\\xa8b"), (b"a\x9b2Jb", "a\\x9b2Jb"), (b"a\xc0\x9bb", "a\\xc0\\x9bb"),
+                       (b"a\xed\xa0\x80b", "a\\xed\\xa0\\x80b"), (b"a\xe4\xb8", "a\\xe4\\xb8"),
+                       ("抓包 ½ é 🙂", "抓包 ½ é 🙂")):
+        status, _, stderr = tcplens("read", name)
+        assert status == 1 and f"cannot read {said}: " in stderr, (name, stderr)
+        one_line(stderr, "No such file")
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(sys.argv[1:], around=own_directory))

@@ -59,6 +59,20 @@ def check_what_is_handed_out(stack):
 
 
 @case
+def warns_where_others_can_read():
+    for address, warned in (("0.0.0.0", True), ("[::]", True), ("127.0.0.1", False), ("[::1]", False)):
+        with contextlib.ExitStack() as stack:
+            running = begin(stack, "view", "--serve", f"{address}:0", CAPTURE)
+            if warned:
+                line = running.wait_line(r"^tcplens: --serve (\S+): the network can read the trace and the token", "stderr")
+                check_equal(line[1], address.strip("[]"), "the address")
+            running.wait_line(URL, "stderr")
+            check_equal("network can read" in running.stderr, warned, address)
+            running.interrupt()
+            check_equal(running.wait(), 0, "exit status")
+
+
+@case
 def refuses_what_is_no_file():
     os.mkdir("folder")
     for arguments, status, said in (

@@ -269,9 +269,10 @@ if not child:
     for _ in range(20): time.sleep(0.001)
     os._exit(0)
 _, _, took = os.wait4(child, 0)
-print(json.dumps([child, took.ru_utime + took.ru_stime, took.ru_nvcsw, took.ru_nivcsw, took.ru_maxrss]))
+print(json.dumps([child, took.ru_utime, took.ru_stime, took.ru_nvcsw, took.ru_nivcsw, took.ru_maxrss]))
 """), "--source", "kernel", "--calls")
-    pid, cpu, nvcsw, nivcsw, maxrss = json.loads(said)
+    pid, user, system, nvcsw, nivcsw, maxrss = json.loads(said)
+    cpu = user + system
     ends = trace.all("process", event="exit", pid=pid)
     check_equal(len(ends), 2)  # and its thread
     thread = next(r for r in ends if r["tid"] != pid)
@@ -280,6 +281,12 @@ print(json.dumps([child, took.ru_utime + took.ru_stime, took.ru_nvcsw, took.ru_n
     # the rest of the end comes after the account
     took = sum(r["cpu_ns"] for r in ends) / 1e9
     check(cpu - 2 * tick - 0.1 * cpu <= took <= cpu + tick, "processor time:", took, "of", cpu)
+    for r in ends:
+        if "user_ns" in r or "system_ns" in r:
+            check_equal(r["user_ns"] + r["system_ns"], r["cpu_ns"], r)
+    check("user_ns" in thread, "of 0.3 s some ticks came", thread)
+    share = sum(r.get("user_ns", 0) for r in ends) / sum(r.get("user_ns", 0) + r.get("system_ns", 0) for r in ends)
+    check(abs(share - user / cpu) < 0.2, "the share of its own code:", share, user, system)
     check(20 <= sum(r["nvcsw"] for r in ends) <= nvcsw, "waited:", ends, nvcsw)
     check(sum(r["nivcsw"] for r in ends) <= nivcsw, "was interrupted:", ends, nivcsw)
     check_equal([r.get("maxrss_kb") for r in ends], [None, maxrss])

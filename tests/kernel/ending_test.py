@@ -210,6 +210,26 @@ for name in "NotFound", "Unexpected", "Failure": counted("TCPMD5" + name, 1)
         ends(trace, "no-answer", "signature-refused", conn=conn)
 
 
+@case
+def a_key_changes():
+    """The keys of an open connection differ from then on: not what its kernel waited for says why, but who dropped it."""
+    trace = kernel_trace("""
+def key(sock, text):
+    address = struct.pack("=H2x", socket.AF_INET) + socket.inet_aton("127.0.0.1")
+    sock.setsockopt(socket.IPPROTO_TCP, 14, struct.pack("=128sxxHi80s", address, len(text), 0, text))  # TCP_MD5SIG
+server = listen(); key(server, b"one"); client = socket.socket(); key(client, b"one")
+client.connect(("127.0.0.1", 7007)); peer, _ = server.accept()
+client.send(b"x"); peer.recv(1)
+client.%s1500); key(client, b"other"); client.send(b"lost")
+try: client.recv(1)
+except OSError: pass
+counted("TCPMD5Failure", 2)
+""" % USER_TIMEOUT)
+    outcome = ends(trace, "timed-out", "signature-refused", "server")
+    check(outcome["drops"] >= 2, outcome)
+    check_equal({f["peer"] for f in trace.all("finding") if f["kind"] == "timed-out"}, {"127.0.0.1"})
+
+
 # Its socket filter lets nothing through to TCP, as a packet filter would; what comes for it is in `ear`.
 FILTERED = RAW + """
 def deafen(sock):

@@ -158,5 +158,21 @@ def root_of_a_user_namespace():
     check("in a user namespace" in doctor.stdout, doctor.stdout)
 
 
+@case
+def says_why_there_is_no_namespace():
+    """The cause, and what helps; not what the first call that failed says of it."""
+    without = ["setpriv", "--bounding-set=-{0}", "--inh-caps=-{0}", "--"]
+    no_more = ["unshare", "--user", "--map-root-user", "sh", "-c",
+               'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
+    with place() as directory:
+        for before, parts in (([word.format("net_admin") for word in without], ("loopback", "CAP_NET_ADMIN")),
+                              ([*no_more, *(word.format("sys_admin") for word in without)],
+                               ("user.max_user_namespaces", "run as root"))):
+            done = run_in(directory, ["./tcplens", "trace", "--netns", "new", "--", "true"], before)
+            check_equal(done.status, 3, done.stderr)
+            one_line(done.stderr, "cannot make a network namespace", *parts)
+            check("No space left" not in done.stderr, done.stderr)
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

@@ -4,6 +4,7 @@
 Usage: udp_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
+import json
 import os
 import struct
 import sys
@@ -63,14 +64,68 @@ def only_where_asked_for():
 
 @case
 def a_wrong_checksum():
+    """The wire shows it; the kernel counts it, and the receiver gets only the other."""
     trace, _ = trace_of(script(UDP + """
 receiver = udp(7007)
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
 raw.sendto(struct.pack("!HHHH", 7008, 7007, 11, 0xdead) + b"bad", ("127.0.0.1", 0))
 raw.sendto(struct.pack("!HHHH", 7008, 7007, 12, 0) + b"none", ("127.0.0.1", 0))
 print(receiver.recv(100).decode())
-"""), "--udp")
+"""), "--udp", "--calls")
     check_equal([r["checksum"] for r in trace.all("datagram")], ["bad", "none"])
+    check_equal([r["ret"] for r in trace.all("call", name="recvfrom")], [4])
+    check_equal([r["delta"] for r in trace.all("counter", name="UdpInCsumErrors")], [1])
+
+
+@case
+def a_wait_for_nothing():
+    """What waits for a datagram in vain returns, and its thread's last call was on a UDP socket."""
+    trace, _ = trace_of(script(UDP + """
+import select
+receiver = udp(7007); poll = select.poll(); poll.register(receiver, select.POLLIN); poll.poll(1)
+"""), "--udp", "--calls", "--source", "kernel")
+    check_equal([(r["ret"], r["args"]["watched"]) for r in trace.all("call", name="poll")], [(0, 1)])
+
+
+LOST = {
+    "lab": "lost", "version": 1, "topology": "wire",
+    "wire": {"delay_ms": 1, "rules": [{"from": "client", "match": "no-segment", "nth": 2, "do": "lose"}]},
+    "actors": {
+        "server": {"at": "server", "steps": [{"open": "udp"}, {"bind": 7007}, {"recv": 100}, {"recv": 100}]},
+        "client": {"at": "client", "steps": [
+            {"wait": {"record": "lab", "actor": "server", "op": "bind"}}, {"open": "udp"},
+            *({"send_to": "server", "text": text} for text in ("first", "second", "3rd"))]},
+    },
+    "questions": [],
+    "checks": [{"id": "lost", "exists": {"record": "datagram", "lost": True}}],
+    "mutations": [{"id": "whole", "set": {"wire.rules": None}, "fails": ["lost"]}],
+}
+
+
+def run_lab(directory, *arguments):
+    path = f"{directory}/trace{len(arguments)}.ndjson"
+    done = lib.run("lab", f"{directory}/lost/", "--auto", "-o", path, *arguments)
+    return done, lib.read_trace(path)
+
+
+@case
+def one_that_the_wire_loses():
+    """Sent and never received: the wire says where it went, the kernel's calls that its sender is told nothing."""
+    with contextlib.ExitStack() as stack:
+        directory = lib.temporary(stack)
+        os.mkdir(f"{directory}/lost")
+        lib.write(f"{directory}/lost/lab.json", json.dumps(LOST).encode())
+        for language in ("en", "zh"):
+            lib.write(f"{directory}/lost/guide.{language}.md", b"# Lost\n")
+        done, trace = run_lab(directory)
+        check_equal(done.status, 0, done.stderr)
+        whole, _ = run_lab(directory, "--mutation", "whole")
+    check_equal(whole.status, 5, f"nothing is lost where no rule says so {whole.stderr}")
+    check_equal([(r["len"], r["checksum"], r.get("lost")) for r in trace.all("datagram")],
+                [(5, "ok", None), (6, "ok", True), (3, "ok", None)])
+    for name, expected in (("sendto", [5, 6, 3]), ("recvfrom", [5, 3])):
+        check_equal([r["ret"] for r in trace.all("call", name=name)], expected, name)
+    check_equal([r.get("text") for r in trace.all("lab", op="recv")], ["first", "3rd"])
 
 
 @case
@@ -173,7 +228,8 @@ def the_pair_of_the_project():
         check_equal("ECONNREFUSED" in [r.get("errno") for r in trace.all("call")], told, options)
     with contextlib.ExitStack() as stack:
         said = f"{lib.temporary(stack)}/said"
-        served = f"mkfifo {said}; {lib.ECHO} udp-server > {said} & server=$!; exec 3< {said}; read -r listening <&3"
+        os.mkfifo(said)
+        served = f"{lib.ECHO} udp-server > {said} & server=$!; exec 3< {said}; read -r listening <&3"
         trace, _ = trace_of(["sh", "-c", f"{served}; {command} --retries 100; kill $server; wait"], "--udp")
     answered = [r["from"]["port"] for r in trace.all("datagram") if "icmp" not in r]
     check_equal([port == 7007 for port in answered][-2:], [False, True], answered)

@@ -3,7 +3,7 @@
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
 # are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers get, for which
-# all kernels are the same.
+# all kernels are the same; and the labs for which they are not.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
@@ -14,7 +14,7 @@ kept=${O:-build}/kernels
 # It must end before run.sh ends this script.
 deadline=$((${TEST_TIMEOUT:-600} - 20))
 # What the tests call, besides Python: a program that is not named here is not found there.
-programs='sh awk cat env insmod ip mktemp mount nsenter rm setpriv setsid sleep stty tee timeout true uname unshare'
+programs='sh awk cat curl env insmod ip mktemp mount nsenter rm setpriv setsid sleep stty tee timeout true uname unshare'
 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
@@ -23,6 +23,7 @@ if [ $# = 0 ]; then
         *) set -- "$@" "python3 $test" ;;
         esac
     done
+    set -- "$@" 'python3 tests/labs/labs_test.py --kernels'
 fi
 
 cannot() {
@@ -44,7 +45,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
     echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"
-    for name in O TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
+    for name in O PROBE TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"
     done
@@ -54,10 +55,10 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     echo
 } >"$kept/job-$series"
 
-etc=$(ls -d /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/group 2>/dev/null)
+etc=$(ls -d /etc/hosts /etc/nsswitch.conf /etc/resolv.conf /etc/passwd /etc/group 2>/dev/null)
 # shellcheck disable=SC2086 # lists of words
 python3 "$here/initramfs.py" "$kept/initramfs-$series" $programs "$here/init" "$kept/job-$series" "$kernel"/*.ko* \
-    "$TCPLENS" "$ECHO" "$VIEWER" "$PWD/tests" "$PWD/docs" $etc || exit 1
+    "$TCPLENS" "$ECHO" "$VIEWER" ${PROBE:+"$PROBE"} "$PWD/tests" "$PWD/docs" $etc || exit 1
 
 # thread=single: with a thread for each processor QEMU can go on executing the breakpoint through which the kernel patches
 # its code when a tracepoint is switched on, for ever.

@@ -193,6 +193,21 @@ def a_program_starts_after_what_it_needs():
 
 
 @case
+def a_program_finds_files_of_its_own():
+    before = Path("/etc/hosts").read_text(encoding="utf-8")
+    look = {"at": "client", "run": ["sh", "-c", f'test "$(cat /etc/hosts)" = "$$1" && test -d {os.getcwd()}', "sh", "mine"]}
+    own = json.loads(json.dumps(LAB))
+    own["actors"] |= {"own": look | {"files": {"/etc/hosts": "mine\n"}}, "host": look,
+                      "astray": look | {"files": {"/etc/no-such": ""}}}
+    done = lab(write_lab(json.dumps(own)), "--auto", "-o", "trace")
+    check_equal(done.status, DONE, done.stdout + done.stderr)
+    ends = {r["actor"]: r["ret"] for r in records() if r.get("op") == "exit"}
+    check_equal((ends["own"], ends["host"], ends["astray"]), (0, 1, 126))
+    check("astray" in done.stderr and "/etc/no-such" in done.stderr, done.stderr)
+    check_equal(Path("/etc/hosts").read_text(encoding="utf-8"), before)
+
+
+@case
 def the_same_record_twice_is_told_once():
     own = json.loads(json.dumps(LAB))
     field = {"record": "connection", "conn": "client", "field": "server.port"}

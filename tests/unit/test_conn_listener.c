@@ -1,6 +1,8 @@
 /* Listeners, their two queues, and who waits in them. */
 #include "conn_story.h"
 
+#include <errno.h>
+
 #include "tcplens/base/limits.h"
 
 /* The SYN,ACK makes the client ESTABLISHED as far as packets tell; the server's kernel knows that no ACK came. */
@@ -117,6 +119,99 @@ static void closed_before_the_syn_came_through(void **state)
     reset(&s, S, true, "NO_SOCKET");
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
     outcome_is(VERDICT_REFUSED, CAUSE_NO_LISTENER, 0);
+}
+
+/* The errno of an ICMP error is taken out of the socket by SO_ERROR: what is closed then shows none. It was no CLOSE of the
+ * application's own that ended it. */
+static void icmp_error_is_taken(void **state)
+{
+    static const bool came[] = { true, false };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct event icmp, closed;
+        const struct change *c;
+
+        script_free(&s);
+        script_start(&s);
+        sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        send(&s, C, "S", 0, 0, 0);
+        icmp = kernel_event(&s, EVENT_ICMP, C, 0);
+        icmp.source = WITNESS_WIRE;
+        icmp.icmp.error = ICMP_HOST_UNREACHABLE;
+        icmp.icmp.seq = s.isn[C];
+        if (came[i])
+            feed(&s, &icmp);
+        closed = kernel_event(&s, EVENT_SOCK_STATE, C, CLIENT);
+        closed.sock.from = SYN_SENT;
+        closed.sock.to = CLOSED;
+        closed.sock.ending.known = true;
+        feed(&s, &closed);
+        script_finish(&s);
+        c = outcome_of(&s, 1);
+        assert_int_equal(c->outcome.verdict, VERDICT_NO_ANSWER);
+        assert_int_equal(c->outcome.cause, came[i] ? CAUSE_ICMP_HOST_UNREACHABLE : CAUSE_NONE);
+        assert_int_equal(c->outcome.error, came[i] ? -EHOSTUNREACH : 0);
+        c = find(&s, CHANGE_STATE, 1, 2); /* after SYN-SENT in both lanes */
+        assert_int_equal(c->state.source, WITNESS_KERNEL);
+        assert_int_equal(c->state.error, came[i] ? -EHOSTUNREACH : 0);
+        assert_int_equal(!c->state.rfc, came[i]);
+    }
+}
+
+/* A segment comes to a socket that drops it: TCP-MD5 does not fit. */
+static void drop_unsigned(enum end end, unsigned times)
+{
+    while (times--) {
+        struct event e = kernel_event(&s, EVENT_UNSIGNED, end, 0);
+
+        feed(&s, &e);
+    }
+}
+
+/* The keys of an open connection differ: who waits, waits for what is dropped. */
+static void signatures_differ(void **state)
+{
+    static const struct {
+        unsigned drops;
+        bool goes_on, times_out;
+        enum verdict verdict;
+        enum cause cause;
+    } cases[] = {
+        { 3, false, true, VERDICT_TIMED_OUT, CAUSE_SIGNATURE_REFUSED },
+        { 3, false, false, VERDICT_STILL_OPEN, CAUSE_SIGNATURE_REFUSED },
+        { 3, true, false, VERDICT_STILL_OPEN, CAUSE_NONE },
+        { 1, false, false, VERDICT_STILL_OPEN, CAUSE_NONE }, /* forged, perhaps */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct change *o;
+
+        script_free(&s);
+        script_start(&s);
+        open_both();
+        send_handshake(&s);
+        send(&s, C, "PA", 1, 1, 5);
+        drop_unsigned(S, cases[i].drops);
+        if (cases[i].goes_on)
+            send(&s, S, "A", 1, 6, 0);
+        if (cases[i].times_out) {
+            struct event e = kernel_event(&s, EVENT_SOCK_STATE, C, CLIENT);
+
+            e.sock.from = ESTABLISHED;
+            e.sock.to = CLOSED;
+            e.sock.ending = (struct sock_ending){ .known = true, .error = ETIMEDOUT, .retransmits = 3, .queued = 5 };
+            feed(&s, &e);
+        }
+        script_finish(&s);
+        o = outcome_of(&s, 1);
+        assert_int_equal(o->outcome.verdict, cases[i].verdict);
+        assert_int_equal(o->outcome.cause, cases[i].cause);
+        assert_int_equal(o->outcome.drops, cases[i].cause == CAUSE_NONE ? 0 : cases[i].drops);
+        assert_int_equal(o->outcome.cause_end, cases[i].cause == CAUSE_NONE ? END_UNKNOWN : END_SERVER);
+        assert_int_equal(o->listener, 0);
+    }
 }
 
 /* Somebody listens, and no TCP sent the RST: with a witness that would have told, and with one that would not. */
@@ -415,6 +510,8 @@ int main(void)
         TEST(dropped_and_then_completed),
         TEST(reset_by_the_listeners_close),
         TEST(closed_before_the_syn_came_through),
+        TEST(icmp_error_is_taken),
+        TEST(signatures_differ),
         TEST(refused_by_a_filter),
         TEST(the_ack_of_a_cookie_is_dropped),
         TEST(a_request_dies_with_its_listener),

@@ -263,6 +263,113 @@ static void time_wait_is_predicted(void **state)
     script_finish(&s);
 }
 
+static void again(void)
+{
+    script_free(&s);
+    script_start(&s);
+}
+
+static void first_ends(enum verdict verdict, enum cause cause, enum tcp_state client)
+{
+    const struct change *c = outcome_of(&s, 1);
+
+    assert_int_equal(c->outcome.verdict, verdict);
+    assert_int_equal(c->outcome.cause, cause);
+    assert_int_equal(c->outcome.final[C], client);
+    assert_int_equal(c->outcome.final[S], verdict == VERDICT_NO_ANSWER ? TCP_STATE_UNKNOWN : TCP_STATE_SYN_RECEIVED);
+}
+
+/* Why a handshake was not completed, as far as packets show it. */
+static void handshake_breaks_off(void **state)
+{
+    struct event damaged;
+
+    (void)state;
+    send(&s, C, "S", 0, 0, 0); /* nothing comes from the client any more */
+    send(&s, S, "SA", 0, 1, 0);
+    wait_ns(&s, 3 * SECOND);
+    script_finish(&s);
+    first_ends(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_NO_ACK, TCP_STATE_SYN_SENT);
+
+    again();
+    send(&s, C, "S", 0, 0, 0); /* it may still come */
+    send(&s, S, "SA", 0, 1, 0);
+    script_finish(&s);
+    first_ends(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_NONE, TCP_STATE_ESTABLISHED);
+
+    again();
+    send(&s, C, "S", 0, 0, 0); /* an ACK comes, and is damaged */
+    send(&s, S, "SA", 0, 1, 0);
+    damaged = segment_event(&s, C, "A", 1, 1, 0);
+    damaged.segment.bad_checksum = true;
+    feed(&s, &damaged);
+    script_finish(&s);
+    first_ends(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_NONE, TCP_STATE_ESTABLISHED);
+
+    again();
+    send(&s, C, "S", 0, 0, 0); /* it acknowledges what was never sent */
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "A", 1, 500000, 0);
+    script_finish(&s);
+    first_ends(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_ACK_UNACCEPTABLE, TCP_STATE_ESTABLISHED);
+
+    again();
+    send(&s, C, "S", 0, 0, 0); /* it begins anew: once before the answer, once after it */
+    send(&s, C, "S", 777777, 0, 0);
+    script_finish(&s);
+    first_ends(VERDICT_NO_ANSWER, CAUSE_SUPERSEDED, TCP_STATE_SYN_SENT);
+    again();
+    send(&s, C, "S", 0, 0, 0);
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "S", 777777, 0, 0);
+    script_finish(&s);
+    first_ends(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_NO_ACK, TCP_STATE_SYN_SENT);
+}
+
+/* A SYN scan: the SYN,ACK finds nobody, and is answered with <SEQ=SEG.ACK><CTL=RST>. */
+static void syn_ack_finds_nobody(void **state)
+{
+    (void)state;
+    send(&s, C, "S", 0, 0, 0);
+    send(&s, S, "SA", 0, 1, 0);
+    send(&s, C, "R", 1, 0, 0);
+    script_finish(&s);
+    assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_RESET_BY_CLIENT);
+    assert_int_equal(outcome_of(&s, 1)->outcome.cause, CAUSE_NO_SOCKET);
+}
+
+/* Wherever the numbers wrap. */
+static void numbers_wrap(void **state)
+{
+    static const uint32_t numbers[] = { UINT32_MAX, UINT32_MAX - 1, UINT32_MAX - 5,
+                                        0,          INT32_MAX,      (uint32_t)INT32_MAX + 1 };
+    enum { N = sizeof(numbers) / sizeof(*numbers) };
+
+    (void)state;
+    for (unsigned i = 0; i < N * N; i++) {
+        const struct change *c;
+
+        again();
+        s.isn[C] = numbers[i / N];
+        s.isn[S] = numbers[i % N];
+        send_handshake(&s);
+        send(&s, C, "PA", 1, 1, 7);
+        send(&s, S, "PA", 1, 8, 9);
+        send(&s, C, "FA", 8, 10, 0);
+        send(&s, S, "FA", 10, 9, 0);
+        send(&s, C, "A", 9, 11, 0);
+        script_finish(&s);
+        c = outcome_of(&s, 1);
+        assert_int_equal(c->outcome.verdict, VERDICT_CLOSED_NORMALLY);
+        assert_int_equal(c->outcome.bytes[C], 7);
+        assert_int_equal(c->outcome.bytes[S], 9);
+        assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");
+        assert_string_equal(wire(S), "LISTEN SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED");
+        for (unsigned n = 0; n < 8; n++)
+            assert_int_equal(segment(n)->segment.notes, 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -275,6 +382,9 @@ int main(void)
         TEST(reset_out_of_sequence_is_ignored),
         TEST(self_connect),
         TEST(time_wait_is_predicted),
+        TEST(handshake_breaks_off),
+        TEST(syn_ack_finds_nobody),
+        TEST(numbers_wrap),
     };
 
     return cmocka_run_group_tests_name("conn_wire", tests, NULL, NULL);

@@ -286,13 +286,18 @@ static void each_is_damaged_everywhere(void **state)
     }
 }
 
-static unsigned number_of(const struct frame *f)
+static const struct tunnel *tunnel_of(const struct frame *f)
 {
     struct segment_aside aside;
     struct segment s;
 
     assert_int_equal(decode(f, f->len, f->len, &s, &aside), SEGMENT_OK);
-    return aside.tunnel->number;
+    return aside.tunnel;
+}
+
+static unsigned number_of(const struct frame *f)
+{
+    return tunnel_of(f)->number;
 }
 
 /* Whichever way a packet goes, it is one tunnel; those of any two rows that say something else are two. */
@@ -350,6 +355,34 @@ static void identities(void **state)
         other.bytes[14 + 19] ^= 7; /* of the gateway that it goes to */
         if ((number_of(&one) != number_of(&other)) != cases[i].by_ends)
             fail_msg("%s: by its ends", cases[i].name);
+    }
+}
+
+/* Where each end chooses an id of its own, what it chose is known by direction and id; else nothing is chosen. */
+static void ids_are_chosen(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t id_at; /* from the end of the outer header */
+    } cases[] = { { "gtp-u", 8 + 7 }, { "pptp", 7 }, { "l2tp", 8 + 5 }, { "vxlan", 0 }, { "ipip", 0 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct frame one = build(frames[row_named(cases[i].name)].parts, false),
+                           back = build(frames[row_named(cases[i].name)].parts, true);
+        const unsigned chosen = tunnel_of(&one)->chosen;
+        struct frame other = one;
+
+        if (!cases[i].id_at) {
+            assert_int_equal(chosen, 0);
+            continue;
+        }
+        other.bytes[34 + cases[i].id_at] ^= 1;
+        assert_int_not_equal(chosen, 0);
+        assert_int_equal(tunnel_of(&one)->chosen, chosen);
+        assert_int_not_equal(tunnel_of(&other)->chosen, chosen);
+        assert_int_not_equal(tunnel_of(&back)->chosen, chosen);
+        assert_int_equal(number_of(&other), number_of(&one));
     }
 }
 
@@ -508,6 +541,7 @@ int main(void)
         cmocka_unit_test(each_is_damaged_everywhere),
         cmocka_unit_test(both_directions_are_one),
         cmocka_unit_test(identities),
+        cmocka_unit_test(ids_are_chosen),
         cmocka_unit_test(no_tunnels),
         cmocka_unit_test(first_fragment),
         cmocka_unit_test(icmp_errors),

@@ -78,8 +78,17 @@ static void test_causes(void **state)
         { VERDICT_REFUSED, CAUSE_NO_LISTENER, 0,
           "Refused: a RST answered the client's SYN. Nobody listens on that port." },
         { VERDICT_REFUSED, CAUSE_FILTER_RESET, 0,
-          "Refused: a RST answered the client's SYN. The client's TCP did not send that: a packet filter did, or it is "
+          "Refused: a RST answered the client's SYN. The client's TCP did not send it: a packet filter did, or it is "
           "forged." },
+        { VERDICT_RESET_BY_SERVER, CAUSE_FILTER_RESET, 0,
+          "Reset: a RST in the server's name ended the connection. "
+          "The client's TCP did not send it: a packet filter did, or it is forged." },
+        { VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_NO_ACK, 0,
+          "Handshake not completed: the server answered the SYN and took no ACK for that. "
+          "None is among the packets: the client did not get the SYN,ACK, or is not there." },
+        { VERDICT_NO_ANSWER, CAUSE_SUPERSEDED, 0,
+          "No answer: no SYN,ACK came back to the client's SYN. "
+          "The client gave it up, and began another connection from the same port." },
         { VERDICT_NO_ANSWER, CAUSE_SIGNATURE_REFUSED, 2,
           "No answer: no SYN,ACK came back to the client's SYN. L7 dropped its SYN 2 times for its signature: TCP-MD5 or "
           "TCP-AO is missing, wrong, or not asked for." },

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compile, matches, parseFilter } from '../src/trace/filter';
-import { spansOf } from '../src/trace/lanes';
-import { LAST, stateAt, statesOf, timerAt, Trace } from '../src/trace/model';
+import { barsOf, spansOf } from '../src/trace/lanes';
+import { LAST, stateAt, statesOf, timerAt, Trace, type Conn } from '../src/trace/model';
 import { Parser } from '../src/trace/parse';
+import { factsOf } from '../src/trace/problems';
 import { buildLadder, firstRowBelow, rowAt } from '../src/trace/rows';
+import { udpTrace, waitsTrace } from './doings';
 import { sampleText } from './sample';
 import { timescale } from '../src/trace/timescale';
 import { makeTrace } from './scenes';
@@ -165,4 +167,53 @@ test('calls before there was a connection or a listener are found at what their 
   lines.forEach((line, i) => p.feed(`${JSON.stringify({ ...line, n: i + 1, t: i, ...(line.record === 'call' && { socket: 5 }) })}\n`));
   p.finish();
   assert.deepEqual(listening.listener(1)!.calls.map((c) => c.name), ['socket', 'bind', 'listen']);
+});
+
+const rowsOf = (t: Trace, c: Conn) => buildLadder(t, c).events.map(({ rec, end }) =>
+  `${end} ${rec.record === 'call' ? rec.name : rec.record}${rec.record === 'datagram' && rec.icmp ? ' refused' : ''}`);
+
+test('datagrams between two endpoints are a pair: with the calls on its sockets, and what its processes cost', () => {
+  const t = load(udpTrace());
+  assert.equal(t.conns.length, 0);
+  assert.deepEqual(t.all.map((c) => [c.id, c.rec.client.port, c.datagrams, factsOf(c.troubles).join(' ')]),
+    [[-1, 5001, 2, ''], [-2, 5002, 2, ''], [-3, 5003, 3, 'icmp loss checksum']]);
+  // What the server did for the other client is not in it.
+  const own = ['client connect', 'client datagram', 'client sendto', 'server recvfrom', 'server datagram', 'server sendto', 'client recvfrom', 'client process'];
+  assert.deepEqual(rowsOf(t, t.conn(-1)!), ['server socket', 'server bind', ...own, 'server close']);
+  assert.deepEqual(rowsOf(t, t.conn(-2)!), ['server socket', 'server bind', ...own, 'server close']);
+  assert.deepEqual(rowsOf(t, t.conn(-3)!), ['client connect', 'client datagram', 'client datagram', 'client datagram', 'client datagram refused', 'client recvfrom']);
+  for (const r of t.records) if (r.record === 'datagram') assert.equal(t.connOf(r)!.endOf(r), r.from.port === 7007 ? 'server' : 'client');
+});
+
+test('a pair goes with its last datagram, and its calls with it', () => {
+  const t = load(udpTrace());
+  t.keep(1);
+  assert.equal(t.records.first, 0, 'one slice stays whole');
+  assert.equal(t.all.length, 3);
+});
+
+test('calls that wait stand at the end whose descriptor was ready, or whose thread it is; a process with its cost', () => {
+  const t = load(waitsTrace());
+  const rows = rowsOf(t, t.conn(1)!).filter((r) => /poll|process|read/.test(r));
+  assert.deepEqual(rows, ['server poll', 'server poll', 'server read', 'server poll', 'server process']);
+});
+
+test('a bar is a call from its entry to its return; one that goes on ends where its thread does, or does something else', () => {
+  const t = load(waitsTrace());
+  const ladder = buildLadder(t, t.conn(1)!);
+  const bars = barsOf(ladder, 'server').filter((b) => b.rec.name === 'poll');
+  const rowOf = (n: number) => ladder.rowOf.get(n)!;
+  assert.deepEqual(bars.map((b) => [b.open, b.rec.ret]), [[false, 1], [true, undefined]]);
+  const [returned, goesOn] = bars as [typeof bars[0], typeof bars[0]];
+  assert.equal(returned.bottom, rowOf(returned.rec.n).y + rowOf(returned.rec.n).h / 2);
+  assert.ok(returned.top < rowOf(returned.rec.n - 2).y, 'it began before what came while it waited');
+  assert.equal(goesOn.bottom, ladder.events.find(({ rec }) => rec.record === 'process')!.y);
+  const running = load(waitsTrace().replace(/^.*"record":"process".*$/gm, ''));
+  const whole = buildLadder(running, running.conn(1)!);
+  assert.equal(barsOf(whole, 'server').find((b) => b.open)!.bottom, whole.height);
+  const next = { record: 'call', n: 900, t: goesOn.rec.t + 9000, conn: 1, end: 'server', socket: 3, name: 'read', fd: 5, ret: 5, duration_ns: 1000, pid: 10, tid: 10 };
+  const ended = load(waitsTrace().replace(/^.*"record":"process".*$/gm, '').replace(/^.*"record":"end".*$/m, JSON.stringify(next)));
+  const after = buildLadder(ended, ended.conn(1)!);
+  assert.equal(barsOf(after, 'server').find((b) => b.open)!.bottom, after.rowOf.get(900)!.y);
+  assert.deepEqual(barsOf(ladder, 'client').map((b) => b.rec.name).includes('poll'), false);
 });

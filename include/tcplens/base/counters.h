@@ -19,8 +19,19 @@ struct counters {
  * a value a line. What is not like that is passed over. Changes text. */
 void counters_parse(char *text, struct counters *counters);
 
-/* Those of TCP, UDP and ICMP, of the namespace this thread is in. 0 or -errno. */
-int counters_read(struct counters *ret_counters) __attribute__((warn_unused_result));
+/* The open files of a namespace; -1: there is no such file. */
+#define COUNTERS_FILES 3
+struct counters_files {
+    int fd[COUNTERS_FILES];
+};
+
+/* Opens those of the namespace this thread is in, to be read whenever, wherever the process goes. 0 or -errno; either way
+ * they are to be closed. */
+int counters_open(struct counters_files *ret_files) __attribute__((warn_unused_result));
+void counters_close(struct counters_files *files);
+
+/* Those of TCP, UDP and ICMP, as they are now. 0 or -errno. */
+int counters_read(const struct counters_files *files, struct counters *ret_counters) __attribute__((warn_unused_result));
 
 /* NULL: there is none. */
 const struct counter *counters_find(const struct counters *counters, const char *name);

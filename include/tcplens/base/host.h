@@ -19,6 +19,9 @@ struct host {
 
 void host_read(struct host *ret_host);
 
+/* Whether process ids here are those of the machine, which the kernel's witness knows: not so in a PID namespace of its own. */
+bool host_shows_pids(void);
+
 /* As sd_id128_get_machine_app_specific(3) makes it: HMAC-SHA256 of `app` (16 bytes) keyed with `machine` (16 bytes), its
  * beginning made a UUID of version 4, as 32 hexadecimal digits. */
 void host_hash_id(const uint8_t machine[static 16], const uint8_t app[static 16], char ret_id[static HOST_ID_MAX]);

@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tcplens/base/addr.h"
-
 /* Moves this process, for good, into a network namespace of its own with lo up. Without the right to do that
  * (CAP_SYS_ADMIN) a user namespace is made around it, in which user and group stay what they are; *ret_user says so.
- * 0 or -errno: -EPERM or -ENOSPC where the system allows no user namespaces. */
+ * 0 or -errno: -EPERM or -ENOSPC where the system allows no user namespaces, -ENETDOWN where lo may not be brought up. */
 int netns_enter_new(bool *ret_user) __attribute__((warn_unused_result));
+/* Why that failed with r, and what helps; static, or strerror()'s. */
+const char *netns_new_explain(int r);
 
 /* Moves this process into the namespace of a process (a number) or of that name (ip-netns(8)).
  * 0 or -errno: -ENOENT no such name or process, -EPERM. */
@@ -49,9 +49,6 @@ int netns_of_process(uint32_t pid, uint32_t *ret_inode) __attribute__((warn_unus
 
 /* The same as a number that is never used again (SO_NETNS_COOKIE, Linux 5.14). 0 or -errno. */
 int netns_cookie(uint64_t *ret_cookie) __attribute__((warn_unused_result));
-
-/* The addresses of all interfaces here; *ret_addrs is for the caller to free(). 0 or -errno. */
-int netns_addresses(struct addr **ret_addrs, size_t *ret_count) __attribute__((warn_unused_result));
 
 /* A setting of this namespace, or a global one, by its sysctl name; without the newline. 0 or -errno. */
 int netns_sysctl(const char *name, char *buf, size_t size) __attribute__((warn_unused_result));

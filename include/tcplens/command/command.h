@@ -141,8 +141,6 @@ int command_take_host(const char *value, void *member, char why[static OPTIONS_E
         .take = command_take_host, .offset = offsetof(type, member)                                                    \
     }
 int command_take_pid(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
-/* Process ids here are the machine's, which is what the kernel side goes by. */
-bool command_pids_are_the_machines(void);
 /* Whether its processes can be followed here; what hinders it is told. An exit status. */
 int command_filter_check(const struct filter *filter);
 

@@ -43,6 +43,7 @@ enum event_kind {
     EVENT_FIN_WAIT_2,       /* the timer of a closed full socket in FIN-WAIT-2 fired */
     EVENT_RETRANSMIT,       /* .retransmit: the kernel sent something again */
     EVENT_RESET,            /* .reset */
+    EVENT_UNSIGNED,         /* a socket that is no listener dropped a segment: TCP-MD5 or TCP-AO did not fit */
     EVENT_PERSIST,          /* .retransmit: the timer fired that probes a window of zero */
     EVENT_CALL,             /* .call: a system call on a socket returned, or goes on */
     EVENT_SNAPSHOT,         /* .snapshot: an object that existed before the trace, or as a sample shows it */
@@ -63,9 +64,10 @@ struct task {
 
 /* What a thread took, as getrusage(2) has it; of memory its process. */
 struct cost {
-    uint64_t cpu_ns;        /* by the scheduler's account: what came after its last tick may be missing */
-    uint64_t nvcsw, nivcsw; /* context switches: it waited; another one ran instead */
-    uint64_t maxrss_kb;     /* 0: other threads of the process go on */
+    uint64_t cpu_ns;             /* by the scheduler's account: what came after its last tick may be missing */
+    uint64_t user_ns, system_ns; /* cpu_ns in the ratio of the ticks; both 0: none came while it ran */
+    uint64_t nvcsw, nivcsw;      /* context switches: it waited; another one ran instead */
+    uint64_t maxrss_kb;          /* 0: other threads of the process go on */
 };
 
 #define WORDS_process_event(X)                                                                                         \
@@ -191,7 +193,10 @@ struct event {
         };
         const struct lab_step *lab; /* borrowed, for as long as the source is open */
         struct icmp icmp;
-        struct datagram datagram;
+        struct {
+            struct datagram datagram;
+            bool datagram_lost; /* the wire of a lab does not deliver it */
+        };
         struct {
             enum tcp_state from, to;
             bool task_context; /* the task below did this by a system call; in softirq it is somebody else */

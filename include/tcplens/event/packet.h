@@ -39,6 +39,7 @@ static inline bool packet_event(struct event *e, enum segment_result result, con
         e->remote = aside->icmp.dst;
     } else if (datagrams && (result == SEGMENT_ICMP || result == SEGMENT_UDP)) {
         e->kind = EVENT_DATAGRAM;
+        e->datagram_lost = false;
         e->datagram = result == SEGMENT_UDP ? aside->datagram : packet_refused(&aside->icmp);
         e->local = e->datagram.src;
         e->remote = e->datagram.dst;

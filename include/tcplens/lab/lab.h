@@ -41,6 +41,7 @@ struct lab_actor {
     enum space_side at;
     char **argv;        /* of a program, NULL-terminated; NULL: it has steps */
     bool own;           /* the program is tcplens-echo: it stands beside this one */
+    const cJSON *files; /* path, text: what a program finds in place of the host's; NULL: nothing */
     bool awaited;       /* the lab goes on until it has ended */
     const cJSON *after; /* pattern of the record that starts it; NULL: the beginning does */
     struct lab_action *actions;
@@ -52,7 +53,8 @@ struct lab {
     const char *name;
     unsigned version, time_limit_s;
     bool needs_kernel, needs_root;
-    bool headers; /* segments are told byte by byte */
+    bool needs_processes; /* its actors and what they make are told of, as they begin and end */
+    bool headers;         /* segments are told byte by byte */
     enum space_topology topology;
     struct wire_rules wire;
     struct space_setting settings[LAB_SETTINGS_MAX];

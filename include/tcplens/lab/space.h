@@ -53,6 +53,8 @@ int space_enter(const struct space_config *config, struct space *ret_space, char
 /* Writes a setting of the namespace this process is in. 0 or -errno. */
 int space_set(const char *name, const char *value) __attribute__((warn_unused_result));
 
+/* Closes the wire's sockets, which another process has by then. */
+void space_hand_over_wire(struct space *space);
 /* Forgets the namespaces; this process stays where it is. */
 void space_leave(struct space *space);
 

@@ -34,6 +34,7 @@ enum wire_deed {
 struct wire_rule {
     bool from[WIRE_SIDES];
     enum wire_match match;
+    uint32_t len;         /* only those with so many bytes of payload; 0: any */
     uint32_t first, last; /* of the frames that match, counted from 1 */
     enum wire_deed deed;
     uint32_t delay_ms; /* of WIRE_DELAY */

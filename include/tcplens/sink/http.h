@@ -51,6 +51,9 @@ int http_start(struct http *http) __attribute__((warn_unused_result));
 /* "http://127.0.0.1:8080/?token=…"; for the wildcard address the one of loopback. Lives as long as the sink. */
 const char *http_url(const struct http *http);
 
+/* Notes that others can reach it, and read along, where its address is not loopback's. */
+void http_warn(const struct http_address *at);
+
 /* Appends one line of the trace (one newline, at its end), whose record number is n; numbers grow. Costs a copy, never
  * waits for a client. A line larger than the history is dropped and counted as lost. Any thread may call the three. */
 void http_write(struct http *http, const char *line, size_t len, uint64_t n);

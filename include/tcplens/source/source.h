@@ -52,6 +52,8 @@ struct source_ops {
                 char why[static SOURCE_ERROR_MAX]);
     /* Hands over what existed before, after every source was opened. Needs rights. 0 or -errno. NULL: nothing did. */
     int (*snapshot)(void *source, event_fn emit, void *arg);
+    /* The sockets, at most max, on which it receives packets and nothing may be sent. Returns how many. NULL: it has none. */
+    unsigned (*sockets)(const void *source, int *ret_sockets, unsigned max);
     /* Hands over what has been collected; last: no further call follows. 1: there is more at once; 0; -errno with one line
      * in error. */
     int (*drain)(void *source, bool last, event_fn emit, void *arg, char error[static SOURCE_ERROR_MAX]);

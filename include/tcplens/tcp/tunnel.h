@@ -48,6 +48,9 @@ struct tunnel {
     const struct tunnel *outer; /* what carries this one; NULL: nothing */
     /* Which tunnel it is, from 1: the same for both of its directions, and another for each other tunnel. */
     uint16_t number;
+    /* Where each end chooses its own id (TEID, call, session): another for each that is chosen, in each direction. 0: none is. Two
+     * tunnels between the same ends differ in this alone; which of one direction belongs to which of the other no packet says. */
+    uint16_t chosen;
 };
 
 struct tunnels;

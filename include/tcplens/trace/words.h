@@ -111,7 +111,7 @@
     X(CAUSE, SYN_BACKLOG_FULL, "syn-backlog-full", "likewise: as many as tcp_max_syn_backlog leaves without cookies")  \
     X(CAUSE, LISTENER_DROPPED, "listener-dropped", "likewise, and neither queue was full")                             \
     X(CAUSE, SIGNATURE_REFUSED, "signature-refused",                                                                   \
-      "likewise: TCP-MD5 or TCP-AO is missing in the segment, wrong, or not asked for")                                \
+      "what came was dropped: TCP-MD5 or TCP-AO is missing in it, wrong, or not asked for")                            \
     X(CAUSE, LISTENER_CLOSED, "listener-closed",                                                                       \
       "before accept() took the connection, which was in one of its queues")                                           \
     X(CAUSE, NO_LISTENER, "no-listener", "nobody listened when the kernel sent the RST")                               \
@@ -129,6 +129,10 @@
     X(CAUSE, SYN_TIMEOUT, "syn-timeout", "connect() gave up: no SYN was answered")                                     \
     X(CAUSE, ORPHAN_TIMEOUT, "orphan-timeout", "the application had closed, and the kernel waited no longer")          \
     X(CAUSE, TIME_WAIT_ANSWERED, "time-wait-answered", "the peer held the endpoints for an earlier connection")        \
+    X(CAUSE, NO_ACK, "no-ack", "the client answered the SYN,ACK with nothing: it did not get it, or is not there")     \
+    X(CAUSE, ACK_UNACCEPTABLE, "ack-unacceptable",                                                                     \
+      "what the client answered the SYN,ACK with is outside of the window, or acknowledges something else")            \
+    X(CAUSE, SUPERSEDED, "superseded", "its client began another connection from the same port")                       \
     X(CAUSE, LOCAL_DROP, "local-drop", "what was sent never reached the wire")                                         \
     ICMP_ERRORS(ICMP_CAUSE, X)
 #define ICMP_CAUSE(X, id, word, meaning) X(CAUSE, ICMP_##id, "icmp-" word, meaning)

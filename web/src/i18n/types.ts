@@ -86,7 +86,7 @@ export interface Dictionary {
   view: {
     followNewest: string; times: string; timesOf: Record<Times, string>; maximise: string; restore: string; fullScreen: string;
     collapse: string; expand: string; file: string; moreTraces: (n: string) => string; dropMarks: string;
-    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string;
+    find: string; findHint: string; notFound: string; fold: string; foldHint: string; folded: (n: string) => string; unfold: string; watched: (n: string) => string; held: string; cpu: (own: string, kernel: string) => string; udp: (n: string, one: boolean) => string;
     copyLink: string; copyRefused: string; print: string; svg: string; png: string; more: string; lives: string; width: string; height: string;
   };
   /** A second trace beside the first. */

@@ -4,8 +4,8 @@ import { known, who, type Dictionary, type Told, type Who } from '../i18n';
 import { callKind, callText, type CallKind } from '../trace/describe';
 import { callFailed, interrupted, wouldBlock } from '../trace/problems';
 import type { CallRec } from '../trace/records';
-import { owner, show, span } from '../text';
-import { tell, type KindOf } from './kind';
+import { count, owner, show, span } from '../text';
+import { fact, tell, type KindOf } from './kind';
 
 const SECTIONS: Partial<Record<CallKind, string[]>> = {
   connect: ['3.10.1'], listen: ['3.10.1'], send: ['3.10.2'], recv: ['3.10.3'], 'recv-eof': ['3.10.3', '3.6'],
@@ -31,6 +31,13 @@ function caller(d: Dictionary, rec: CallRec): Who {
   return { a: name, A: name, b: '', B: '' };
 }
 
+/** What was ready of what a call waited for. */
+const readyText = (rec: CallRec): string =>
+  (rec.ready ?? []).map((r) => `${r.fd === undefined ? '' : `fd ${r.fd} `}${(r.events ?? []).map((x) => show(x, 12)).join('|')}`).join(' · ');
+
+/** A call that took as long waited: nothing that a processor does for one takes it. */
+const SLOW_NS = 1_000_000;
+
 export const call: KindOf<CallRec> = {
   height: 28,
   short: (rec) => `${show(rec.name, 24)}()`,
@@ -47,8 +54,7 @@ export const call: KindOf<CallRec> = {
     if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
     if (rec.fd !== undefined && rec.fd >= 0) args.unshift(`fd ${rec.fd}`);
     if (args.length > 0) e.facts.push({ label: f.arguments, value: args.join(' · ') });
-    const ready = (rec.ready ?? []).map((r) => `${r.fd === undefined ? '' : `fd ${r.fd} `}${(r.events ?? []).map((x) => show(x, 12)).join('|')}`);
-    if (ready.length > 0) e.facts.push({ label: f.ready, value: ready.join(' · ') });
+    fact(e, f.ready, readyText(rec));
     if (rec.events) e.facts.push({ label: f.events, value: show(rec.events.join(' '), 80) });
     if (rec.duration_ns !== undefined) e.facts.push({ label: rec.blocked ? f.sofar : f.took, value: span(rec.duration_ns) });
     if (rec.comm !== undefined || rec.pid !== undefined) {
@@ -56,12 +62,15 @@ export const call: KindOf<CallRec> = {
     }
     e.governs = { rfc: (kind && SECTIONS[kind]) ?? ['3.9.1'] };
   },
-  row({ d }, rec) {
-    const end = rec.end ?? 'client';
+  row({ d, end: at = 'client' }, rec) {
+    const end = rec.end ?? at;
     return (
       <div class={`chip call ${end} ${callFailed(rec) ? 'failed' : ''}`}>
         <span class="sr">{d.end[end].start}: </span>
-        <code>{callText(rec)}</code>{rec.blocked && ' …'}
+        <code>{callText(rec)}</code>{rec.blocked && ' …'}{' '}
+        {typeof rec.args?.watched === 'number' && <span>{d.view.watched(count(rec.args.watched))}</span>}{' '}
+        {rec.ready && <span class="lit">{readyText(rec)}</span>}{' '}
+        {(rec.duration_ns ?? 0) >= SLOW_NS && <span class="muted">{span(rec.duration_ns!)}</span>}{' '}
         {rec.comm !== undefined && <span class="muted comm">{show(rec.comm, 24)}</span>}
       </div>
     );

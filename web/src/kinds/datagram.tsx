@@ -3,6 +3,8 @@
 import { known, type Dictionary } from '../i18n';
 import type { DatagramRec } from '../trace/records';
 import { address, bytes, count, show } from '../text';
+import { Arrow } from './arrow';
+import { opposite } from './earlier';
 import { fact, tell, type KindOf } from './kind';
 
 const errorOf = (d: Dictionary, rec: DatagramRec): string | undefined =>
@@ -16,15 +18,16 @@ function dnsOf({ dns }: DatagramRec): string | undefined {
 }
 
 export const datagram: KindOf<DatagramRec> = {
-  height: 28,
+  height: 40,
   short: () => 'UDP',
-  problem: (rec) => (rec.icmp ? 'icmp' : rec.checksum === 'bad' ? 'checksum' : undefined),
+  problem: (rec) => (rec.icmp ? 'icmp' : rec.lost ? 'loss' : rec.checksum === 'bad' ? 'checksum' : undefined),
   explain(d, _around, rec, e) {
     const f = d.why.fields;
     e.title = `${address(rec.from)} → ${address(rec.to)}`;
     tell(e, rec.icmp ? d.why.datagramRefused : d.why.datagram);
     const refused = errorOf(d, rec);
     if (refused) e.more.push(`ICMP: ${refused}`);
+    if (rec.lost) e.more.push(d.why.notes['lost-on-wire']);
     const checksum = known(d.why.checksums, rec.checksum);
     if (checksum) e.more.push(checksum);
     fact(e, f.len, bytes(rec.len));
@@ -34,11 +37,19 @@ export const datagram: KindOf<DatagramRec> = {
     fact(e, f.socket, rec.sender ?? rec.receiver ? sockets.join(' → ') : undefined);
     fact(e, f.frame, rec.frame === undefined ? undefined : count(rec.frame));
   },
-  row({ d }, rec) {
+  row({ d, end = 'client' }, rec) {
+    const trouble = errorOf(d, rec) ?? (rec.lost ? d.terms['lost-on-wire'] : rec.checksum === 'bad' ? d.terms['bad-checksum'] : undefined);
+    // What refuses it comes back to its sender.
+    const from = rec.icmp ? opposite(end) : end;
     return (
-      <div class={`chip soft ${rec.icmp ? 'failed' : ''}`}>
-        <b>UDP</b> <span class="muted">{address(rec.from)} → {address(rec.to)}</span> <span>{dnsOf(rec) ?? bytes(rec.len)}</span>
-        {rec.icmp && <span class="tag">{errorOf(d, rec)}</span>}
+      <div class={`seg udp ${from} k-data ${trouble ? 'again' : ''}`}>
+        <Arrow right={from === 'client'} lost={rec.lost} />
+        <div class="seg-text">
+          <span class="sr">{d.end[from].start} → {d.end[opposite(from)].mid}: </span>
+          <b>{rec.icmp ? 'ICMP' : 'UDP'}</b>
+          {trouble && <em> {trouble}</em>}
+          <span class="nums"> {dnsOf(rec) ?? `len ${count(rec.len)}`}</span>
+        </div>
       </div>
     );
   },

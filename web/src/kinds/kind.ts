@@ -4,7 +4,7 @@
 import type { ComponentChildren } from 'preact';
 import { fill, type Dictionary, type Told, type Who } from '../i18n';
 import type { Problem } from '../trace/problems';
-import type { ListenerRec, Rec } from '../trace/records';
+import type { End, ListenerRec, Rec } from '../trace/records';
 import type { Governs } from '../trace/transitions';
 import { SAYS, type Kind } from '../trace/words';
 
@@ -37,6 +37,8 @@ export interface RowScene {
   d: Dictionary;
   around: Around;
   selected: boolean;
+  /** Whose it is, of what does not say so itself. */
+  end?: End | undefined;
   /** Goes to another record. */
   go(n: number): void;
   /** A few characters that name a record. */

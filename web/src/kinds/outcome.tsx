@@ -34,8 +34,10 @@ export const outcome: KindOf<OutcomeRec> = {
 
 /** What a list says of a connection: how it ended, why or what held it up, and how that looks. */
 export interface Ended { verdict: string; cause: string | undefined; tone: 'good' | 'late' | 'bad' | 'open' }
-export function outcomeWords(d: Dictionary, c: { verdict: string | undefined; cause: string | undefined; troubles: number }, hidden: boolean): Ended {
+interface Judged { verdict: string | undefined; cause: string | undefined; troubles: number; udp: boolean; datagrams: number }
+export function outcomeWords(d: Dictionary, c: Judged, hidden: boolean): Ended {
   if (hidden) return { verdict: '', cause: undefined, tone: 'open' };
+  if (c.udp) return { verdict: d.view.udp(count(c.datagrams), c.datagrams === 1), cause: undefined, tone: c.troubles ? 'late' : 'open' };
   const held = factsOf(c.troubles).includes('held') ? d.answers.held : undefined;
   const cause = c.cause === undefined ? held : known(d.causes, c.cause) ?? show(c.cause, 32);
   const how = tone(c.verdict ?? 'still-open');

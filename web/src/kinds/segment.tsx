@@ -5,6 +5,7 @@ import { flagsOf, segmentKind, seqText, type SegmentKind } from '../trace/descri
 import { isTrouble, noteProblem } from '../trace/problems';
 import type { SegmentRec } from '../trace/records';
 import { bytes, count, show, span } from '../text';
+import { Arrow } from './arrow';
 import { opposite, scaleKnown, sent, windowOf } from './earlier';
 import { tell, type Around, type KindOf } from './kind';
 
@@ -71,10 +72,7 @@ export const segment: KindOf<SegmentRec> = {
     const right = rec.from === 'client';
     return (
       <div class={`seg ${rec.from} k-${kind} ${again ? 'again' : ''}`}>
-        <svg class="arrow" aria-hidden="true" width="100%" height="40">
-          <line x1={right ? '0' : '100%'} y1="23" x2={right ? '100%' : '0'} y2="31" />
-          <svg x={right ? '100%' : '0'} y="31" overflow="visible"><path d={right ? 'M1 0l-9-5v10z' : 'M-1 0l9-5v10z'} fill="currentColor" /></svg>
-        </svg>
+        <Arrow right={right} lost={rec.notes?.includes('lost-on-wire')} />
         <div class="seg-text">
           <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}: </span>
           <b>{flagsOf(rec)}</b>

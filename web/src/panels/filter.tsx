@@ -73,7 +73,7 @@ export function NoMatch() {
   const end = atTheEnd.value;
   return (
     <div class="hollow">
-      <p>{trace.value?.conns.length ? words.ui.filterNone : words.ui.noConnections}</p>
+      <p>{trace.value?.all.length ? words.ui.filterNone : words.ui.noConnections}</p>
       {end > 0 && <p>{words.answers.atEnd(count(end))} <button class="small" onClick={() => { filterText.value = filterText.value.replace(/\bstate:/gi, 'final:'); }}>{words.answers.useFinal}</button></p>}
     </div>
   );

@@ -9,8 +9,8 @@ import type { Point } from '../trace/records';
 import { moveTo, moveToRecord } from '../state/cursor';
 import { fit, toggleScale, zoomBy } from '../state/zoom';
 import { marks } from '../state/marks';
-import { groupOf } from '../trace/describe';
-import { marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
+import { callText, groupOf } from '../trace/describe';
+import { barsOf, marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { around, primary, type Conn, type Trace } from '../trace/model';
 import { firstRowBelow, rowAbove, type EventRow, type Ladder as Rows, type RunRow } from '../trace/rows';
 import { causeOf, ENDS, type End } from '../trace/records';
@@ -89,7 +89,7 @@ export function Lifelines({ side, head, foot, onSight }: {
   return (
     <section class={`panel ladder of-${side?.id ?? 'row'}`} aria-label={title} style={{ '--digits': String(side?.told(side.trace.last).length ?? 1) }}>
       {head}
-      {c && <Head conn={c} />}
+      {c && rows && <Head conn={c} rows={rows} />}
       <div
         class="ladder-scroll" ref={ref} role="grid" tabIndex={0} aria-label={`${title}. ${words.ui.tableHint}`}
         aria-rowcount={side ? Math.min(side.last, side.rows.events.length - 1) + 1 : 0} aria-colcount={2}
@@ -100,7 +100,7 @@ export function Lifelines({ side, head, foot, onSight }: {
         {side && <Body side={side} top={view.top} height={view.height} />}
       </div>
       {c && foot}
-      {!c && <p class="hollow">{trace.value?.conns.length ? words.ui.noSelection : words.ui.noConnections}</p>}
+      {!c && <p class="hollow">{trace.value?.all.length ? words.ui.noSelection : words.ui.noConnections}</p>}
     </section>
   );
 }
@@ -108,7 +108,7 @@ export function Lifelines({ side, head, foot, onSight }: {
 const drawn = (row: { y: number; h: number }, view: { top: number; height: number }) =>
   row.y + row.h >= view.top - MARGIN && row.y <= view.top + view.height + MARGIN;
 
-function Head({ conn: c }: { conn: Conn }) {
+function Head({ conn: c, rows }: { conn: Conn; rows: Rows }) {
   const words = d.value;
   return (
     <div class="ladder-head" aria-hidden="true">
@@ -116,7 +116,7 @@ function Head({ conn: c }: { conn: Conn }) {
       {ENDS.map((end) => (
         <div class={`who ${end}`}>
           <b>{words.label[end]}</b> <Address of={c.rec[end]} />
-          <small>{ownerOf(c, end)}</small>
+          <small>{ownerOf(rows, end)}</small>
         </div>
       ))}
     </div>
@@ -154,10 +154,11 @@ function Run({ row, now, side, times: [from, to] }: { row: RunRow; now: boolean;
   );
 }
 
-function ownerOf(c: Conn, end: End): string {
-  for (const e of c.events) {
-    if (e.record === 'state' && e.end === end && e.owner) return owner(e.owner);
-    if (e.record === 'call' && e.end === end && e.comm !== undefined) return owner(e);
+function ownerOf(rows: Rows, end: End): string {
+  for (const { rec: e, end: at } of rows.events) {
+    if (at !== end) continue;
+    if (e.record === 'state' && e.owner) return owner(e.owner);
+    if (e.record === 'call' && e.comm !== undefined) return owner(e);
   }
   return '';
 }
@@ -194,7 +195,7 @@ function Body({ side, top, height }: { side: Side; top: number; height: number }
             onClick={() => side.move(row.rec)} onMouseEnter={() => side.hover(row.rec.n)}
           >
             <div role="gridcell" class="time">{side.marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{side.told(row.rec.t, rows.events[row.index - 1]?.rec.t)}</div>
-            <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now }, row.rec)}</div>
+            <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now, end: row.end }, row.rec)}</div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
         <Cause end={rec.end} top={cause.y + cause.h / 2} bottom={now.y + now.h / 2} />
@@ -220,15 +221,16 @@ function Lanes({ rows, conn: c, at, from, to, end: full }: { rows: Rows; conn: C
     const lead = primary(c, end);
     return {
       end,
-      lead: spansOf(rows, c, end, lead),
+      lead: c.udp ? [] : spansOf(rows, c, end, lead),
       // The packets' own path, beside the kernel's.
       wire: lead === 'host' && c.paths[end].wire.length > 0 ? spansOf(rows, c, end, 'wire') : [],
       handovers: marksOf(rows, end),
+      bars: barsOf(rows, end),
     };
   }), [rows, c]);
   return (
     <div aria-hidden="true">
-      {lanes.map(({ end, lead, wire, handovers }) => (
+      {lanes.map(({ end, lead, wire, handovers, bars }) => (
         <div key={end}>
           <div class={`rail ${end}`} />
           {lead.filter((s) => s.bottom > from && s.top < to).map((s) => (
@@ -238,6 +240,12 @@ function Lanes({ rows, conn: c, at, from, to, end: full }: { rows: Rows; conn: C
             <div
               key={`w${s.n ?? -1}`} class={`lane wire ${end} s-${groupOf(s.state)}`}
               title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${Math.min(s.bottom, full) - s.top}px` }}
+            />
+          ))}
+          {bars.filter((b) => b.bottom > from && b.top < to).map((b) => (
+            <div
+              key={`b${b.rec.n}`} class={`held ${end} ${/poll|select/.test(b.rec.name) ? 'wait' : ''} ${b.open ? 'open' : ''} ${b.rec.n === at.n ? 'now' : ''}`}
+              title={`${callText(b.rec)} ${spanText(b.rec.duration_ns!)}`} style={{ top: `${b.top}px`, height: `${Math.min(b.bottom, full) - b.top}px` }}
             />
           ))}
           {handovers.filter((m) => m.y > from && m.y < to).map((m) => (

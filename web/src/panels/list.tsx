@@ -6,7 +6,7 @@ import { chosen, cursor, d, hiding, revision, selected, sort, SORTS, tab, touche
 import { select } from '../state/cursor';
 import { stateAt, type Conn } from '../trace/model';
 import { ENDS } from '../trace/records';
-import { address, count } from '../text';
+import { address, count, nameOfConn } from '../text';
 import { Filter, NoMatch } from './filter';
 import { factsOf } from '../trace/problems';
 import { Address, StateName, useViewport } from './parts';
@@ -34,7 +34,7 @@ export function List() {
 
   const first = Math.max(0, Math.floor(view.top / ROW) - 4);
   const rows = all.slice(first, Math.ceil((view.top + view.height) / ROW) + 4);
-  const total = trace.value?.conns.length ?? 0;
+  const total = trace.value?.all.length ?? 0;
   return (
     <section class="panel list" aria-labelledby="list-title">
       <h2 id="list-title">{words.ui.connections} <small>{words.ui.shown(count(all.length), count(total))}</small> <SortBy /></h2>
@@ -74,13 +74,13 @@ function Row({ conn: c, index, total }: { conn: Conn; index: number; total: numb
       class={`conn ${on ? 'on' : ''}`} style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => { touched.value = true; select(c.id); tab.value = 'ladder'; }}
     >
       <div class="line">
-        <span class="num">{c.id}</span>
+        <span class="num">{nameOfConn(c)}</span>
         <span class="ends-text" title={`${address(c.rec.client)} → ${address(c.rec.server)}`}>
           <Address of={c.rec.client} title="" narrow /><span class="muted"> → </span>{c.rec.client.addr === c.rec.server.addr ? <span>:{c.rec.server.port}</span> : <Address of={c.rec.server} title="" narrow />}
         </span>
       </div>
       <div class="line states">
-        {ENDS.map((end) => {
+        {c.udp ? 'UDP' : ENDS.map((end) => {
           const now = stateAt(c, end, at);
           return (
             <span key={end} class="end-state">

@@ -1,6 +1,6 @@
 // The state machine of RFC 9293 figure 5 with both ends as tokens, at the cursor, and the way that each has come.
 
-import { conn, cursor, currentRec, d, tab } from '../state/app';
+import { cursor, currentRec, d, tab, trace, withStates } from '../state/app';
 import { groupOf } from '../trace/describe';
 import { moveToRecord } from '../state/cursor';
 import { lastAt, lastChange, primary, stateAt, timerAt, timersAt, type Conn, type StateAt } from '../trace/model';
@@ -27,7 +27,7 @@ const hasToken = (c: Conn, end: End, now: StateAt): boolean =>
   now.change !== undefined || end === 'client' || c.paths[end][primary(c, end)][0]?.to !== 'CLOSED';
 
 export function Machine() {
-  const c = conn.value;
+  const c = withStates.value;
   const words = d.value;
   const at = cursor.value;
   const ends = ENDS.map((end) => {
@@ -61,7 +61,7 @@ export function Machine() {
 
 /** `of`: tells the heads of its arrows from those of another figure in the document. */
 export function Figure({ of = 'f' }: { of?: string }) {
-  const c = conn.value;
+  const c = withStates.value;
   const words = d.value;
   const at = cursor.value;
   const ends = ENDS.map((end) => {
@@ -142,7 +142,7 @@ function OffFigure({ of, step: s }: { of: string; step: Step }) {
 }
 
 function causeWord(rec: StateRec): string {
-  const cause = conn.value?.trace.byN(rec.because);
+  const cause = trace.value?.byN(rec.because);
   if (cause?.record === 'reset' || (cause?.record === 'segment' && cause.flags.includes('RST'))) return 'RST';
   if (cause?.record === 'timer') return d.value.ui.timerFired;
   return rec.error === undefined ? '' : show(rec.error, 20);

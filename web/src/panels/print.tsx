@@ -9,7 +9,7 @@ import { kindOf, shortOf } from '../kinds';
 import { headline } from '../kinds/outcome';
 import { around, stateAt } from '../trace/model';
 import { ENDS } from '../trace/records';
-import { address, count, show, span } from '../text';
+import { address, nameOfConn, count, show, span } from '../text';
 import { Figure } from './machine';
 import { Legend } from './summary';
 import { Findings } from './findings';
@@ -27,7 +27,7 @@ function Paper() {
   const scene = { d: words, around: around(trace.value!, c), go: moveToRecord, short: shortOf, selected: false };
   return (
     <>
-      <h1>tcplens · {show(loadedName.value, 60)} · #{c.id}</h1>
+      <h1>tcplens · {show(loadedName.value, 60)} · #{nameOfConn(c)}</h1>
       <p>{address(c.rec.client)} → {address(c.rec.server)}</p>
       <p><b>{ended.value && c.outcome ? headline(words, c.outcome) : ''}</b></p>
       <Figure of="paper" />
@@ -46,7 +46,7 @@ function Paper() {
                 <tr>
                   <td>{told(row.rec.t, before?.t)}</td>
                   <td>{same ? '' : states[0]}</td>
-                  <td class="paper-what" style={{ height: `${row.h}px` }}><div class="what">{kindOf(row.rec).row(scene, row.rec)}</div></td>
+                  <td class="paper-what" style={{ height: `${row.h}px` }}><div class="what">{kindOf(row.rec).row({ ...scene, end: row.end }, row.rec)}</div></td>
                   <td>{same ? '' : states[1]}</td>
                 </tr>
               </Fragment>

@@ -8,7 +8,7 @@ import { timescale } from '../trace/timescale';
 import { useMemo } from 'preact/hooks';
 import { ENDS } from '../trace/records';
 import { groupOf, type Group } from '../trace/describe';
-import { address, bytes, count, span } from '../text';
+import { address, bytes, count, nameOfConn, span } from '../text';
 import { evidence, headline, outcomeWords } from '../kinds/outcome';
 import { Glyph } from '../glyph';
 
@@ -22,14 +22,14 @@ export function Summary() {
   const again = c.events.reduce((n, e) => n + (e.record === 'segment' && e.notes?.includes('retransmission') ? 1 : 0), 0);
   const told = ended.value;
   const text = !told ? words.teach.hidden : o ? headline(words, o)
-    : words.ui.openSoFar(stateAt(c, 'client', end).state, stateAt(c, 'server', end).state);
+    : c.udp ? words.view.udp(count(c.datagrams), c.datagrams === 1) : words.ui.openSoFar(stateAt(c, 'client', end).state, stateAt(c, 'server', end).state);
   const guess = c.rec.roles === 'assumed' && !c.trace.hasListener(c);
   return (
     <div class={`summary v-${outcomeWords(words, c, !told).tone}`}>
       <p class="headline"><b>{text}</b>{told && o && evidence(words, c.events, c.outcome).map((s) => <span key={s}> {s}</span>)}</p>
-      <Lives conn={c} />
+      {!c.udp && <Lives conn={c} />}
       <p class="facts-line muted">
-        <span>#{c.id} {address(c.rec.client)} → {address(c.rec.server)}</span>
+        <span>#{nameOfConn(c)} {address(c.rec.client)} → {address(c.rec.server)}</span>
         {told && <span>{words.ui.duration} {span(o?.duration_ns ?? end.t - c.rec.t)}</span>}
         {told && ENDS.map((e) => o?.bytes?.[e] !== undefined && (
           <span key={e}>{words.end[e].start}{words.tag === 'en' ? ' ' : ''}{words.ui.sent} {bytes(o.bytes[e])}{o.segments?.[e] !== undefined && ` · ${words.ui.segments(count(o.segments[e]))}`}</span>
@@ -82,6 +82,7 @@ export function Legend() {
     <ul class="legend" aria-label={words.ui.legend}>
       {GROUPS.map((g) => <li key={g}><i class={`swatch s-${g}`} aria-hidden="true" /><Glyph group={g} /> {words.groups[g]}</li>)}
       <li><i class="swatch hatched s-open" aria-hidden="true" /> {words.ui.inferredLane}</li>
+      <li><i class="swatch held" aria-hidden="true" /> {words.view.held}</li>
     </ul>
   );
 }

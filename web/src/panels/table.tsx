@@ -6,7 +6,7 @@ import { showConn } from '../state/cursor';
 import { LAST, stateNow, type Conn } from '../trace/model';
 import { factsOf } from '../trace/problems';
 import { ENDS } from '../trace/records';
-import { address, bytes, clock, count, span } from '../text';
+import { address, bytes, clock, count, nameOfConn, span } from '../text';
 import { groupOf } from '../trace/describe';
 import { Glyph } from '../glyph';
 import { outcomeWords } from '../kinds/outcome';
@@ -22,7 +22,7 @@ export function Table() {
   void revision.value;
   const words = d.value;
   const all = visible.value;
-  const total = trace.value?.conns.length ?? 0;
+  const total = trace.value?.all.length ?? 0;
   // Another order, another filter: what comes first is what was asked for.
   useEffect(() => { if (ref.current) ref.current.scrollTop = 0; }, [sort.value, reversed.value, filterText.value]);
   const first = Math.max(0, Math.floor(view.top / ROW) - 4);
@@ -72,7 +72,7 @@ function Row({ conn: c, index }: { conn: Conn; index: number }) {
       role="row" aria-rowindex={index + 2} id={`row-of-${c.id}`} class={`table-row ${c.id === selected.value ? 'on' : ''}`}
       style={{ top: `${index * ROW}px`, height: `${ROW}px` }} onClick={() => showConn(c.id)}
     >
-      <span role="cell" class="figure"><button class="bare" onClick={() => showConn(c.id)}>{c.id}</button></span>
+      <span role="cell" class="figure"><button class="bare" onClick={() => showConn(c.id)}>{nameOfConn(c)}</button></span>
       <span role="cell"><Address of={c.rec.client} /></span>
       <span role="cell"><Address of={c.rec.server} /></span>
       <span role="cell" class="figure">{clock(c.rec.t)}</span>
@@ -81,7 +81,7 @@ function Row({ conn: c, index }: { conn: Conn; index: number }) {
       <span role="cell" class="figure">{c.rtt === undefined || hidden ? '' : span(c.rtt)}</span>
       <span role="cell" class="figure">{hidden || c.again === 0 ? '' : count(c.again)}</span>
       <span role="cell" class="finals" title={words.answers.finalStates}>
-        {ENDS.map((e) => {
+        {c.udp ? 'UDP' : ENDS.map((e) => {
           const s = stateNow(c, e, at);
           return <span key={e}><Glyph group={groupOf(s)} /> {s}</span>;
         })}

@@ -122,7 +122,7 @@ const ORDERS: Record<Sort, ((a: Conn, b: Conn) => number) | undefined> = {
 /** Connections that pass the filter, in the order asked for. */
 export const visible = computed<readonly Conn[]>(() => {
   void revision.value;
-  const all = trace.value?.conns ?? [];
+  const all = trace.value?.all ?? [];
   const order = ORDERS[sort.value];
   const f = filter.value;
   // Only who asks for states depends on where the cursor is.
@@ -137,7 +137,7 @@ export const visible = computed<readonly Conn[]>(() => {
 export const atTheEnd = computed(() => {
   const f = filter.value;
   if (!f.atCursor || visible.value.length > 0) return 0;
-  return (trace.value?.conns ?? []).filter((c) => matches(c, f, LAST)).length;
+  return (trace.value?.all ?? []).filter((c) => matches(c, f, LAST)).length;
 });
 
 /** Where the selected connection stands among them; -1 where the filter hides it. */
@@ -148,10 +148,14 @@ export const conn = computed<Conn | undefined>(() => {
   return trace.value?.conn(selected.value);
 });
 
+/** UDP has none. */
+export const withStates = computed(() => (conn.value?.udp ? undefined : conn.value));
+
 /** Changes when the selected connection grew, not with every record that comes. */
 export const grown = computed(() => {
   void revision.value;
-  return `${conn.value?.newest} ${trace.value?.gaps.length}`;
+  const c = conn.value;
+  return `${c?.newest} ${trace.value?.gaps.length} ${c && trace.value?.doneBy(c)}`;
 });
 
 /** The time axis of the whole trace, for all panels that have one. */

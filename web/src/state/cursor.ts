@@ -27,7 +27,8 @@ export function moveToRecord(n: number): void {
   const rec = trace.value?.byN(n);
   if (!rec) return;
   batch(() => {
-    if ('conn' in rec && rec.conn !== undefined && trace.value?.conn(rec.conn)) selected.value = rec.conn;
+    const of = trace.value?.connOf(rec);
+    if (of) selected.value = of.id;
     moveTo(rec);
   });
 }

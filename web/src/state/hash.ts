@@ -41,7 +41,7 @@ export function readHash(saved = ''): void {
   const c = Number(p.get('c'));
   const n = Number(p.get('n'));
   const z = Number(p.get('zoom'));
-  if (Number.isSafeInteger(c) && Number.isSafeInteger(n) && c > 0) {
+  if (Number.isSafeInteger(c) && Number.isSafeInteger(n) && c !== 0) {
     wanted = {
       c, n, f: p.get('f'), q: (p.get('q') ?? '').slice(0, 400), sort: SORTS.find((s) => s === p.get('sort')) ?? 'start',
       reversed: p.get('reversed') === '1', zoom: z > 0 && Number.isFinite(z) ? z : undefined, view: p.get('view') === 'answers' ? 'answers' : 'sequence',
@@ -74,7 +74,13 @@ export function keepHash(): void {
       touched.value = true;
       view.value = shown;
     });
-    if (rec && 'conn' in rec && rec.conn === c) queueMicrotask(() => moveToRecord(n));
+    // What names no connection is looked at in the ladder of one.
+    if (t.conn(c) && (t.connOf(rec)?.id ?? c) === c) {
+      queueMicrotask(() => {
+        selected.value = c;
+        moveToRecord(n);
+      });
+    }
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {

@@ -47,9 +47,9 @@ function publish(t: Trace, from: Source): void {
     if (trace.value !== t && t.header) trace.value = t;
     source.value = from;
     revision.value++;
-    if (selected.value === undefined && t.conns[0]) select(t.conns[0].id);
+    if (selected.value === undefined && t.all[0]) select(t.all[0].id);
     // It was let go with its last record: the newest is as good.
-    else if (!t.conn(selected.value) && t.conns.length > 0) select(t.conns[t.conns.length - 1]!.id);
+    else if (!t.conn(selected.value) && t.all.length > 0) select(t.all[t.all.length - 1]!.id);
   });
 }
 

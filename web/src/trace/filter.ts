@@ -5,6 +5,7 @@ import { FIGURES, FILTER_KEYS, type FilterKey } from './filter-keys';
 import { CAUSES, VERDICTS } from './words';
 import { ENDS, STATES, type Address, type State } from './records';
 import { LAST, pidsOf, stateNow, type Conn, type Point, type Trace } from './model';
+import { nameOfConn } from '../text';
 import { PROBLEMS } from './problems';
 
 type Comparison = ':' | '=' | '<' | '>' | '<=' | '>=';
@@ -178,7 +179,7 @@ function hasText(value: string, names: Names): Test['holds'] {
   const port = value.includes(':');
   const inAddress = ({ addr, port: p }: Address) => addr.toLowerCase().includes(value) ||
     (port || number) && `${addr}:${p}`.toLowerCase().includes(value);
-  return (c) => number && `#${c.id}`.includes(value) || verdict(c.verdict) || verdict(c.cause) || comm(c.comms) ||
+  return (c) => number && `#${nameOfConn(c)}`.includes(value) || verdict(c.verdict) || verdict(c.cause) || comm(c.comms) ||
     address && (inAddress(c.rec.client) || inAddress(c.rec.server));
 }
 

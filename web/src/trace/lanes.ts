@@ -1,8 +1,8 @@
 // The state lanes beside the ladder's rails: spans of one state, from the row of one change to the
 // row of the next. Positions are pixels of the ladder.
 
-import type { End, How, State } from './records';
-import type { Conn, Witness } from './model';
+import type { CallRec, End, How, State } from './records';
+import { LAST, lastAt, type Conn, type Witness } from './model';
 import type { Ladder } from './rows';
 
 export interface Span {
@@ -49,4 +49,32 @@ export function marksOf(ladder: Ladder, end: End): Mark[] {
     marks.push({ y: row.y + row.h / 2, from: row.rec.from, to: row.rec.to, n: row.rec.n });
   }
   return marks;
+}
+
+/** A call from its entry to its return; `open`: it did not return. */
+export interface Bar { rec: CallRec; top: number; bottom: number; open: boolean }
+
+/** The calls of an end during which something else happened. */
+export function barsOf(ladder: Ladder, end: End): Bar[] {
+  const bars = new Map<string, Bar>();
+  const open = new Map<number | undefined, Bar>();
+  const points = ladder.events.map((row) => row.rec);
+  for (const row of ladder.events) {
+    const { rec } = row;
+    if (row.end !== end || (rec.record !== 'call' && (rec.record !== 'process' || rec.event !== 'exit'))) continue;
+    const entry = rec.t - ('duration_ns' in rec && rec.duration_ns || 0);
+    // Who makes another call, or ends, has returned from the last, seen or not.
+    const last = open.get(rec.tid);
+    if (last && entry > last.rec.t) last.bottom = row.y;
+    open.delete(rec.tid);
+    if (rec.record !== 'call') continue;
+    const before = ladder.events[lastAt(points, { t: entry, n: LAST.n })];
+    const goesOn = rec.blocked === true;
+    if (!goesOn && row.index - (before?.index ?? -1) < 2) continue;
+    // That it goes on is told before its return is: both are of one call.
+    const bar = { rec, top: before ? before.y + before.h : 0, bottom: goesOn ? ladder.height : row.y + row.h / 2, open: goesOn };
+    bars.set(`${rec.tid} ${entry}`, bar);
+    if (goesOn) open.set(rec.tid, bar);
+  }
+  return [...bars.values()];
 }

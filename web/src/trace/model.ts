@@ -9,11 +9,12 @@ import type { Around } from '../kinds/kind';
 import { PROBLEMS } from './problems';
 import {
   before, ENDS, LAST, STATES,
-  type AnswerRec, type CallRec, type CheckRec, type ConnectionRec, type End, type EndRec, type FindingRec, GapRec, type HeaderRec, type LabRec,
+  type Address, type AnswerRec, type CallRec, type CheckRec, type ConnectionRec, type DatagramRec, type End, type EndRec, type FindingRec, GapRec, type HeaderRec, type LabRec,
   type ListenerRec, type OutcomeRec, type Point, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
 import { Store } from './store';
+import { address } from '../text';
 
 /** The host's own word (eBPF, sock_diag) or what the packets imply. */
 export type Witness = 'host' | 'wire';
@@ -62,6 +63,11 @@ export class Conn {
   listener: number | undefined;
   /** Time of its last record. */
   until: number;
+  /** Of UDP: how many there were, and whose end each socket is. */
+  datagrams = 0;
+  readonly sockets = new Map<number, End>();
+  /** Processes at its ends whose doings were looked at. */
+  doers: readonly number[] = [];
   /** Calls on its sockets from before it was there. */
   early: CallRec[] | undefined;
   /** Bit per end: the host tells of it. */
@@ -75,12 +81,22 @@ export class Conn {
     this.until = rec.t;
   }
 
+  /** Datagrams between two endpoints: a connection there is not, and no state. */
+  get udp(): boolean { return this.id < 0; }
+  /** Whose record it is: of a datagram, its sender's. */
+  endOf(rec: Rec): End | undefined {
+    if (rec.record === 'datagram') return isAt(rec.from, this.rec.client) ? 'client' : 'server';
+    return 'end' in rec ? rec.end : undefined;
+  }
   get events(): Rec[] { return this.trace.details(this).events; }
   get paths(): Details['paths'] { return this.trace.details(this).paths; }
   get timers(): Details['timers'] { return this.trace.details(this).timers; }
   get outcome(): OutcomeRec | undefined { return this.trace.details(this).outcome; }
   get cut(): boolean { return this.trace.details(this).cut; }
 }
+
+const pairKey = (rec: DatagramRec) => [address(rec.from), address(rec.to)].sort().join(' ');
+const isAt = (a: Address, b: Address) => a.port === b.port && a.addr === b.addr;
 
 export interface Listener { id: number; rec: ListenerRec; queue: Depth; calls: CallRec[]; closed?: number }
 
@@ -109,6 +125,10 @@ export class Trace {
   end: EndRec | undefined;
   readonly records = new Store();
   conns: Conn[] = [];
+  /** UDP: who sent the first datagram is the client. By their endpoints. */
+  readonly pairs = new Map<string, Conn>();
+  #pairs = 0;
+  #peers = new Map<number, number>();
   readonly listeners: Listener[] = [];
   gaps: GapRec[] = [];
   /** How the lab began whose trace it is, what was predicted, what came of its checks. */
@@ -125,9 +145,16 @@ export class Trace {
   #listeners = new Map<number, Listener>();
   /** Calls on a socket that has neither a connection nor a listener yet, by its number. */
   #sockets = new Map<number, number[]>();
+  /** The newest record of what each process did beside connections. */
+  #doings = new Map<number, number>();
   #details = new Map<Conn, Details>();
   /** By template; none for lines that are kept as text. */
   #traits: (Traits | undefined)[] = [];
+
+  /** Connections, and UDP pairs after them. */
+  get all(): readonly Conn[] {
+    return this.pairs.size > 0 ? [...this.conns, ...this.pairs.values()] : this.conns;
+  }
 
   conn(id: number | undefined): Conn | undefined {
     return id === undefined ? undefined : this.#conns.get(id);
@@ -173,12 +200,15 @@ export class Trace {
       case 'answer': this.answers.push(records.get(i) as AnswerRec); return;
       case 'check': this.checks.push(records.get(i) as CheckRec); return;
       case 'finding': this.#addFinding(records.get(i) as FindingRec); return;
+      case 'datagram': this.#addDatagram(records.get(i) as DatagramRec, i, traits); return;
+      case 'process': this.#addDoing(i); return;
       case 'connection': this.#addConn(records.get(i) as ConnectionRec, i); return;
       case 'listener': this.#addListener(records.get(i) as ListenerRec); return;
       case 'queue': this.#listeners.get(records.integer(i, 'listener')!)?.queue.add(this.#queued(i, t, like.why)); break;
     }
-    const conn = this.#conns.get(records.integer(i, 'conn') ?? -1);
+    const conn = this.conn(records.integer(i, 'conn'));
     if (like.record === 'call') this.#tieSocket(i, conn, like.name);
+    if (like.record === 'call' && like.conn === undefined && like.listener === undefined && like.socket === undefined) this.#addDoing(i);
     if (!conn) return;
     records.follows(i, conn.newest);
     conn.newest = i;
@@ -243,13 +273,14 @@ export class Trace {
   details(conn: Conn): Details {
     let there = this.#details.get(conn);
     if (there?.upTo === conn.newest) return there;
-    let more = this.#since(conn, there?.upTo ?? conn.first);
+    const start = conn.udp ? conn.first - 1 : conn.first;
+    let more = this.#since(conn, there?.upTo ?? start);
     if (!there || there.events.length + more.length > MAX_EVENTS * 1.1) {
-      more = this.#since(conn, conn.first);
+      more = this.#since(conn, start);
       if (!there && this.#details.size >= KEPT) this.#details.delete(this.#details.keys().next().value!);
       there = {
-        events: [conn.rec], paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
-        timers: { client: [], server: [] }, outcome: undefined, upTo: conn.first,
+        events: conn.udp ? [] : [conn.rec], paths: { client: { host: [], wire: [] }, server: { host: [], wire: [] } },
+        timers: { client: [], server: [] }, outcome: undefined, upTo: start,
         cut: this.records.before(more[more.length - 1] ?? conn.newest) > conn.first,
       };
       if (!there.cut) for (const call of conn.early ?? []) addTo(there, call);
@@ -304,6 +335,8 @@ export class Trace {
     records.drop(most);
     const since = records.time(records.first);
     this.conns = this.conns.filter((c) => c.newest >= records.first || !this.#conns.delete(c.id));
+    for (const [key, c] of this.pairs) if (c.newest < records.first && this.pairs.delete(key)) this.#conns.delete(c.id);
+    for (const [socket, calls] of this.#sockets) this.#sockets.set(socket, calls.filter((i) => i >= records.first));
     this.#details.clear();
     for (const l of this.listeners) l.queue.drop(since);
     this.gaps = this.gaps.filter((g) => g.t >= since);
@@ -315,6 +348,66 @@ export class Trace {
     const conn = new Conn(rec, this, index, index);
     this.#conns.set(rec.conn, conn);
     this.conns.push(conn);
+  }
+
+  #addDatagram(rec: DatagramRec, i: number, traits: Traits): void {
+    const key = pairKey(rec);
+    let pair = this.pairs.get(key);
+    if (pair) {
+      this.records.follows(i, pair.newest);
+      pair.newest = i;
+    } else {
+      pair = new Conn({ record: 'connection', conn: -++this.#pairs, client: rec.from, server: rec.to, n: rec.n, t: rec.t }, this, i, i);
+      this.pairs.set(key, pair);
+      this.#conns.set(pair.id, pair);
+    }
+    const end = pair.endOf(rec)!;
+    this.#meets(pair, rec.sender, end);
+    this.#meets(pair, rec.receiver, end === 'client' ? 'server' : 'client');
+    pair.until = Math.max(pair.until, rec.t);
+    if (!rec.icmp) pair.datagrams++;
+    this.#note(pair, traits, i);
+  }
+
+  #meets(pair: Conn, socket: number | undefined, end: End): void {
+    if (socket === undefined || pair.sockets.has(socket)) return;
+    pair.sockets.set(socket, end);
+    this.#peers.set(socket, this.peersOf(socket) + 1);
+  }
+
+  /** How many a UDP socket talked to. */
+  peersOf(socket: number): number {
+    return this.#peers.get(socket) ?? 0;
+  }
+
+  /** A process's records are a chain, as a connection's are. */
+  #addDoing(i: number): void {
+    const pid = this.records.integer(i, 'pid')!;
+    const newest = this.#doings.get(pid);
+    if (newest !== undefined) this.records.follows(i, newest);
+    this.#doings.set(pid, i);
+    if (this.#doings.size > SOCKETS) this.#doings.delete(this.#doings.keys().next().value!);
+  }
+
+  /** Index of the last thing that a process did beside connections; -1: nothing. */
+  newestOf(pid: number): number {
+    return this.#doings.get(pid) ?? -1;
+  }
+
+  callsOn(socket: number): CallRec[] {
+    return (this.#sockets.get(socket) ?? []).filter((i) => i >= this.records.first).map((i) => this.records.get(i) as CallRec);
+  }
+
+  /** Grows with what the ladder of a connection shows beside its own records. */
+  doneBy(conn: Conn): number {
+    const calls = [...conn.sockets.keys()].map((s) => this.#sockets.get(s)?.length ?? 0);
+    return [...conn.doers.map((pid) => this.newestOf(pid)), ...calls].reduce((a, b) => a + b, 0);
+  }
+
+  /** The connection, or the pair, that a record is of. */
+  connOf(rec: Rec): Conn | undefined {
+    if (rec.record === 'datagram') return this.pairs.get(pairKey(rec));
+    return this.conn('conn' in rec ? rec.conn : undefined);
   }
 
   #addFinding(rec: FindingRec): void {

@@ -49,12 +49,12 @@ export interface CallRec extends Base {
 }
 export interface ProcessRec extends Base {
   record: 'process'; event: string; pid: number; tid?: number; parent?: number; comm?: string; status?: number;
-  cpu_ns?: number; nvcsw?: number; nivcsw?: number; maxrss_kb?: number;
+  cpu_ns?: number; user_ns?: number; system_ns?: number; nvcsw?: number; nivcsw?: number; maxrss_kb?: number;
 }
 export interface CounterRec extends Base { record: 'counter'; name: string; value: number; delta: number }
 export interface DatagramRec extends Base {
   record: 'datagram'; from: Address; to: Address; len: number; checksum?: string; icmp?: { error?: string; by?: string };
-  sender?: number; receiver?: number; frame?: number;
+  sender?: number; receiver?: number; lost?: true; frame?: number;
   dns?: { id?: number; q?: string; type?: string; rcode?: string; count?: number; answers?: string[] };
 }
 export interface ListenerRec extends Base {

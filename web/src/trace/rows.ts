@@ -3,10 +3,12 @@
 // own lane leads (otherwise every change would stand there twice).
 
 import { isProblem, kindOf } from '../kinds';
-import { before, type GapRec, type Rec, type StateRec } from './records';
+import { doingsOf, type Doing } from './doings';
+import { before, type End, type GapRec, type Rec, type StateRec } from './records';
 import { lastAt, primary, witnessOf, type Conn, type Point, type Trace } from './model';
 
-export interface EventRow { kind: 'event'; rec: Rec; attached: StateRec[]; y: number; h: number; index: number }
+/** `end`: whose it is, where it is of one. */
+export interface EventRow { kind: 'event'; rec: Rec; end: End | undefined; attached: StateRec[]; y: number; h: number; index: number }
 export interface IdleRow { kind: 'idle'; ns: number; t: number; n: number; y: number; h: number }
 /** Rows of data, ACKs and calls that went well, in the place of one: events from..to of the ladder. */
 export interface RunRow { kind: 'run'; from: number; to: number; n: number; y: number; h: number; client: number; server: number }
@@ -51,13 +53,12 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
   const events: EventRow[] = [];
   const rowOf = new Map<number, EventRow>();
   const loose: StateRec[] = [];
-  const all = withGaps(conn.events, trace.gaps);
-  for (const rec of all) {
+  for (const { rec, end } of allOf(trace, conn)) {
     if (rec.record === 'state' && witnessOf(rec) !== primary(conn, rec.end)) {
       loose.push(rec);
       continue;
     }
-    const row: EventRow = { kind: 'event', rec, attached: [], y: 0, h: kindOf(rec).height, index: events.length };
+    const row: EventRow = { kind: 'event', rec, end, attached: [], y: 0, h: kindOf(rec).height, index: events.length };
     events.push(row);
     rowOf.set(rec.n, row);
   }
@@ -120,14 +121,19 @@ function runFrom(events: readonly EventRow[], from: number, perNs: number): numb
   return to - from >= RUN ? to - 1 : from;
 }
 
-/** Losses of the trace belong between the events they may have swallowed. */
-function withGaps(events: readonly Rec[], gaps: readonly GapRec[]): readonly Rec[] {
+/** What belongs between a connection's own records: what its processes did, and losses of the trace. */
+function allOf(trace: Trace, conn: Conn): readonly Doing[] {
+  const own = conn.events.map((rec) => ({ rec, end: conn.endOf(rec) }));
+  const others = [...doingsOf(conn), ...gapsOf(conn.events, trace.gaps)];
+  return others.length > 0 ? [...own, ...others].sort((a, b) => (before(a.rec, b.rec) ? -1 : 1)) : own;
+}
+
+/** Those that may have swallowed events of the connection. */
+function gapsOf(events: readonly Rec[], gaps: readonly GapRec[]): Doing[] {
   const first = events[0];
   const last = events[events.length - 1];
-  const mine = first && last
-    ? gaps.filter((g) => (g.to ?? g.t) >= first.t && (g.from ?? g.t) <= last.t) : [];
-  if (mine.length === 0) return events;
-  return [...events, ...mine].sort((a, b) => (before(a, b) ? -1 : 1));
+  return first && last
+    ? gaps.filter((g) => (g.to ?? g.t) >= first.t && (g.from ?? g.t) <= last.t).map((rec) => ({ rec, end: undefined })) : [];
 }
 
 /** The last event at or before the point. */

@@ -6,14 +6,14 @@ import { VERDICTS, type State } from './words';
 
 export const SENTENCES = [
   'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
-  'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'timed-out', 'no-answer',
+  'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'reset.foreign', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
   'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.none', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
-  'cause.listener-closed', 'cause.no-listener', 'cause.signature-refused', 'cause.filter-reset',
+  'cause.listener-closed', 'cause.no-listener', 'cause.signature-refused', 'cause.signature-refused.end', 'cause.filter-reset',
   'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
   'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
   'cause.probe-timeout', 'cause.keep-alive-timeout', 'cause.user-timeout', 'cause.syn-timeout',
-  'cause.orphan-timeout', 'cause.time-wait-answered', 'cause.local-drop', 'cause.icmp-net-unreachable',
+  'cause.orphan-timeout', 'cause.time-wait-answered', 'cause.no-ack', 'cause.ack-unacceptable', 'cause.superseded', 'cause.local-drop', 'cause.icmp-net-unreachable',
   'cause.icmp-host-unreachable', 'cause.icmp-protocol-unreachable', 'cause.icmp-port-unreachable', 'cause.icmp-fragmentation-needed',
   'cause.icmp-source-route-failed', 'cause.icmp-admin-prohibited',
   'cause.icmp-time-exceeded', 'cause.icmp-other',
@@ -42,7 +42,7 @@ function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefine
     }
     case 'half-closed': return by ? 'half-closed.by' : 'half-closed';
     case 'reset-by-client':
-    case 'reset-by-server': return !by ? 'reset' : by === resetter ? 'reset.own-fin' : 'reset.others-fin';
+    case 'reset-by-server': return o.cause === 'filter-reset' ? 'reset.foreign' : !by ? 'reset' : by === resetter ? 'reset.own-fin' : 'reset.others-fin';
     default: return (VERDICTS as readonly string[]).includes(o.verdict) ? o.verdict : undefined;
   }
 }
@@ -53,11 +53,12 @@ export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
   const verdict = verdictKey(o, first, resetter);
   const cause = o.cause === undefined && FAILURES.has(o.verdict) && !o.stalled ? 'cause.none' : `cause.${o.cause}`;
+  const refused = cause === 'cause.signature-refused' && o.listener === undefined ? `${cause}.end` : cause;
   const stalled = `stalled.${o.stalled?.what}`;
   if (verdict === undefined || !KEYS.has(verdict)) return undefined;
   const other = first && opposite(first);
   return {
-    keys: [verdict, cause, stalled].filter((k) => KEYS.has(k)) as SentenceKey[],
+    keys: [verdict, refused, stalled].filter((k) => KEYS.has(k)) as SentenceKey[],
     spoken: {
       first, other, resetter, causer: o.cause_end, client: o.final?.client ?? 'UNKNOWN', server: o.final?.server ?? 'UNKNOWN',
       otherState: other && (o.final?.[other] ?? 'UNKNOWN'), listener: `L${o.listener ?? '?'}`,

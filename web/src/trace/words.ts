@@ -59,9 +59,10 @@ export const CAUSES = [
   'accept-queue-full', 'syn-queue-full', 'syn-backlog-full', 'listener-dropped', 'signature-refused',
   'listener-closed', 'no-listener', 'filter-reset', 'deferred', 'unread-data', 'abort', 'data-after-close',
   'no-socket', 'killed', 'retransmission-timeout', 'probe-timeout', 'keep-alive-timeout', 'user-timeout',
-  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'local-drop', 'icmp-net-unreachable',
-  'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable', 'icmp-fragmentation-needed',
-  'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded', 'icmp-other',
+  'syn-timeout', 'orphan-timeout', 'time-wait-answered', 'no-ack', 'ack-unacceptable', 'superseded', 'local-drop',
+  'icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-protocol-unreachable', 'icmp-port-unreachable',
+  'icmp-fragmentation-needed', 'icmp-source-route-failed', 'icmp-admin-prohibited', 'icmp-time-exceeded',
+  'icmp-other',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -243,7 +244,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       from: 'address', to: 'address', len: 'int',
     },
     may: {
-      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', dns: 'object', frame: 'int', because: 'int',
+      checksum: 'str', icmp: 'object', sender: 'int', receiver: 'int', lost: 'true', dns: 'object', frame: 'int',
+      because: 'int',
     },
   },
   call: {
@@ -261,8 +263,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       event: 'str', pid: 'int',
     },
     may: {
-      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', nvcsw: 'int', nivcsw: 'int',
-      maxrss_kb: 'int', because: 'int',
+      tid: 'int', parent: 'int', comm: 'str', status: 'int', cpu_ns: 'int', user_ns: 'int', system_ns: 'int',
+      nvcsw: 'int', nivcsw: 'int', maxrss_kb: 'int', because: 'int',
     },
   },
   listener: {

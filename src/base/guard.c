@@ -1,0 +1,101 @@
+/* Theory of operation. The guard holds one end of a socket pair, and the child as a descriptor, which means that process also
+ * when its number is used again. A byte comes, a number goes back; anything else, or the end of who asks, ends it, and the
+ * child. */
+#include "tcplens/base/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tcplens/base/cleanup.h"
+#include "tcplens/base/confine.h"
+#include "tcplens/base/rights.h"
+
+enum request { TERMINATE = 't', KILL = 'k' };
+
+/* Below, what is left of it: 0, 1 and 2 are nobody's. */
+enum { CHANNEL = 0, CHILD = 1, REST = 2 };
+
+static int signal_child(int number)
+{
+    return syscall(SYS_pidfd_send_signal, CHILD, number, NULL, 0) < 0 ? -errno : 0;
+}
+
+static void serve(void)
+{
+    char request;
+
+    while (read(CHANNEL, &request, 1) == 1) {
+        int r;
+
+        if (request != TERMINATE && request != KILL)
+            return;
+        r = signal_child(request == KILL ? SIGKILL : SIGTERM);
+        if (write(CHANNEL, &r, sizeof(r)) != sizeof(r))
+            return;
+    }
+}
+
+/* Nothing of what the parent has open stays open. What a terminal sends to all is not for it. */
+static _Noreturn void be_guard(int channel, int pidfd, int at_end)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    prctl(PR_SET_NAME, "tcplens-guard");
+    channel = fcntl(channel, F_DUPFD, REST);
+    pidfd = fcntl(pidfd, F_DUPFD, REST);
+    if (channel < 0 || pidfd < 0 || dup2(channel, CHANNEL) < 0 || dup2(pidfd, CHILD) < 0 ||
+        syscall(SYS_close_range, REST, ~0u, 0) < 0 || rights_drop(true) < 0)
+        _exit(1);
+    (void)!confine_to_signals(CHANNEL, CHILD); /* a kernel without filters: it has nothing else all the same */
+    serve();
+    signal_child(at_end);
+    _exit(0);
+}
+
+int guard_start(struct guard *guard, pid_t child, int at_end)
+{
+    int ends[2];
+    CLEANUP_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    pid_t pid;
+
+    if (pidfd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    CLEANUP_CLOSE int own = ends[0], other = ends[1];
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        be_guard(other, pidfd, at_end);
+    *guard = (struct guard){ .pid = pid, .channel = cleanup_keep(&own) };
+    return 0;
+}
+
+int guard_signal(const struct guard *guard, int number)
+{
+    const char request = number == SIGKILL ? KILL : TERMINATE;
+    int r;
+
+    if (!guard->pid)
+        return -ESRCH;
+    if (send(guard->channel, &request, 1, MSG_NOSIGNAL) != 1 || read(guard->channel, &r, sizeof(r)) != sizeof(r))
+        return -EPIPE;
+    return r;
+}
+
+void guard_stop(struct guard *guard)
+{
+    if (!guard->pid)
+        return;
+    close(guard->channel);
+    waitpid(guard->pid, NULL, 0);
+    guard->pid = 0;
+}

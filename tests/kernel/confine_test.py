@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Tests of what the process that reads the network can still do: nothing that it does not need.
+
+A library that is preloaded (tests/confine/probe.c, PROBE in the environment) takes the program's place as soon as that has
+confined itself, and tries.
+
+Usage: confine_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from lib import NOBODY, case, check, check_equal, wait_for
+
+PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
+NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+CAP_KILL = 1 << 5  # capability(7)
+FRAMES = {f"frame-{way}" for way in ("write", "write-disguised", "writev", "send", "send-disguised", "sendto", "sendmsg")}
+ON_SOCKETS = FRAMES | {"filter-attach", "filter-detach", "filter-unlock", "promiscuous", "rebind", "dup", "dup2", "fcntl-dup"}
+FIGURES = {"user", "capabilities", "packet-sockets", "maps-read-only", "maps-writable"}
+
+
+@contextlib.contextmanager
+def bystander(user=NOBODY):
+    """A process of the user that the program goes on as, which may signal it but for its confinement."""
+    process = subprocess.Popen(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "sleep", "1000"])
+    wait_for(lambda: status_of(process.pid)["Uid"].split()[0] == str(user), "the bystander")
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def probed(arguments, before=(), victim=1, **environment):
+    """What came of each thing that was tried: {name: [number]}; and how the program ended, and what it said."""
+    with tempfile.TemporaryFile("w+") as told:
+        done = subprocess.run(
+            [*before, "env", f"LD_PRELOAD={PROBE}", f"PROBE_FD={told.fileno()}", f"PROBE_VICTIM={victim}", lib.TCPLENS,
+             *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * lib.DEADLINE, check=False,
+            pass_fds=[told.fileno()], env=os.environ | {"TCPLENS_SECCOMP": ""} | environment)
+        told.seek(0)
+        found = {}
+        for line in told:
+            name, number = line.split()
+            found.setdefault(name, []).append(int(number))
+    return found, done
+
+
+def check_refused(found, names_more=(), may=()):
+    done = {name: numbers for name, numbers in found.items()
+            if name not in FIGURES and name not in may and set(numbers) != {errno.EPERM}}
+    check_equal(done, {}, "not refused:")
+    for name in ("exec", "exec-at", "open-to-write", "open-to-read", "open-itself", "unlink", "socket-tcp", "socket-raw",
+                 "socket-packet", "socket-netlink", "socketpair", "connect", "kill", "kill-all", "pidfd-open", "ptrace",
+                 "namespace", "fork", "code", "setuid", "io-uring", "map-any-descriptor", "map-create", "map-get-by-id",
+                 "program-load", *names_more):
+        check(name in found, name, "was not tried")
+    check_equal((found["user"] != [0], found["capabilities"]), (True, [0]))
+
+
+def check_watched(found, sockets):
+    check_refused(found, ON_SOCKETS)
+    check_equal(found["packet-sockets"], [sockets])
+    check_equal(len(found["frame-write"]), sockets)
+    # the reader's page of the ring, and the one figure that the kernel's programs are asked with
+    check(found["maps-read-only"][0] >= 3 and found["maps-writable"][0] <= 2, found)
+
+
+@case
+def traces_and_no_more():
+    """One socket for each interface, of which lo could be sent on: the socket of all interfaces has none."""
+    with bystander() as other:
+        found, done = probed(["trace", "--calls", "-q", "--iface", "lo", "--iface", "any", "-o", "/dev/null", "--", lib.ECHO,
+                              "demo", "--fast"], NAMESPACE, other.pid)
+        check_equal(other.poll(), None)
+    check_watched(found, 2)
+    check_equal(done.returncode, 0, done.stderr)
+    check_equal(done.stderr.count("was refused"), 1, done.stderr)
+
+
+@case
+def serves_and_no_more():
+    with bystander() as other:
+        found, done = probed(["trace", "-q", "--serve", "127.0.0.1:0", "--iface", "lo", "--", "false"], NAMESPACE, other.pid,
+                             PROBE_END="1")
+        check_equal(other.poll(), None)
+    check_watched(found, 1)
+    check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def samples_and_no_more():
+    with bystander() as other:
+        found, done = probed(["trace", "-q", "--source", "diag", "--", "true"], NAMESPACE, other.pid)
+    check_refused(found)
+    check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def reads_and_no_more():
+    capture = f"{lib.REPOSITORY}/docs/sample.pcap"
+    with tempfile.TemporaryDirectory() as directory:
+        trace = f"{directory}/trace.ndjson"
+        check_equal(lib.run("read", capture, "-o", trace).status, 0)
+        for command in (["read", capture, "-o", f"{directory}/again"], ["explain", capture], ["explain", trace],
+                        ["report", trace, "-o", f"{directory}/report.html"]):
+            with bystander() as other:
+                found, done = probed(command, victim=other.pid)
+            # it may start a process of its own kind to read a pipe again
+            check_refused(found, may=["fork"] if command[0] == "explain" else ())
+            check_equal(found["packet-sockets"], [0])
+            check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def can_be_made_to_end_instead():
+    """As all other tests have it: what the list lacks would end the program."""
+    found, done = probed(["read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null"], TCPLENS_SECCOMP="kill")
+    check_equal((found, done.returncode), ({}, -signal.SIGSYS))
+
+
+@contextlib.contextmanager
+def tracing(*before):
+    """A tracer with a command that does not end: its id, that of the command, that of the guard."""
+    with tempfile.TemporaryDirectory() as directory:
+        ready = f"{directory}/ready"
+        process = subprocess.Popen([*before, lib.TCPLENS, "trace", "-q", "-o", "/dev/null", "--", "sh", "-c",
+                                    f"echo $$ >{ready}; exec sleep 1000"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            wait_for(lambda: process.poll() is not None or (os.path.exists(ready) and os.path.getsize(ready)), "the command")
+            check_equal(process.poll(), None)
+            with open(ready, encoding="utf-8") as file:
+                command = int(file.read())
+            tracer = int(status_of(command)["PPid"])
+            with open(f"/proc/{tracer}/task/{tracer}/children", encoding="utf-8") as file:
+                guard = next(pid for pid in map(int, file.read().split()) if pid != command)
+            wait_for(lambda: status_of(guard)["Seccomp"] == "2", "the guard")
+            yield process, tracer, command, guard
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
+@case
+def rights_are_gone():
+    with tracing(*NAMESPACE) as (_, tracer, _, guard):
+        status = status_of(tracer)
+        check_equal([int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")], [0, 0, 0, 0])
+        check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+        check("0" not in status["Uid"].split(), status["Uid"])
+        check_equal(status["Groups"].strip(), "")
+        status = status_of(guard)
+        check_equal((int(status["CapPrm"], 16), int(status["CapEff"], 16)), (CAP_KILL, CAP_KILL))
+        check_equal((status["NoNewPrivs"], "0" in status["Uid"].split()), ("1", False))
+        check_equal(sorted(os.listdir(f"/proc/{guard}/fd")), ["0", "1"])
+
+
+def has_ended(pid):
+    return not os.path.exists(f"/proc/{pid}") or status_of(pid)["State"].startswith("Z")
+
+
+@case
+def command_ends_with_the_tracer():
+    """Whatever ends that: the command is root's, and the tracer is not."""
+    with tracing(*NAMESPACE) as (process, tracer, command, guard):
+        os.kill(tracer, signal.SIGKILL)
+        process.wait()
+        wait_for(lambda: has_ended(command) and has_ended(guard), "the command's end")
+
+
+@case
+def guard_survives_what_a_terminal_sends():
+    with tracing(*NAMESPACE) as (process, _, command, guard):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+            os.kill(guard, number)
+        process.send_signal(signal.SIGTERM)
+        process.wait(lib.DEADLINE)
+        check(has_ended(command))
+
+
+@case
+def goes_on_as_its_account():
+    """Where the machine has one: passwd(5) of this run alone."""
+    user = 64999
+    with tempfile.NamedTemporaryFile("w", suffix=".passwd") as passwd:
+        with open("/etc/passwd", encoding="utf-8") as file:
+            passwd.write(file.read() + f"tcplens:x:{user}:{user}::/nonexistent:/usr/sbin/nologin\n")
+        passwd.flush()
+        os.chmod(passwd.name, 0o644)
+        own = ["unshare", "--mount", "sh", "-c", f'mount --bind {passwd.name} /etc/passwd && exec "$@"', "sh"]
+        with tracing(*own, *NAMESPACE) as (_, tracer, _, guard):
+            for pid in tracer, guard:
+                check_equal(status_of(pid)["Uid"].split(), [str(user)] * 4)
+                check_equal(status_of(pid)["Gid"].split(), [str(user)] * 4)
+
+
+@case
+def says_that_it_stays_root():
+    """A container's root without the right to become somebody else."""
+    done = lib.run("read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null",
+                   before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid", "--"])
+    check_equal(done.status, 0, done.stderr)
+    lib.one_line(done.stderr, "user 0", "CAP_SETUID")
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))
