@@ -15,7 +15,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_NO_ACK &&
          c->outcome.cause != CAUSE_ACK_UNACCEPTABLE))
         return false;
-    if (c->outcome.final[END_SERVER] == TCP_STATE_SYN_RECEIVED &&
+    if (c->outcome.cause != CAUSE_ACK_UNACCEPTABLE && c->outcome.final[END_SERVER] == TCP_STATE_SYN_RECEIVED &&
         c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED] < LONG_NS)
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
