@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { BOTH, SMALL } from './budgets.mjs';
 import { noticesFor, packagesOf } from './notices.mjs';
+import { element, pack } from './pack.mjs';
 import { packTexts } from './texts.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -17,9 +18,8 @@ const out = resolve(process.env.OUT ?? join(here, 'dist/viewer.html'));
 
 const texts = await packTexts(here);
 
-const result = await build({
+const common = {
   absWorkingDir: here,
-  entryPoints: { main: 'src/main.tsx', theme: 'src/theme.css' },
   bundle: true,
   minify: true,
   write: false,
@@ -29,38 +29,45 @@ const result = await build({
   target: ['chrome110', 'firefox115'],
   charset: 'utf8',
   legalComments: 'none',
+  // Else the jsx settings of tsconfig.json, which are for the type check, would win.
+  tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
+};
+const built = async (entry, more) => {
+  const { outputFiles, metafile } = await build({ ...common, entryPoints: [entry], ...more });
+  return { text: outputFiles[0].text.trim(), inputs: metafile.inputs };
+};
+const { text: start } = await built('src/start.ts');
+const { text: css } = await built('src/theme.css');
+const { text: code, inputs } = await built('src/main.tsx', {
   // Calls of h(type, props, ...children) are shorter than the automatic runtime's jsx(type, { children }).
   jsx: 'transform',
   jsxFactory: 'jsxNode',
   jsxFragment: 'JsxFragment',
   inject: ['src/jsx.ts'],
-  // Else the jsx settings of tsconfig.json, which are for the type check, would win.
-  tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
   plugins: [texts.plugin],
   define: { 'process.env.NODE_ENV': '"production"' },
 });
-const file = (name) => result.outputFiles.find((f) => f.path.endsWith(name)).text.trim();
-const js = file('main.js');
-const css = file('theme.css');
 // Inside of an element nothing may look like its end tag.
-if (/<\/script|<!--/i.test(js) || /<\/style/i.test(css)) throw new Error('bundle would end its own element');
+if (/<\/script|<!--/i.test(start) || /<\/style/i.test(css)) throw new Error('bundle would end its own element');
 
 const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 const csp = (engine) => [
-  "default-src 'none'", `script-src ${hash(js)}${engine ? " 'wasm-unsafe-eval'" : ''}`, `style-src ${hash(css)}`, "connect-src 'self'",
+  "default-src 'none'", `script-src ${hash(start)} ${hash(code)}${engine ? " 'wasm-unsafe-eval'" : ''}`, `style-src ${hash(css)}`, "connect-src 'self'",
   'img-src data:', "base-uri 'none'", "form-action 'none'",
-  "require-trusted-types-for 'script'", 'trusted-types tcplens', 'worker-src blob:',
+  "require-trusted-types-for 'script'", 'trusted-types tcplens tcplens-start', 'worker-src blob:',
 ].join('; ');
 
 const page = await readFile(join(here, 'src/page.html'), 'utf8');
-const notices = await noticesFor(packagesOf(result.metafile.inputs), here);
+const notices = await noticesFor(packagesOf(inputs), here);
 // What `tcplens trace --netns new --calls -- tcplens-echo demo` wrote.
-const sample = gzipSync(await readFile(join(here, 'src/sample.ndjson')), { level: 9 }).toString('base64');
+const sample = await pack(await readFile(join(here, 'src/sample.ndjson')));
 // Packed as it is, it costs a page that shows a trace nothing but its bytes.
-const engine = process.env.ENGINE_WASM ? gzipSync(await readFile(process.env.ENGINE_WASM), { level: 9 }).toString('base64') : '';
+const engine = process.env.ENGINE_WASM ? await pack(await readFile(process.env.ENGINE_WASM)) : Buffer.alloc(0);
+const packedCode = await pack(Buffer.from(code));
+const packed = (engine) => [element('sample', sample), texts.elements, element('engine', engine), element('code', packedCode)].join('\n');
 // A function, because text like $& means something in a replacement string.
-const htmlOf = (engine) => page.replace('@sample@', () => sample).replace('@engine@', () => engine).replace('@texts@', () => texts.elements)
-  .replace('@notices@', () => notices).replace('@csp@', () => csp(engine)).replace('@css@', () => css).replace('@js@', () => js);
+const htmlOf = (engine) => page.replace('@packed@', () => packed(engine)).replace('@notices@', () => notices)
+  .replace('@csp@', () => csp(engine.length > 0)).replace('@css@', () => css).replace('@start@', () => start);
 
 // A budget, not a limit: who loads the page over a slow line should not wait, but a build that works is a build.
 async function write(path, html, budget) {
@@ -72,5 +79,5 @@ async function write(path, html, budget) {
     if (size[key] > budget[key]) console.warn(`${basename(path)} is over its budget: ${size[key]} bytes ${key} of ${budget[key]}`);
   }
 }
-await write(out, htmlOf(engine), engine ? BOTH : SMALL);
-await write(join(dirname(out), 'viewer-small.html'), htmlOf(''), SMALL);
+await write(out, htmlOf(engine), engine.length > 0 ? BOTH : SMALL);
+await write(join(dirname(out), 'viewer-small.html'), htmlOf(Buffer.alloc(0)), SMALL);

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { element, pack } from './pack.mjs';
 
 /** Names of all strings that any language has, as a tree with 0 for each. */
 function namesOf(into, node) {
@@ -56,14 +56,12 @@ function chinese(text) {
   return Buffer.from(bytes);
 }
 
-const gzip = (bytes) => gzipSync(bytes, { level: 9 });
-
 /** An element of the page that holds the text, in whichever encoding is the shorter. */
-function element(id, text) {
-  const plain = gzip(text);
+async function textElement(id, text) {
+  const plain = await pack(Buffer.from(text));
   const pairs = chinese(text);
-  const shorter = pairs && gzip(pairs).length < plain.length ? gzip(pairs) : plain;
-  return `<script type="text/plain" id="${id}" data-encoding="${shorter === plain ? 'utf-8' : 'gb18030'}">${shorter.toString('base64')}</script>`;
+  const shorter = pairs ? await pack(pairs) : plain;
+  return shorter.length < plain.length ? element(id, shorter, 'gb18030') : element(id, plain, 'utf-8');
 }
 
 /** Elements with the texts, and a plugin for esbuild that puts what is left in the place of each language's file. */
@@ -74,8 +72,8 @@ export async function packTexts(here) {
     await build({ entryPoints: [join(here, 'src/i18n/index.ts')], bundle: true, format: 'esm', platform: 'node', outfile: out, logLevel: 'warning' });
     const { dictionaries } = await import(pathToFileURL(out).href);
     const names = Object.values(dictionaries).reduce(namesOf, {});
-    const elements = [element('texts', JSON.stringify(names)),
-      ...Object.entries(dictionaries).map(([lang, d]) => element(`texts-${lang}`, stringsOf(names, d).join('\0')))];
+    const elements = await Promise.all([textElement('texts', JSON.stringify(names)),
+      ...Object.entries(dictionaries).map(([lang, d]) => textElement(`texts-${lang}`, stringsOf(names, d).join('\0')))]);
     const plugin = {
       name: 'texts',
       setup(b) {

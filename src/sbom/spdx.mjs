@@ -33,7 +33,7 @@ function part(name, versionInfo, license, { purl, integrity } = {}) {
   };
 }
 
-/** The packages of npm that the page is bundled of, or with: those that package-lock.json has for use, or the bundler. */
+/** The packages of npm that the page is bundled of, or with: those that package-lock.json has for use, or what makes it. */
 function npmParts(wanted) {
   const { packages } = JSON.parse(readFileSync(join(root, 'web/package-lock.json'), 'utf8'));
   return Object.entries(packages).flatMap(([path, p]) => {
@@ -57,7 +57,7 @@ const LICENSES = {
   libcap: 'BSD-3-Clause OR GPL-2.0-only', libseccomp: 'LGPL-2.1-only', zlib: 'Zlib',
 };
 const linked = libraries.map((name) => part(name, said('pkg-config', '--modversion', name), LICENSES[name] ?? UNKNOWN));
-const tools = npmParts((name) => name === 'esbuild');
+const tools = npmParts((name) => ['esbuild', '@gfx/zopfli'].includes(name));
 
 const relation = (a, relationshipType, b) => ({ spdxElementId: a.SPDXID, relationshipType, relatedSpdxElement: b.SPDXID });
 const document = {

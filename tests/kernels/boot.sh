@@ -3,7 +3,8 @@
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
 # are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers get, for which
-# all kernels are the same; and the labs for which they are not.
+# all kernels are the same; and the labs for which they are not. Those of faults and of what is said of sockets also take long
+# where the processor is emulated: ten minutes and more each. Named as COMMAND, with as much time, fault_test.py runs on 6.1.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.

@@ -468,9 +468,24 @@ static void test_any_content(void **state)
                 c.counter.name = "UdpInErrors";
                 c.counter.delta |= 1; /* those that stand still have no line */
             }
+            if (kind == CHANGE_FINDING)
+                c.finding.told_before = false; /* likewise */
             assert_string_equal(uncoloured(format(&c, true)), format(&c, false));
         }
     }
+}
+
+/* It grows: its last state stands below all. */
+static void test_finding_is_told_once(void **state)
+{
+    struct change c = { .kind = CHANGE_FINDING, AT_US(0), .finding = { .text = "It is so.", .remedy = { "do this" } } };
+    char buf[TIMELINE_LINE_MAX];
+
+    (void)state;
+    assert_non_null(strstr(format(&c, false), "It is so."));
+    assert_null(strstr(format(&c, false), "do this"));
+    c.finding.told_before = true;
+    assert_int_equal(timeline_format(&c, START, false, buf), 0);
 }
 
 static void test_unknown_kind(void **state)
@@ -499,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_any_content),
+        cmocka_unit_test(test_finding_is_told_once),
         cmocka_unit_test(test_unknown_kind),
     };
 

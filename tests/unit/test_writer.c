@@ -106,7 +106,7 @@ static void test_writes(void **state)
 {
     struct writer *w = NULL;
     struct stat st;
-    mode_t mask = umask(022);
+    mode_t mask = umask(0);
 
     (void)state;
     assert_int_equal(writer_open(path, &w), 0);
@@ -116,7 +116,7 @@ static void test_writes(void **state)
     assert_int_equal(write_calls, 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 0);
-    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(writer_flush(w), 0);
     assert_int_equal(write_calls, 1);
     assert_content("one\ntwo\n", 8);

@@ -126,6 +126,24 @@ test('the options of the program are those of the page', { skip }, async () => {
   await page.close();
 });
 
+test('where the sender’s card fills in the checksums the page says why they are wrong, and the states are those of the packets', { skip }, async () => {
+  for (const [hash, why] of [
+    ['lang=en', /All that 192\.0\.2\.1 sent on a connection has a wrong checksum, 6 segments.*captured before a network card/],
+    ['lang=zh', /192\.0\.2\.1 在某条连接上发出的全部报文段校验和都是错的，共 6 个/],
+  ] as const) {
+    const { page, complaints } = await open(browser, hash);
+    await drop(page, 'own-03-checksums-all-wrong.pcap', bytesOf(pathOf('own-03-checksums-all-wrong.pcap')));
+    // A note of what was read is no alarm: the page opens on the connection.
+    await page.click('#view-answers');
+    await page.waitForFunction((re) => new RegExp(re).test(document.querySelector('.found')?.textContent ?? ''), why.source);
+    await page.click('#view-sequence');
+    await page.waitForSelector('#conn-1 .verdict');
+    assert.match((await page.textContent('#conn-1 .verdict'))!, /closed normally|正常关闭/);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
 test('a capture that breaks off or is damaged is told in the program’s words, and what came before stays', { skip }, async () => {
   const { page, complaints } = await open(browser);
   const whole = bytesOf(pathOf(WIKIPEDIA));

@@ -127,6 +127,33 @@ test('who reads Chinese finds by Chinese words', async () => {
   await page.close();
 });
 
+test('a FIN that waits behind data was not sent: half closed, and known why the kernel is ahead; what nothing explains is a problem', async () => {
+  const w = new Writer();
+  w.header();
+  for (const [conn, known] of [[1, 'fin-unsent'], [2, undefined]] as const) {
+    const talk = new Talk(w, conn, { client: client(conn), server: SERVER }, 100);
+    talk.handshake(1, 0, 1, 3, 500);
+    talk.kernel(10, 'client', 'FIN-WAIT-1');
+    const fin = talk.segment(10, 'server', ['FIN', 'ACK']);
+    talk.inferred('client', 'CLOSE-WAIT', fin);
+    const closing = talk.kernel(5, 'client', 'CLOSING', 'sock', fin);
+    w.put('disagreement', 0, { conn, end: 'client', kernel: 'CLOSING', wire: 'CLOSE-WAIT', ...(known && { known }), because: closing });
+    talk.outcome(10, 'half-closed', 'Half closed: the server closed, the client did not.', { closed_by: 'server' });
+  }
+  w.end();
+  const { page } = await shown(w.text());
+  for (const [conn, why] of [[1, /The FIN still waits behind data/], [2, /No known difference/]] as const) {
+    await page.click(`#conn-${conn}`);
+    await page.click('.row:has(.differ) .differ');
+    await page.waitForFunction((re) => new RegExp(re).test(document.querySelector('.why')!.textContent!), why.source);
+    assert.match((await page.textContent(`#conn-${conn} .verdict`))!, /half closed/);
+  }
+  await page.fill('#filter', 'problem:disagreement');
+  await matched(page, 1);
+  await page.waitForSelector('#conn-2');
+  await page.close();
+});
+
 test('a leak is a problem; who was held up is amber with the cause; facts are counted, not records', async () => {
   const { page } = await shown(leak(2, 2));
   await page.waitForSelector('#conn-2 .verdict:has-text("left in CLOSE-WAIT"):has-text("⚠ 1")');
@@ -562,6 +589,13 @@ test('graphs on the page’s own cursor; a range has totals', async () => {
   const { page, complaints } = await shown(makeTrace({ connections: 12 }));
   await page.click('#conn-5');
   await page.click('#graphs');
+  for (const [width, height] of [[1366, 768], [1440, 900]] as const) {
+    await page.setViewportSize({ width, height });
+    await page.waitForFunction(() => {
+      const plot = document.querySelector('.graph-plot')!.getBoundingClientRect();
+      return plot.height >= 90 && plot.bottom <= document.querySelector('.queues')!.getBoundingClientRect().bottom;
+    });
+  }
   const colours = () => page.$eval('.graph canvas', (e) => {
     const c = e as HTMLCanvasElement;
     return new Set(new Uint32Array(c.getContext('2d')!.getImageData(0, 0, c.width, c.height).data.buffer)).size;

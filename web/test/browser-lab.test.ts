@@ -70,6 +70,9 @@ test('the same in Chinese, dark, and on a telephone', async () => {
   await shot(page, 'asked-zh-390');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= 390, `${wide} pixels wide`);
+  const room = await page.$eval('.lab-scroll', (e) => e.clientHeight);
+  assert.ok(room >= 250, `${room} pixels to read`);
+  assert.equal(await page.isVisible('.why'), false);
   await choose(page, 'established');
   await choose(page, 'kernel');
   await page.waitForSelector('.checks li');

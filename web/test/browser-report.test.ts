@@ -50,7 +50,7 @@ test('a report of tcplens opens by itself, hostile strings and all', async () =>
   await page.click('#conn-3');
   await page.waitForSelector('.ladder-head:has-text("\\\\u2028</script>")');
   const scripts = await page.$$eval('script', (all) => all.map((e) => e.id));
-  assert.deepEqual(scripts, ['sample', 'texts', 'texts-en', 'texts-zh', 'engine', 'lab', 'trace', 'notes', ''], 'no script but those of the page');
+  assert.deepEqual(scripts, ['sample', 'texts', 'texts-en', 'texts-zh', 'engine', 'code', 'lab', 'trace', 'notes', ''], 'no script but those of the page');
   assert.deepEqual(complaints, []);
   await page.close();
 });

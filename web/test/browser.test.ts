@@ -2,14 +2,18 @@
 // exchanges messages, closes first); without it the built-in sample is used.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { sampleText } from './sample';
+import { demo as demoOf, sampleText } from './sample';
 import { makeTrace } from './scenes';
+import { Writer } from './writer';
 import { axe, give, launch, open, READS_CAPTURES, VIEWER } from './page';
 
 const demo = process.env.TRACE ? readFileSync(process.env.TRACE) : Buffer.from(sampleText());
@@ -17,9 +21,13 @@ const name = process.env.TRACE?.replace(/^.*\//, '') ?? 'demo.ndjson';
 const CLIENT = ['SYN-SENT', 'ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT'];
 const SERVER = ['SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT', 'LAST-ACK', 'CLOSED'];
 
+const folder = mkdtempSync(join(tmpdir(), 'tcplens-page-'));
 let browser: Browser;
 before(async () => { browser = await launch(); });
-after(async () => { await browser?.close(); });
+after(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
 
 /** Walks the whole connection by keyboard and notes what the page shows for both ends. */
 async function walk(page: Page): Promise<Record<'client' | 'server', string[]>> {
@@ -219,6 +227,22 @@ test('what is wrong with a file is said on the page', async () => {
   await page.close();
 });
 
+test('a browser that cannot unpack the page is told so; code that is not the page’s own does not run', async () => {
+  const old = await open(browser, undefined, undefined, 'delete globalThis.DecompressionStream;');
+  assert.match((await old.page.textContent('#app'))!, /needs Chromium 110, Firefox 115.*无法启动/);
+  assert.deepEqual(old.complaints, []);
+  await old.page.close();
+  const other = gzipSync('globalThis.ran = true;').toString('base64');
+  const changed = join(folder, 'changed.html');
+  writeFileSync(changed, readFileSync(VIEWER, 'utf8').replace(/(id="code">)[^<]*/, `$1${other}`));
+  const page = await browser.newPage();
+  const refused = page.waitForEvent('console', (m) => /Content Security Policy/.test(m.text()));
+  await page.goto(pathToFileURL(changed).href);
+  await refused;
+  assert.equal(await page.evaluate(() => 'ran' in globalThis), false);
+  await page.close();
+});
+
 test('many connections and long ones stay small in the document', async () => {
   const { page, complaints } = await open(browser);
   await give(page, 'many.ndjson', makeTrace({ connections: 400 }));
@@ -252,14 +276,21 @@ test('below 1000 pixels the columns are tabs', async () => {
   await page.close();
 });
 
-test('live: connects by the token, follows, survives a loss, and hears the end', async (t) => {
-  const lines = sampleText().trim().split('\n');
+/** What `tcplens trace --serve` is to a page: the page, and a stream for who knows the token. */
+async function liveServer(t: TestContext) {
   const streams: { res: ServerResponse; from: string | undefined }[] = [];
   const waiting: (() => void)[] = [];
-  let gate = Promise.resolve();
+  const served = {
+    base: '', streams,
+    /** What every answer waits for. */
+    gate: Promise.resolve(),
+    next: () => new Promise<void>((done) => waiting.push(done)),
+    send: (res: ServerResponse, part: string[]) =>
+      res.write(`id: ${JSON.parse(part[part.length - 1]!).n}\n${part.map((l) => `data: ${l}`).join('\n')}\n\n`),
+  };
   const server = createServer(async (req, res) => {
     const url = new URL(req.url!, 'http://x');
-    await gate;
+    await served.gate;
     if (url.pathname === '/') {
       res.setHeader('content-type', 'text/html; charset=utf-8').end(readFileSync(VIEWER));
     } else if (url.pathname === '/events' && url.searchParams.get('token') === 'abc123') {
@@ -275,11 +306,15 @@ test('live: connects by the token, follows, survives a loss, and hears the end',
     server.closeAllConnections();
     server.close();
   });
-  const next = () => new Promise<void>((done) => waiting.push(done));
-  const send = (res: ServerResponse, part: string[]) =>
-    res.write(`id: ${JSON.parse(part[part.length - 1]!).n}\n${part.map((l) => `data: ${l}`).join('\n')}\n\n`);
+  served.base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return served;
+}
+
+test('live: connects by the token, follows, survives a loss, and hears the end', async (t) => {
+  const lines = sampleText().trim().split('\n');
+  const served = await liveServer(t);
+  const { base, streams, next, send } = served;
   let connected = next();
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const { page, complaints } = await open(browser, 'lang=en', `${base}?token=abc123`);
   await connected;
   await page.waitForSelector('.notices:has-text("Connecting"), .live, .empty');
@@ -293,7 +328,7 @@ test('live: connects by the token, follows, survives a loss, and hears the end',
   connected = next();
   // Not answered again before the loss was told: else that is there for a moment only.
   let openGate = () => {};
-  gate = new Promise((done) => { openGate = done; });
+  served.gate = new Promise((done) => { openGate = done; });
   streams[0]!.res.destroy();
   await page.waitForSelector('.notices:has-text("is lost")');
   openGate();
@@ -318,4 +353,40 @@ test('live: connects by the token, follows, survives a loss, and hears the end',
   await refused.page.waitForSelector('.notices:has-text("could not be reached")');
   await refused.page.waitForSelector('.card');
   await refused.page.close();
+});
+
+test('live: the edge is now, where nothing more comes too; a newer connection has begun there', async (t) => {
+  const w = new Writer();
+  w.header();
+  demoOf(w);
+  const whole = w.lines.length;
+  demoOf(w, 2, 40313);
+  // The second is open yet: nothing of its close was written.
+  const open2 = w.lines.findIndex((l, i) => i >= whole && /"FIN-WAIT-1"/.test(l));
+  const last = (JSON.parse(w.lines[whole - 1]!) as { t: number }).t / 1e9;
+  const { base, streams, next, send } = await liveServer(t);
+  let connected = next();
+  const { page, complaints } = await open(browser, 'lang=en', `${base}?token=abc123`);
+  await connected;
+  send(streams[0]!.res, w.lines.slice(0, whole - 1));
+  await page.waitForFunction(() => document.querySelector('.ends .state-name')?.textContent?.includes('TIME-WAIT'));
+  await page.waitForFunction((t) => Number(/[\d.]+/.exec(document.querySelector('.position b')!.textContent!.replace(/[^\d.]/g, ''))) > t + 1, last);
+  const left = await page.textContent('.countdown');
+  await page.waitForFunction((text) => document.querySelector('.countdown')!.textContent !== text, left);
+
+  send(streams[0]!.res, w.lines.slice(whole - 1, open2));
+  await page.waitForSelector('#conn-2:has-text("ESTABLISHED")');
+  assert.equal(await page.$('#conn-1:not(.on)'), null, 'the connection that was chosen stays');
+  await page.check('.newest input');
+  await page.waitForSelector('#conn-2.on');
+
+  connected = next();
+  await page.reload();
+  await connected;
+  assert.equal(streams[1]!.from, undefined);
+  send(streams[1]!.res, w.lines.slice(0, whole - 1));
+  await page.waitForSelector('#follow[aria-pressed=true]');
+  await page.waitForFunction(() => document.querySelector('.ends .state-name')?.textContent?.includes('TIME-WAIT'));
+  assert.deepEqual(complaints.filter((c) => !/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION|ERR_EMPTY/.test(c)), []);
+  await page.close();
 });

@@ -69,6 +69,24 @@ test('integers that are not written as such, and more shapes than there are temp
   }
 });
 
+test('a line that is nearly like the one that came there before is read as itself', () => {
+  const like = (ret: string, more = '', comm = '"sh"') => (n: number) => `{"record":"call","n":${n},"t":${n},"name":"x","ret":${ret},"comm":${comm}${more}}`;
+  const shapes = [
+    like('5'), like('-5'), like('55'), like('5.5'), like('5e1'), like('0'), like('-0'), like('9007199254740991'), like('9007199254740993'), like('12345678901234567'),
+    like('5', ',"fd":1'), like('5', ' '), like('5', '', '"\\"sh"'), like('5', '', '"sh\\\\"'), like('5', '', '5'), like('"5"'), like('"5'), like('05'), like('5', '}'), like('5', '', '"sh'),
+  ];
+  const valid = (line: string) => { try { JSON.parse(line); return true; } catch { return false; } };
+  const lines: string[] = [];
+  // Each after each, and once more: what was learnt of the one is tried with the other.
+  for (const a of shapes) for (const b of shapes) for (const shape of [a, b, a, a, b]) lines.push(shape(lines.length + 1));
+  const { slices, p } = slicesOf(`${HEADER}${lines.join('\n')}\n`);
+  const store = new Store();
+  for (const slice of slices) store.add(slice);
+  const good = lines.filter(valid);
+  assert.equal(p.malformed?.count, lines.length - good.length);
+  assert.deepEqual([...store], written(`${HEADER}${good.join('\n')}`));
+});
+
 test('bytes that stand for holes cannot be smuggled in', () => {
   const good = '{"record":"call","n":1,"t":1,"name":"x","fd":5,"comm":"sh"}\n';
   const { p, slices } = slicesOf(`${HEADER}${good}${good.replace('5', '\0')}${good.replace('"sh"', '"\x01"')}${good.replace('"sh"', '\x01')}`);

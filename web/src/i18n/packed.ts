@@ -1,6 +1,8 @@
 // The texts of the built page are apart from its code: packed, in elements of their own. The build takes the strings out of each
 // language's file and leaves what computes (web/texts.mjs); here they come together again before anything is drawn.
 
+import { unpack } from '../unpack';
+
 type Tree = { [key: string]: unknown };
 const waiting = new Map<string, Tree>();
 
@@ -29,21 +31,14 @@ function put(into: Tree, names: Names, next: () => string): void {
   }
 }
 
-async function unpack(base64: string, encoding: string): Promise<string> {
-  const packed = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>);
-  return new TextDecoder(encoding).decode(await new Response(stream).arrayBuffer());
-}
-
 /** Where the strings are no elements of the page there is nothing to be done: they are in the code. */
 export async function loadTexts(): Promise<void> {
   const of = (id: string) => document.getElementById(id);
-  const from = (e: HTMLElement) => unpack(e.textContent!, e.dataset.encoding!);
   const names = of('texts');
   if (!names) return;
-  const tree = JSON.parse(await from(names)) as Names;
+  const tree = JSON.parse(await unpack(names)) as Names;
   for (const [lang, into] of waiting) {
-    const all = (await from(of(`texts-${lang}`)!)).split('\0');
+    const all = (await unpack(of(`texts-${lang}`)!)).split('\0');
     let i = 0;
     put(into, tree, () => all[i++] ?? '');
   }

@@ -24,6 +24,7 @@ import { Machine } from './machine';
 import { Loading, Notices } from './notices';
 import { Guard } from './parts';
 import { Overview } from './overview';
+import { graphing } from './graph';
 import { Queues } from './queues';
 import { Splitter } from './splitter';
 import { Table } from './table';
@@ -65,8 +66,8 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 function Panels() {
   const ui = d.value.ui;
   const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
-  // Who makes the queues higher wants the ladder lower.
-  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues ? [['--ladder', '200px']] : []));
+  // Who makes the queues higher, or looks at graphs, wants the ladder lower.
+  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues || graphing.value ? [['--ladder', '200px']] : []));
   return (
     <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''} ${lab.value ? 'with-lab' : ''}`}>
       <Controls />

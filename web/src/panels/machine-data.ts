@@ -44,7 +44,7 @@ export const DRAWN: Record<string, Drawn> = {
   'FIN-WAIT-1>FIN-WAIT-2': { path: 'M50 270V322', label: [56, 294, 'start'] },
   'FIN-WAIT-1>CLOSING': { path: 'M122 264L188 305', label: [166, 278, 'start'] },
   'FIN-WAIT-2>TIME-WAIT': { path: 'M72 348C76 384 120 398 176 398', label: [74, 380, 'end'] },
-  'CLOSING>TIME-WAIT': { path: 'M230 330V382', label: [236, 354, 'start'] },
+  'CLOSING>TIME-WAIT': { path: 'M230 330V382', label: [224, 360, 'end'] },
   'CLOSE-WAIT>LAST-ACK': { path: 'M390 270V322', label: [396, 294, 'start'] },
   'LAST-ACK>CLOSED': { path: 'M404 348V382', label: [398, 363, 'end'] },
   'TIME-WAIT>CLOSED': { path: 'M282 396H336', label: [352, 424, 'middle'] },

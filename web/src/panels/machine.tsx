@@ -111,7 +111,7 @@ function EdgeLine({ of, from, to, taken, next }: { of: string; from: State; to: 
       {taken.map((s) => <Trail key={s.end} of={of} step={s} path={drawn.path} />)}
       {oneLine
         ? <text x={x} y={y} text-anchor={anchor}>{acts ? `${event} / ${action}` : event}</text>
-        : <text x={x} y={y} text-anchor={anchor}><tspan x={x}>{event}</tspan>{acts && action.split(', ').map((line) => <tspan key={line} x={x} dy="11">{line}</tspan>)}</text>}
+        : <text x={x} y={y} text-anchor={anchor}><tspan x={x}>{event}</tspan>{acts && action.split(', ').map((line) => <tspan key={line} x={x} dy="1.05em">{line}</tspan>)}</text>}
     </g>
   );
 }

@@ -14,7 +14,6 @@ export const original = signal<Blob | (() => Promise<Blob>) | undefined>(undefin
 export const saving = signal(false);
 export const saveFailed = signal<string | undefined>(undefined);
 
-// The first occurrence in the page: the script, which has these texts too, comes after them.
 const PLACES = ['<script type="text/plain" id="trace">', '<script type="text/plain" id="notes">'] as const;
 const SLICE = 3 << 16;
 

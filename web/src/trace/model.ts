@@ -554,12 +554,3 @@ export function timerAt(conn: Conn, end: End, name: string, p: Point): TimerRec 
   }
   return undefined;
 }
-
-/** Every state an end passed through, for filters and tests. */
-export function statesOf(conn: Conn): Set<State> {
-  const all = new Set<State>();
-  for (const end of ENDS) {
-    for (const s of conn.paths[end][primary(conn, end)]) all.add(s.from).add(s.to);
-  }
-  return all;
-}

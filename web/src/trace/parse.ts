@@ -76,6 +76,9 @@ export class Parser {
   #templates = new Pool();
   #places: Place[] = [];
   #strings = new Pool();
+  /** Of each template, that of the line which came after the newest like it. */
+  #followers = new Uint16Array(MAX_TEMPLATES);
+  #last = TEXT;
   #fresh = { templates: [STRING], strings: [] as string[] };
   // The line at hand: its template, and what is in the holes of it.
   #text = new Uint8Array(1 << 12);
@@ -156,8 +159,37 @@ export class Parser {
     this.sink(slice);
   }
 
+  /** Most lines are like one that came after a line like the one before. */
   #take(b: Uint8Array, from: number, to: number): void {
     this.#line++;
+    const guess = this.#followers[this.#last]!;
+    const count = guess === TEXT || this.more.length > 0 || to - from > this.#holes.length ? -1 : this.#fill(guess, b, from, to);
+    if (count >= 0) this.#store(guess, count);
+    else this.#scan(b, from, to);
+  }
+
+  /** Fills the holes of a line that is like that template, and tells how many; -1: it is not. */
+  #fill(id: number, b: Uint8Array, from: number, to: number): number {
+    const { bytes } = this.#templates;
+    const end = this.#templates.end(id);
+    const holes = this.#holes;
+    let count = 0;
+    let i = from;
+    for (let k = this.#templates.start(id); k < end; k++) {
+      const c = bytes[k]!;
+      // No template has the end of a line in it.
+      if (c >= 2) {
+        if (b[i++] !== c) return -1;
+        continue;
+      }
+      i = c === 0 ? this.#integer(b, i, to) : this.#string(b, i, to);
+      if (i < 0) return -1;
+      holes[count++] = c === 0 ? this.#value : this.#id;
+    }
+    return i === to ? count : -1;
+  }
+
+  #scan(b: Uint8Array, from: number, to: number): void {
     if ((to - from) * 2 > this.#text.length) {
       this.#text = new Uint8Array((to - from) * 2);
       this.#holes = new Float64Array(to - from);
@@ -196,19 +228,13 @@ export class Parser {
           i = end - 1;
         }
       } else if (c === MINUS || digit(c)) {
-        const first = c === MINUS ? i + 1 : i;
-        let j = first;
-        let v = 0;
-        for (; j < to && digit(b[j]!); j++) v = v * 10 + b[j]! - ZERO;
-        const next = j < to ? b[j] : 0;
-        // Fractions, exponents, leading zeros and what no double holds stay as they are written.
-        if (j > first && j - first <= 16 && v <= (c === MINUS ? 1e15 : Number.MAX_SAFE_INTEGER) && !(b[first] === ZERO && j - first > 1) &&
-            !(c === MINUS && v === 0) && next !== 0x2e && next !== 0x65 && next !== 0x45) {
-          holes[count++] = c === MINUS ? -v : v;
+        const end = this.#integer(b, i, to);
+        if (end >= 0) {
+          holes[count++] = this.#value;
           c = 0;
-          i = j - 1;
+          i = end - 1;
         } else {
-          for (; i < j - 1; i++) {
+          for (; i + 1 < to && digit(b[i + 1]!); i++) {
             text[length++] = b[i]!;
             hash = Math.imul(hash ^ b[i]!, PRIME);
           }
@@ -232,6 +258,22 @@ export class Parser {
 
   /** Where the line at hand begins. */
   #begin = 0;
+  #value = 0;
+  /** Reads an integer into `#value`, and tells where it ends. -1: a fraction, an exponent, a leading zero or what no double holds,
+   * which stay as they are written. */
+  #integer(b: Uint8Array, from: number, to: number): number {
+    const minus = b[from] === MINUS;
+    const first = minus ? from + 1 : from;
+    let end = first;
+    let v = 0;
+    for (; end < to && digit(b[end]!); end++) v = v * 10 + b[end]! - ZERO;
+    const next = end < to ? b[end] : 0;
+    if (end === first || end - first > 16 || v > (minus ? 1e15 : Number.MAX_SAFE_INTEGER) || (b[first] === ZERO && end - first > 1) ||
+        (minus && v === 0) || next === 0x2e || next === 0x65 || next === 0x45) return -1;
+    this.#value = minus ? -v : v;
+    return end;
+  }
+
   #id = 0;
   /** Finds the end of a string and, in `#id`, its number. -1: it is none that JSON knows, or there are too many. */
   #string(b: Uint8Array, from: number, to: number): number {
@@ -302,6 +344,8 @@ export class Parser {
     const place = this.#places[id]!;
     const holes = this.#holes;
     const n = holes[place.n]!;
+    this.#followers[this.#last] = id;
+    this.#last = id;
     if (place.end) this.ended = true;
     // A stream that was interrupted may send again what is already here.
     if (n <= this.#newest) return;
