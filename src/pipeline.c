@@ -617,6 +617,11 @@ unsigned pipeline_offloaded(const struct pipeline *p)
     return conn_engine_offloaded(recording_engine(p->recording));
 }
 
+void pipeline_beyond(const struct pipeline *p, uint64_t beyond[static BEYOND_N])
+{
+    conn_engine_beyond(recording_engine(p->recording), beyond);
+}
+
 struct pipeline *pipeline_close(struct pipeline *p)
 {
     if (!p)

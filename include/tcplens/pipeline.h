@@ -91,6 +91,8 @@ uint64_t pipeline_lost(const struct pipeline *pipeline);
 uint64_t pipeline_connections(const struct pipeline *pipeline);
 /* Hosts of which all checksums were wrong, and were ignored for that. */
 unsigned pipeline_offloaded(const struct pipeline *pipeline);
+/* What analysis had no room for, as the end of the trace says it. */
+void pipeline_beyond(const struct pipeline *pipeline, uint64_t beyond[static BEYOND_N]);
 /* What was seen so far that told of no connection: adds to those of end. */
 void pipeline_skipped(const struct pipeline *pipeline, struct trace_end *end);
 /* An error was one of the output, not of the sources. */

@@ -72,7 +72,10 @@ static void take_line(struct explanation *x, const char *line, size_t len)
         x->start_ns = got.header.start_ns;
     else if (got.kind == TRACE_LINE_CHANGE)
         digest_take(x->digest, &got.change, x->start_ns);
-    x->ended |= got.kind == TRACE_LINE_END;
+    if (got.kind != TRACE_LINE_END)
+        return;
+    x->ended = true;
+    digest_beyond(x->digest, got.end.beyond);
 }
 
 static void take_bytes(struct explanation *x, const char *data, size_t len)
@@ -190,6 +193,7 @@ static int read_capture(struct explanation *x, int fd)
     struct pipeline_config config = { .sinks = &sinks };
     char error[PIPELINE_ERROR_MAX];
     struct pipeline *pipeline;
+    uint64_t beyond[BEYOND_N] = { 0 };
     int r, status = EXIT_DONE;
 
     sinks_add(&sinks, &into_digest, x->digest);
@@ -210,6 +214,8 @@ static int read_capture(struct explanation *x, int fd)
     }
     if (status == EXIT_DONE)
         command_tell_passed_over(pipeline, x->name, false);
+    pipeline_beyond(pipeline, beyond);
+    digest_beyond(x->digest, beyond);
     pipeline_close(pipeline);
     return status;
 }
@@ -326,7 +332,8 @@ const struct command command_explain = {
     .usage = "TRACE|CAPTURE",
     .about = "Says what is wrong in a trace (.ndjson, .ndjson.gz) or a capture file (pcap, pcapng);\n"
              "- is standard input. Its findings, the worst first, each with a connection that shows\n"
-             "it and what helps; then the endings that are not good and that none is about.\n",
+             "it and what helps; then the endings that are not good and that none is about. Where\n"
+             "there is no finding, what stands out.\n",
     .words = WORDS_FILES,
     .run = run,
 };

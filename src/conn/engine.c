@@ -42,7 +42,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
     if (!g)
         return -ENOMEM;
     g->config = *config;
-    findings_init(&g->findings, config->sysctl);
+    findings_init(&g->findings, config->sysctl, config->all_packets);
     if (!g->config.conn_max)
         g->config.conn_max = LIMIT_CONNECTIONS;
     g->out = (struct emitter){ .fn = on_change, .arg = g };

@@ -40,14 +40,25 @@ struct finding {
     uint64_t figures[FINDING_FIGURES_MAX]; /* named by its kind; 0: not told */
     uint64_t kept[3];                      /* for its kind to remember */
     bool fresh;                            /* there is news since the last record */
-    struct finding_words words;            /* of the last record */
+    bool of_others;                        /* of all that have none of their own */
+    struct endpoint server;                /* of its connections; all zeros: there are several */
 };
 
 /* A change, and the connection that it is about (NULL: none, or not known). */
 struct finding_sight {
     const struct change *change;
-    const struct life *life;
+    struct life *life;
     struct findings *all;
+};
+
+/* Records of a connection that are worth a look when it is over. */
+enum finding_trail {
+    TRAIL_NONE,
+    TRAIL_RESET,      /* the last RST */
+    TRAIL_AGAIN,      /* what was sent again last */
+    TRAIL_CLOSE_WAIT, /* that state was entered */
+    TRAIL_SHUT,       /* the window was zero */
+    TRAIL_N
 };
 
 struct finding_ops {
@@ -57,6 +68,13 @@ struct finding_ops {
     uint32_t notes;  /* of segments: any of these; 0: all segments */
     unsigned states; /* bits of enum tcp_state; of changes of state: these entered or left; 0: all */
     bool only_bad;   /* of outcomes: none of what closed normally, with no cause to be told */
+    /* Bits of enum finding_kind: a connection that shows one of them shows this one as its consequence, which is not told. */
+    uint32_t follows_from;
+    /* It is seen before that can be known: what was seen in a connection counts when the peer acknowledges what was sent, or
+     * when it is over. */
+    bool waits;
+    uint8_t sums;             /* bits of figures that add up where two are made one; of the others the larger counts */
+    enum finding_trail trail; /* what shows it; NONE, or not known any more: the change that it is seen in */
     const char *figures[FINDING_FIGURES_MAX]; /* names; NULL: no more */
     /* The change has to do with it, and with whom. ret: all zeros. */
     bool (*concerns)(const struct finding_sight *s, struct finding_subject *ret_subject);
@@ -70,15 +88,26 @@ struct finding_ops {
     void (*say)(const struct finding *f, struct finding_words *words);
 };
 #define SEEN_IN(id) (1u << CHANGE_##id)
+#define OF(id) (1u << FINDING_##id)
+_Static_assert(FINDING_N <= 32, "life.shows has a bit for each");
 
 #define FINDING_BUCKETS 256 /* a power of 2 */
 #define FINDING_WATCHED 64  /* likewise */
+#define FINDING_WAITING 512 /* likewise: two kinds wait, for 256 connections */
+#define FINDING_TRAILS 1024 /* likewise */
 
 /* What an end of a connection did, to be looked at again when more of it is told. */
 struct finding_watch {
     uint32_t conn; /* 0: none */
     enum end by;
     uint64_t ts_ns, waited_ns;
+};
+
+/* Seen in a connection, and not yet known to count. */
+struct finding_waiting {
+    struct finding seen;
+    int64_t seq; /* of the sender: counts when this is acknowledged */
+    enum end sender;
 };
 
 /* All zeros, and then findings_init(). */
@@ -92,27 +121,50 @@ struct findings {
     /* Of segments, most of which have no note: how many kinds look at all of them, and come first; what the others look for. */
     uint8_t unnoted;
     uint32_t noted;
-    unsigned stated;        /* of changes of state likewise: what any kind looks for */
-    bool due;               /* one is to be told */
-    bool ending;            /* the trace is complete */
-    bool full;              /* and nothing can make way */
-    unsigned hand;          /* where to look next for what makes way */
-    uint64_t refused;       /* for which there was no room */
-    uint64_t data_segments; /* so far */
+    uint16_t subjects[FINDING_N][CAUSE_N]; /* hosts and processes with one that was told */
+    unsigned stated;                       /* of changes of state likewise: what any kind looks for */
+    bool due;                              /* one is to be told */
+    bool ending;                           /* the trace is complete */
+    bool full;                             /* and nothing can make way */
+    unsigned hand;                         /* where to look next for what makes way */
+    uint64_t refused;                      /* for which there was no room */
+    uint64_t data_segments;                /* so far */
     /* A delayed ACK that may be what a small segment waited for; a window of zero that is not open again. Both by the number
      * of the connection: where two have one place, the later one is watched. */
     struct finding_watch delayed[FINDING_WATCHED], shut[FINDING_WATCHED];
+    /* Likewise a large segment that was lost, and a timer that has fired and whose segment has not come. */
+    struct finding_large {
+        struct finding_watch at;
+        int64_t seq;
+        uint32_t len, times;
+        bool shorter_arrives;
+    } large[FINDING_WATCHED];
+    struct finding_watch fired[FINDING_WATCHED];
+    bool unsure; /* what is not among the packets may have been there: events were lost, or not all are looked at */
+    /* Of these too the place is by the connection's number; what has to make way counts. */
+    struct finding_waiting waiting[FINDING_WAITING];
+    struct {
+        uint32_t conn;
+        uint64_t record[TRAIL_N]; /* 0: none, or not written */
+    } trails[FINDING_TRAILS];
+    struct finding_words words[LIMIT_FINDINGS]; /* of the last record of each */
 };
 
-void findings_init(struct findings *f, const char *const *sysctl);
+/* all_packets: of every connection that a kernel tells of, its packets are seen too, unless some are lost. */
+void findings_init(struct findings *f, const char *const *sysctl, bool all_packets);
 /* Looks at what was told. life: of the connection it is about, or NULL. */
-void findings_take(struct findings *f, const struct change *c, const struct life *life);
+void findings_take(struct findings *f, const struct change *c, struct life *life);
 /* Looks at the open connections, each once between begin and end. */
 void findings_look_begin(struct findings *f);
 void findings_look(struct findings *f, const struct life *life, uint64_t ts_ns);
 void findings_look_end(struct findings *f, uint64_t ts_ns);
 /* Tells those that are due; all: of which anything is new. */
 void findings_tell(struct findings *f, struct emitter *out, uint64_t ts_ns, bool all);
+
+/* The change is worth a look when its connection is over. */
+void finding_leave_trail(const struct finding_sight *s, enum finding_trail what);
+/* The connection shows this kind, whoever it is about. */
+bool finding_is_shown(const struct finding_sight *s, enum finding_kind kind);
 
 /* ---- what its kinds share (finding_words.c) */
 

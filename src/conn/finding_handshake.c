@@ -6,6 +6,7 @@
 
 enum { LONGEST };
 
+/* The last ACK may still be on its way when a trace ends. */
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
@@ -13,6 +14,9 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
     if (!s->life || c->outcome.verdict != VERDICT_HANDSHAKE_INCOMPLETE ||
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_NO_ACK &&
          c->outcome.cause != CAUSE_ACK_UNACCEPTABLE))
+        return false;
+    if (c->outcome.cause != CAUSE_ACK_UNACCEPTABLE && c->outcome.final[END_SERVER] == TCP_STATE_SYN_RECEIVED &&
+        c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED] < LONG_NS)
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     ret_subject->cause = c->outcome.cause;
@@ -25,7 +29,6 @@ static bool take(struct finding *f, const struct finding_sight *s)
     return true;
 }
 
-/* The last ACK may still be on its way when a trace ends. */
 static bool matters(const struct finding *f)
 {
     return f->figures[LONGEST] >= LONG_NS || f->count >= FEW;

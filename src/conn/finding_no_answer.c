@@ -6,6 +6,7 @@
 
 enum { LONGEST, SENT };
 
+/* A SYN at the end of a trace may still be answered. */
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
@@ -13,6 +14,9 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
     if (!s->life || c->outcome.verdict != VERDICT_NO_ANSWER ||
         (c->outcome.cause != CAUSE_NONE && c->outcome.cause != CAUSE_SYN_TIMEOUT &&
          c->outcome.cause != CAUSE_SUPERSEDED && c->outcome.cause != CAUSE_SIGNATURE_REFUSED))
+        return false;
+    if (c->outcome.final[END_CLIENT] == TCP_STATE_SYN_SENT &&
+        c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT] < LONG_NS)
         return false;
     *ret_subject = finding_host(s->life, END_SERVER, true);
     if (c->outcome.cause == CAUSE_SIGNATURE_REFUSED)
@@ -22,12 +26,12 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 
 static bool take(struct finding *f, const struct finding_sight *s)
 {
-    figure_max(&f->figures[LONGEST], s->change->outcome.duration_ns);
+    figure_max(&f->figures[LONGEST], s->change->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
     f->figures[SENT] += s->change->outcome.segments[END_CLIENT];
     return true;
 }
 
-/* One SYN at the end of a trace may still be answered. */
+/* Clients that gave up sooner were three at least. */
 static bool matters(const struct finding *f)
 {
     return f->figures[LONGEST] >= LONG_NS || f->count >= FEW;
@@ -55,6 +59,8 @@ const struct finding_ops finding_no_answer_ops = {
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
     .only_bad = true,
+    .trail = TRAIL_AGAIN,
+    .sums = 1 << SENT,
     .figures = { "longest_ns", "syns" },
     .concerns = concerns,
     .take = take,

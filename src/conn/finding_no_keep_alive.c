@@ -52,6 +52,7 @@ const struct finding_ops finding_no_keep_alive_ops = {
     .severity = SEVERITY_NOTE,
     .of = SEEN_IN(OUTCOME),
     .only_bad = true,
+    .follows_from = OF(local_drop) | OF(half_open),
     .figures = { "longest_ns", "keepalive_time" },
     .concerns = concerns,
     .take = take,

@@ -37,6 +37,7 @@ const struct finding_ops finding_refused_ops = {
     .severity = SEVERITY_ERROR,
     .of = SEEN_IN(OUTCOME),
     .only_bad = true,
+    .trail = TRAIL_RESET,
     .concerns = concerns,
     .say = say,
 };

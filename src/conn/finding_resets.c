@@ -61,6 +61,7 @@ const struct finding_ops finding_resets_ops = {
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(OUTCOME),
     .only_bad = true,
+    .trail = TRAIL_RESET,
     .concerns = concerns,
     .say = say,
 };

@@ -59,7 +59,7 @@ static void say(const struct finding *f, struct finding_words *w)
 {
     char where[FINDING_WHERE_MAX], longest[FINDING_TIME_MAX], stalled[FINDING_TIME_MAX];
 
-    finding_say(w, "What was sent to %s was not acknowledged until a timer fired, %llu time%s", finding_where(f, where),
+    finding_say(w, "What was sent to %s waited for its retransmission timer %llu time%s", finding_where(f, where),
                 (unsigned long long)f->count, finding_s(f->count));
     if (f->figures[STALLED])
         finding_say(w, ": %s of standing still, up to %s at once", finding_time(f->figures[STALLED], stalled),
@@ -74,6 +74,9 @@ const struct finding_ops finding_rto_ops = {
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(TIMER) | SEEN_IN(SEGMENT),
     .notes = NOTE_RETRANSMISSION,
+    .follows_from = OF(local_drop) | OF(mtu) | OF(half_open) | OF(timed_out),
+    .waits = true,
+    .sums = 1 << STALLED,
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,

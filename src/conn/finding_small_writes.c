@@ -70,6 +70,7 @@ const struct finding_ops finding_small_writes_ops = {
     .kind = FINDING_small_writes,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(SEGMENT),
+    .sums = 1 << STALLED,
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,

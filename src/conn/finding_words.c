@@ -35,12 +35,25 @@ void finding_advise(struct finding_words *words, const char *format, ...)
     }
 }
 
+/* Those that have no finding of their own. */
+static void where_others(const struct finding *f, char buf[static FINDING_WHERE_MAX])
+{
+    char server[ENDPOINT_TEXT_MAX];
+
+    if (f->server.port)
+        snprintf(buf, FINDING_WHERE_MAX, "others (in connections with %s)", endpoint_format(&f->server, server));
+    else
+        snprintf(buf, FINDING_WHERE_MAX, "others");
+}
+
 const char *finding_where(const struct finding *f, char buf[static FINDING_WHERE_MAX])
 {
     const struct finding_subject *s = &f->subject;
     char host[ENDPOINT_TEXT_MAX];
 
-    if (s->listener)
+    if (f->of_others)
+        where_others(f, buf);
+    else if (s->listener)
         snprintf(buf, FINDING_WHERE_MAX, "L%u", s->listener);
     else if (s->owner.pid)
         snprintf(buf, FINDING_WHERE_MAX, "%.*s (pid %u)", (int)sizeof(s->owner.comm), s->owner.comm, s->owner.pid);

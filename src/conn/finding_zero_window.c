@@ -32,8 +32,10 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
     } else {
         w = shut_of(s, c->end);
         if (!c->segment.window) { /* of a FIN it is not noted */
-            if (!w && (c->segment.notes & NOTE_ZERO_WINDOW))
+            if (!w && (c->segment.notes & NOTE_ZERO_WINDOW)) {
                 s->all->shut[c->conn % FINDING_WATCHED] = (struct finding_watch){ c->conn, c->end, c->ts_ns, 0 };
+                finding_leave_trail(s, TRAIL_SHUT);
+            }
             return false;
         }
     }
@@ -64,6 +66,7 @@ static void say(const struct finding *f, struct finding_words *w)
                 finding_where(f, where), (unsigned long long)f->count, finding_s(f->count),
                 finding_time(f->figures[STALLED], stalled), finding_time(f->figures[LONGEST], longest));
     finding_advise(w, "let that application read sooner: what takes so long belongs to another thread");
+    finding_advise(w, "see whether it is stopped or hangs (ps -o stat,wchan: T is stopped, D waits for a device)");
     finding_advise(w, "a larger receive buffer (SO_RCVBUF, net.ipv4.tcp_rmem) helps against bursts only");
 }
 
@@ -71,6 +74,8 @@ const struct finding_ops finding_zero_window_ops = {
     .kind = FINDING_zero_window,
     .severity = SEVERITY_WARNING,
     .of = SEEN_IN(SEGMENT) | SEEN_IN(OUTCOME),
+    .trail = TRAIL_SHUT,
+    .sums = 1 << STALLED,
     .figures = { "longest_ns", "stalled_ns" },
     .concerns = concerns,
     .take = take,

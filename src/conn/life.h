@@ -27,6 +27,8 @@ struct life {
     struct zeek_lane zeek;
     struct wire_lane wire;
     bool has_kernel;
+    bool finding_waits;          /* something seen in it is not known to count yet (finding.h) */
+    uint32_t findings;           /* bits of enum finding_kind: it shows them */
     struct life_kernel kernel[]; /* one, if has_kernel */
 };
 _Static_assert(sizeof(struct life) <= 512, "docs/architecture.md says what a connection takes");

@@ -42,12 +42,12 @@ struct conn_engine {
     struct senders senders;
     struct strays strays;
     struct held held_syns, held_resets;
-    struct flight *flights;   /* LIMIT_FLIGHTS, by number; NULL: none was ever told of */
-    const struct life *about; /* the life whose event or end is told of; NULL: none */
-    uint64_t looked_ns;       /* when all connections were looked at */
-    uint64_t due_ns;          /* before that no time runs out, of any connection */
-    uint64_t forgotten;       /* for which there was no room */
-    bool events_lost;         /* so far, by any witness */
+    struct flight *flights; /* LIMIT_FLIGHTS, by number; NULL: none was ever told of */
+    struct life *about;     /* the life whose event or end is told of; NULL: none */
+    uint64_t looked_ns;     /* when all connections were looked at */
+    uint64_t due_ns;        /* before that no time runs out, of any connection */
+    uint64_t forgotten;     /* for which there was no room */
+    bool events_lost;       /* so far, by any witness */
 };
 
 /* The life that an event belongs to, where endpoints were used more than once: that of its socket, else the one that goes

@@ -301,6 +301,13 @@ struct stalled notes_stalled(const struct notes_lane *lane, const struct streams
     return s;
 }
 
+uint64_t notes_silence(const struct notes_lane *lane, enum end end)
+{
+    const uint64_t ns = between(lane->end[end].last_at, lane->end[!end].last_at);
+
+    return is_backwards(ns) ? 0 : ns;
+}
+
 /* Counts in vain what is sent again, but no copies; of a peer that is never seen it is not known what it answers. It began with
  * what was sent just before, which is what is sent again. */
 static void count_repeat(struct notes_end *fwd, const struct notes_end *rev, const struct segment *s,

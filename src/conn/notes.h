@@ -65,6 +65,15 @@ static inline uint64_t notes_since_new(const struct notes_lane *lane, enum end e
     return (ts_ns - short_time_value(lane->end[end].next_seq_at)) & ((UINT64_C(1) << 48) - 1);
 }
 
+/* Time since the last segment of the end. */
+static inline uint64_t notes_since_last(const struct notes_lane *lane, enum end end, uint64_t ts_ns)
+{
+    return (ts_ns - short_time_value(lane->end[end].last_at)) & ((UINT64_C(1) << 48) - 1);
+}
+
+/* How long the end had been silent when its peer sent last. */
+uint64_t notes_silence(const struct notes_lane *lane, enum end end);
+
 /* Of one segment. */
 struct notes {
     uint32_t notes;   /* enum segment_note */

@@ -41,14 +41,25 @@ struct group {
     char text[VERDICT_TEXT_MAX];
 };
 
+/* What is no finding, and yet worth a look where there is none. */
+enum standing_out { STANDS_CLOSE_WAIT, STANDS_UNANSWERED, STANDS_OPENING, STANDS_IN_VAIN, STANDS_N };
+#define STANDS_OUT_NS 1000000000ull
+
+struct standing {
+    uint64_t count, longest_ns;
+    uint32_t conn; /* the one of longest_ns */
+};
+
 struct digest {
     uint64_t start_ns;
+    uint64_t beyond; /* cases that no finding tells of, for want of room */
     struct held findings[LIMIT_FINDINGS];
     unsigned count;
     struct ending recent[RECENT];
     unsigned recent_next;
     struct group groups[VERDICT_N][CAUSE_N];
     uint64_t endings;
+    struct standing standing[STANDS_N];
 };
 
 int digest_new(struct digest **ret_digest)
@@ -75,12 +86,19 @@ static bool is_good(const struct change *c)
     }
 }
 
+/* Among the connections that it names; their number: it does not. */
+static unsigned place_of(const struct change *finding, uint32_t conn)
+{
+    unsigned i = 0;
+
+    while (i < finding->finding.conn_count && finding->finding.conns[i] != conn)
+        i++;
+    return i;
+}
+
 static bool names(const struct change *finding, uint32_t conn)
 {
-    for (unsigned i = 0; i < finding->finding.conn_count; i++)
-        if (finding->finding.conns[i] == conn)
-            return true;
-    return false;
+    return place_of(finding, conn) < finding->finding.conn_count;
 }
 
 static bool is_same(const struct change *a, const struct change *b)
@@ -89,12 +107,14 @@ static bool is_same(const struct change *a, const struct change *b)
            a->finding.owner.pid == b->finding.owner.pid && endpoint_equal(&a->finding.peer, &b->finding.peer);
 }
 
-/* One that ended badly shows it better, and best one whose cause is known. */
+/* One that ended badly shows it better, and best one whose cause is known; of those that are alike the first that it names. */
 static void show_by(struct held *h, const struct ending *e)
 {
     const struct ending *best = &h->ending;
+    const bool alike = best->good == e->good && !best->cause == !e->cause;
 
-    if (!best->conn || (best->good && !e->good) || (!best->cause && e->cause))
+    if (!best->conn || (best->good && !e->good) || (!best->cause && e->cause) ||
+        (alike && place_of(&h->change, e->conn) < place_of(&h->change, best->conn)))
         h->ending = *e;
 }
 
@@ -131,12 +151,39 @@ static bool is_explained(const struct digest *d, const struct group *g)
     return g->explained;
 }
 
+static void stand_out(struct digest *d, enum standing_out what, uint32_t conn, uint64_t ns)
+{
+    struct standing *s = &d->standing[what];
+
+    if (ns < STANDS_OUT_NS)
+        return;
+    s->count++;
+    if (ns <= s->longest_ns)
+        return;
+    s->longest_ns = ns;
+    s->conn = conn;
+}
+
+static void note_standing(struct digest *d, const struct change *c)
+{
+    const uint64_t *bytes = c->outcome.bytes;
+
+    for (unsigned i = 0; i < END_N; i++)
+        stand_out(d, STANDS_CLOSE_WAIT, c->conn, c->outcome.state_ns[i][TCP_STATE_CLOSE_WAIT]);
+    if (bytes[END_CLIENT] && !bytes[END_SERVER] && c->outcome.segments[END_SERVER])
+        stand_out(d, STANDS_UNANSWERED, c->conn, c->outcome.duration_ns);
+    stand_out(d, STANDS_OPENING, c->conn, c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
+    if (c->outcome.stalled.what)
+        stand_out(d, STANDS_IN_VAIN, c->conn, c->outcome.stalled.ns);
+}
+
 static void take_outcome(struct digest *d, const struct change *c)
 {
     struct ending *e = &d->recent[d->recent_next++ % RECENT];
     struct group *g = &d->groups[c->outcome.verdict][c->outcome.cause];
 
     d->endings++;
+    note_standing(d, c);
     *e = (struct ending){ .conn = c->conn, .good = is_good(c), .cause = c->outcome.cause };
     verdict_format(c, e->text, sizeof(e->text));
     for (unsigned i = 0; i < d->count; i++) {
@@ -160,6 +207,11 @@ void digest_take(struct digest *d, const struct change *c, uint64_t start_ns)
         take_finding(d, c);
     else if (c->kind == CHANGE_OUTCOME)
         take_outcome(d, c);
+}
+
+void digest_beyond(struct digest *d, const uint64_t beyond[static BEYOND_N])
+{
+    d->beyond = beyond[BEYOND_FINDINGS];
 }
 
 /* ---- what is printed */
@@ -395,21 +447,74 @@ static bool print_endings(const struct digest *d, struct printer *p)
     return any;
 }
 
+static void print_standing(const struct digest *d, struct printer *p)
+{
+    static const char *const words[STANDS_N] = {
+        [STANDS_CLOSE_WAIT] = "an end stayed in CLOSE-WAIT",
+        [STANDS_UNANSWERED] = "a client sent, and its server sent no byte back, in a connection that lasted",
+        [STANDS_OPENING] = "a client waited in SYN-SENT",
+        [STANDS_IN_VAIN] = "an end sent again or probed, and was not answered,",
+    };
+
+    for (unsigned i = 0; i < STANDS_N; i++) {
+        const struct standing *one = &d->standing[i];
+        struct line l = begin(p);
+
+        if (!one->count)
+            continue;
+        line_addf(&l, "%llu \u00d7", (unsigned long long)one->count);
+        line_go_to(&l, INDENT, 1);
+        line_addf(&l, "%s %s%llu.%03llu s (#%u)", words[i], one->count > 1 ? "up to " : "",
+                  (unsigned long long)(one->longest_ns / 1000000000),
+                  (unsigned long long)(one->longest_ns / 1000000 % 1000), one->conn);
+        end(p, &l);
+    }
+}
+
+static bool stands_out(const struct digest *d)
+{
+    for (unsigned i = 0; i < STANDS_N; i++)
+        if (d->standing[i].count)
+            return true;
+    return false;
+}
+
+/* That there is no finding is no proof that nothing is wrong. */
+static void print_none(const struct digest *d, struct printer *p, bool bad_endings)
+{
+    struct line l = begin(p);
+
+    if (!d->endings)
+        line_add(&l, "No connection ended, and there is no finding.");
+    else
+        line_addf(&l, "No finding in %llu connection%s%s%s", (unsigned long long)d->endings, d->endings == 1 ? "" : "s",
+                  bad_endings ? "" : ", and no bad ending", stands_out(d) ? ". What stands out:" : ".");
+    end(p, &l);
+    print_standing(d, p);
+}
+
+static void print_beyond(const struct digest *d, struct printer *p)
+{
+    struct line l = begin(p);
+
+    line_addf(&l, "There was no room for more than %u findings: %llu case%s of others %s not told.", LIMIT_FINDINGS,
+              (unsigned long long)d->beyond, d->beyond == 1 ? "" : "s", d->beyond == 1 ? "is" : "are");
+    end(p, &l);
+}
+
 void digest_print(const struct digest *d, struct writer *writer, bool whole, bool colour)
 {
     struct printer p = { .writer = writer, .colour = colour };
-    struct line l;
+    bool bad_endings;
 
     print_findings(d, &p);
-    if (!whole || print_endings(d, &p) || d->count)
+    if (d->beyond)
+        print_beyond(d, &p);
+    if (!whole)
         return;
-    l = begin(&p);
-    if (d->endings)
-        line_addf(&l, "Nothing is wrong: %llu connection%s, and no finding.", (unsigned long long)d->endings,
-                  d->endings == 1 ? "" : "s");
-    else
-        line_add(&l, "No connection ended, and there is no finding.");
-    end(&p, &l);
+    bad_endings = print_endings(d, &p);
+    if (!d->count)
+        print_none(d, &p, bad_endings);
 }
 
 /* ---- as the pipeline knows it: at the end of what a terminal shows */

@@ -636,8 +636,6 @@ static void format_finding(struct line *l, const struct change *c)
     line_addf(l, "‼ %s: ", severity_name(c->finding.severity));
     line_add_untrusted(l, c->finding.text, FINDING_TEXT_MAX);
     line_reset_style(l);
-    if (c->finding.remedy[0])
-        line_addf(l, "  What helps: %.160s.", c->finding.remedy[0]);
 }
 
 static void format_arrival(struct line *l, const struct change *c)
@@ -709,9 +707,11 @@ static void add_subject(struct line *l, const struct change *c)
     line_go_to(l, left + CONN_CELLS + 1, 1);
 }
 
-/* Most counters only say that there was traffic. */
+/* Most counters only say that there was traffic; a finding is told once, its last state and what helps are at the end. */
 static bool is_quiet(const struct change *c)
 {
+    if (c->kind == CHANGE_FINDING)
+        return c->finding.told_before;
     return c->kind == CHANGE_COUNTER && (!c->counter.delta || !change_counter_matters(c->counter.name));
 }
 

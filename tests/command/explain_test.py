@@ -71,13 +71,35 @@ def trace_and_capture_say_the_same_however_they_come():
 
 
 @case
-def nothing_wrong_is_said():
-    assert explain(WELL) == (0, "Nothing is wrong: 1 connection, and no finding.\n", "")
+def no_finding_is_said():
+    assert explain(WELL) == (0, "No finding in 1 connection, and no bad ending.\n", "")
+
+
+@case
+def what_stands_out_without_a_finding():
+    """It is no proof that nothing is wrong."""
+    waits = {"client": {}, "server": {"CLOSE-WAIT": 4 * SECOND}}
+    text = explain("-", trace(
+        outcome(1, "closed-normally", durations={"client": {}, "server": {"CLOSE-WAIT": 2 * SECOND}}),
+        outcome(2, "closed-normally", durations=waits), outcome(3, "closed-normally"),
+        outcome(4, "closed-normally", bytes={"client": 18, "server": 0}, segments={"client": 4, "server": 3},
+                duration_ns=3 * SECOND), end()))[1].splitlines()
+    assert text[0] == "No finding in 4 connections, and no bad ending. What stands out:", text
+    assert text[1].split() == "2 × an end stayed in CLOSE-WAIT up to 4.000 s (#2)".split(), text
+    assert text[2].startswith("1 ×") and text[2].endswith("in a connection that lasted 3.000 s (#4)"), text
+    assert len(text) == 3, text
+    assert "stands out" not in explain("-", trace(outcome(2, "closed-normally", durations=waits), finding(), end()))[1]
+
+
+@case
+def what_had_no_room_is_said():
+    text = explain("-", trace(finding(), {**end(), "beyond": {"findings": 109532}}))[1]
+    assert "There was no room for more than 256 findings: 109532 cases of others are not told.\n" in text, text
 
 
 @case
 def a_pcapng_begins_with_a_newline():
-    expected = (0, "Nothing is wrong: 2 connections, and no finding.\n", "")
+    expected = (0, "No finding in 2 connections, and no bad ending.\n", "")
     data = read(PCAPNG)
     assert data[:1] == b"\n"
     write("zipped", gzip.compress(data))
@@ -179,6 +201,8 @@ def on_terminal(*arguments):
 @case
 def a_terminal_shows_them_at_the_end():
     shown = on_terminal("read", REFUSED)
+    assert shown.count(" refused 1 connection with a RST.") == 2, "once as it is found, once at the end"
+    assert shown.count("start the server") == 1
     assert shown.count("Findings: 1 error") == 1 and shown.index("Findings:") > shown.index("Refused: a RST")
     assert "Findings: 1 error" in on_terminal("read", REFUSED, "--summary")
     assert on_terminal("read", REFUSED, "-q") == ""

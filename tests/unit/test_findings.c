@@ -37,6 +37,14 @@ static const struct change *found(enum finding_kind kind)
     return NULL;
 }
 
+/* The first record that it names. */
+static const struct change *shows(enum finding_kind kind)
+{
+    assert_non_null(found(kind));
+    assert_in_range(found(kind)->finding.shown_by[0], 1, s.count);
+    return &s.changes[found(kind)->finding.shown_by[0] - 1];
+}
+
 static const char *said(enum finding_kind kind)
 {
     return found(kind) ? found(kind)->finding.text : "nothing";
@@ -183,6 +191,8 @@ static void close_wait_of_a_host(void **state)
     wait_ns(&s, 20 * SECOND);
     script_finish(&s);
     assert_memory_equal(&found(FINDING_close_wait)->finding.peer.addr, &s.at[S].addr, sizeof(struct addr));
+    assert_int_equal(shows(FINDING_close_wait)->kind, CHANGE_STATE);
+    assert_int_equal(shows(FINDING_close_wait)->state.to, TCP_STATE_CLOSE_WAIT);
 }
 
 static void refused_by_port(void **state)
@@ -201,6 +211,9 @@ static void refused_by_port(void **state)
                                                          "finding refused error count 4 #1 #2 #3 #4\n"
                                                          "finding refused error count 1 #5\n");
     assert_string_equal(said(FINDING_refused), "192.0.2.2:81 refused 1 connection with a RST.");
+    assert_true(shows(FINDING_refused)->segment.segment.flags & SEGMENT_RST);
+    assert_int_equal(found(FINDING_refused)->finding.first_ns,
+                     shows(FINDING_refused)->ts_ns); /* not when it was judged */
 }
 
 static void one_syn_may_still_be_answered(void **state)
@@ -211,6 +224,33 @@ static void one_syn_may_still_be_answered(void **state)
     assert_null(found(FINDING_no_answer));
 }
 
+/* Nor does their number say that they were not: they are of the last moment. */
+static void many_syns_may_still_be_answered(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++, s.at[C].port++)
+        send(&s, C, "S", 0, 0, 0);
+    for (unsigned i = 0; i < 5; i++, s.at[C].port++) {
+        send(&s, C, "S", 0, 0, 0);
+        send(&s, S, "SA", 0, 1, 0);
+    }
+    script_finish(&s);
+    assert_null(found(FINDING_no_answer));
+    assert_null(found(FINDING_handshake));
+}
+
+/* Nobody sent it again, but the trace goes on. */
+static void one_syn_waits_long(void **state)
+{
+    (void)state;
+    send(&s, C, "S", 0, 0, 0);
+    wait_ns(&s, 2 * SECOND);
+    s.at[C].port++;
+    send_handshake(&s);
+    script_finish(&s);
+    assert_string_equal(said(FINDING_no_answer), "192.0.2.2:80 answered no SYN of 1 connection, for up to 2.004 s.");
+}
+
 static void no_syn_is_answered(void **state)
 {
     (void)state;
@@ -218,7 +258,7 @@ static void no_syn_is_answered(void **state)
     wait_ns(&s, 3 * SECOND);
     send(&s, C, "S", 0, 0, 0);
     script_finish(&s);
-    assert_string_equal(said(FINDING_no_answer), "192.0.2.2:80 answered no SYN of 1 connection, for up to 3.001 s.");
+    assert_string_equal(said(FINDING_no_answer), "192.0.2.2:80 answered no SYN of 1 connection, for up to 3.002 s.");
     assert_string_equal(advised(FINDING_no_answer, 2),
                         "to give up sooner: net.ipv4.tcp_syn_retries, or TCP_SYNCNT on the socket"); /* of no host */
 }
@@ -235,6 +275,7 @@ static void reset_by_either(void **state)
     assert_string_equal(lines_of(&s, 1, CHANGE_FINDING),
                         "finding resets warning count 1 #1\nfinding resets warning count 1 #2\n");
     assert_string_equal(said(FINDING_resets), "192.0.2.1 ended 1 connection with a RST; why was not seen.");
+    assert_true(shows(FINDING_resets)->segment.segment.flags & SEGMENT_RST);
 }
 
 /* Counted for each server; told when half of the ports are held, which is 4 of 8. */
@@ -302,6 +343,7 @@ static void window_is_shut(void **state)
     send(&s, S, "A", 1, 101, 0);
     assert_string_equal(said(FINDING_zero_window), "192.0.2.2 did not read: its window was zero 1 time, for 2.001 s "
                                                    "altogether, up to 2.001 s at once.");
+    assert_int_equal(shows(FINDING_zero_window)->segment.segment.window, 0);
     send(&s, C, "PA", 101, 1, 100);
     feed(&s, (e.segment.ack += 100, &e));
     wait_ns(&s, SECOND);
@@ -341,21 +383,129 @@ static void slow_answers_are_none(void **state)
     assert_null(found(FINDING_small_writes));
 }
 
-static void only_large_segments_are_lost(void **state)
+static void loses_a_large_one(unsigned times)
 {
-    (void)state;
     send_handshake(&s);
     send(&s, C, "PA", 1, 1, 100);
     send(&s, S, "A", 1, 101, 0);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < times; i++) {
         send(&s, S, "A", 1, 101, 1448);
         wait_ns(&s, SECOND);
     }
+}
+
+/* What follows it is shorter, and is acknowledged by selection. */
+static void tell_of_block(uint32_t from, uint32_t to)
+{
+    struct event e = segment_event(&s, C, "A", 101, 1, 0);
+
+    e.segment.sack_count = 1;
+    e.segment.sack[0][0] = s.isn[S] + from;
+    e.segment.sack[0][1] = s.isn[S] + to;
+    feed(&s, &e);
+}
+
+static void only_large_segments_are_lost(void **state)
+{
+    (void)state;
+    loses_a_large_one(4);
+    assert_null(found(FINDING_mtu));
+    send(&s, S, "PA", 1449, 101, 200);
+    tell_of_block(1449, 1649);
+    assert_int_equal(found(FINDING_mtu)->finding.count, 1);
+    tell_of_block(1449, 1649);
     script_finish(&s);
     assert_int_equal(found(FINDING_mtu)->finding.count, 1);
     assert_int_equal(figure(FINDING_mtu, "size"), 1448);
     assert_string_equal(advised(FINDING_mtu, 1),
                         "set net.ipv4.tcp_mtu_probing to 1 (0 here): TCP then tries smaller segments by itself");
+    assert_null(found(FINDING_retransmissions)); /* they follow from it */
+    assert_null(found(FINDING_rto));
+}
+
+/* The probe of the path takes it in pieces. */
+static void a_piece_of_it_arrives(void **state)
+{
+    (void)state;
+    loses_a_large_one(4);
+    send(&s, S, "A", 1, 101, 500);
+    send(&s, C, "A", 101, 501, 0);
+    script_finish(&s);
+    assert_int_equal(found(FINDING_mtu)->finding.count, 1);
+}
+
+static void another_large_one_arrives(void **state)
+{
+    (void)state;
+    loses_a_large_one(4);
+    send(&s, S, "A", 1449, 101, 1448);
+    tell_of_block(1449, 2897);
+    script_finish(&s);
+    assert_null(found(FINDING_mtu));
+}
+
+/* Nothing arrives any more, be it large or small: that is what is told, and not what follows from it. */
+static void the_peer_is_silent(void **state)
+{
+    (void)state;
+    loses_a_large_one(5);
+    script_finish(&s);
+    assert_null(found(FINDING_mtu));
+    assert_null(found(FINDING_retransmissions));
+    assert_null(found(FINDING_rto));
+    assert_string_equal(said(FINDING_half_open), "192.0.2.1 fell silent on 1 connection, for 5.007 s when last seen: "
+                                                 "1448 bytes, sent again and again, were never acknowledged.");
+    assert_int_equal(found(FINDING_half_open)->finding.severity, SEVERITY_ERROR);
+    assert_int_equal(shows(FINDING_half_open)->kind, CHANGE_SEGMENT);
+    assert_int_equal(shows(FINDING_half_open)->segment.segment.payload_len, 1448);
+    assert_int_equal(found(FINDING_half_open)->finding.last_ns, shows(FINDING_half_open)->ts_ns);
+}
+
+/* It was, and came back: then its timers are what there is to tell. */
+static void the_peer_was_silent(void **state)
+{
+    (void)state;
+    loses_a_large_one(5);
+    assert_null(found(FINDING_rto));
+    send(&s, C, "A", 101, 1449, 0);
+    assert_int_equal(found(FINDING_rto)->finding.count, 4);
+    assert_int_equal(shows(FINDING_rto)->segment.seq, 1);
+    script_finish(&s);
+    assert_null(found(FINDING_half_open));
+    assert_non_null(found(FINDING_retransmissions));
+}
+
+enum { NOTHING_COMES, PROBES_COME, EVENTS_ARE_LOST, WAYS };
+
+/* A timer that fires sends something, which is not among the packets. The connection counts once. */
+static void writes_that_never_left(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < WAYS; how++) {
+        script_free(&s);
+        script_configure(&s, (struct conn_config){ .all_packets = true });
+        s.netns = NETNS;
+        open_both();
+        send(&s, C, "PA", 1, 1, 100);
+        send(&s, S, "A", 1, 101, 0);
+        if (how == EVENTS_ARE_LOST)
+            feed(&s, &(struct event){ .kind = EVENT_GAP, .source = WITNESS_WIRE, .gap.lost = 1 });
+        for (unsigned i = 1; i <= 4; i++) {
+            struct event e = kernel_event(&s, EVENT_PERSIST, C, CLIENT);
+
+            e.retransmit.count = i;
+            wait_ns(&s, SECOND);
+            feed(&s, &e);
+            assert_true(i > 1 || !found(FINDING_local_drop));
+            if (how == PROBES_COME)
+                send(&s, C, "A", 100, 1, 0);
+        }
+        assert_int_equal(!found(FINDING_local_drop), how != NOTHING_COMES);
+        if (found(FINDING_local_drop))
+            assert_int_equal(found(FINDING_local_drop)->finding.owner.pid, CLIENT_PID);
+        script_finish(&s);
+        assert_true(how != NOTHING_COMES || found(FINDING_local_drop)->finding.count == 1);
+    }
 }
 
 static void a_large_one_had_arrived(void **state)
@@ -383,9 +533,8 @@ static void a_timer_fires_unseen(void **state)
     wait_ns(&s, 2 * SECOND - MS);
     send(&s, C, "PA", 1, 1, 10);
     script_finish(&s);
-    assert_string_equal(said(FINDING_rto),
-                        "What was sent to 192.0.2.2 was not acknowledged until a timer fired, 2 times: "
-                        "3.000 s of standing still, up to 2.000 s at once.");
+    assert_string_equal(said(FINDING_rto), "What was sent to 192.0.2.2 waited for its retransmission timer 2 times: "
+                                           "3.000 s of standing still, up to 2.000 s at once.");
 }
 
 /* The share of all data, not told before there is enough to be one. */
@@ -482,6 +631,30 @@ static void some_checksums_are_bad(void **state)
     assert_null(found(FINDING_bad_checksums));
 }
 
+/* Of many that do the same a few have a finding of their own. */
+static void many_do_the_same(void **state)
+{
+    uint64_t beyond[BEYOND_N] = { 0 };
+    const unsigned clients = LIMIT_FINDINGS + 50;
+
+    (void)state;
+    for (unsigned i = 0; i < clients; i++) {
+        send_handshake(&s);
+        send(&s, C, "R", 1, 0, 0);
+        s.at[C].addr.bytes[14] = (uint8_t)(i >> 8);
+        s.at[C].addr.bytes[15] = (uint8_t)i;
+    }
+    script_finish(&s);
+    conn_engine_beyond(s.table, beyond);
+    assert_int_equal(beyond[BEYOND_FINDINGS], 0);
+    assert_int_equal(found(FINDING_resets)->finding.count, clients - LIMIT_FINDING_SUBJECTS);
+    assert_string_equal(said(FINDING_resets),
+                        "others (in connections with 192.0.2.2:80) ended 290 connections with a RST; "
+                        "why was not seen.");
+    assert_true(addr_is_unspecified(&found(FINDING_resets)->finding.peer.addr));
+    assert_int_equal(found(FINDING_resets)->finding.conn_count, FINDING_CONNS_MAX);
+}
+
 /* Room is for what is told: what was never worth it makes way. */
 static void what_does_not_matter_makes_way(void **state)
 {
@@ -529,6 +702,8 @@ int main(void)
         CAPTURE_TEST(close_wait_of_a_host),
         TEST(refused_by_port),
         TEST(one_syn_may_still_be_answered),
+        CAPTURE_TEST(many_syns_may_still_be_answered),
+        CAPTURE_TEST(one_syn_waits_long),
         CAPTURE_TEST(no_syn_is_answered),
         TEST(reset_by_either),
         TEST(time_wait_piles_up),
@@ -538,6 +713,11 @@ int main(void)
         CAPTURE_TEST(small_writes),
         CAPTURE_TEST(slow_answers_are_none),
         TEST(only_large_segments_are_lost),
+        CAPTURE_TEST(a_piece_of_it_arrives),
+        CAPTURE_TEST(another_large_one_arrives),
+        CAPTURE_TEST(the_peer_is_silent),
+        CAPTURE_TEST(the_peer_was_silent),
+        TEST(writes_that_never_left),
         TEST(a_large_one_had_arrived),
         CAPTURE_TEST(a_timer_fires_unseen),
         TEST(share_of_retransmissions),
@@ -546,6 +726,7 @@ int main(void)
         TEST(few_retransmissions),
         TEST(all_checksums_are_bad),
         TEST(some_checksums_are_bad),
+        CAPTURE_TEST(many_do_the_same),
         CAPTURE_TEST(what_does_not_matter_makes_way),
         TEST(silent_without_keep_alive),
     };

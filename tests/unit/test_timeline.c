@@ -473,6 +473,19 @@ static void test_any_content(void **state)
     }
 }
 
+/* It grows: its last state stands below all. */
+static void test_finding_is_told_once(void **state)
+{
+    struct change c = { .kind = CHANGE_FINDING, AT_US(0), .finding = { .text = "It is so.", .remedy = { "do this" } } };
+    char buf[TIMELINE_LINE_MAX];
+
+    (void)state;
+    assert_non_null(strstr(format(&c, false), "It is so."));
+    assert_null(strstr(format(&c, false), "do this"));
+    c.finding.told_before = true;
+    assert_int_equal(timeline_format(&c, START, false, buf), 0);
+}
+
 static void test_unknown_kind(void **state)
 {
     const struct change c = { .kind = CHANGE_KIND_N };
@@ -499,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_any_content),
+        cmocka_unit_test(test_finding_is_told_once),
         cmocka_unit_test(test_unknown_kind),
     };
 

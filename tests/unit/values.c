@@ -43,6 +43,7 @@ static void any_call(struct call *call, const char *text)
 static void any_finding(struct change *c, const char *text)
 {
     c->finding.text = text;
+    c->finding.told_before = false;
     for (unsigned i = 0; i < FINDING_FIGURES_MAX; i++)
         c->finding.evidence[i] = (struct finding_figure){ text, UINT64_MAX };
     for (unsigned i = 0; i < FINDING_REMEDIES_MAX; i++)
@@ -69,7 +70,7 @@ void any_change(struct change *c, enum change_kind kind, const char *text)
         break;
     case CHANGE_SEGMENT: c->segment.segment.cut = c->segment.segment.bad_checksum = true; break;
     case CHANGE_DATAGRAM:
-        c->datagram.datagram.is_error = c->datagram.datagram.is_dns = true;
+        c->datagram.lost = c->datagram.datagram.is_error = c->datagram.datagram.is_dns = true;
         c->datagram.datagram.dns.response = true;
         break;
     case CHANGE_CALL:

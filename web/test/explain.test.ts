@@ -68,6 +68,7 @@ function* rest(): Generator<Case> {
     for (const name of TIMERS) for (const now of ['SYN-SENT', 'ESTABLISHED'] as const) {
       for (const more of [{ expires: 5000 }, { fired: true as const, count: 2 }, ...TIMER_WHYS.map((why) => ({ cancelled: true as const, why }))]) {
         yield { before: [state(1, end, 'CLOSED', now)], rec: { ...base, record: 'timer', end, name, ...more } };
+        for (const win of [0, 70656]) yield { before: [state(1, end, 'CLOSED', now), segment(80, other(end), ['ACK'], { win })], rec: { ...base, record: 'timer', end, name, ...more } };
       }
     }
     for (const to of ['sock', 'timewait', 'request', 'none']) for (const s of STATES) yield { before: [], rec: { ...base, record: 'object', end, from: 'sock', to, state: s } };
@@ -113,6 +114,10 @@ const RULES: { of: Rec['record']; never: [RegExp, RegExp]; where: (c: Case) => b
   { of: 'state', why: 'refused: there was no connection', never: [/ended the connection/, /RST 结束了/], where: ({ rec, before }) => (rec as StateRec).to === 'CLOSED' && (rec as StateRec).from === 'SYN-SENT' && before.some((r) => r.record === 'segment' && r.n === 90 && r.flags.includes('RST')) && (rec as StateRec).how !== 'corrected' },
   { of: 'timer', why: 'a SYN has settings of its own', never: [/tcp_retries2|doubles each time/, /tcp_retries2|每次加倍/],
     where: ({ rec, before }) => (rec as TimerRec).name === 'retransmit' && (before[0] as StateRec).to === 'SYN-SENT' },
+  { of: 'timer', why: 'the window was open', never: [/still closed|opens it/, /是否仍然关闭|重新打开窗口/],
+    where: ({ rec, before }) => (rec as TimerRec).name === 'persist' && before.some((r) => r.record === 'segment' && r.win !== 0) },
+  { of: 'timer', why: 'the window was closed', never: [/could not send/, /没能发出去/],
+    where: ({ rec, before }) => (rec as TimerRec).name === 'persist' && before.some((r) => r.record === 'segment' && r.win === 0) },
   { of: 'queue', why: 'which of the two was dropped is known', never: [/a SYN, or the ACK/, /一个 SYN，或/], where: ({ rec, before }) => (rec as QueueRec).why === 'overflow' && before.length > 0 },
   { of: 'object', why: 'in FIN-WAIT-2 data can come', never: [/No data can come|Both directions are closed/, /不会再有数据|两个方向都已关闭/], where: ({ rec }) => 'state' in rec && rec.state === 'FIN-WAIT-2' },
   { of: 'reset', why: 'a refusal has no close() behind it', never: [/SO_LINGER|close\(\)/, /SO_LINGER|close\(\)/],

@@ -35,7 +35,7 @@ test('every template is of what the program tells', () => {
       const { text = [], remedy = [], by = {} } = d.findings[kind]!;
       for (const cause of Object.keys(by)) assert.ok((CAUSES as readonly string[]).includes(cause), cause);
       for (const template of [...text, ...remedy, ...Object.values(by).flat()]) {
-        for (const [, name] of template.matchAll(/\{!?([a-z0-9_.]+)\}/g)) assert.ok(['count', 'where', 'cause', ...told.get(kind)!].includes(name!), `${kind}: ${name}`);
+        for (const [, name] of template.matchAll(/\{!?([a-z0-9_.]+)\}/g)) assert.ok(['count', 'where', 'cause', 'share', ...told.get(kind)!].includes(name!), `${kind}: ${name}`);
         for (const [, name] of template.matchAll(/\{\?([^}]*)\}/g)) assert.ok((SYSCTLS as readonly string[]).includes(name!), `${kind}: ${name}`);
         assert.doesNotMatch(template.replace(/\{[?!]?[a-z0-9_.]+\}/g, ''), /[{}]/, kind);
       }
@@ -73,6 +73,17 @@ test('whom it is about, and why', () => {
   assert.doesNotMatch(text({ ...resets, cause: 'abort' }), /没有看到/);
   assert.equal(text({ kind: 'brand-new' }), 'As written.');
   assert.match(findingText(zh, finding({ kind: 'resets', peer: '::1', cause: 'abort' })).remedy[0]!, /SO_LINGER/);
+});
+
+test('nothing is left out for being zero, nobody, or unknown', () => {
+  const text = (f: Partial<FindingRec>) => findingText(zh, finding(f)).text;
+  assert.match(text({ kind: 'retransmissions', count: 4, evidence: { segments: 7 } }), /7 个.*4 个被重传（57\.1 %）.*没有快速重传/);
+  assert.match(text({ kind: 'retransmissions', count: 4, evidence: { segments: 7, fast: 1 } }), /其中 1 个是快速重传。$/);
+  assert.match(text({ kind: 'resets', cause: 'abort' }), /^其他/);
+  assert.match(text({ kind: 'half-open-peer', peer: '192.0.2.1', evidence: { silent_ns: 26e9, unacknowledged: 1000 } }), /^192\.0\.2\.1 在 3 条连接上不再出声.*26.*1000|1,000/);
+  assert.doesNotMatch(text({ kind: 'half-open-peer', peer: '192.0.2.1', cause: 'user-timeout' }), /不再出声/);
+  assert.doesNotMatch(text({ kind: 'no-answer', peer: '192.0.2.1', evidence: {} }), /As written/);
+  assert.match(zh.problems.unreadable('the file breaks off at byte 7946, after 52 packets'), /第 7946 字节处中断，之前有 52 个报文$/);
 });
 
 test('of several with one subject the last one counts', () => {

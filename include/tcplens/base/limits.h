@@ -33,6 +33,8 @@
       "its `outcome`, `beyond` of `end`")                                                                              \
     X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "`beyond` of `end`")             \
     X(FINDINGS, 256, COUNT, "findings, by kind and subject", "further ones are not told", "`beyond` of `end`")         \
+    X(FINDING_SUBJECTS, 16, COUNT, "hosts or processes with a finding of their own, of one kind and cause",            \
+      "those of further ones are told as one", "it names none")                                                        \
     X(CLOSED_SOCKETS, 256, COUNT, "closed sockets whose last calls are still to come", "the oldest is forgotten",      \
       "the `call` names no connection")                                                                                \
     X(UDP_SOCKETS, 1024, COUNT, "UDP sockets whose datagrams name them",                                               \

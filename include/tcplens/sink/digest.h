@@ -18,7 +18,10 @@ struct digest *digest_free(struct digest *digest);
 /* Takes what the engine tells, or what was read back; start_ns: UNIX time of the trace's beginning. */
 void digest_take(struct digest *digest, const struct change *change, uint64_t start_ns);
 
-/* Prints the findings; whole: then the endings that none of them is about, and whether nothing is wrong. */
+/* What had no room in the trace (`beyond` of its end). */
+void digest_beyond(struct digest *digest, const uint64_t beyond[static BEYOND_N]);
+
+/* Prints the findings; whole: then the endings that none of them is about, and, where there is no finding, what stands out. */
 void digest_print(const struct digest *digest, struct writer *writer, bool whole, bool colour);
 
 #endif

@@ -128,6 +128,7 @@ const why: Dictionary['why'] = {
     'persist': ['{A} asks at this deadline whether the window of {b} is still closed.', 'The answer with which {b} opens it may have been lost, and nobody acknowledges a bare ACK: without this probe both could wait for ever.'],
     'keepalive': ['{A} asks at this deadline whether {b} is alive.', 'SO_KEEPALIVE is on.'],
   },
+  unsentTimer: ['{A} has data to send, and nothing is under way: it could not send.', 'The last window of {b} was open, so that is not what holds it back: its own host drops it (a filter, a route, a full queue), or the window is too small for a segment.'],
   synTimer: ['{A} sends its SYN again if no answer comes until this deadline.', 'tcp_syn_retries says how often. The first tcp_syn_linear_timeouts times the wait stays the same, 1 s; only then it doubles.'],
   timerOther: ['A timer of {a}.', 'The kernel acts by itself when it runs out.'],
   fired: 'It has run out.', cancelled: 'It is no longer needed.',
@@ -311,7 +312,7 @@ export const en: Dictionary = {
     panelFailed: 'This panel met an error; the others go on.', tryAgain: 'Try again',
   },
   answers: {
-    answers: 'What is wrong', sequence: 'One connection', none: 'Nothing is wrong that the trace shows.', best: 'Show it', who: 'Who',
+    answers: 'What is wrong', sequence: 'One connection', none: 'Nothing is wrong that the trace shows.', best: 'Show it', who: 'Who', others: 'others',
     columns: { n: '#', client: 'Client', server: 'Server', start: 'Start', duration: 'Duration', bytes: 'Bytes', rtt: 'RTT', retrans: 'Sent again', state: 'At the end', cause: 'Outcome, cause', problems: '⚠' },
     finalStates: 'states at the end, client and server', unknownKey: (keys) => `Not a key or value of the filter: ${keys}`,
     atEnd: (n) => `None at the cursor; ${n} at the end of the trace.`, useFinal: 'Show those', held: 'left in CLOSE-WAIT',

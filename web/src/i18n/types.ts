@@ -80,7 +80,7 @@ export interface Dictionary {
   };
   /** The opening page: what is wrong, and the table of connections. */
   answers: {
-    answers: string; sequence: string; none: string; best: string; who: string; columns: Record<Sort | 'n', string>; finalStates: string;
+    answers: string; sequence: string; none: string; best: string; who: string; others: string; columns: Record<Sort | 'n', string>; finalStates: string;
     unknownKey: (keys: string) => string; atEnd: (n: string) => string; useFinal: string; held: string; problems: Record<Problem, string>;
   };
   view: {
@@ -157,7 +157,7 @@ export interface Dictionary {
     calls: Record<CallKind, Told>; callOther: Told; callFailed: Told; callAgain: Told; callUnderWay: Told; callInterrupted: Told; callBlocked: Told;
     processes: Record<'fork' | 'thread' | 'exec' | 'exit', Told>; counter: Told; datagram: Told; datagramRefused: Told; udpErrors: Record<IcmpError, string>; checksums: Record<'ok' | 'bad' | 'none', string>;
     errno: Record<Errno, string>;
-    timers: Record<TimerName, Told>; timerOther: Told; synTimer: Told; fired: string; cancelled: string;
+    timers: Record<TimerName, Told>; timerOther: Told; unsentTimer: Told; synTimer: Told; fired: string; cancelled: string;
     queues: Record<QueueWhy, Told>; queueOther: Told; overflow: Record<'SYN' | 'ACK', Told>;
     objects: { sock: Told; timewait: Told; waits: Told; other: Told };
     icmp: Told; resetRefusal: Told; reset: Record<Direction, Told>; reasons: Record<Reason, string>;

@@ -127,6 +127,7 @@ const why: Dictionary['why'] = {
     'persist': ['到这个时刻，{a}会探测{b}的窗口是否仍然关闭。', '{B}重新打开窗口的报文段可能已丢失，而纯 ACK 无人确认：没有这个探测，双方可能永远等下去。'],
     'keepalive': ['到这个时刻，{a}会探测{b}是否还在。', '启用了 SO_KEEPALIVE。'],
   },
+  unsentTimer: ['{A}有数据要发，却什么也没有在途中：它没能发出去。', '{B}最后的窗口是开着的，所以不是窗口拦住了它：要么在它自己的主机上被丢弃（过滤器、路由、满了的队列），要么窗口装不下一个报文段。'],
   synTimer: ['到这个时刻还没有应答，{a}就重发 SYN。', 'tcp_syn_retries 决定重发多少次。前 tcp_syn_linear_timeouts 次等待同样长（1 秒），之后才加倍。'],
   timerOther: ['{A}的一个定时器。', '到期时由内核自行处理。'],
   fired: '已经到期。', cancelled: '不再需要，已取消。',
@@ -259,6 +260,11 @@ const why: Dictionary['why'] = {
   },
 };
 
+/** As src/source/capture_feed.c says it. */
+const damage = (message: string): string =>
+  message.replace(/the file (breaks off|is damaged) at byte (\d+), after (\d+) packets/, (_, how: string, at: string, packets: string) =>
+    `文件在第 ${at} 字节处${how === 'is damaged' ? '损坏' : '中断'}，之前有 ${packets} 个报文`);
+
 export const zh: Dictionary = {
   tag: 'zh-CN',
   button: '中',
@@ -309,7 +315,7 @@ export const zh: Dictionary = {
     panelFailed: '这个面板出错了，其他面板不受影响。', tryAgain: '重试',
   },
   answers: {
-    answers: '问题所在', sequence: '单条连接', none: '跟踪里没有看到任何问题。', best: '去看', who: '涉及',
+    answers: '问题所在', sequence: '单条连接', none: '跟踪里没有看到任何问题。', best: '去看', who: '涉及', others: '其他主机或进程',
     columns: { n: '#号', client: '客户端', server: '服务器', start: '开始', duration: '时长', bytes: '字节', rtt: '往返时间', retrans: '重传', state: '最终状态', cause: '结局与原因', problems: '⚠ 异常' },
     finalStates: '最终状态：客户端和服务器', unknownKey: (keys) => `筛选中没有这样的键或值：${keys}`,
     atEnd: (n) => `光标处没有；跟踪结束时有 ${n} 条。`, useFinal: '显示它们', held: '停在 CLOSE-WAIT',
@@ -399,7 +405,7 @@ export const zh: Dictionary = {
     version: (found) => `这份跟踪的格式版本是 ${found}，本页只能读版本 1。请用录制它的那个 tcplens 自带的查看器打开。`,
     capture: '这是抓包文件，不是跟踪文件。先用下面的命令转换，再打开结果：',
     captureRun: '不需要 root 权限。',
-    unreadable: (m) => `无法读取文件：${m}`,
+    unreadable: (m) => `无法读取文件：${damage(m)}`,
     malformed: (n, line, why) => `有 ${n} 行已损坏，已跳过；第一处在第 ${line} 行（${why}）。`,
     truncated: '跟踪不完整：缺少最后一行的 end 记录。已读到的内容照常显示，之后的事件不在文件里。',
     stopped: '已停止读取：这份跟踪还有未显示的内容。',
@@ -524,7 +530,7 @@ export const zh: Dictionary = {
     },
     'no-answer': {
       name: '无应答',
-      text: ['{where} 没有应答 {count} 条连接的 SYN，最长 {longest_ns}。'],
+      text: ['{where} 没有应答 {count} 条连接的 SYN。', '最长 {longest_ns}。'],
       remedy: ['在途中或服务器上找出默默丢包的过滤器', '检查主机是否在线、地址是否正确', '想更早放弃：net.ipv4.tcp_syn_retries{?net.ipv4.tcp_syn_retries}，或套接字上的 TCP_SYNCNT'],
     },
     'icmp-error': {
@@ -541,8 +547,8 @@ export const zh: Dictionary = {
     },
     'local-drop': {
       name: '在本机被丢弃',
-      text: ['{where} 在 {count} 条连接上发出的内容在它自己的主机上被丢弃。'],
-      remedy: ['检查 output 链的规则（nft list ruleset、iptables -S OUTPUT）', '检查网卡队列的丢包（tc -s qdisc）'],
+      text: ['{where} 在 {count} 条连接上发出的内容在它自己的主机上被丢弃：没有到达任何网卡。'],
+      remedy: ['检查 output 链的规则（nft list ruleset、iptables -S OUTPUT）', '检查丢弃它的路由，或没有路由（ip route get、ip rule）', '检查网卡队列的丢包（tc -s qdisc）'],
     },
     resets: {
       name: '重置',
@@ -570,9 +576,10 @@ export const zh: Dictionary = {
     },
     'half-open-peer': {
       name: '对方已消失',
-      text: ['{where} 不声不响地消失了，涉及 {count} 条连接：{cause}。'],
-      remedy: ['查明它的遭遇：崩溃、网线、忘记了空闲连接的 NAT 或过滤器', '想更早知道：TCP_KEEPIDLE、TCP_KEEPINTVL、TCP_KEEPCNT（net.ipv4.tcp_keepalive_time{?net.ipv4.tcp_keepalive_time}）'],
+      text: ['{where} 不声不响地消失了，涉及 {count} 条连接：{cause}。', '{where} 在 {count} 条连接上不再出声，到最后看到时已有 {silent_ns}。', '有 {unacknowledged} 字节一再重传，始终没有得到确认。'],
+      remedy: ['查明它的遭遇：崩溃、网线、地址或路由变了、过滤器或 NAT', '想更早知道：套接字上的 TCP_USER_TIMEOUT，或 net.ipv4.tcp_retries2{?net.ipv4.tcp_retries2}'],
       by: {
+        'keep-alive-timeout': ['查明它的遭遇：崩溃、网线、忘记了空闲连接的 NAT 或过滤器', '想更早知道：TCP_KEEPIDLE、TCP_KEEPINTVL、TCP_KEEPCNT（net.ipv4.tcp_keepalive_time{?net.ipv4.tcp_keepalive_time}）'],
         'user-timeout': ['查明它的遭遇：崩溃、网线、忘记了空闲连接的 NAT 或过滤器', '想等得更久：更大的 TCP_USER_TIMEOUT'],
       },
     },
@@ -613,7 +620,7 @@ export const zh: Dictionary = {
     },
     retransmissions: {
       name: '重传',
-      text: ['{segments} 个数据报文段中有 {count} 个被重传。', '其中 {fast} 个是快速重传。'],
+      text: ['{segments} 个数据报文段中有 {count} 个被重传（{share}），', '其中 {fast} 个是快速重传。', '{!fast}其中没有快速重传。'],
       remedy: ['找出途中的丢包：网卡的错误与丢弃（ip -s link）、拥塞的链路、坏的网线', '看看是哪些对方：这里列出的连接就是'],
     },
     'spurious-retransmissions': {
@@ -623,18 +630,18 @@ export const zh: Dictionary = {
     },
     'rto-stalls': {
       name: '重传超时',
-      text: ['发给 {where} 的内容直到定时器触发都没有得到确认，共 {count} 次。', '总共停顿 {stalled_ns}，最长一次 {longest_ns}。'],
+      text: ['发给 {where} 的内容 {count} 次要等重传定时器触发。', '总共停顿 {stalled_ns}，最长一次 {longest_ns}。'],
       remedy: ['检查通往它的路径是否丢包，或主机没有应答', '保持 net.ipv4.tcp_sack 和尾部丢包探测打开（net.ipv4.tcp_early_retrans 为 3）'],
     },
     'mtu-black-hole': {
       name: '只丢大报文段',
-      text: ['发给 {where} 的 {size} 字节报文段在 {count} 条连接上一再重传；这么大的始终没有得到确认，较短的却有。途中某段链路可能装不下它们。'],
+      text: ['发给 {where} 的 {size} 字节报文段在 {count} 条连接上一再重传；这么大的始终没有得到确认，较短的却一直有。途中某段链路可能装不下它们。'],
       remedy: ['让途中所有过滤器放行 ICMP “需要分片”（IPv6：“数据包太大”）', '把 net.ipv4.tcp_mtu_probing 设为 1{?net.ipv4.tcp_mtu_probing}：TCP 会自己尝试较小的报文段', '按链路限制 MSS，或减小网卡的 MTU'],
     },
     'zero-window-stalls': {
       name: '接收端没有读取',
       text: ['{where} 没有读取：它的窗口 {count} 次为零，总共 {stalled_ns}，最长一次 {longest_ns}。'],
-      remedy: ['让那个应用更早读取：耗时的工作交给别的线程', '更大的接收缓冲区（SO_RCVBUF、net.ipv4.tcp_rmem）只对突发有用'],
+      remedy: ['让那个应用更早读取：耗时的工作交给别的线程', '看看它是否被停止或卡住（ps -o stat,wchan：T 是被停止，D 是在等设备）', '更大的接收缓冲区（SO_RCVBUF、net.ipv4.tcp_rmem）只对突发有用'],
     },
     'small-write-stalls': {
       name: '小块写入在等待',

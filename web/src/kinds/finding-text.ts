@@ -14,8 +14,15 @@ export function whereOf(rec: FindingRec): string | undefined {
   return rec.port === undefined ? host : `${host.includes(':') ? `[${host}]` : host}:${rec.port}`;
 }
 
+/** Of the data segments, in percent. */
+function shareOf(rec: FindingRec): string | undefined {
+  const of = Number(rec.evidence?.segments);
+  return of > 0 ? `${(Math.floor(Number(rec.count) * 1000 / of) / 10).toFixed(1)} %` : undefined;
+}
+
 function valueOf(d: Dictionary, rec: FindingRec, name: string): string | undefined {
-  if (name === 'where') return whereOf(rec);
+  if (name === 'where') return whereOf(rec) ?? d.answers.others;
+  if (name === 'share') return shareOf(rec);
   if (name === 'cause') return rec.cause === undefined ? undefined : known(d.causes, rec.cause) ?? show(rec.cause, 32);
   const v = name === 'count' ? rec.count : rec.evidence && Object.hasOwn(rec.evidence, name) ? rec.evidence[name] : undefined;
   return v === undefined ? undefined : name.endsWith('_ns') ? span(v) : count(v);

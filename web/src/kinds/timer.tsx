@@ -4,8 +4,12 @@ import { known, who } from '../i18n';
 import type { TimerRec } from '../trace/records';
 import type { Governs } from '../trace/transitions';
 import { clock, count, show, span } from '../text';
-import { stateBefore } from './earlier';
-import { tell, type KindOf } from './kind';
+import { opposite, stateBefore, windowOf } from './earlier';
+import { tell, type Around, type KindOf } from './kind';
+
+/** The timer that probes a closed window runs too where something could not be sent: then the window is open. */
+const isUnsent = (around: Around, rec: TimerRec): boolean =>
+  rec.name === 'persist' && (windowOf(around, rec, opposite(rec.end)) ?? 0) > 0;
 
 export const timer: KindOf<TimerRec> = {
   height: 28,
@@ -15,7 +19,7 @@ export const timer: KindOf<TimerRec> = {
     const f = d.why.fields;
     e.title = `${d.label[rec.end]}: ${known(d.terms, rec.name) ?? show(rec.name, 24)}`;
     const syn = rec.name === 'retransmit' && stateBefore(around, rec, rec.end) === 'SYN-SENT';
-    tell(e, syn ? d.why.synTimer : known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
+    tell(e, syn ? d.why.synTimer : isUnsent(around, rec) ? d.why.unsentTimer : known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
     if (rec.fired) e.more.push(d.why.fired);
     if (rec.cancelled) e.more.push(known(d.why.timerWhys, rec.why) ?? d.why.cancelled);
     if (rec.rto_ns !== undefined) e.facts.push({ label: 'RTO', value: span(rec.rto_ns) });
