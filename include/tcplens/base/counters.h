@@ -31,7 +31,8 @@ int counters_open(struct counters_files *ret_files) __attribute__((warn_unused_r
 void counters_close(struct counters_files *files);
 
 /* Those of TCP, UDP and ICMP, as they are now. 0 or -errno. */
-int counters_read(const struct counters_files *files, struct counters *ret_counters) __attribute__((warn_unused_result));
+int counters_read(const struct counters_files *files, struct counters *ret_counters)
+    __attribute__((warn_unused_result));
 
 /* NULL: there is none. */
 const struct counter *counters_find(const struct counters *counters, const char *name);
