@@ -105,6 +105,7 @@ LOST = {
 def run_lab(directory, *arguments):
     path = f"{directory}/trace{len(arguments)}.ndjson"
     done = lib.run("lab", f"{directory}/lost/", "--auto", "-o", path, *arguments)
+    check(os.path.exists(path), done.stderr)
     return done, lib.read_trace(path)
 
 
@@ -116,7 +117,7 @@ def one_that_the_wire_loses():
         os.mkdir(f"{directory}/lost")
         lib.write(f"{directory}/lost/lab.json", json.dumps(LOST).encode())
         for language in ("en", "zh"):
-            lib.write(f"{directory}/lost/guide.{language}.md", b"# Lost\n")
+            lib.write(f"{directory}/lost/guide.{language}.md", b"# Lost\n\n## lost\nOne is lost.\n\n## after\nIt is.\n")
         done, trace = run_lab(directory)
         check_equal(done.status, 0, done.stderr)
         whole, _ = run_lab(directory, "--mutation", "whole")
