@@ -110,3 +110,16 @@ test('served while it runs: the question stands there, and the ladder tells noth
     await ended;
   }
 });
+
+test('an answered lab in whose trace something is wrong opens on the lab', async () => {
+  const report = join(folder, 'wrong.html');
+  // Typed in the terminal, so that the page has no question left to ask.
+  execFileSync(TCPLENS!, ['lab', 'zero-window', '--report', report], { input: '1\n'.repeat(9), stdio: ['pipe', 'ignore', 'inherit'] });
+  const { page, complaints } = await open(browser, 'lang=en&theme=light', pathToFileURL(report).href);
+  await page.waitForSelector('#view-answers .badge');
+  assert.equal(await page.getAttribute('#view-sequence', 'aria-pressed'), 'true');
+  await page.waitForSelector('.answered');
+  await shot(page, 'answered-wrong');
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
