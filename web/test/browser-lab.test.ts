@@ -111,7 +111,7 @@ test('served while it runs: the question stands there, and the ladder tells noth
   }
 });
 
-test('an answered lab in whose trace something is wrong opens on the lab', async () => {
+test('an answered lab in whose trace something is wrong opens on the lab; its marks tell the question', async () => {
   const report = join(folder, 'wrong.html');
   // Typed in the terminal, so that the page has no question left to ask.
   execFileSync(TCPLENS!, ['lab', 'zero-window', '--report', report], { input: '1\n'.repeat(9), stdio: ['pipe', 'ignore', 'inherit'] });
@@ -119,6 +119,8 @@ test('an answered lab in whose trace something is wrong opens on the lab', async
   await page.waitForSelector('#view-answers .badge');
   assert.equal(await page.getAttribute('#view-sequence', 'aria-pressed'), 'true');
   await page.waitForSelector('.answered');
+  await page.click('.answered .proof button');
+  assert.match((await page.textContent('.marks button'))!, /^#\d+ shows the answer: .* .* /);
   await shot(page, 'answered-wrong');
   assert.deepEqual(complaints, []);
   await page.close();
