@@ -47,6 +47,9 @@ export const checks = computed(() => {
   return (trace.value?.checks ?? []).filter((c) => !isQuestion(c.check));
 });
 
+/** Of the one who ran it, where that was said. */
+export const student = computed(() => (lab.value ? trace.value?.lab?.student : undefined));
+
 /** Records that show the answer of a question. */
 export function proofOf(id: string): number[] {
   void revision.value;
