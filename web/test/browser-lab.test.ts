@@ -21,7 +21,7 @@ before(async () => {
   browser = await launch();
   folder = mkdtempSync(join(tmpdir(), 'tcplens-lab-'));
   const report = join(folder, 'lab.html');
-  execFileSync(TCPLENS, ['lab', LAB, '--auto', '--report', report], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(TCPLENS, ['lab', LAB, '--auto', '--student', 's123', '--report', report], { stdio: ['ignore', 'ignore', 'inherit'] });
   url = pathToFileURL(report).href;
 });
 after(async () => {
@@ -52,6 +52,9 @@ test('what is asked is asked before anything of the trace can be seen; then the 
   assert.equal(await page.getAttribute('.answered.good', 'data-question'), 'q2');
   assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'false');
   assert.equal(await page.locator('.checks li.passed').count(), 4);
+  // Whose work it is, and when it was done.
+  assert.match((await page.textContent('.handed'))!, /^s123 · \d{4}-\d\d-\d\d \d\d:\d\d$/);
+  assert.equal(await page.title(), 'accept() comes late – tcplens');
   assert.match((await page.textContent('.checks li'))!, /expected[\s\S]*seen/i);
   await shot(page, 'revealed-light');
   await page.click('.answered[data-question=q1] .proof button');
@@ -109,4 +112,20 @@ test('served while it runs: the question stands there, and the ladder tells noth
     process.kill(-child.pid!, 'SIGINT'); // as Ctrl-C does: to all of the group
     await ended;
   }
+});
+
+test('an answered lab in whose trace something is wrong opens on the lab; its marks tell the question', async () => {
+  const report = join(folder, 'wrong.html');
+  // Typed in the terminal, so that the page has no question left to ask.
+  execFileSync(TCPLENS!, ['lab', 'zero-window', '--report', report], { input: '1\n'.repeat(9), stdio: ['pipe', 'ignore', 'inherit'] });
+  const { page, complaints } = await open(browser, 'lang=en&theme=light', pathToFileURL(report).href);
+  await page.waitForSelector('#view-answers .badge');
+  assert.equal(await page.getAttribute('#view-sequence', 'aria-pressed'), 'true');
+  await page.waitForSelector('.answered');
+  assert.match((await page.textContent('.handed'))!, /^\d{4}-\d\d-\d\d \d\d:\d\d$/);
+  await page.click('.answered .proof button');
+  assert.match((await page.textContent('.marks button'))!, /^#\d+ shows the answer: .* .* /);
+  await shot(page, 'answered-wrong');
+  assert.deepEqual(complaints, []);
+  await page.close();
 });

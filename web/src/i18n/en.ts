@@ -540,6 +540,6 @@ export const en: Dictionary = {
   why,
   lab: {
     tab: 'Guide', question: (i, of) => `What do you expect? (${i} of ${of})`, right: 'Right:', wrong: 'Not so:', instead: 'But:', shownBy: 'Shown by',
-    shows: (question) => `shows the answer to ${question}`, running: 'The checks come when the lab has ended.', checks: 'What the trace proves',
+    shows: (question) => `shows the answer: ${question}`, running: 'The checks come when the lab has ended.', checks: 'What the trace proves',
   },
 };

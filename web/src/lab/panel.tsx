@@ -1,10 +1,10 @@
 // The guide beside the trace: what it is about, the questions, what the trace answered, what came of the checks.
 
-import { d } from '../state/app';
+import { d, trace } from '../state/app';
 import { known } from '../i18n';
 import { count, show } from '../text';
 import { blocks, pieces, type Guide } from './guide';
-import { answers, checks, choose, guide, lab, open, proofOf, revealed, showRecord, type Question } from './state';
+import { answers, checks, choose, guide, lab, open, proofOf, revealed, showRecord, student, type Question } from './state';
 
 function Inline({ text }: { text: string }) {
   return <>{pieces(text).map(({ kind, text }) => (kind === 'code' ? <code>{text}</code> : kind === 'strong' ? <strong>{text}</strong> : kind === 'em' ? <em>{text}</em> : text))}</>;
@@ -80,6 +80,12 @@ function Checks({ g }: { g: Guide }) {
   );
 }
 
+/** Whose it is and when it was: for who is handed the page. */
+function Handed() {
+  const facts = [student.value && show(student.value, 80), show(trace.value?.header?.start?.slice(0, 16).replace('T', ' '), 40)];
+  return <p class="handed muted">{facts.filter(Boolean).join(' · ')}</p>;
+}
+
 export function LabGuide() {
   const g = guide.value;
   if (!g) return null;
@@ -87,6 +93,7 @@ export function LabGuide() {
   return (
     <section class="panel lab" aria-labelledby="lab-title">
       <h2 id="lab-title">{show(g.title, 120)}</h2>
+      <Handed />
       <div class="lab-scroll" tabIndex={0} aria-labelledby="lab-title">
         <Markdown text={g.intro} />
         {q && <Asked g={g} q={q} />}

@@ -47,6 +47,9 @@ export const checks = computed(() => {
   return (trace.value?.checks ?? []).filter((c) => !isQuestion(c.check));
 });
 
+/** Of the one who ran it, where that was said. */
+export const student = computed(() => (lab.value ? trace.value?.lab?.student : undefined));
+
 /** Records that show the answer of a question. */
 export function proofOf(id: string): number[] {
   void revision.value;
@@ -64,7 +67,7 @@ export function showRecord(n: number): void {
 /** Marks of ours are no work of the reader's that could be lost. */
 function markProofs(): void {
   const proofs = new Map<number, string>();
-  for (const q of lab.value!.questions) for (const n of proofOf(q.id)) proofs.set(n, d.peek().lab.shows(q.id));
+  for (const q of lab.value!.questions) for (const n of proofOf(q.id)) proofs.set(n, d.peek().lab.shows(guide.peek()?.sections.get(q.id)?.text.trim() ?? q.id));
   const old = marks.peek();
   const add = [...proofs].filter(([n]) => !old.has(n));
   if (add.length === 0) return;

@@ -10,7 +10,7 @@ import { openFiles } from '../state/open';
 import { sizes } from '../state/sizes';
 import { clock, show } from '../text';
 import { LabGuide } from '../lab/panel';
-import { lab } from '../lab/state';
+import { guide, lab } from '../lab/state';
 import { Controls, FileInput, TopBar } from './bar';
 import { Beside } from './beside';
 import { Empty } from './empty';
@@ -36,7 +36,8 @@ export function App() {
   const t = trace.value;
   const name = t && (loadedName.value ?? '');
   useEffect(() => { document.documentElement.lang = d.value.tag; }, [lang.value]);
-  useEffect(() => { document.title = name ? `${show(name, 60)} – tcplens` : 'tcplens'; }, [name]);
+  const title = guide.value?.title ?? name;
+  useEffect(() => { document.title = title ? `${show(title, 60)} – tcplens` : 'tcplens'; }, [title]);
   return (
     <>
       <FileInput />

@@ -11,6 +11,7 @@ import { forgetEdge, heard, select, toNewest } from './cursor';
 import { forgetMarks, unsaved } from './marks';
 import { placed } from './hash';
 import { original, sampleFile } from './report';
+import { lab } from '../lab/state';
 import { wrongs } from './findings';
 
 /** A live trace that got longer cannot be saved from the page any more: it would fill the memory twice. */
@@ -91,9 +92,9 @@ async function split(file: File, starts: readonly number[]): Promise<void> {
 /** Traces that the file was found to hold. */
 export const traces = signal(1);
 
-/** Where something is wrong the page opens on that, unless a place was asked for or a hand has chosen one. */
+/** Where something is wrong the page opens on that, unless it is a lab's, a place was asked for or a hand has chosen one. */
 function showAnswers(): void {
-  if (!touched.value && !placed() && !otherTrace.value && wrongs.value > 0) view.value = 'answers';
+  if (!touched.value && !placed() && !otherTrace.value && !lab.value && wrongs.value > 0) view.value = 'answers';
 }
 
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {
