@@ -154,6 +154,7 @@ test('a capture that breaks off or is damaged is told in the program’s words, 
     const theirs = program(path);
     await page.setInputFiles('#file', path);
     await page.waitForSelector(`.notices:has-text(${JSON.stringify(theirs.message)})`);
+    assert.doesNotMatch((await page.textContent('.notices'))!, /stopped|could not be read/, 'nobody stopped it, and it was read to there');
     assert.ok((await saved(page)).trace.equals(theirs.trace!), name);
   }
   const path = scratch.file('short.pcap', whole.subarray(0, 10));

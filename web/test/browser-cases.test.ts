@@ -581,6 +581,13 @@ test('a report opens where it was saved, with its marks in sight; marks are not 
   await again.click('#share');
   await again.click('#slides');
   await again.waitForSelector('.teacher .slide-text:has-text("为什么重置？")');
+  // The keys of a presenter's remote go from slide to slide, and so do the arrows.
+  await again.click('.row >> nth=0');
+  await again.keyboard.press('m');
+  for (const [key, place] of [['ArrowRight', 2], ['ArrowRight', 1], ['ArrowLeft', 2], ['PageUp', 1], ['PageDown', 2]] as const) {
+    await again.keyboard.press(key);
+    await again.waitForSelector(`.teacher:has-text("第 ${place} / 2 张")`);
+  }
   await again.close();
   rmSync(path);
 });

@@ -216,8 +216,8 @@ test('what is wrong with a file is said on the page', async () => {
   await says('my cap.pcap', Buffer.from('d4c3b2a1020004000000000000000000', 'hex'), tooShort(16) ?? /tcplens read 'my cap.pcap' --output 'my cap.pcap.ndjson'/);
   await says('x.pcapng', Buffer.from('0a0d0d0a1c0000004d3c2b1a', 'hex'), tooShort(12) ?? /tcplens read x.pcapng --output/);
   await says('x.pcap.gz', gzipSync(Buffer.from('d4c3b2a1020004000000000000000000', 'hex')), tooShort(16) ?? /tcplens read x.pcap.gz/);
-  await says('hello.txt', 'hello <b>world</b>\n', /not a tcplens trace.*hello <b>world<\/b>/);
-  await says('binary', Buffer.from([0, 1, 2, 0xff, 0xfe, 10, 13, 10]), /not a tcplens trace/);
+  await says('hello.txt', 'hello <b>world</b>\n', /neither a trace of tcplens.*nor a capture.*hello <b>world<\/b>/);
+  await says('binary', Buffer.from([0, 1, 2, 0xff, 0xfe, 10, 13, 10]), /neither a trace of tcplens/);
   await says('empty.ndjson', '', /is empty/);
   await says('bad.gz', Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]), /could not be read/);
   const zip = gzipSync(text);

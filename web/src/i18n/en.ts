@@ -401,11 +401,12 @@ export const en: Dictionary = {
   },
   problems: {
     empty: 'The file is empty: not even a header line.',
-    notTrace: (head) => `This is not a tcplens trace. The first line should be a header with "format":"tcplens-trace", but the file begins with: ${head}`,
+    notTrace: (head) => `This is neither a trace of tcplens, whose first line is a header with "format":"tcplens-trace", nor a capture (pcap or pcapng). It begins with: ${head}`,
     version: (found) => `This trace has format version ${found}; this page reads version 1. Open it with the viewer of the tcplens that wrote it.`,
     capture: 'This is a packet capture, not a trace. Turn it into one, then open the result:',
     captureRun: 'Needs no root.',
     unreadable: (m) => `The file could not be read: ${m}`,
+    readTo: (m) => `Read up to there and no further: ${m}. What came before is shown.`,
     malformed: (n, line, why) => `${n === 1 ? 'One line is' : `${n} lines are`} damaged and left out; the first is line ${line} (${why}).`,
     truncated: 'The trace is cut: its last line, the end record, is missing. What was read is shown; later events are not in the file.',
     stopped: 'Reading was stopped: the trace has more than is shown.',

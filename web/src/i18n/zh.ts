@@ -401,11 +401,12 @@ export const zh: Dictionary = {
   },
   problems: {
     empty: '文件是空的，连文件头都没有。',
-    notTrace: (head) => `这不是 tcplens 的跟踪文件。第一行应当是带有 "format":"tcplens-trace" 的文件头，而这个文件的开头是：${head}`,
+    notTrace: (head) => `这既不是 tcplens 的跟踪文件（其第一行应当是带有 "format":"tcplens-trace" 的文件头），也不是捕获文件（pcap 或 pcapng）。文件的开头是：${head}`,
     version: (found) => `这份跟踪的格式版本是 ${found}，本页只能读版本 1。请用录制它的那个 tcplens 自带的查看器打开。`,
     capture: '这是抓包文件，不是跟踪文件。先用下面的命令转换，再打开结果：',
     captureRun: '不需要 root 权限。',
     unreadable: (m) => `无法读取文件：${damage(m)}`,
+    readTo: (m) => `只读到这里：${damage(m)}。此前的内容都已显示。`,
     malformed: (n, line, why) => `有 ${n} 行已损坏，已跳过；第一处在第 ${line} 行（${why}）。`,
     truncated: '跟踪不完整：缺少最后一行的 end 记录。已读到的内容照常显示，之后的事件不在文件里。',
     stopped: '已停止读取：这份跟踪还有未显示的内容。',

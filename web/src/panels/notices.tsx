@@ -32,7 +32,7 @@ export function Notices() {
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
       {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
-      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {refusalText(failed.value)} · {p.stopped}</Note>}
+      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {failed.value.kind === 'unreadable' ? p.readTo(show(failed.value.message, 200)) : `${refusalText(failed.value)} · ${p.stopped}`}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}

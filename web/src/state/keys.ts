@@ -31,8 +31,12 @@ export function toggleFollow(): void {
 
 function run(e: KeyboardEvent): boolean {
   switch (e.code) {
-    case 'ArrowRight': step(1, e.shiftKey ? isState : undefined); return true;
-    case 'ArrowLeft': step(-1, e.shiftKey ? isState : undefined); return true;
+    case 'ArrowRight': case 'ArrowLeft': {
+      const by = e.code === 'ArrowRight' ? 1 : -1;
+      if (slide.value !== undefined && !e.shiftKey) showSlide(slide.value + by);
+      else step(by, e.shiftKey ? isState : undefined);
+      return true;
+    }
     case 'ArrowDown': stepConn(1); return true;
     case 'ArrowUp': stepConn(-1); return true;
     case 'Home': first(); return true;
