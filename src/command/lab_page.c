@@ -1,4 +1,4 @@
-/* What the viewer's page gets of a lab: its questions, and the guide in each language. */
+/* What the viewer's page gets of a lab: its questions, what each check counts, and the guide in each language. */
 #include "lab_job.h"
 
 #include <stdlib.h>
@@ -10,12 +10,16 @@ static const char *const languages[] = { [LAB_ENGLISH] = "en", [LAB_CHINESE] = "
 
 static char *page_text(const struct lab_job *job)
 {
-    cJSON *page = cJSON_CreateObject(), *guides = cJSON_AddObjectToObject(page, "guides");
+    cJSON *page = cJSON_CreateObject(), *guides = cJSON_AddObjectToObject(page, "guides"),
+          *points = cJSON_AddObjectToObject(page, "points");
+    const cJSON *check;
     char *text;
 
     cJSON_AddStringToObject(page, "lab", job->lab->name);
     if (job->lab->questions)
         cJSON_AddItemToObject(page, "questions", cJSON_Duplicate(job->lab->questions, true));
+    cJSON_ArrayForEach (check, job->lab->checks)
+        cJSON_AddNumberToObject(points, record_text(check, "id"), record_number(check, "points", 1));
     for (int i = 0; i < LAB_LANGUAGES; i++)
         if (job->files.guides[i])
             cJSON_AddStringToObject(guides, languages[i], job->files.guides[i]);

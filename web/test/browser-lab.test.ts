@@ -52,8 +52,8 @@ test('what is asked is asked before anything of the trace can be seen; then the 
   assert.equal(await page.getAttribute('.answered.good', 'data-question'), 'q2');
   assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'false');
   assert.equal(await page.locator('.checks li.passed').count(), 4);
-  // Whose work it is, and when it was done.
-  assert.match((await page.textContent('.handed'))!, /^s123 · \d{4}-\d\d-\d\d \d\d:\d\d$/);
+  // Whose work it is, when it was done, and what it came to: one prediction of two was right.
+  assert.match((await page.textContent('.handed'))!, /^s123 · \d{4}-\d\d-\d\d \d\d:\d\d · 7 of 8 points$/);
   assert.equal(await page.title(), 'accept() comes late – tcplens');
   assert.match((await page.textContent('.checks li'))!, /expected[\s\S]*seen/i);
   await shot(page, 'revealed-light');
@@ -122,7 +122,7 @@ test('an answered lab in whose trace something is wrong opens on the lab; its ma
   await page.waitForSelector('#view-answers .badge');
   assert.equal(await page.getAttribute('#view-sequence', 'aria-pressed'), 'true');
   await page.waitForSelector('.answered');
-  assert.match((await page.textContent('.handed'))!, /^\d{4}-\d\d-\d\d \d\d:\d\d$/);
+  assert.match((await page.textContent('.handed'))!, /^\d{4}-\d\d-\d\d \d\d:\d\d · \d of 9 points$/);
   await page.click('.answered .proof button');
   assert.match((await page.textContent('.marks button'))!, /^#\d+ shows the answer: .* .* /);
   await shot(page, 'answered-wrong');

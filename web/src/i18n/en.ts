@@ -541,6 +541,6 @@ export const en: Dictionary = {
   why,
   lab: {
     tab: 'Guide', question: (i, of) => `What do you expect? (${i} of ${of})`, right: 'Right:', wrong: 'Not so:', instead: 'But:', shownBy: 'Shown by',
-    shows: (question) => `shows the answer: ${question}`, running: 'The checks come when the lab has ended.', checks: 'What the trace proves',
+    shows: (question) => `shows the answer: ${question}`, points: (n, of) => `${n} of ${of} points`, running: 'The checks come when the lab has ended.', checks: 'What the trace proves',
   },
 };

@@ -174,6 +174,6 @@ export interface Dictionary {
   /** The guide of a lab. */
   lab: {
     tab: string; question: (i: number, of: number) => string; right: string; wrong: string; instead: string; shownBy: string;
-    shows: (question: string) => string; running: string; checks: string;
+    shows: (question: string) => string; points: (n: number, of: number) => string; running: string; checks: string;
   };
 }

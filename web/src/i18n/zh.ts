@@ -738,6 +738,6 @@ export const zh: Dictionary = {
   why,
   lab: {
     tab: '指南', question: (i, of) => `你的预测是什么？（第 ${i} 题，共 ${of} 题）`, right: '正确：', wrong: '并非如此：', instead: '实际上：', shownBy: '证据：',
-    shows: (question) => `给出答案：${question}`, running: '实验结束后显示检查结果。', checks: '跟踪记录证明了什么',
+    shows: (question) => `给出答案：${question}`, points: (n, of) => `得分 ${n} / ${of}`, running: '实验结束后显示检查结果。', checks: '跟踪记录证明了什么',
   },
 };

@@ -4,7 +4,7 @@ import { d, trace } from '../state/app';
 import { known } from '../i18n';
 import { count, show } from '../text';
 import { blocks, pieces, type Guide } from './guide';
-import { answers, checks, choose, guide, lab, open, proofOf, revealed, showRecord, student, type Question } from './state';
+import { answers, checks, choose, guide, lab, open, proofOf, revealed, score, showRecord, student, type Question } from './state';
 
 function Inline({ text }: { text: string }) {
   return <>{pieces(text).map(({ kind, text }) => (kind === 'code' ? <code>{text}</code> : kind === 'strong' ? <strong>{text}</strong> : kind === 'em' ? <em>{text}</em> : text))}</>;
@@ -80,9 +80,10 @@ function Checks({ g }: { g: Guide }) {
   );
 }
 
-/** Whose it is and when it was: for who is handed the page. */
+/** Whose it is, when it was and what it came to: for who is handed the page. */
 function Handed() {
-  const facts = [student.value && show(student.value, 80), show(trace.value?.header?.start?.slice(0, 16).replace('T', ' '), 40)];
+  const came = revealed.value ? score.value : undefined;
+  const facts = [student.value && show(student.value, 80), show(trace.value?.header?.start?.slice(0, 16).replace('T', ' '), 40), came && d.value.lab.points(came.points, came.of)];
   return <p class="handed muted">{facts.filter(Boolean).join(' · ')}</p>;
 }
 

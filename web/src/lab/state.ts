@@ -6,8 +6,9 @@ import { moveToRecord } from '../state/cursor';
 import { marks, savedMarks } from '../state/marks';
 import { readGuide, type Guide } from './guide';
 
-export interface Question { id: string; choices: string[]; answer: string }
-interface Lab { lab: string; questions: Question[]; guides: Map<string, Guide> }
+export interface Question { id: string; choices: string[]; answer: string; points?: number }
+/** points: what each check counts. */
+interface Lab { lab: string; questions: Question[]; points: Record<string, number>; guides: Map<string, Guide> }
 
 const brought = signal<Lab | undefined>(undefined);
 /** What was chosen here, by question. */
@@ -16,8 +17,9 @@ const chosen = signal<ReadonlyMap<string, string>>(new Map());
 /** bytes: what the program put into the page; none in a page that shows no lab. */
 export function bringLab(bytes: Uint8Array): void {
   if (bytes.length === 0) return;
-  const { lab, questions, guides } = JSON.parse(new TextDecoder().decode(bytes)) as { lab: string; questions?: Question[]; guides: Record<string, string> };
-  brought.value = { lab, questions: questions ?? [], guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
+  const { lab, questions, points, guides } = JSON.parse(new TextDecoder().decode(bytes)) as
+    { lab: string; questions?: Question[]; points: Record<string, number>; guides: Record<string, string> };
+  brought.value = { lab, questions: questions ?? [], points, guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
 }
 
 /** The lab, beside its own trace and no other. */
@@ -45,6 +47,19 @@ const isQuestion = (id: string) => lab.value?.questions.some((q) => q.id === id)
 export const checks = computed(() => {
   void revision.value;
   return (trace.value?.checks ?? []).filter((c) => !isQuestion(c.check));
+});
+
+/** What checks and answers come to, and could; none before the checks have come. As the program counts: src/lab/result.c. */
+export const score = computed(() => {
+  const l = lab.value;
+  if (!l || checks.value.length === 0) return undefined;
+  const passed = new Set(checks.value.filter((c) => c.result === 'passed').map((c) => c.check));
+  const counted = [
+    ...Object.entries(l.points).map(([id, points]) => ({ points, won: passed.has(id) })),
+    ...l.questions.map(({ id, points, answer }) => ({ points: points ?? 0, won: answers.value.get(id) === answer })),
+  ];
+  const sum = (of: typeof counted) => of.reduce((all, { points }) => all + points, 0);
+  return { points: sum(counted.filter((c) => c.won)), of: sum(counted) };
 });
 
 /** Of the one who ran it, where that was said. */
