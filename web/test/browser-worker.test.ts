@@ -61,7 +61,7 @@ test('a read that fails keeps what was read, its name, and says so', async () =>
     };`);
   await give(page, 'x.ndjson', trace);
   await page.waitForSelector('.notice.bad');
-  assert.match(await page.innerText('.notice.bad'), /x\.ndjson.*the disk is gone.*more than is shown/s);
+  assert.match(await page.innerText('.notice.bad'), /x\.ndjson.*no further: the disk is gone.*before is shown/s);
   assert.equal(await page.innerText('.file'), 'x.ndjson');
   assert.ok(await page.locator('.conn').count() > 0);
   assert.deepEqual(complaints, []);
