@@ -24,8 +24,8 @@ function stringsOf(names, node) {
   });
 }
 
-/** JavaScript of the tree with its functions alone. */
-function codeOf(node) {
+/** JavaScript of the tree with its functions alone, which stand by themselves: they can use nothing of the file they are from. */
+export function codeOf(node) {
   const parts = Object.entries(node).flatMap(([key, v]) => {
     if (typeof v === 'function') return [`${JSON.stringify(key)}: ${v}`];
     const inside = typeof v === 'object' && v !== null ? codeOf(v) : '{}';

@@ -157,6 +157,9 @@ test('a capture that breaks off or is damaged is told in the program’s words, 
     assert.doesNotMatch((await page.textContent('.notices'))!, /stopped|could not be read/, 'nobody stopped it, and it was read to there');
     assert.ok((await saved(page)).trace.equals(theirs.trace!), name);
   }
+  await page.click('.switch button[lang=zh-CN]');
+  await page.waitForSelector('.notices:has-text("字节处损坏，之前有")');
+  await page.click('.switch button[lang=en]');
   const path = scratch.file('short.pcap', whole.subarray(0, 10));
   await page.setInputFiles('#file', path);
   await page.waitForSelector(`.refused:has-text(${JSON.stringify(program(path).message)})`);

@@ -33,7 +33,7 @@ await build({
   target: 'node18',
   jsx: 'automatic',
   jsxImportSource: 'preact',
-  external: ['playwright-core', 'axe-core', 'typescript'],
+  external: ['playwright-core', 'axe-core', 'typescript', 'esbuild', '@gfx/zopfli'],
   logLevel: 'warning',
 });
 const files = chosen.map((f) => join(out, f.replace(/\.ts$/, '.mjs')));

@@ -407,6 +407,7 @@ export const en: Dictionary = {
     captureRun: 'Needs no root.',
     unreadable: (m) => `The file could not be read: ${m}`,
     readTo: (m) => `Read up to there and no further: ${m}. What came before is shown.`,
+    damage: (m) => m,
     malformed: (n, line, why) => `${n === 1 ? 'One line is' : `${n} lines are`} damaged and left out; the first is line ${line} (${why}).`,
     truncated: 'The trace is cut: its last line, the end record, is missing. What was read is shown; later events are not in the file.',
     stopped: 'Reading was stopped: the trace has more than is shown.',

@@ -119,6 +119,8 @@ export interface Dictionary {
   problems: {
     empty: string; notTrace: (head: string) => string; version: (found: string) => string;
     capture: string; captureRun: string; unreadable: (m: string) => string; readTo: (m: string) => string;
+    /** What src/source/capture_feed.c says, in this language. */
+    damage: (m: string) => string;
     malformed: (count: number, line: number, why: string) => string; truncated: string; stopped: string;
     gap: (n: string, times: number) => string; tooLarge: (n: string) => string; longConn: (n: string) => string; missing: (source: string, why: string) => string;
     liveConnecting: string; liveLost: string; liveRefused: string; liveEnded: string; liveDropped: (n: string) => string;

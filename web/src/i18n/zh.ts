@@ -260,11 +260,6 @@ const why: Dictionary['why'] = {
   },
 };
 
-/** As src/source/capture_feed.c says it. */
-const damage = (message: string): string =>
-  message.replace(/the file (breaks off|is damaged) at byte (\d+), after (\d+) packets/, (_, how: string, at: string, packets: string) =>
-    `文件在第 ${at} 字节处${how === 'is damaged' ? '损坏' : '中断'}，之前有 ${packets} 个报文`);
-
 export const zh: Dictionary = {
   tag: 'zh-CN',
   button: '中',
@@ -405,8 +400,10 @@ export const zh: Dictionary = {
     version: (found) => `这份跟踪的格式版本是 ${found}，本页只能读版本 1。请用录制它的那个 tcplens 自带的查看器打开。`,
     capture: '这是抓包文件，不是跟踪文件。先用下面的命令转换，再打开结果：',
     captureRun: '不需要 root 权限。',
-    unreadable: (m) => `无法读取文件：${damage(m)}`,
-    readTo: (m) => `只读到这里：${damage(m)}。此前的内容都已显示。`,
+    unreadable: (m) => `无法读取文件：${m}`,
+    readTo: (m) => `只读到这里：${m}。此前的内容都已显示。`,
+    damage: (m) => m.replace(/the file (breaks off|is damaged) at byte (\d+), after (\d+) packets/, (_, how: string, at: string, packets: string) =>
+      `文件在第 ${at} 字节处${how === 'is damaged' ? '损坏' : '中断'}，之前有 ${packets} 个报文`),
     malformed: (n, line, why) => `有 ${n} 行已损坏，已跳过；第一处在第 ${line} 行（${why}）。`,
     truncated: '跟踪不完整：缺少最后一行的 end 记录。已读到的内容照常显示，之后的事件不在文件里。',
     stopped: '已停止读取：这份跟踪还有未显示的内容。',

@@ -32,7 +32,7 @@ export function Notices() {
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
       {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
-      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {failed.value.kind === 'unreadable' ? p.readTo(show(failed.value.message, 200)) : `${refusalText(failed.value)} · ${p.stopped}`}</Note>}
+      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {failed.value.kind === 'unreadable' ? p.readTo(p.damage(show(failed.value.message, 200))) : `${refusalText(failed.value)} · ${p.stopped}`}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
       {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
@@ -86,6 +86,6 @@ export function refusalText(why: Refusal): string {
     case 'not-trace': return p.notTrace(show(why.head, 80));
     case 'version': return p.version(Number.isNaN(why.found) ? '?' : String(why.found));
     case 'capture': return p.capture;
-    case 'unreadable': return p.unreadable(show(why.message, 200));
+    case 'unreadable': return p.unreadable(p.damage(show(why.message, 200)));
   }
 }

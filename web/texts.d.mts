@@ -1,0 +1,1 @@
+export function codeOf(dictionary: object): string;
