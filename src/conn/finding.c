@@ -204,10 +204,10 @@ static void add(struct finding *f, const struct finding_sight *s)
     f->fresh = true;
     if (f->ops->take && !f->ops->take(f, s))
         return;
-    if (s->life)
+    if (s->life) {
         s->life->findings |= 1u << f->ops->kind;
-    if (s->life)
         note_server(f, &s->life->conn.endpoint[END_SERVER]);
+    }
     f->over++;
     f->held -= f->held > 0;
     n = trail_of(s->all, s->change->conn, f->ops->trail);

@@ -38,7 +38,7 @@ struct finding {
     unsigned conn_count;
     uint64_t records[FINDING_RECORDS_MAX];
     uint64_t figures[FINDING_FIGURES_MAX]; /* named by its kind; 0: not told */
-    uint64_t kept[3];                      /* for its kind to remember */
+    uint64_t kept[2];                      /* for its kind to remember */
     bool fresh;                            /* there is news since the last record */
     bool of_others;                        /* of all that have none of their own */
     struct endpoint server;                /* of its connections; all zeros: there are several */
@@ -89,7 +89,7 @@ struct finding_ops {
 };
 #define SEEN_IN(id) (1u << CHANGE_##id)
 #define OF(id) (1u << FINDING_##id)
-_Static_assert(FINDING_N <= 32, "life.shows has a bit for each");
+_Static_assert(FINDING_N <= 32, "life.findings has a bit for each");
 
 #define FINDING_BUCKETS 256 /* a power of 2 */
 #define FINDING_WATCHED 64  /* likewise */

@@ -26,17 +26,12 @@ static bool is_silent(const struct finding_sight *s)
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
 {
     const struct change *c = s->change;
-    enum end gone;
+    enum end waits;
 
-    if (!s->life)
+    if (!s->life || (!was_found_out(c) && !is_silent(s)))
         return false;
-    if (was_found_out(c))
-        gone = c->outcome.cause_end == END_SERVER ? END_CLIENT : END_SERVER;
-    else if (is_silent(s))
-        gone = c->outcome.stalled.end == END_SERVER ? END_CLIENT : END_SERVER;
-    else
-        return false;
-    *ret_subject = finding_host(s->life, gone, false);
+    waits = was_found_out(c) ? c->outcome.cause_end : c->outcome.stalled.end;
+    *ret_subject = finding_host(s->life, waits == END_SERVER ? END_CLIENT : END_SERVER, false);
     ret_subject->cause = c->outcome.cause;
     return true;
 }

@@ -39,7 +39,7 @@ void kernel_saw_icmp(struct kernel_lane *lane, const struct ends *ends, enum end
         lane->end[end].icmp_error = icmp_errno(error, ipv4);
 }
 
-/* What an ICMP error becomes (icmp_err_convert, tcp_v4_err(), icmpv6_err_convert()); NONE: no ICMP error does. */
+/* The ICMP error that becomes this errno (icmp_err_convert, tcp_v4_err(), icmpv6_err_convert()); NONE: no ICMP error does. */
 static enum cause icmp_of(unsigned error)
 {
     switch (error) {

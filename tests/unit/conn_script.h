@@ -450,6 +450,13 @@ static inline int setup(void **state)
     return 0;
 }
 
+/* Another trace, within one test. */
+static inline void again(void)
+{
+    script_free(&s);
+    script_start(&s);
+}
+
 static inline int teardown(void **state)
 {
     (void)state;

@@ -139,8 +139,7 @@ static void window_scale(void **state)
 
     (void)state;
     for (unsigned both = 0; both < 2; both++) {
-        script_free(&s);
-        script_start(&s);
+        again();
         e = segment_event(&s, C, "S", 0, 0, 0);
         e.segment.options = SEGMENT_OPT_WSCALE;
         e.segment.wscale = 7;

@@ -132,8 +132,7 @@ static void icmp_error_is_taken(void **state)
         struct event icmp, closed;
         const struct change *c;
 
-        script_free(&s);
-        script_start(&s);
+        again();
         sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
         send(&s, C, "S", 0, 0, 0);
         icmp = kernel_event(&s, EVENT_ICMP, C, 0);
@@ -188,8 +187,7 @@ static void signatures_differ(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const struct change *o;
 
-        script_free(&s);
-        script_start(&s);
+        again();
         open_both();
         send_handshake(&s);
         send(&s, C, "PA", 1, 1, 5);

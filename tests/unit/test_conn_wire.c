@@ -164,8 +164,7 @@ static void reset_in_every_state(void **state)
     for (size_t i = 0; i < sizeof(synchronised) / sizeof(*synchronised); i++) {
         const struct change *c;
 
-        script_free(&s);
-        script_start(&s);
+        again();
         seq = reach(synchronised[i], &ack);
         assert_int_equal(last_state(C), synchronised[i]);
         send(&s, S, "R", seq, 0, 0);
@@ -191,8 +190,7 @@ static void reset_out_of_sequence_is_ignored(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(synchronised) / sizeof(*synchronised); i++) {
-        script_free(&s);
-        script_start(&s);
+        again();
         seq = reach(synchronised[i], &ack);
         send(&s, S, "RA", seq + 100000, ack, 0);
         assert_int_equal(last_state(C), synchronised[i]);
@@ -261,12 +259,6 @@ static void time_wait_is_predicted(void **state)
     assert_int_equal(c->outcome.state_ns[C][TCP_STATE_TIME_WAIT], last + 60 * SECOND - (START_NS + 4 * MS));
     assert_string_equal(wire(C), "CLOSED SYN-SENT ESTABLISHED FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT ?CLOSED");
     script_finish(&s);
-}
-
-static void again(void)
-{
-    script_free(&s);
-    script_start(&s);
 }
 
 static void first_ends(enum verdict verdict, enum cause cause, enum tcp_state client)

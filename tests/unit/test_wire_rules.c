@@ -10,7 +10,7 @@
 
 #include "tcplens/lab/wire_rules.h"
 
-/* One of each kind; NULL ends it. */
+/* One of each kind. */
 static const struct {
     const char *what;
     struct segment segment;
