@@ -26,13 +26,17 @@ enum { EXPORT_NOTHING, EXPORT_GIFT, EXPORT_SCHEMA };
 static int take_word(const char *value, int *ret, const char *const *words, const char *list,
                      char why[static OPTIONS_ERROR_MAX])
 {
-    for (int i = 1; words[i]; i++) {
+    char hint[96];
+    int i;
+
+    for (i = 1; words[i]; i++) {
         if (strcmp(words[i], value) == 0) {
             *ret = i;
             return 0;
         }
     }
-    snprintf(why, OPTIONS_ERROR_MAX, " takes %s, not '%.100s'", list, value);
+    snprintf(why, OPTIONS_ERROR_MAX, " takes %s, not '%.100s'%s", list, value,
+             options_hint(value, words + 1, (size_t)i - 1, hint));
     return -EINVAL;
 }
 

@@ -55,12 +55,17 @@ static bool is_live_source(const char *name, size_t len)
 /* "kernel,wire", "diag" */
 static int take_sources(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
 {
+    static const char *const words[] = { "kernel", "diag", "wire" };
+
     for (const char *at = value; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         const size_t len = strcspn(at, ",");
 
         if (!is_live_source(at, len)) {
-            snprintf(why, OPTIONS_ERROR_MAX, " takes kernel or diag, and wire, not '%.*s'",
-                     (int)(len < 100 ? len : 100), at);
+            char word[101], hint[96];
+
+            snprintf(word, sizeof(word), "%.*s", (int)(len < 100 ? len : 100), at);
+            snprintf(why, OPTIONS_ERROR_MAX, " takes kernel or diag, and wire, not '%s'%s", word,
+                     options_hint(word, words, sizeof(words) / sizeof(words[0]), hint));
             return -EINVAL;
         }
     }

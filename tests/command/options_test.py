@@ -242,6 +242,7 @@ def slips():
     program = os.environ["TCPLENS"]
     for command in ((program, "trce"), (program, "help", "raed"), (program, "trace", "--duraton", "3"),
                     (program, "read", "--segments", "contorl", "x"), (program, "completion", "zhs"),
+                    (program, "trace", "--source", "kernel,wrie"), (program, "lab", "--export", "gfit"),
                     (ECHO, "sevrer"), (ECHO, "server", "--bnid", "x"), (ECHO, "server", "--model", "epol")):
         status, out, error = run(*command)
         assert status == 2 and not out, (command, status, out)
