@@ -564,7 +564,6 @@ lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
 	    'cd web && npm run --silent check' \
 	    $(foreach m,$(MAN_PAGES),'! groff -man -Tutf8 -ww -z $m 2>&1 | grep .')
 
-
 # The load of tests/bench/trace.py, and what attaches single hooks for it.
 TRACE_BENCH := $(B)/tests/bench/churn $(B)/tests/bench/hook
 $(TRACE_BENCH): %: %.o

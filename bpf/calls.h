@@ -66,10 +66,7 @@ static __always_inline bool epoll_ctl_begins(struct doing *d, struct pt_regs *re
     if (!call_socket(d, sock_of_fd(bpf_get_current_task_btf()->files, fd))) {
         if (!process_followed(d))
             return false;
-        d->socket = 0;
-        d->protocol = 0;
-        d->name = (struct name){};
-        d->state = 0;
+        doing_without_socket(d);
     }
     d->args[TCPLENS_ARG_OP] = REGS_ARG2(regs) << 32 | (__u32)fd;
     d->args[TCPLENS_ARG_EVENTS] = 0;

@@ -38,4 +38,13 @@ static __always_inline struct doing *doing_now(__u64 flags)
     return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, flags);
 }
 
+/* The call is about no socket, whatever the thread's last one was. */
+static __always_inline void doing_without_socket(struct doing *d)
+{
+    d->socket = 0;
+    d->protocol = 0;
+    d->name = (struct name){};
+    d->state = 0;
+}
+
 #endif

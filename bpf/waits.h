@@ -160,10 +160,7 @@ static __always_inline bool wait_begins(struct doing *d, struct pt_regs *regs, _
 
     if (!process_followed(d))
         return false;
-    d->socket = 0;
-    d->protocol = 0; /* of no socket, whatever the last call of the thread was on */
-    d->name = (struct name){};
-    d->state = 0;
+    doing_without_socket(d);
     d->fd = of_epoll ? (__s32)REGS_ARG1(regs) : -1;
     d->args[TCPLENS_ARG_WATCHED] = of_epoll        ? watched_by_epoll(d->fd)
                                    : is_poll(call) ? (__u32)REGS_ARG2(regs)

@@ -52,11 +52,14 @@ static int ask(int fd, uint32_t seq)
 static bool address_of(const struct nlmsghdr *header, struct addr *ret_addr)
 {
     const struct ifaddrmsg *message = NLMSG_DATA(header);
-    const size_t want = message->ifa_family == AF_INET ? 4 : message->ifa_family == AF_INET6 ? 16 : 0;
     const struct rtattr *a = IFA_RTA(message), *local = NULL, *address = NULL;
     unsigned left;
+    size_t want;
 
-    if (!want || header->nlmsg_len < NLMSG_LENGTH(sizeof(*message)))
+    if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*message)))
+        return false;
+    want = message->ifa_family == AF_INET ? 4 : message->ifa_family == AF_INET6 ? 16 : 0;
+    if (!want)
         return false;
     left = IFA_PAYLOAD(header);
     for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {

@@ -3,7 +3,7 @@
  * the upper half of the argument, which the kernel ignores, so those are compared without it. No other descriptor of such a
  * socket can be made: the second filter, a list of what is allowed, has no call for that.
  *
- * The list was made of what the program calls (strace(1)), and is held up by the tests, which run with TCPLENS_SECCOMP=kill. */
+ * The list is of what the program calls; what it lacks is found by the tests, which run with TCPLENS_SECCOMP=kill. */
 #include "tcplens/base/confine.h"
 
 #include <errno.h>

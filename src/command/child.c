@@ -74,8 +74,8 @@ int child_release(struct child *c)
 
 void child_ask_to_end(struct child *c)
 {
-    (void)!guard_signal(&c->guard,
-                        SIGTERM); /* where it cannot, the command is waited for, and killed if it does not end */
+    /* where it cannot, the command is waited for, and killed if it does not end */
+    (void)!guard_signal(&c->guard, SIGTERM);
 }
 
 void child_ended(struct child *c)

@@ -1,11 +1,10 @@
 /* The order in which things happen matters. What belongs to the host is opened first (the browser's listening socket,
  * the output file); then the process moves into the namespace to be traced, for good; the command is forked there but
- * held back, with a guard beside it that alone can end it; the witnesses start; rights are dropped; only then is the first byte of the network parsed, and the
- * command let go. */
+ * held back, with a guard beside it that alone can end it; the witnesses start; rights are dropped; only then is the
+ * first byte of the network parsed, and the command let go. */
 #include "trace_run.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -6,7 +6,6 @@
  * (the block-wise ring would hold packets back until a block is full, and with them the order of the merged trace).
  * Headers are all that is looked at, so only they are copied. */
 #include "tcplens/source/pcap.h"
-#include "tcplens/event/packet.h"
 
 #include <errno.h>
 #include <net/if.h>

@@ -8,10 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def run(copy, *command, **options):
+def run(copy, *command, env=None):
     """What it printed; ends the test where it fails."""
     done = subprocess.run(command, cwd=copy, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=options.pop("stdin", subprocess.DEVNULL), check=False, **options)
+                          stdin=subprocess.DEVNULL, check=False, env=env)
     if done.returncode:
         sys.exit(f"FAILED: {' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout[-4000:]}")
     return done.stdout
