@@ -63,7 +63,7 @@ export async function shown(browser: Browser, text: string | Buffer, hash?: stri
 }
 
 /** Waits until the list has that many connections of all. */
-export const matched = (page: Page, n: number) => page.waitForFunction((want) => document.querySelector('.list h2')!.textContent!.includes(`${want} of`), n);
+export const matched = (page: Page, n: number) => page.waitForFunction((want) => new RegExp(`\\D${want} of \\d`).test(document.querySelector('.list h2')!.textContent!), n);
 
 interface Finding { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }
 
