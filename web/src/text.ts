@@ -17,10 +17,10 @@ export function address(a: { addr: string; port: number }): string {
 
 const NUMBER = new Intl.NumberFormat('en-US');
 
-/** 65495 -> 65,495 */
 /** A connection by its number, a UDP pair by its own. */
 export const nameOfConn = ({ id }: { id: number }): string => (id < 0 ? `U${-id}` : String(id));
 
+/** 65495 -> 65,495 */
 export function count(v: number): string {
   return NUMBER.format(v);
 }

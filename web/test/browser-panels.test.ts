@@ -6,20 +6,13 @@ import type { Browser, Page } from 'playwright-core';
 import { demo } from './sample';
 import { makeTrace } from './scenes';
 import { Writer } from './writer';
-import { axe, give, launch, open } from './page';
+import { axe, give, launch, matched, open, shown } from './page';
 
 let browser: Browser;
 before(async () => { browser = await launch(); });
 after(async () => { await browser?.close(); });
 
-async function withTrace(text = makeTrace({ connections: 40, scene: 'rare' }), hash?: string) {
-  const opened = await open(browser, hash);
-  await give(opened.page, 'x.ndjson', text);
-  await opened.page.waitForSelector('.ladder-body .row');
-  await opened.page.waitForSelector('.loading', { state: 'detached' });
-  return opened;
-}
-const shown = (page: Page, n: number) => page.waitForFunction((want) => new RegExp(`\\D${want} of \\d`).test(document.querySelector('.list h2')!.textContent!), n);
+const withTrace = (text = makeTrace({ connections: 40, scene: 'rare' }), hash?: string) => shown(browser, text, hash);
 const now = (page: Page) => page.textContent('.position b');
 
 test('the filter completes words, by keyboard and by hand', async () => {
@@ -37,7 +30,7 @@ test('the filter completes words, by keyboard and by hand', async () => {
   assert.deepEqual(await axe(page), []);
   await page.keyboard.press('Enter');
   assert.equal(await page.inputValue('#filter'), 'outcome:reset-by-server ');
-  await shown(page, 6);
+  await matched(page, 6);
   // Escape closes the list, then leaves the line, then clears it.
   await page.keyboard.type('po');
   await page.waitForSelector('#completions:not([hidden])');
@@ -50,13 +43,13 @@ test('the filter completes words, by keyboard and by hand', async () => {
   await page.click('#filter');
   await page.click('#completions li:has-text("listener:")');
   await page.click('#completions li:has-text("listener:2")');
-  await shown(page, 28);
+  await matched(page, 28);
   for (const [words, n] of [
     ['ever:closing', 0], ['ever:time-wait', 13], ['problem:overflow', 5], ['problem:any', 21], ['-problem:any', 23], ['problem:gap', 5], ['problem:disagreement', 1],
     ['port:81', 6], ['addr:2001:db8', 8], ['comm:psql -outcome:refused', 7], ['outcome:closing', 1], ['state:unknown-word', 0],
   ] as const) {
     await page.fill('#filter', words);
-    await shown(page, n).catch(async () => assert.equal(`${words}: ${await page.textContent('.list h2')}`, n));
+    await matched(page, n).catch(async () => assert.equal(`${words}: ${await page.textContent('.list h2')}`, n));
   }
   assert.deepEqual(complaints, []);
   await page.close();

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { compile, matches, parseFilter } from '../src/trace/filter';
 import { barsOf, spansOf } from '../src/trace/lanes';
 import { LAST, stateAt, timerAt, Trace, type Conn } from '../src/trace/model';
+import { SLICE } from '../src/trace/columns';
 import { Parser } from '../src/trace/parse';
 import { factsOf } from '../src/trace/problems';
 import { buildLadder, firstRowBelow, rowAt } from '../src/trace/rows';
@@ -189,6 +190,18 @@ test('a pair goes with its last datagram, and its calls with it', () => {
   t.keep(1);
   assert.equal(t.records.first, 0, 'one slice stays whole');
   assert.equal(t.all.length, 3);
+
+  // The third pair comes in a slice after those of the others.
+  const lines = udpTrace().trim().split('\n');
+  const third = lines.findIndex((l) => /"pid":22\b/.test(l));
+  const { t: now } = JSON.parse(lines[third - 1]!) as { t: number };
+  const between = Array.from({ length: 2 * SLICE }, () => `{"record":"counter","n":0,"t":${now},"name":"x","value":1,"delta":1}`);
+  const later = load([...lines.slice(0, third), ...between, ...lines.slice(third)].map((l, n) => `${l.replace(/"n":\d+/, `"n":${n}`)}\n`).join(''));
+  const rows = rowsOf(later, later.conn(-3)!);
+  later.keep(1);
+  assert.deepEqual(later.all.map((c) => c.id), [-3]);
+  assert.deepEqual([later.conn(-1), later.callsOn(1)], [undefined, []]);
+  assert.deepEqual(rowsOf(later, later.conn(-3)!), rows);
 });
 
 test('calls that wait stand at the end whose descriptor was ready, or whose thread it is; a process with its cost', () => {

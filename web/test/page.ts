@@ -54,6 +54,17 @@ export async function give(page: Page, name: string, content: string | Buffer, a
   if (!answers && await page.$('#view-answers[aria-pressed=true]')) await page.click('#view-sequence');
 }
 
+/** The page at one connection of that trace. */
+export async function shown(browser: Browser, text: string | Buffer, hash?: string, name = 'x.ndjson'): Promise<Opened> {
+  const opened = await open(browser, hash);
+  await give(opened.page, name, text);
+  await opened.page.waitForSelector('.ladder-body .row');
+  return opened;
+}
+
+/** Waits until the list has that many connections of all. */
+export const matched = (page: Page, n: number) => page.waitForFunction((want) => new RegExp(`\\D${want} of \\d`).test(document.querySelector('.list h2')!.textContent!), n);
+
 interface Finding { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }
 
 /** What axe finds, one line each. */

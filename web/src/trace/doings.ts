@@ -66,7 +66,7 @@ export function doingsOf(conn: Conn): Doing[] {
   const a = actorsOf(conn, out);
   conn.doers = [...a.pids.keys()];
   for (const [pid, end] of a.pids) {
-    for (let i = trace.newestOf(pid); i >= 0 && records.time(i) >= from; i = records.before(i)) {
+    for (let i = trace.newestOf(pid); i >= records.first && records.time(i) >= from; i = records.before(i)) {
       // Calls that wait may be many, and most of them after this connection.
       if (records.like(i).record === 'call' && records.time(i) - (records.integer(i, 'duration_ns') ?? 0) > until) continue;
       const rec = records.get(i);
