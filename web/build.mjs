@@ -4,11 +4,10 @@
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { BOTH, SMALL } from './budgets.mjs';
 import { noticesFor, packagesOf } from './notices.mjs';
 import { element, pack } from './pack.mjs';
 import { packTexts } from './texts.mjs';
@@ -69,15 +68,10 @@ const packed = (engine) => [element('sample', sample), texts.elements, element('
 const htmlOf = (engine) => page.replace('@packed@', () => packed(engine)).replace('@notices@', () => notices)
   .replace('@csp@', () => csp(engine.length > 0)).replace('@css@', () => css).replace('@start@', () => start);
 
-// A budget, not a limit: who loads the page over a slow line should not wait, but a build that works is a build.
-async function write(path, html, budget) {
-  const size = { plain: Buffer.byteLength(html), gzip: gzipSync(html, { level: 9 }).length };
+async function write(path, html) {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, html);
-  console.log(`${path}: ${size.plain} bytes, ${size.gzip} gzipped`);
-  for (const key of ['plain', 'gzip']) {
-    if (size[key] > budget[key]) console.warn(`${basename(path)} is over its budget: ${size[key]} bytes ${key} of ${budget[key]}`);
-  }
+  console.log(`${path}: ${Buffer.byteLength(html)} bytes, ${gzipSync(html, { level: 9 }).length} gzipped`);
 }
-await write(out, htmlOf(engine), engine.length > 0 ? BOTH : SMALL);
-await write(join(dirname(out), 'viewer-small.html'), htmlOf(Buffer.alloc(0)), SMALL);
+await write(out, htmlOf(engine));
+await write(join(dirname(out), 'viewer-small.html'), htmlOf(Buffer.alloc(0)));
