@@ -30,10 +30,12 @@ export const lab = computed(() => {
 });
 export const guide = computed(() => lab.value?.guides.get(lang.value) ?? lab.value?.guides.get('en'));
 
-/** Answers given before it ran are in the trace. */
+/** Answers given before it ran are in the trace. To each question the first that is one of its choices counts: as lab_grade.c takes them. */
 export const answers = computed<ReadonlyMap<string, string>>(() => {
   void revision.value;
-  return new Map([...(trace.value?.answers ?? []).map((a) => [a.question, a.choice] as const), ...chosen.value]);
+  const all = [...(trace.value?.answers ?? []).map((a) => [a.question, a.choice] as const), ...chosen.value];
+  const choices = new Map(lab.value?.questions.map((q) => [q.id, q.choices]));
+  return new Map(all.filter(([question, choice]) => choices.get(question)?.includes(choice)).reverse());
 });
 export const open = computed(() => lab.value?.questions.find((q) => !answers.value.has(q.id)));
 /** All is answered: the trace may tell. */
@@ -41,6 +43,11 @@ export const revealed = computed(() => lab.value !== undefined && open.value ===
 
 export function choose(question: Question, choice: string): void {
   chosen.value = new Map(chosen.value).set(question.id, choice);
+}
+
+/** They were about the trace that was shown. */
+export function forgetChosen(): void {
+  chosen.value = new Map();
 }
 
 const isQuestion = (id: string) => lab.value?.questions.some((q) => q.id === id) ?? false;
