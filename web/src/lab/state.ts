@@ -8,7 +8,7 @@ import { readGuide, type Guide } from './guide';
 
 export interface Question { id: string; choices: string[]; answer: string; points?: number }
 /** points: what each check counts. */
-interface Lab { lab: string; questions: Question[]; points: Record<string, number>; guides: Map<string, Guide> }
+interface Lab { lab: string; version: number; questions: Question[]; points: Record<string, number>; guides: Map<string, Guide> }
 
 const brought = signal<Lab | undefined>(undefined);
 /** What was chosen here, by question. */
@@ -17,16 +17,16 @@ const chosen = signal<ReadonlyMap<string, string>>(new Map());
 /** bytes: what the program put into the page; none in a page that shows no lab. */
 export function bringLab(bytes: Uint8Array): void {
   if (bytes.length === 0) return;
-  const { lab, questions, points, guides } = JSON.parse(new TextDecoder().decode(bytes)) as
-    { lab: string; questions?: Question[]; points: Record<string, number>; guides: Record<string, string> };
-  brought.value = { lab, questions: questions ?? [], points, guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
+  const { lab, version, questions, points, guides } = JSON.parse(new TextDecoder().decode(bytes)) as
+    { lab: string; version: number; questions?: Question[]; points: Record<string, number>; guides: Record<string, string> };
+  brought.value = { lab, version, questions: questions ?? [], points, guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
 }
 
-/** The lab, beside its own trace and no other. */
+/** The lab, beside a trace of it, of this version, and no other. A live one may have let go of the record that says which. */
 export const lab = computed(() => {
   void revision.value;
-  const own = trace.value?.lab?.lab;
-  return brought.value && (own === brought.value.lab || (own === undefined && loadedKind.value === 'live')) ? brought.value : undefined;
+  const l = brought.value, own = trace.value?.lab;
+  return l && (own ? own.lab === l.lab && (own.version ?? l.version) === l.version : loadedKind.value === 'live') ? l : undefined;
 });
 export const guide = computed(() => lab.value?.guides.get(lang.value) ?? lab.value?.guides.get('en'));
 
