@@ -1,4 +1,4 @@
-/* What the viewer's page gets of a lab: its questions, what each check counts, and the guide in each language. */
+/* What the viewer's page gets of a lab: which it is, its questions, what each check counts, the guide in each language. */
 #include "lab_job.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@ static char *page_text(const struct lab_job *job)
     char *text;
 
     cJSON_AddStringToObject(page, "lab", job->lab->name);
+    cJSON_AddNumberToObject(page, "version", job->lab->version);
     if (job->lab->questions)
         cJSON_AddItemToObject(page, "questions", cJSON_Duplicate(job->lab->questions, true));
     cJSON_ArrayForEach (check, job->lab->checks)

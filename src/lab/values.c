@@ -191,16 +191,18 @@ void values_choose(struct lab *lab, struct shape_walk *walk)
     put_in(lab, lab->tree, walk, put_value);
 }
 
-/* Fisher and Yates: every order is as likely as any other. */
+/* Fisher and Yates, all draws of one number: hashes of names that end alike draw alike. */
 static void shuffle(const struct lab *lab, cJSON *choices, const char *question)
 {
-    for (int left = cJSON_GetArraySize(choices); left > 0; left--) {
-        char draw[LAB_NAME_MAX + 32];
-        cJSON *choice;
+    char name[LAB_NAME_MAX + 16];
+    uint64_t draws;
 
-        snprintf(draw, sizeof(draw), "choices %.40s %d", question, left);
-        choice = cJSON_DetachItemFromArray(
-            choices, (int)(hash(lab->student ? lab->student : "", lab->name, draw) % (uint64_t)left));
+    snprintf(name, sizeof(name), "choices %.40s", question);
+    draws = hash(lab->student ? lab->student : "", lab->name, name);
+    for (int left = cJSON_GetArraySize(choices); left > 0; left--) {
+        cJSON *choice = cJSON_DetachItemFromArray(choices, (int)(draws % (uint64_t)left));
+
+        draws /= (uint64_t)left;
         cJSON_AddItemToArray(choices, choice); /* behind those that are left */
     }
 }

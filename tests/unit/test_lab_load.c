@@ -255,6 +255,44 @@ static void test_mutations(void **state)
     assert_string_equal(error, "there is no mutation \"chances\"; there is changes, takes-out");
 }
 
+#define ASKS                                                                                                           \
+    WITH("\"questions\": [ { \"id\": \"q1\", \"choices\": [ \"a\", \"b\", \"c\", \"d\" ], \"answer\": \"a\" } ]")
+#define STUDENTS 2400
+#define ORDERS (4 * 3 * 2)
+
+/* A number of its own for each order of a, b, c, d. */
+static unsigned order_of(const struct lab *lab)
+{
+    const cJSON *choice;
+    unsigned code = 0;
+
+    cJSON_ArrayForEach (choice, cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(lab->questions, 0), "choices"))
+        code = code * 4 + (unsigned)(choice->valuestring[0] - 'a');
+    return code;
+}
+
+static void test_orders(void **state)
+{
+    unsigned seen[4 * 4 * 4 * 4] = { 0 }, orders = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < STUDENTS; i++) {
+        char student[16];
+        struct lab *lab;
+
+        snprintf(student, sizeof(student), "s%u", i);
+        lab = load(ASKS, student, NULL);
+        seen[order_of(lab)]++;
+        lab_free(lab);
+    }
+    for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++) {
+        orders += seen[i] > 0;
+        /* the same students draw the same: no chance is in it */
+        assert_true(!seen[i] || (seen[i] > STUDENTS / ORDERS / 2 && seen[i] < STUDENTS / ORDERS * 2));
+    }
+    assert_int_equal(orders, ORDERS);
+}
+
 static void test_rules(void **state)
 {
     struct lab *lab =
@@ -308,7 +346,7 @@ int main(void)
         cmocka_unit_test(test_bounds),          cmocka_unit_test(test_too_many),      cmocka_unit_test(test_references),
         cmocka_unit_test(test_patterns),        cmocka_unit_test(test_first_choices), cmocka_unit_test(test_students),
         cmocka_unit_test(test_values_at_fault), cmocka_unit_test(test_mutations),     cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_lines),           cmocka_unit_test(test_orders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ import { readGuide, type Guide } from './guide';
 
 export interface Question { id: string; choices: string[]; answer: string; points?: number }
 /** points: what each check counts. */
-interface Lab { lab: string; questions: Question[]; points: Record<string, number>; guides: Map<string, Guide> }
+interface Lab { lab: string; version: number; questions: Question[]; points: Record<string, number>; guides: Map<string, Guide> }
 
 const brought = signal<Lab | undefined>(undefined);
 /** What was chosen here, by question. */
@@ -17,23 +17,25 @@ const chosen = signal<ReadonlyMap<string, string>>(new Map());
 /** bytes: what the program put into the page; none in a page that shows no lab. */
 export function bringLab(bytes: Uint8Array): void {
   if (bytes.length === 0) return;
-  const { lab, questions, points, guides } = JSON.parse(new TextDecoder().decode(bytes)) as
-    { lab: string; questions?: Question[]; points: Record<string, number>; guides: Record<string, string> };
-  brought.value = { lab, questions: questions ?? [], points, guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
+  const { lab, version, questions, points, guides } = JSON.parse(new TextDecoder().decode(bytes)) as
+    { lab: string; version: number; questions?: Question[]; points: Record<string, number>; guides: Record<string, string> };
+  brought.value = { lab, version, questions: questions ?? [], points, guides: new Map(Object.entries(guides).map(([l, text]) => [l, readGuide(text)])) };
 }
 
-/** The lab, beside its own trace and no other. */
+/** The lab, beside a trace of it, of this version, and no other. A live one may have let go of the record that says which. */
 export const lab = computed(() => {
   void revision.value;
-  const own = trace.value?.lab?.lab;
-  return brought.value && (own === brought.value.lab || (own === undefined && loadedKind.value === 'live')) ? brought.value : undefined;
+  const l = brought.value, own = trace.value?.lab;
+  return l && (own ? own.lab === l.lab && (own.version ?? l.version) === l.version : loadedKind.value === 'live') ? l : undefined;
 });
 export const guide = computed(() => lab.value?.guides.get(lang.value) ?? lab.value?.guides.get('en'));
 
-/** Answers given before it ran are in the trace. */
+/** Answers given before it ran are in the trace. To each question the first that is one of its choices counts: as lab_grade.c takes them. */
 export const answers = computed<ReadonlyMap<string, string>>(() => {
   void revision.value;
-  return new Map([...(trace.value?.answers ?? []).map((a) => [a.question, a.choice] as const), ...chosen.value]);
+  const all = [...(trace.value?.answers ?? []).map((a) => [a.question, a.choice] as const), ...chosen.value];
+  const choices = new Map(lab.value?.questions.map((q) => [q.id, q.choices]));
+  return new Map(all.filter(([question, choice]) => choices.get(question)?.includes(choice)).reverse());
 });
 export const open = computed(() => lab.value?.questions.find((q) => !answers.value.has(q.id)));
 /** All is answered: the trace may tell. */
@@ -41,6 +43,11 @@ export const revealed = computed(() => lab.value !== undefined && open.value ===
 
 export function choose(question: Question, choice: string): void {
   chosen.value = new Map(chosen.value).set(question.id, choice);
+}
+
+/** They were about the trace that was shown. */
+export function forgetChosen(): void {
+  chosen.value = new Map();
 }
 
 const isQuestion = (id: string) => lab.value?.questions.some((q) => q.id === id) ?? false;

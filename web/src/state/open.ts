@@ -11,7 +11,7 @@ import { forgetEdge, heard, select, toNewest } from './cursor';
 import { forgetMarks, unsaved } from './marks';
 import { placed } from './hash';
 import { original, sampleFile } from './report';
-import { lab } from '../lab/state';
+import { forgetChosen, lab } from '../lab/state';
 import { wrongs } from './findings';
 
 /** A live trace that got longer cannot be saved from the page any more: it would fill the memory twice. */
@@ -37,6 +37,7 @@ function begin(): Trace {
   reset();
   forgetMarks();
   forgetEdge();
+  forgetChosen();
   original.value = undefined;
   follow.value = false;
   return new Trace();
