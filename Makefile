@@ -65,7 +65,7 @@ all: $(B)/tcplens $(B)/tcplens-echo
 # ---- flags -----------------------------------------------------------------------------------------------------------
 
 PKG_CONFIG ?= pkg-config
-PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap libseccomp zlib
+PACKAGES := libbpf libpcap libcjson libmicrohttpd libcap libseccomp libnats ncursesw zlib
 # Quiet, for targets that need no library: the stamp below tells what is missing.
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
@@ -215,7 +215,8 @@ $(B)/vocabulary: $(VOCABULARY_SOURCES:%.c=$(B)/%.o) $(B)/src/trace/words.o $(B)/
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $(filter %.o,$^)
 
-$(O)/vocabulary.json: $(O)/vocabulary
+# By the build that is being made, whichever: all say the same.
+$(O)/vocabulary.json: $(B)/vocabulary
 	$(Q)$< >$@
 
 GENERATE := src/vocabulary/generate.mjs
@@ -237,7 +238,7 @@ $(O)/vocabulary.made: $(O)/vocabulary.json $(GENERATE)
 WASM_COMPILE = $(CLANG) --target=wasm32-wasi -std=gnu17 -O2 -flto -Iinclude $(DEFINES) -include src/wasm/libc.h -Wall -Wextra \
     -Wno-unneeded-internal-declaration $(if $(filter 1,$(WERROR)),-Werror) -ffunction-sections -fdata-sections -MMD -MP
 WASM_LINK = $(CLANG) --target=wasm32-wasi -O2 -flto -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all \
-    -Wl,--stack-first -Wl,-z,stack-size=262144
+    -Wl,--stack-first -Wl,-z,stack-size=262144 -Wl,--wrap=json_put_u64 -Wl,--wrap=json_put_i64
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=$(O)/wasm/%.o)
 
 $(O)/wasm/flags: FORCE
@@ -294,6 +295,15 @@ $(B)/viewer_html.S: $(B)/flags Makefile
 $(B)/viewer_html.o: $(B)/viewer_html.S $(O)/viewer.html $(O)/viewer-small.html
 	$(say) AS $<
 	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -c -o $@ $<
+
+# What the viewer draws by, for the program's own pictures.
+$(O)/include/drawing.h: web/drawing.mjs $(NODE_MODULES) $(WEB_SOURCES) $(O)/vocabulary.made
+	@mkdir -p $(@D)
+	$(say) MAKE $@
+	$(Q)node $< >$@
+
+$(B)/src/convert/svg.o: $(O)/include/drawing.h
+$(B)/src/convert/svg.o: private EXTRA = -isystem $(O)/include
 
 # ---- what it is made of ----------------------------------------------------------------------------------------------
 
@@ -363,27 +373,32 @@ demo: deps
 # ---- tests -----------------------------------------------------------------------------------------------------------
 
 CHECKS := check-headers check-layers check-schema check-adding check-supply check-unit check-san check-fuzz \
-    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-labs check-echo-san check-kernels \
+    $(if $(wildcard tests/golden/*_test.py),check-golden) check-command check-kernel check-faults check-export check-labs check-echo-san check-kernels \
     check-web $(if $(filter 1,$(ENGINE)),check-engine) check-browser
 
 # Series of Debian's kernels that check-kernels boots.
 KERNELS = 6.1 6.12
 
 RUN = TEST_TIMEOUT=$(TEST_TIMEOUT) TEST_RESULTS=$(O)/test-results sh tests/run.sh
+# Of tests that wait more than they work so many run at once.
+TEST_JOBS = 3
+RUN_WAITING = TEST_JOBS=$(TEST_JOBS) $(RUN)
 ROUNDTRIP := $(B)/tests/trace/roundtrip
 $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-# What tries to get out of the program's confinement.
+# Preloaded: what tries to get out of the program's confinement, what makes events faster than they are read.
 PROBE := $(O)/tests/confine/probe.so
-$(PROBE): tests/confine/probe.c $(B)/flags
+OUTPACE := $(O)/tests/faults/outpace.so
+$(PROBE) $(OUTPACE): $(O)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC) -std=gnu17 -shared -fPIC $(DEFINES) $(WARNINGS) -o $@ $< -lcap
 
 # Where the tests find what they test.
-TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
+TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) OUTPACE=$(abspath $(OUTPACE)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) \
+    TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
     VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
 ## check: install what the tests need (as deps does), build, run all tests
@@ -393,8 +408,8 @@ check:
 	@$(MAKE) test
 
 ## test: check, and install nothing. Each part runs alone too: check-headers check-layers check-schema check-unit
-##   check-adding check-supply check-san check-fuzz check-golden check-command check-kernel check-labs check-echo-san check-kernels
-##   check-web check-engine check-browser
+##   check-adding check-supply check-san check-fuzz check-golden check-command check-kernel check-faults check-export check-labs
+##   check-echo-san check-kernels check-web check-engine check-browser
 .PHONY: test $(CHECKS)
 test: all
 	@rm -f $(O)/test-results
@@ -440,30 +455,52 @@ check-fuzz:
 .PHONY: check-replay
 check-replay: $(REPLAYS) $(B)/tcplens
 	@TCPLENS=$(abspath $(B))/tcplens $(RUN) fuzz \
-	    $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)') \
+	    $(foreach r,$(REPLAYS),'$r tests/fuzz/corpus/$(r:$(B)/tests/fuzz/replay_%=%)$(if \
+	        $(filter %/replay_lab,$r), $(wildcard docs/labs/*/lab.json))') \
 	    'python3 tests/fuzz/damage.py --variants 200 tests/corpora'
 
 check-golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 	@$(TEST_ENV) $(RUN) golden $(foreach t,$(sort $(wildcard tests/golden/*_test.py)),'python3 $t')
 
 check-command: all $(ROUNDTRIP)
-	@$(TEST_ENV) $(RUN) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
+	@$(TEST_ENV) $(RUN_WAITING) command $(foreach t,$(sort $(wildcard tests/command/*_test.py)),'python3 $t')
 
 check-kernel: all $(ROUNDTRIP) $(PROBE)
-	@$(TEST_ENV) $(RUN) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
+	@$(TEST_ENV) $(RUN_WAITING) kernel $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t')
 
-## stress: the kernel tests ROUNDS times (5) beside a load on every processor; with KERNEL=6.1 on that of Debian
+# What other programs take of it: Prometheus, NATS. Both wait more than they work, so they wait together.
+check-export: all
+	@$(TEST_ENV) $(RUN) export 'python3 tests/export/metrics_test.py & first=$$!; python3 tests/export/publish_test.py; \
+	    second=$$?; wait $$first; first=$$?; exit $$((first ? first : second))'
+
+# What goes wrong around it: signals, readers, disks, interfaces, clocks.
+check-faults: all $(ROUNDTRIP) $(OUTPACE)
+	@$(TEST_ENV) $(RUN_WAITING) faults $(foreach t,$(sort $(wildcard tests/faults/*_test.py)),'python3 $t')
+
+## load: what takes minutes: SOCKETS (20000) at once under samples, CONNECTIONS (1000000) beside browsers
+.PHONY: load
+load: all $(B)/tests/bench/churn
+	@$(TEST_ENV) $(if $(SOCKETS),SOCKETS=$(SOCKETS)) $(if $(CONNECTIONS),CONNECTIONS=$(CONNECTIONS)) TCPLENS_SECCOMP=kill \
+	    python3 tests/faults/load.py
+
+## claims: what docs/claims.md shows wrong, as root; with CASE=NAME one of it
+.PHONY: claims
+claims: all $(ROUNDTRIP) $(PROBE)
+	@sh tests/deps.sh check
+	@$(TEST_ENV) python3 tests/kernel/claims_test.py $(CASE)
+
+## stress: the kernel tests ROUNDS times (5), TEST_JOBS at once (3), beside a load on every processor; with KERNEL=6.1 on that of Debian
 ROUNDS = 5
 .PHONY: stress
-stress: all $(ROUNDTRIP)
-	@$(TEST_ENV) $(if $(KERNEL),TEST_TIMEOUT=3600) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+stress: all $(ROUNDTRIP) $(PROBE)
+	@$(TEST_ENV) TEST_TIMEOUT=$(if $(KERNEL),3600,1200) TEST_JOBS=$(TEST_JOBS) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL)',\
-	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'timeout 1200 python3 $t'))
+	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t'))
 
 ## check-labs: every lab and its mutations; with KERNEL=6.1 on that of Debian, in a virtual machine
 check-labs: private TEST_TIMEOUT := $(if $(KERNEL),7200,$(TEST_TIMEOUT))
-check-labs: all $(ROUNDTRIP)
-	@$(TEST_ENV) $(RUN) labs$(KERNEL:%=-%) $(if $(KERNEL),\
+check-labs: all $(ROUNDTRIP) $(if $(KERNEL),$(PROBE))
+	@$(TEST_ENV) $(if $(KERNEL),$(RUN),$(RUN_WAITING)) labs$(KERNEL:%=-%) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL) "python3 tests/labs/labs_test.py"',\
 	    'python3 tests/labs/engine_test.py' $(foreach l,$(LABS),'python3 tests/labs/labs_test.py $l'))
 
@@ -478,7 +515,7 @@ check-echo-san:
 
 .PHONY: check-echo
 check-echo: $(B)/tcplens-echo
-	@$(TEST_ENV) $(RUN) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py' 'python3 tests/kernel/echo_commands_test.py'
+	@$(TEST_ENV) $(RUN_WAITING) echo$(if $(SAN),-$(SAN)) 'python3 tests/kernel/echo_test.py' 'python3 tests/kernel/echo_commands_test.py'
 
 ## check-kernels: the kernel tests on other kernels, in virtual machines; check-kernels-6.1 is one of them
 check-kernels: all
@@ -487,7 +524,7 @@ check-kernels: all
 # Emulated, everything takes ten times as long: 6 minutes of processor time each.
 .PHONY: $(KERNELS:%=check-kernels-%)
 $(KERNELS:%=check-kernels-%): private TEST_TIMEOUT = 3600
-$(KERNELS:%=check-kernels-%): check-kernels-%: all
+$(KERNELS:%=check-kernels-%): check-kernels-%: all $(ROUNDTRIP) $(PROBE)
 	@$(TEST_ENV) $(RUN) kernels-$* 'sh tests/kernels/boot.sh $*'
 
 check-web: $(NODE_MODULES) $(O)/vocabulary.made
@@ -499,6 +536,7 @@ empty :=
 TEST_CAPTURES := $(subst $(empty) $(empty),:,$(addprefix $(CURDIR)/tests/,corpora captures fuzz/corpus/capture) \
     $(abspath $(SCENARIO_CAPTURES)))
 
+check-engine: private TEST_TIMEOUT := 900
 check-engine: all $(SCENARIO_CAPTURES)
 	@$(TEST_ENV) CAPTURES=$(TEST_CAPTURES) $(RUN) engine 'cd web && npm run --silent test:engine'
 
@@ -531,6 +569,12 @@ $(FUZZERS): %: %.o $(B)/libtcplens.a
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 
+## fuzz-page: what reads a trace in the page, LINES of it damaged (100000)
+LINES = 100000
+.PHONY: fuzz-page
+fuzz-page: $(NODE_MODULES) $(O)/vocabulary.made
+	@cd web && MUTATED=$(LINES) node test/run.mjs mutated.test.ts
+
 ## fuzz: each fuzz target for SECONDS; new inputs go to $(O)/fuzz/corpus, an input that fails to $(O)/fuzz/crash-*
 .PHONY: fuzz
 fuzz:
@@ -538,13 +582,17 @@ fuzz:
 	@$(MAKE) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined B=$(O)/fuzz fuzzers
 	@set -e; for source in $(FUZZ_SOURCES); do \
 	    name=$${source#tests/fuzz/fuzz_}; name=$${name%.c}; \
-	    mkdir -p $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; echo "---- fuzz $$name, $(SECONDS) s"; \
+	    mkdir -p $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+	    [ $$name != lab ] || for l in $(LABS); do cp docs/labs/$$l/lab.json $(O)/fuzz/corpus/lab/$$l; done; echo "---- fuzz $$name, $(SECONDS) s"; \
 	    $(O)/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
 	        -artifact_prefix=$(O)/fuzz/crash-$$name- $(O)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
 C_FILES = $(SOURCES) $(HEADERS) $(wildcard bpf/*.c bpf/*.h tests/unit/*.[ch] tests/trace/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
 MAN_PAGES := $(sort $(wildcard docs/man/*.1))
+# A page for each command, made of its section.
+COMMANDS := $(shell sed -n 's/^COMMAND(\(.*\))/\1/p' include/tcplens/command/commands.def)
+COMMAND_PAGES := $(COMMANDS:%=$(B)/man/tcplens-%.1)
 
 ## format: the layout of .clang-format, written into the C files
 .PHONY: format
@@ -553,7 +601,7 @@ format:
 
 ## lint: clang-format, clang-tidy, cppcheck (where it is installed), tsc, man pages
 .PHONY: lint
-lint: $(O)/include/tcplens.skel.h $(NODE_MODULES)
+lint: $(O)/include/tcplens.skel.h $(O)/include/drawing.h $(NODE_MODULES)
 	@sh tests/deps.sh -n build lint
 	@$(RUN) lint 'clang-format --dry-run -Werror $(C_FILES)' \
 	    $(foreach s,$(SOURCES),'clang-tidy --quiet $s -- -std=gnu17 -Iinclude -I. -isystem $(O)/include \
@@ -611,6 +659,16 @@ bench: all $(TRACE_BENCH) $(ECHO_BENCH)
 bench-read: all
 	@$(TEST_ENV) python3 tests/bench/read.py
 
+## bench-top: the processor time of `tcplens top` over many connections (BENCH="--connections 5000 --rates 0,1000")
+.PHONY: bench-top
+bench-top: all
+	@$(TEST_ENV) python3 tests/bench/top.py $(BENCH)
+
+## bench-merge: `tcplens merge` beside reading both files (SIZES="100000 1000000" ROUNDS=3)
+.PHONY: bench-merge
+bench-merge: all $(ROUNDTRIP)
+	@$(TEST_ENV) python3 tests/bench/merge.py
+
 ## bench-web: the viewer's budgets in Chromium, on traces that it makes (SIZES="100000 1000000 5000000")
 .PHONY: bench-web
 bench-web: all
@@ -643,7 +701,7 @@ golden: all $(ROUNDTRIP) $(B)/tests/unit/test_scenarios
 # ---- install ---------------------------------------------------------------------------------------------------------
 
 PROGRAMS = $(B)/tcplens $(B)/tcplens-echo
-DOCUMENTS := $(wildcard *.md LICENSE) $(shell find docs -path docs/man -prune -o -type f -print 2>/dev/null)
+DOCUMENTS := $(wildcard *.md LICENSE) $(shell find docs \( -path docs/man -o -path docs/debian \) -prune -o -type f -print 2>/dev/null)
 
 COMPLETIONS := $(B)/completion/tcplens $(B)/completion/_tcplens $(B)/completion/tcplens.fish
 $(B)/completion/tcplens: private SHELL_NAME = bash
@@ -654,12 +712,21 @@ $(COMPLETIONS): $(B)/tcplens
 	$(say) MAKE $@
 	$(Q)$< completion $(SHELL_NAME) >$@
 
+$(B)/man/tcplens-%.1: docs/man/tcplens.1 docs/man/command.awk $(B)/tcplens
+	$(say) MAN $@
+	@mkdir -p $(@D)
+	$(Q)awk -v name=$* -v summary="$$($(B)/tcplens --help | sed -n 's/^  $* *//p')" -f docs/man/command.awk $< >$@
+
+## man: the manual's pages of each command
+.PHONY: man
+man: $(COMMAND_PAGES)
+
 ## install: programs, man pages, documents and completion for shells under $(DESTDIR)$(prefix)
 .PHONY: install
-install: all $(COMPLETIONS) $(O)/tcplens.spdx.json
+install: all man $(COMPLETIONS) $(O)/tcplens.spdx.json
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(docdir)
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
-	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(DESTDIR)$(mandir)/man1)
+	$(if $(MAN_PAGES),$(INSTALL) -m 644 $(MAN_PAGES) $(COMMAND_PAGES) $(DESTDIR)$(mandir)/man1)
 	@for file in $(DOCUMENTS); do \
 	    $(INSTALL) -D -m 644 $$file $(DESTDIR)$(docdir)/$$file || exit 1; done
 	$(INSTALL) -m 644 $(O)/viewer.html $(O)/viewer-small.html $(O)/tcplens.spdx.json web/src/sample.ndjson $(DESTDIR)$(docdir)
@@ -671,10 +738,43 @@ install: all $(COMPLETIONS) $(O)/tcplens.spdx.json
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
-	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES)))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN_PAGES) $(COMMAND_PAGES)))
 	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(DOCUMENTS) viewer.html viewer-small.html tcplens.spdx.json sample.ndjson)
 	rm -f $(DESTDIR)$(bashcompdir)/tcplens $(DESTDIR)$(zshcompdir)/_tcplens $(DESTDIR)$(fishcompdir)/tcplens.fish
 	if [ -d $(DESTDIR)$(docdir) ]; then find $(DESTDIR)$(docdir) -depth -type d -empty -delete; fi
+
+# ---- packages for Debian ---------------------------------------------------------------------------------------------
+
+# dpkg-buildpackage wants debian/ at the root of what it builds. It stands in docs/, beside the manual pages that it packs, and is
+# put where it belongs in a copy. What npm installed is lent to the copy, which so needs no network.
+DEB := $(abspath $(O))/deb
+
+# The authors have no mail address: who puts the packages into an archive is their maintainer, and gives his.
+LINTIAN_PASSES := bogus-mail-host,bogus-mail-host-in-debian-changelog
+
+## deb: packages tcplens and tcplens-doc in $(O)/deb, looked at by lintian; JOBS=2: at once
+JOBS ?= $(shell nproc)
+.PHONY: deb
+deb: $(NODE_MODULES)
+	@sh tests/deps.sh build engine deb
+	@grep -q '^tcplens ($(VERSION)) ' docs/debian/changelog || \
+	    { echo 'docs/debian/changelog does not begin with version $(VERSION)' >&2; exit 1; }
+	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/tcplens
+	$(Q)tar -c --exclude=node_modules --exclude=__pycache__ Makefile LICENSE $(wildcard *.md) src bpf include tests web docs | tar -x -C $(DEB)/tcplens
+	$(Q)ln -s $(abspath web/node_modules) $(DEB)/tcplens/web/node_modules
+	$(Q)mv $(DEB)/tcplens/docs/debian $(DEB)/tcplens/debian && cat LICENSE >>$(DEB)/tcplens/debian/copyright
+	$(Q)cd $(DEB)/tcplens && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) MAKEFLAGS= dpkg-buildpackage --build=binary --unsigned-source \
+	    --unsigned-changes --jobs=$(JOBS)
+	$(Q)cd $(DEB) && lintian --fail-on error,warning --info --suppress-tags $(LINTIAN_PASSES) *.changes
+	$(Q)rm -rf $(DEB)/tcplens
+	@ls -l $(DEB)/*.deb
+
+## check-deb: the packages in a Debian of their own, made by debootstrap (root): installed, tried, removed, and nothing left
+.PHONY: check-deb
+check-deb:
+	@$(MAKE) deb
+	@sh tests/deps.sh check-deb
+	@unshare --mount --propagation private sh tests/build/deb_test.sh $(DEB)
 
 ## clean: removes $(O); web/node_modules stays
 .PHONY: clean

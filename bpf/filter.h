@@ -10,7 +10,7 @@ const volatile __u32 netns_count = 0;               /* 0: all; and so for the ot
 const volatile __u64 only_netns[TCPLENS_NETNS_MAX]; /* cookies of network namespaces */
 const volatile __u32 only_inode[TCPLENS_NETNS_MAX]; /* their inode numbers */
 const volatile __u32 port_count = 0;
-const volatile __u16 ports[TCPLENS_PORTS_MAX];
+const volatile struct tcplens_ports ports[TCPLENS_PORTS_MAX];
 const volatile __u32 host_count = 0;
 const volatile struct tcplens_prefix hosts[TCPLENS_HOSTS_MAX];
 const volatile __u32 pid_count = 0;
@@ -23,7 +23,7 @@ static __always_inline bool port_wanted(__u16 lport, __u16 rport)
     for (__u32 i = 0; i < TCPLENS_PORTS_MAX; i++) {
         if (i >= port_count)
             break;
-        if (ports[i] == lport || ports[i] == rport)
+        if ((ports[i].first <= lport && lport <= ports[i].last) || (ports[i].first <= rport && rport <= ports[i].last))
             return true;
     }
     return false;

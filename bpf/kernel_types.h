@@ -275,6 +275,10 @@ enum {
     NR_ACCEPT4 = 288,
     NR_RECVMMSG = 299,
     NR_SENDMMSG = 307,
+    NR_ADJTIMEX = 159,
+    NR_SETTIMEOFDAY = 164,
+    NR_CLOCK_SETTIME = 227,
+    NR_CLOCK_ADJTIME = 305,
     NR_EPOLL_PWAIT2 = 441,
 };
 /* As the kernel and an application agree on it. */
@@ -321,6 +325,10 @@ enum {
     NR_ACCEPT4 = 242,
     NR_RECVMMSG = 243,
     NR_SENDMMSG = 269,
+    NR_CLOCK_SETTIME = 112,
+    NR_SETTIMEOFDAY = 170,
+    NR_ADJTIMEX = 171,
+    NR_CLOCK_ADJTIME = 266,
     NR_EPOLL_PWAIT2 = 441,
 };
 #define EPOLL_PACKED

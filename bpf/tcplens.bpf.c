@@ -18,6 +18,7 @@
  * Nothing here wakes the reader: it comes every few milliseconds by itself, which costs the traced system a third of
  * what a wake-up per event does. An event that finds no room is counted under its hook in `lost`. */
 #include "calls.h"
+#include "clock.h"
 #include "minisock.h"
 #include "packet.h"
 #include "process.h"
@@ -265,6 +266,8 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
     struct files_struct *files;
     __u64 since_ns = 0;
 
+    if (may_set_clock(nr))
+        clock_may_be_set();
     if (has_calls) {
         __u8 call = call_of(nr);
 

@@ -17,6 +17,20 @@
 #define TCPLENS_LISTENERS_MAX 16384
 #define TCPLENS_FIN_WAIT_2_MAX 65536
 #define TCPLENS_FAMILY_MAX 16384
+/* Calls that may have set the clock: what is older is forgotten. */
+#define TCPLENS_CLOCK_CALLS 64
+
+/* A system call that may have set CLOCK_REALTIME has returned. */
+struct tcplens_clock_call {
+    __u64 ns;       /* CLOCK_MONOTONIC, after it */
+    __s64 tai_ns;   /* CLOCK_TAI less that */
+    __u64 error_ns; /* by how much that may be wrong */
+};
+
+/* Ports from first to last, both included. */
+struct tcplens_ports {
+    __u16 first, last;
+};
 
 /* Addresses that begin alike, as words of the address: mask and value in network byte order. */
 struct tcplens_prefix {

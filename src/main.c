@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tcplens/base/log.h"
 #include "tcplens/command/command.h"
@@ -16,7 +17,7 @@ static void help(void)
         printf("  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
     puts("\nOptions:\n"
          "  -h, --help     print this\n"
-         "      --version  print the version\n\n"
+         "  -V, --version  print the version\n\n"
          "`tcplens help COMMAND` tells more. Try: sudo tcplens trace --netns new -- tcplens-echo demo");
 }
 
@@ -32,6 +33,11 @@ static int run_command(int argc, char *argv[])
         if (n < sizeof(names) / sizeof(*names))
             names[n++] = command_table[i]->name;
     }
+    if (access(argv[0], R_OK) == 0)
+        return command_usage_error(NULL, "'%.100s' is no command but a file: tcplens read %.100s", argv[0], argv[0]);
+    if (command_begins_expression(argv[0]))
+        return command_usage_error(NULL, "'%.100s' is no command but a filter: tcplens trace %.100s …", argv[0],
+                                   argv[0]);
     return command_usage_error(NULL, "unknown command '%.100s'%s", argv[0], options_hint(argv[0], names, n, hint));
 }
 
@@ -45,12 +51,14 @@ static int run(int argc, char *argv[])
         help();
         return EXIT_DONE;
     }
-    if (!strcmp(argv[1], "--version")) {
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
         puts("tcplens " TCPLENS_VERSION);
         return EXIT_DONE;
     }
     if (argv[1][0] == '-')
-        return command_usage_error(NULL, "unknown option '%s'", argv[1]);
+        return command_usage_error(NULL,
+                                   "unknown option '%.100s': options stand after a command, as in tcplens trace %.100s",
+                                   argv[1], argv[1]);
     return run_command(argc - 1, argv + 1);
 }
 
@@ -58,8 +66,9 @@ int main(int argc, char *argv[])
 {
     int status;
 
-    /* a reader that goes away is an error of write(), to be told or not */
+    /* a reader that goes away, and a file that may not grow, are errors of write(), to be told or not */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (getenv("TCPLENS_DEBUG"))
         log_set_level(LOG_LEVEL_DEBUG);
     status = run(argc, argv);

@@ -1,6 +1,7 @@
 /* Theory of operation. Two tables, two loops: every source that takes part is drained, every sink that is open gets what
  * comes out. Sources that tell of what happens now are each nearly in order of time: their events are held and merged. A
- * source that is in order by itself is passed on as it reads. */
+ * source that is in order by itself is passed on as it reads. Which events are told is the gate's to say; of the machine and its
+ * namespaces the place knows. */
 #include "tcplens/pipeline.h"
 
 #include <assert.h>
@@ -9,28 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-#include "tcplens/base/addresses.h"
 #include "tcplens/base/clock.h"
-#include "tcplens/base/counters.h"
 #include "tcplens/base/limits.h"
+#include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/event/merge.h"
-#include "tcplens/event/pairs.h"
+#include "tcplens/event/packets.h"
+#include "tcplens/gate.h"
+#include "tcplens/place.h"
 #include "tcplens/recording.h"
 
 /* A packet's time stamp is taken before the packet reaches libpcap's ring, and a busy kernel thread can lie between:
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
-#define ADDRESSES_AGE_NS 1000000000ull
-
-#define KERNEL_MAX (3 * sizeof(((struct utsname *)0)->release) + 2)
 
 struct taking_part {
     void *source; /* NULL: it does not */
     bool wanted, replaced;
+    bool failed;                          /* it took part, and cannot any more */
     const struct taking_part *instead_of; /* whom it stands in for; NULL: nobody */
     char missing[SOURCE_ERROR_MAX];
 };
@@ -39,25 +37,19 @@ struct pipeline {
     struct pipeline_config config;
     struct trace_clock clock;
     struct taking_part sources[PIPELINE_SOURCES_MAX];
-    struct merge *merge; /* NULL: no source needs it */
-    struct pairs *pairs; /* the connections whose packets are told; NULL: all */
-    uint64_t of_others;  /* packets that were not of those */
-    struct host host;
-    struct counters counters; /* of the namespace, as the trace began; none: they are not told */
-    struct counters_files counters_files;
+    struct merge *merge;     /* NULL: no source needs it */
+    struct packets *packets; /* those of the events that merge holds; NULL: no sink wants them */
+    struct gate *gate;
+    struct place *place; /* NULL: a file is read */
     struct recording *recording;
-    int address_sockets[NETNS_SCOPE_MAX];
-    unsigned address_socket_count;
-    struct addr *addresses;
-    uint64_t addresses_ns; /* when they were read */
-    bool live;             /* a source tells of what happens now */
-    uint64_t start_ns;     /* of what happens now */
-    uint64_t read_ns;      /* when the sources were read last */
+    bool live;         /* a source tells of what happens now */
+    uint64_t start_ns; /* of what happens now */
+    uint64_t read_ns;  /* when the sources were read last */
     unsigned tick_events;
+    bool narrowed;        /* less is seen than at the start */
+    struct packet packet; /* of a file, whose event has not come yet */
+    bool has_packet;
     int write_error;
-    char sysctl_text[SYSCTL_N][32];
-    const char *sysctl[SYSCTL_N]; /* NULL: not shown here, or a file is read */
-    char kernel[KERNEL_MAX];
 };
 
 /* The sources: those of the table, and one that the caller brings. */
@@ -94,22 +86,12 @@ static bool takes_part(const struct pipeline *p, enum witness witness)
     return false;
 }
 
-/* The settings that decide what a connection meets. */
-static void read_sysctls(struct pipeline *p)
+static bool sees_stray_resets(const struct pipeline *p)
 {
-    for (unsigned i = 0; p->live && i < SYSCTL_N; i++) /* global ones are not shown inside a namespace */
-        if (netns_sysctl(sysctl_name(i), p->sysctl_text[i], sizeof(p->sysctl_text[i])) == 0)
-            p->sysctl[i] = p->sysctl_text[i];
-}
-
-static void describe_sysctls(const struct pipeline *p, struct trace_header *header)
-{
-    for (unsigned i = 0; i < SYSCTL_N; i++) {
-        if (!p->sysctl[i])
-            continue;
-        header->sysctl[header->sysctl_count].name = sysctl_name(i);
-        memcpy(header->sysctl[header->sysctl_count++].value, p->sysctl[i], sizeof(header->sysctl[0].value));
-    }
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (p->sources[i].source && ops_of(p, i)->all_resets && ops_of(p, i)->all_resets(p->sources[i].source))
+            return true;
+    return false;
 }
 
 static void describe_sources(const struct pipeline *p, struct trace_header *header)
@@ -130,79 +112,71 @@ static void describe_sources(const struct pipeline *p, struct trace_header *head
 static void describe(void *arg, struct trace_header *header)
 {
     struct pipeline *p = arg;
-    struct utsname uts;
 
     header->netns = p->config.netns;
     header->filter = p->config.filter;
     header->command = p->config.command;
-    if (p->live) {
-        uname(&uts);
-        snprintf(p->kernel, sizeof(p->kernel), "%s %s %s", uts.sysname, uts.release, uts.machine);
-        header->kernel = p->kernel;
-        header->host = p->host;
-        describe_sysctls(p, header);
-    }
+    if (p->place)
+        place_describe(p->place, header);
     describe_sources(p, header);
 }
 
-/* In order of time. Whose a packet is only the kernel can tell, and it has by now: what it told was noted as it was read, and
- * a packet is held longer than that takes. */
+/* Of a source that is in order by itself. */
+static void on_only(void *arg, const struct event *event)
+{
+    struct pipeline *p = arg;
+    bool told;
+
+    if (!gate_matches(p->gate, event))
+        return;
+    told = gate_tells(p->gate, event);
+    if (told && p->has_packet)
+        sinks_packet(p->config.sinks, &p->packet);
+    p->has_packet = false;
+    if (told)
+        recording_event(p->recording, event);
+}
+
+/* In order of time. */
 static void on_ordered(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
+    struct packet packet;
 
-    if (p->pairs && event->source == WITNESS_WIRE && event->kind != EVENT_GAP && !pairs_have(p->pairs, event))
-        p->of_others++;
-    else
-        recording_event(p->recording, event);
+    if (!gate_releases(p->gate, event))
+        return;
+    if (p->packets && event->source == WITNESS_WIRE && packets_get(p->packets, event->packet, &packet))
+        sinks_packet(p->config.sinks, &packet);
+    recording_event(p->recording, event);
 }
 
 static void on_event(void *arg, const struct event *event)
 {
     struct pipeline *p = arg;
 
-    if (p->pairs && event->source != WITNESS_WIRE)
-        pairs_note(p->pairs, event);
+    if (!gate_admits(p->gate, event))
+        return;
     /* The trace begins when all witnesses watch: what one saw before the other could not be told from a difference. */
     if (event->ts_ns < p->start_ns)
         return;
+    p->narrowed |= event->kind == EVENT_GAP && event->gap.interface[0];
     p->tick_events++;
     merge_put(p->merge, event);
 }
 
-static int open_address_sockets(struct pipeline *p)
+/* Of what happens now a packet waits for its event; what a file holds is in order. */
+static uint64_t on_packet(void *arg, const struct packet *packet)
 {
-    const struct netns_scope *scope = p->config.scope;
-    const unsigned count = scope ? scope->count : 1;
-    int r = 0;
+    struct pipeline *p = arg;
 
-    for (unsigned i = 0; i < count && r >= 0; i++) {
-        r = scope ? netns_enter_held(&scope->in[i]) : 0;
-        if (r == 0)
-            r = addresses_open();
-        if (r >= 0)
-            p->address_sockets[p->address_socket_count++] = r;
+    if (p->packets)
+        return packets_put(p->packets, packet);
+    if (gate_is_picky(p->gate)) {
+        p->packet = *packet; /* its event comes next, if it is of any */
+        p->has_packet = true;
+    } else {
+        sinks_packet(p->config.sinks, packet);
     }
-    return r < 0 ? r : 0;
-}
-
-/* Which addresses are this host's: whoever adds one while the trace runs has it known soon. */
-static int read_addresses(struct pipeline *p)
-{
-    struct addr *addresses = NULL;
-    size_t count = 0;
-    int r = 0;
-
-    for (unsigned i = 0; i < p->address_socket_count && r == 0; i++)
-        r = addresses_add(p->address_sockets[i], &addresses, &count);
-    if (r < 0) {
-        free(addresses);
-        return r;
-    }
-    conn_engine_set_local(recording_engine(p->recording), addresses, count);
-    free(p->addresses);
-    p->addresses = addresses;
-    p->addresses_ns = trace_clock_now(&p->clock);
     return 0;
 }
 
@@ -249,17 +223,29 @@ static struct taking_part *find_lacking(struct pipeline *p, enum witness witness
     return NULL;
 }
 
+/* What can be asked early, of packets and sockets alike, is asked by each source itself. */
+static struct filter narrowed(const struct pipeline *p)
+{
+    struct filter filter = p->config.filter;
+
+    if (p->config.expression)
+        expression_narrow(p->config.expression, &filter);
+    return filter;
+}
+
 /* Those that are wanted; then those that can stand in for one that failed. */
 static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
     struct source_context context = { .clock = &p->clock,
-                                      .filter = p->config.filter,
+                                      .filter = narrowed(p),
                                       .scope = p->config.scope,
                                       .datagrams = p->config.datagrams,
                                       .headers = p->config.headers,
                                       .command_pid = p->config.command_pid,
-                                      .all_netns = p->config.all_netns };
-    bool asked = false;
+                                      .all_netns = p->config.all_netns,
+                                      .packet = p->config.sinks->packet_count ? on_packet : NULL,
+                                      .packet_arg = p };
+    bool asked = false, stands_in = false;
     int failed = 0;
 
     for (size_t i = 0; i < ops_count(p); i++) {
@@ -285,10 +271,10 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
 
         if (lacking && open_source(p, &context, i) == 0) {
             p->sources[i].instead_of = lacking;
-            lacking->replaced = true;
+            lacking->replaced = stands_in = true;
         }
     }
-    if (asked)
+    if (asked || (stands_in && p->config.stand_in_will_do))
         return 0;
     /* a stand-in alone is little: who wants no more has to say so */
     explain_nothing(p, error);
@@ -332,11 +318,14 @@ static void conclude(void *arg)
 static int new_recording(struct pipeline *p)
 {
     struct recording_config config = {
-        .conn = { .sysctl = p->sysctl,
+        .conn = { .conn_max = p->config.conn_max,
+                  .sysctl = p->place ? place_sysctl(p->place) : NULL,
                   .segments = p->config.segments,
                   .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
+                  .no_packets = p->live && !takes_part(p, WITNESS_WIRE),
                   .checksums = p->config.checksums,
                   .all_resets = takes_part(p, WITNESS_KERNEL),
+                  .stray_resets = sees_stray_resets(p),
                   .all_packets = sees_all_packets(p),
                   .all_netns = p->config.all_netns || p->config.scope },
         .sinks = p->config.sinks,
@@ -351,28 +340,51 @@ static int new_recording(struct pipeline *p)
     return recording_new(&config, &p->recording);
 }
 
+static int new_gate(struct pipeline *p)
+{
+    const struct gate_config config = { .expression = p->config.expression,
+                                        .segments_max = p->config.segments_max,
+                                        .apart = p->config.apart,
+                                        .apart_count = p->config.apart_count,
+                                        .sinks = p->config.sinks,
+                                        .place = p->place,
+                                        .pairs = p->config.filter.pid_count && takes_part(p, WITNESS_WIRE) };
+
+    return gate_new(&config, &p->gate);
+}
+
+static void set_local(struct pipeline *p)
+{
+    size_t count;
+    const struct addr *addresses = place_addresses(p->place, &count);
+
+    conn_engine_set_local(recording_engine(p->recording), addresses, count);
+}
+
 static int prepare(struct pipeline *p)
 {
-    int r;
+    int r = p->live ? place_open(&p->clock, p->config.scope, !p->config.all_netns, &p->place) : 0;
 
-    read_sysctls(p);
-    if (p->live)
-        host_read(&p->host);
-    r = new_recording(p);
-
+    if (r == 0)
+        r = new_recording(p);
+    if (r == 0)
+        r = new_gate(p);
     if (r == 0 && p->live)
         r = merge_new(LIMIT_HELD_EVENTS, on_ordered, p, &p->merge);
-    if (r == 0 && p->config.filter.pid_count && takes_part(p, WITNESS_WIRE))
-        r = pairs_new(&p->pairs);
+    if (r == 0 && p->live && p->config.sinks->packet_count)
+        r = packets_new(LIMIT_HELD_PACKETS, &p->packets);
     if (r == 0 && p->live)
-        r = open_address_sockets(p);
-    if (r == 0 && p->live)
-        r = read_addresses(p);
-    if (p->live && !p->config.all_netns &&
-        (counters_open(&p->counters_files) < 0 || counters_read(&p->counters_files, &p->counters) < 0))
-        p->counters.count = 0;
+        set_local(p);
     p->start_ns = p->live ? trace_clock_now(&p->clock) : 0;
     return r;
+}
+
+static bool wants_live(const struct pipeline *p)
+{
+    for (size_t i = 0; i < ops_count(p); i++)
+        if (is_wanted(p, i) && ops_of(p, i)->live)
+            return true;
+    return false;
 }
 
 int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
@@ -387,9 +399,15 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
         return -ENOMEM;
     }
     p->config = *config;
-    p->counters_files = (struct counters_files){ .fd = { -1, -1, -1 } };
     trace_clock_init(&p->clock);
-    r = open_sources(p, error);
+    r = wants_live(p) ? trace_clock_enter(&p->clock) : 0;
+    if (r < 0)
+        snprintf(error, PIPELINE_ERROR_MAX,
+                 "cannot start: by how much the clocks of this time namespace differ from the "
+                 "machine's is not shown (/proc/self/timens_offsets): %s",
+                 strerror(-r));
+    if (r == 0)
+        r = open_sources(p, error);
     if (r == 0) {
         r = prepare(p);
         if (r < 0)
@@ -424,6 +442,11 @@ bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_s
     return false;
 }
 
+static const char *write_error(int r)
+{
+    return r == -ECANCELED ? "its reader takes nothing, and it was asked to end" : strerror(-r);
+}
+
 static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])
 {
     int r = sinks_flush(p->config.sinks, all);
@@ -434,8 +457,36 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
         p->write_error = r;
     if (p->write_error < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s",
-                 p->config.sinks->want_lines ? "the trace" : "standard output", strerror(-p->write_error));
+                 p->config.sinks->want_lines ? "the trace" : "standard output", write_error(p->write_error));
     return p->write_error;
+}
+
+/* What happens now goes on, also where one who watches cannot: false where nobody is left who can. */
+static bool others_watch(struct pipeline *p, size_t failed, const char *why)
+{
+    bool others = false;
+
+    p->sources[failed].failed = p->narrowed = true;
+    for (size_t i = 0; i < ops_count(p); i++)
+        others |= p->sources[i].source && ops_of(p, i)->live && !p->sources[i].failed;
+    if (others && p->live)
+        log_note("tracing goes on without the %s witness: %s", ops_of(p, failed)->name, why);
+    return others && p->live;
+}
+
+/* Millions of events: nothing stands between where nothing is asked. */
+static int drain_ordered(struct pipeline *p, size_t i, bool last, char error[static PIPELINE_ERROR_MAX])
+{
+    const bool all = !gate_is_picky(p->gate);
+
+    return ops_of(p, i)->drain(p->sources[i].source, last, all ? recording_event : on_only,
+                               all ? (void *)p->recording : p, error);
+}
+
+static void release(struct pipeline *p, uint64_t until_ns)
+{
+    merge_release(p->merge, until_ns);
+    recording_pass_time(p->recording, until_ns);
 }
 
 /* last: no tick follows. 1: there is more at once. */
@@ -447,24 +498,25 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
     p->tick_events = 0;
     if (p->live) {
         trace_clock_update(&p->clock);
-        if (now - p->addresses_ns >= ADDRESSES_AGE_NS)
-            read_addresses(p); /* without memory the old ones stay */
+        if (place_refresh(p->place, now))
+            set_local(p);
     }
     for (size_t i = 0; i < ops_count(p); i++) {
         int r;
 
-        if (!p->sources[i].source)
+        if (!p->sources[i].source || p->sources[i].failed)
             continue;
-        r = ops_of(p, i)->ordered
-                ? ops_of(p, i)->drain(p->sources[i].source, last, recording_event, p->recording, error)
-                : ops_of(p, i)->drain(p->sources[i].source, last, on_event, p, error);
+        r = ops_of(p, i)->ordered ? drain_ordered(p, i, last, error)
+                                  : ops_of(p, i)->drain(p->sources[i].source, last, on_event, p, error);
+        if (r < 0 && others_watch(p, i, error))
+            r = 0;
         if (r != 0 && result >= 0)
             result = r;
     }
     /* A source may keep an event back for one batch, and a busy machine makes batches long: what is newer than the
      * last batch waits. */
     if (p->merge)
-        merge_release(p->merge, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
+        release(p, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
     p->read_ns = now;
     return result;
 }
@@ -477,6 +529,16 @@ static int start(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
     if (r < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start the trace: %s", strerror(-r));
     return r;
+}
+
+bool pipeline_is_full(const struct pipeline *p)
+{
+    return gate_is_full(p->gate);
+}
+
+void pipeline_begin_now(struct pipeline *p)
+{
+    p->start_ns = trace_clock_now(&p->clock);
 }
 
 int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
@@ -501,29 +563,7 @@ static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
     for (size_t i = 0; i < ops_count(p); i++)
         if (p->sources[i].source && ops_of(p, i)->skipped)
             ops_of(p, i)->skipped(p->sources[i].source, end);
-    trace_end_skipped(end, "of other processes", p->of_others);
-}
-
-/* Those that moved, and what tells of trouble in any case. */
-static void tell_counters(struct pipeline *p)
-{
-    const uint64_t now_ns = trace_clock_now(&p->clock);
-    struct counters now;
-
-    if (!p->counters.count || counters_read(&p->counters_files, &now) < 0)
-        return;
-    for (unsigned i = 0; i < now.count; i++) {
-        const struct counter *was = counters_find(&p->counters, now.items[i].name);
-        const int64_t delta = was ? now.items[i].value - was->value : 0;
-
-        if (delta || change_counter_matters(now.items[i].name))
-            recording_event(p->recording, &(struct event){ .kind = EVENT_COUNTER,
-                                                           .source = WITNESS_KERNEL,
-                                                           .ts_ns = now_ns,
-                                                           .counter = { .name = now.items[i].name,
-                                                                        .value = now.items[i].value,
-                                                                        .delta = delta } });
-    }
+    gate_skipped(p->gate, end);
 }
 
 void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
@@ -537,11 +577,13 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
     struct trace_end end = { .reason = reason, .status = status };
 
     end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
-    end.beyond[BEYOND_PAIRS] = p->pairs ? pairs_forgotten(p->pairs) : 0;
+    end.beyond[BEYOND_PAIRS] = gate_pairs_forgotten(p->gate);
     for (size_t i = 0; i < ops_count(p); i++)
         if (p->sources[i].source && ops_of(p, i)->lost)
             end.lost[ops_of(p, i)->witness] += ops_of(p, i)->lost(p->sources[i].source);
     skipped_by_sources(p, &end);
+    if (p->place)
+        place_describe_end(p->place, &end);
     return recording_end(p->recording, p->live ? trace_clock_now(&p->clock) : 0, &end);
 }
 
@@ -552,10 +594,12 @@ int pipeline_finish(struct pipeline *p, enum end_reason reason, int status, char
     /* twice: what a batch keeps back for the next one is let go by it */
     for (unsigned i = 0; i < 2 && r == 0; i++)
         r = read_sources(p, true, error);
+    sinks_ending(p->config.sinks);
     /* Whatever failed: what was seen is told, and how it ended. */
     if (p->merge)
         merge_release(p->merge, UINT64_MAX);
-    tell_counters(p);
+    if (p->place)
+        place_tell_counters(p->place, recording_event, p->recording);
     w = write_end(p, r < 0 ? END_REASON_ERROR : reason, status);
     if (w < 0 && r == 0) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot end the trace: %s", strerror(-w));
@@ -579,6 +623,11 @@ uint64_t pipeline_lost(const struct pipeline *p)
         if (p->sources[i].source && ops_of(p, i)->lost)
             lost += ops_of(p, i)->lost(p->sources[i].source);
     return lost;
+}
+
+bool pipeline_narrowed(const struct pipeline *p)
+{
+    return p->narrowed;
 }
 
 bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
@@ -607,6 +656,11 @@ bool pipeline_write_failed(const struct pipeline *p)
     return p->write_error < 0;
 }
 
+uint64_t pipeline_packets_lost(const struct pipeline *p)
+{
+    return p->packets ? packets_lost(p->packets) : 0;
+}
+
 uint64_t pipeline_connections(const struct pipeline *p)
 {
     return recording_connections(p->recording);
@@ -631,11 +685,9 @@ struct pipeline *pipeline_close(struct pipeline *p)
             ops_of(p, i)->close(p->sources[i].source);
     merge_free(p->merge);
     recording_free(p->recording);
-    pairs_free(p->pairs);
-    for (unsigned i = 0; i < p->address_socket_count; i++)
-        close(p->address_sockets[i]);
-    counters_close(&p->counters_files);
-    free(p->addresses);
+    gate_free(p->gate);
+    packets_free(p->packets);
+    place_close(p->place);
     free(p);
     return NULL;
 }

@@ -18,6 +18,8 @@ static void on_change(void *arg, const struct change *change)
 {
     struct recording *r = arg;
 
+    if (r->config.amend)
+        change = r->config.amend(r->config.arg, change);
     r->counts[change->kind]++;
     r->late += change->late;
     if (change->ts_ns > r->last_ns)
@@ -78,6 +80,12 @@ void recording_event(void *recording, const struct event *event)
         (r->error < 0 || recording_begin(r, event->ts_ns) < 0)) /* a file's time begins with its first packet */
         return;
     conn_engine_event(r->engine, event);
+}
+
+void recording_pass_time(struct recording *r, uint64_t ts_ns)
+{
+    if (r->begun)
+        conn_engine_pass_time(r->engine, ts_ns);
 }
 
 int recording_error(const struct recording *r)

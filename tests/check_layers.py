@@ -17,8 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may know its own layer (but see PEERS) and those before it.
-LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["conn"], ["source", "sink"], ["recording"], ["pipeline"], ["lab"],
-          ["command"], ["main", "vocabulary", "wasm"]]
+LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["convert"], ["conn"], ["metrics"], ["source", "sink"],
+          ["recording", "place"], ["gate"], ["pipeline"], ["lab", "top", "fleet"], ["command"], ["main", "vocabulary", "wasm"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
 PEERS = {"source", "sink"}
@@ -32,16 +32,19 @@ CONN = [
 CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}
 LANES = 1
 # Tables of rows: they name every row, as data, and call none; the rows may know what all rows have in common.
-TABLES = {"source/source", "sink/sink", "command/command", "conn/finding"}
+TABLES = {"source/source", "sink/sink", "command/command", "conn/finding", "convert/convert"}
 # These are pure: no I/O, no clock, no library.
 PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())
 # Headers that only these modules (and their parts, source/bpf_x of source/bpf) may include.
 HOMES = [
     (re.compile(r"bpf/|tcplens\.skel\.h$"), ["source/bpf"]),
-    (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture"]),
+    (re.compile(r"pcap(/|\.h$)"), ["source/pcap", "source/capture", "base/expression"]),
     (re.compile(r"(cjson/)?cJSON"), ["trace", "lab"]),
+    (re.compile(r"nats/"), ["sink/publish"]),
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
+    (re.compile(r"(ncurses|term)\.h$"), ["top/screen"]),
+    (re.compile(r"^drawing\.h$"), ["convert/svg"]),
     (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

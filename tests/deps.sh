@@ -50,6 +50,8 @@ build  libcjson-dev      library libcjson           cJSON (libcjson.pc)
 build  libmicrohttpd-dev library libmicrohttpd      libmicrohttpd (libmicrohttpd.pc)
 build  libcap-dev        library libcap             libcap (libcap.pc)
 build  libseccomp-dev    library libseccomp 2.5     libseccomp 2.5 or later (libseccomp.pc)
+build  libncurses-dev    library ncursesw           ncurses with wide characters (ncursesw.pc)
+build  libnats-dev       library libnats 3.3        libnats 3.3 or later (libnats.pc)
 build  nodejs            node_18                    Node.js 18 or later
 build  npm               has npm                    npm
 build  ca-certificates   has_certificates           certificates of the web's authorities
@@ -58,6 +60,7 @@ engine lld               has wasm-ld                lld (wasm-ld)
 engine wasi-libc+libclang-rt-dev-wasm32 wasm_library   wasi-libc and clang's library for WebAssembly (make ENGINE=0 does without: the page then opens traces only)
 check  libcmocka-dev     library cmocka             cmocka (cmocka.pc)
 check  python3           has python3                Python 3.9 or later
+check  python3-pyte     has_pyte                   pyte for Python (a terminal, to look at)
 check  python3-jsonschema python_module jsonschema  jsonschema for the python3 of $PATH
 check  iproute2          has ip                     ip
 check  util-linux        has unshare                unshare
@@ -66,6 +69,7 @@ check  apache2-bin       has apache2                Apache (the program alone), 
 check  tcpdump           has tcpdump                tcpdump
 check  curl              has curl                   curl
 check  tshark            has tshark                 tshark
+check  protobuf-compiler has protoc                 protoc
 check  jq                has jq                     jq
 check  groff-base        has groff                  groff
 check  bash              has bash                   bash
@@ -74,6 +78,9 @@ check  fish              has fish                   fish
 check  chromium          has_browser                Chromium or Chrome
 check  firefox-esr       has_firefox                Firefox ESR
 check  fontconfig+fonts-noto-cjk has_cjk_font       a font with Chinese characters
+check  prometheus        has_prometheus             Prometheus, with promtool
+check  nats-server       has nats-server            nats-server
+check  systemd           has systemd-analyze        systemd-analyze
 kernels qemu-system-x86  has_qemu                 QEMU for x86-64
 kernels kmod             has insmod               insmod
 fuzz   libclang-rt-dev   fuzzer                     libFuzzer and the sanitizers of clang (compiler-rt)
@@ -89,11 +96,21 @@ bench-echo python3       has python3                Python 3.9 or later
 bench-echo libevent-dev  library libevent           libevent, to compare with
 bench-echo libuv1-dev    library libuv              libuv, to compare with
 bench-echo redis-server  has redis-server           redis, to compare with
+deb    dpkg-dev          has dpkg-buildpackage      dpkg-buildpackage
+deb    debhelper         has dh                     debhelper
+deb    fakeroot          has fakeroot               fakeroot
+deb    lintian           has lintian                lintian
+check-deb debootstrap    has debootstrap            debootstrap
+check-deb util-linux     has unshare                unshare
 lint   clang-format      has clang-format           clang-format 14 or later
 lint   clang-tidy        has clang-tidy             clang-tidy 14 or later
 lint   groff             has groff                  groff
 END
 }
+
+# Pure Python: that of Debian does for another Python too (tests/lib/screen.py).
+has_pyte() { python_module pyte || PYTHONPATH=/usr/lib/python3/dist-packages python3 -c 'import pyte' 2>/dev/null; }
+has_prometheus() { has prometheus && has promtool; }
 
 # Debian's Node.js reads this file; others bring their own.
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || ! has dpkg; }

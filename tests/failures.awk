@@ -22,7 +22,7 @@ BEGIN {
         last[++lines] = $0
 }
 
-/: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ {
+/: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped, [0-9]+ s$/ {
     kept = 0
     nested = 1
     most *= 3

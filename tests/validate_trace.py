@@ -177,10 +177,10 @@ class Trace:
         if r["from"] > r["to"]:
             yield f"from {r['from']} is after to {r['to']}"
         self.lost[r["source"]] = self.lost.get(r["source"], 0) + r["lost"]
-        # Changes may be among what was lost: this witness's paths begin anew.
+        # Changes may be among what was lost: this witness's paths begin anew; where records are missing, all do.
         for path in self.paths.values():
-            if r["source"] in path:
-                path[r["source"]] = None
+            for source in path if "records" in r else {r["source"]} & set(path):
+                path[source] = None
 
     def check_outcome(self, r):
         for end, final in r["final"].items():
@@ -425,10 +425,11 @@ def field_mutations(record):
             yield f"unknown key in {'.'.join(map(str, path)) or 'record'}", path, "unknown", 1
         for key, value in node.items():
             for wrong in other[type(value)]:
-                is_free = key in free or (path == ("host",) and key == "name") or path == ("values",)
+                is_free = key in free or (path == ("host",) and key == "name") or path == ("values",) or (
+                    path[:1] == ("merged",) and key == "host")
                 any_text = isinstance(wrong, str) and isinstance(value, str) and is_free
                 any_setting = path == ("sysctl",) and isinstance(wrong, (int, str)) and not isinstance(wrong, bool)
-                any_number = wrong == -7 and key in ("fd", "seq", "ack", "value", "delta")
+                any_number = wrong == -7 and key in ("fd", "seq", "ack", "value", "delta", "offset_ns", "skew_ppb")
                 either = wrong is False and key == "synchronized"
                 in_free_list = key in ("command", "interfaces", "remedy") and wrong == ["?"]
                 if wrong != value or type(wrong) is not type(value):

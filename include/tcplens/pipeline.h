@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tcplens/base/expression.h"
 #include "tcplens/conn/engine.h"
 #include "tcplens/sink/sink.h"
 #include "tcplens/source/source.h"
@@ -35,13 +36,20 @@ struct pipeline_config {
     /* Called when all is told but the end: pipeline_tell() then adds what follows from the whole. NULL: nothing does. */
     void (*conclude)(void *arg, struct pipeline *pipeline);
     void *conclude_arg;
-    const char *netns; /* as the user named it, for the header */
-    bool datagrams;    /* UDP too */
-    bool headers;      /* of segments, byte by byte */
-    bool all_netns;    /* sources that can see all namespaces do */
+    const char *netns;     /* as the user named it, for the header */
+    bool datagrams;        /* UDP too */
+    bool headers;          /* of segments, byte by byte */
+    bool all_netns;        /* sources that can see all namespaces do */
+    bool stand_in_will_do; /* one that stands in for another is enough, alone */
+    /* Connections with these are not told of: to tell of them makes more of them. */
+    struct endpoint apart[SINK_PEERS_MAX];
+    unsigned apart_count;
     struct filter filter;
-    char *const *command; /* NULL-terminated, or NULL */
-    uint32_t command_pid; /* 0: there is none, or its id on the machine is not known */
+    const struct expression *expression; /* filter.expression, compiled; NULL: all connections pass */
+    uint64_t segments_max;               /* after so many the trace is over; 0: it goes on */
+    char *const *command;                /* NULL-terminated, or NULL */
+    uint32_t command_pid;                /* 0: there is none, or its id on the machine is not known */
+    size_t conn_max;                     /* connections followed at once; 0: LIMIT_CONNECTIONS */
     enum conn_segments segments;
     enum conn_checksums checksums;
 };
@@ -70,9 +78,15 @@ unsigned pipeline_sockets(const struct pipeline *pipeline, int *ret_sockets, uns
 /* How far a file has been read: bytes, its size (0: not known), packets. False: no source has an end. */
 bool pipeline_progress(const struct pipeline *pipeline, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets);
 
+/* Before the first tick: the trace begins only now, and what was observed until now is not in it. */
+void pipeline_begin_now(struct pipeline *pipeline);
+
 /* Takes what the sources have, writes what is old enough to be in order. 1: there is more at once; 0; -errno (-EPIPE: nobody
  * reads the output any more) with one line in error. */
 int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* As many segments came as were wanted: what comes later is not told. */
+bool pipeline_is_full(const struct pipeline *pipeline);
 
 /* Events the last tick brought. */
 unsigned pipeline_tick_events(const struct pipeline *pipeline);
@@ -87,6 +101,10 @@ void pipeline_tell(struct pipeline *pipeline, struct change *change);
 
 /* Events lost so far, of all sources. */
 uint64_t pipeline_lost(const struct pipeline *pipeline);
+/* An interface or a source of what happens now is seen no more; the others are. */
+bool pipeline_narrowed(const struct pipeline *pipeline);
+/* Packets that a sink wanted, and that had to make way before their events were in order. */
+uint64_t pipeline_packets_lost(const struct pipeline *pipeline);
 /* Connections found so far. */
 uint64_t pipeline_connections(const struct pipeline *pipeline);
 /* Hosts of which all checksums were wrong, and were ignored for that. */

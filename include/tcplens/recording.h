@@ -17,6 +17,8 @@ struct recording_config {
     struct sinks *sinks;
     void (*describe)(void *arg, struct trace_header *header); /* what the header says besides its time */
     void (*conclude)(void *arg); /* all is told but the end: it may tell something more; NULL: nobody does */
+    /* Another may know more of a change, and gives back what is told for it. NULL: nobody does. */
+    const struct change *(*amend)(void *arg, const struct change *change);
     void *arg;
 };
 
@@ -30,6 +32,8 @@ bool recording_begun(const struct recording *recording);
 
 /* An event, in order of time, as event_fn. What was not begun begins with it. */
 void recording_event(void *recording, const struct event *event);
+/* No event before ts_ns will come any more: what was due until then is told. Not before it was begun. */
+void recording_pass_time(struct recording *recording, uint64_t ts_ns);
 
 /* The engine has seen all: writes the outcomes and the end. last_ns: when, where nothing that was told is later. end: what only
  * the caller knows of it (reason, status, lost, skipped, events held). 0 or -errno, also of a header that could not be written. */

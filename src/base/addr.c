@@ -14,6 +14,11 @@ bool addr_is_ipv4(const struct addr *a)
     return !memcmp(a->bytes, mapped_prefix, sizeof(mapped_prefix));
 }
 
+bool addr_is_any(const struct addr *a)
+{
+    return addr_is_unspecified(a) || (addr_is_ipv4(a) && !memcmp(a->bytes + 12, (const uint8_t[4]){ 0 }, 4));
+}
+
 bool addr_is_loopback(const struct addr *a)
 {
     static const struct addr loopback6 = { .bytes = { [15] = 1 } };

@@ -72,6 +72,10 @@ struct rule {
         .arg = (argument), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)                             \
     }
 
+_Static_assert((CONFINE_WATCH ^ CONFINE_SERVE ^ CONFINE_HAND_OUT ^ CONFINE_FEED ^ CONFINE_PUBLISH ^ CONFINE_SCREEN) ==
+                   (1 << 6) - 1,
+               "each has a bit of its own");
+
 static const struct rule rules[] = {
     /* memory, none of which becomes code */
     ALLOW(brk, ALWAYS),
@@ -144,7 +148,6 @@ static const struct rule rules[] = {
     ALLOW_IF(ioctl, CONFINE_WATCH, IS(1, SIOCGIFFLAGS)), /* libpcap: is the interface still there? */
     ALLOW(getsockname, CONFINE_WATCH | CONFINE_SERVE),
     ALLOW_IF(kill, CONFINE_WATCH, IS(1, 0)),
-    ALLOW_IF(prctl, CONFINE_WATCH, IS(0, PR_SET_PDEATHSIG)), /* a lab ends with who waits for it */
     /* libpcap takes its ring down before it closes the socket, which does so too */
     REFUSE_IF(setsockopt, CONFINE_WATCH, EPERM, IS(1, SOL_PACKET), IS(2, PACKET_RX_RING)),
     /* browsers */
@@ -158,7 +161,35 @@ static const struct rule rules[] = {
     ALLOW(epoll_create1, CONFINE_SERVE),
     ALLOW(eventfd2, CONFINE_SERVE),
     ALLOW_IF(clone, CONFINE_SERVE, HAS(0, CLONE_THREAD, CLONE_THREAD)),
-    { SCMP_SYS(clone3), CONFINE_SERVE | CONFINE_FEED, QUIET(ENOSYS), 0, { { 0 } } }, /* its flags cannot be looked at */
+    { SCMP_SYS(clone3),
+      CONFINE_SERVE | CONFINE_FEED | CONFINE_PUBLISH,
+      QUIET(ENOSYS),
+      0,
+      { { 0 } } }, /* its flags cannot be looked at */
+    /* ncurses: modes of the terminal, who is in its foreground; it waits for the rest of a key */
+    ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETS)),
+    ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETSW)),
+    ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETSF)),
+    ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCFLSH)),
+    ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TIOCGPGRP)),
+    ALLOW(getpgrp, CONFINE_SCREEN),
+    /* a server that is connected to, again and again */
+    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET)),
+    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET6)),
+    ALLOW(connect, CONFINE_PUBLISH),
+    ALLOW(recvfrom, CONFINE_PUBLISH),
+    ALLOW_IF(sendto, CONFINE_PUBLISH, IS(4, 0)),
+    ALLOW(shutdown, CONFINE_PUBLISH),
+    ALLOW_IF(getsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
+    ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
+    ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
+    ALLOW_IF(clone, CONFINE_PUBLISH, HAS(0, CLONE_THREAD, CLONE_THREAD)),
+    ALLOW(pwrite64, CONFINE_PUBLISH),
+    { SCMP_SYS(openat),
+      CONFINE_PUBLISH,
+      QUIET(ENOENT),
+      0,
+      { { 0 } } }, /* the settings of libraries: they have defaults */
     /* a file that is handed out is closed by the answer that it is in */
     ALLOW_IF(fcntl, CONFINE_HAND_OUT, IS(1, F_DUPFD_CLOEXEC)),
     /* a pipe that is read again */
@@ -258,6 +289,14 @@ static int narrow_sockets(const struct confine *c, uint32_t action)
     return load(filter, r);
 }
 
+/* Itself, and no other process. */
+static int allow_to_stop(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp itself[] = { IS(0, (scmp_datum_t)getpid()), IS(1, SIGTSTP) };
+
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 2, itself);
+}
+
 static int allow_listed(unsigned may, uint32_t action)
 {
     scmp_filter_ctx filter = seccomp_init(action);
@@ -268,6 +307,8 @@ static int allow_listed(unsigned may, uint32_t action)
     for (const struct rule *rule = rules; rule < rules + sizeof(rules) / sizeof(*rules) && r == 0; rule++)
         if (rule->may == ALWAYS || (rule->may & may))
             r = seccomp_rule_add_array(filter, rule->action, rule->call, rule->if_count, rule->only_if);
+    if (r == 0 && (may & CONFINE_SCREEN))
+        r = allow_to_stop(filter);
     return load(filter, r);
 }
 

@@ -73,21 +73,17 @@ bool prefix_has(const struct prefix *p, const struct addr *addr)
     return addr_equal(&begin.addr, &p->addr) && (prefix_is_ipv4(p) || !addr_is_ipv4(addr));
 }
 
-/* 0.0.0.0 or :: */
-static bool is_any(const struct addr *a)
+static bool is_in(const struct port_range *range, uint16_t port)
 {
-    static const struct addr any6 = { .bytes = { 0 } };
-    static const uint8_t any4[4] = { 0 };
-
-    return addr_equal(a, &any6) || (addr_is_ipv4(a) && !memcmp(a->bytes + 12, any4, 4));
+    return range->first <= port && port <= range->last;
 }
 
 bool filter_wants(const struct filter *f, const struct endpoint *local, const struct endpoint *remote)
 {
-    bool port = !f->port_count, host = !f->host_count || is_any(&local->addr);
+    bool port = !f->port_count, host = !f->host_count || addr_is_any(&local->addr);
 
     for (unsigned i = 0; i < f->port_count; i++)
-        port = port || local->port == f->ports[i] || remote->port == f->ports[i];
+        port = port || is_in(&f->ports[i], local->port) || is_in(&f->ports[i], remote->port);
     for (unsigned i = 0; i < f->host_count; i++)
         host = host || prefix_has(&f->hosts[i], &local->addr) || prefix_has(&f->hosts[i], &remote->addr);
     return port && host;
@@ -98,8 +94,15 @@ const char *filter_packets(const struct filter *f, bool datagrams, char buf[stat
     size_t len = (size_t)snprintf(buf, FILTER_PACKETS_MAX, datagrams ? "(tcp or udp)" : "tcp");
     char text[PREFIX_TEXT_MAX];
 
-    for (unsigned i = 0; i < f->port_count; i++)
-        len += (size_t)snprintf(buf + len, FILTER_PACKETS_MAX - len, "%sport %u", i ? " or " : " and (", f->ports[i]);
+    for (unsigned i = 0; i < f->port_count; i++) {
+        const struct port_range *range = &f->ports[i];
+
+        len += (size_t)snprintf(buf + len, FILTER_PACKETS_MAX - len, "%s", i ? " or " : " and (");
+        if (range->first == range->last)
+            len += (size_t)snprintf(buf + len, FILTER_PACKETS_MAX - len, "port %u", range->first);
+        else
+            len += (size_t)snprintf(buf + len, FILTER_PACKETS_MAX - len, "portrange %u-%u", range->first, range->last);
+    }
     if (f->port_count)
         len += (size_t)snprintf(buf + len, FILTER_PACKETS_MAX - len, ")");
     for (unsigned i = 0; i < f->host_count; i++)

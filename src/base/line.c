@@ -115,3 +115,106 @@ void line_join(struct line *l, const struct line *piece)
     add_bytes(l, piece->buf, (size_t)(piece->p - piece->buf), piece->cells);
     l->cut |= piece->cut;
 }
+
+/* Bytes of the character, or of the escape sequence, that begins a text. *ret_cells: how wide it is. */
+static size_t next_of(const char *text, const char *end, unsigned *ret_cells)
+{
+    const char *p = text + 1;
+
+    *ret_cells = *text != '\x1b';
+    while (p < end && (*ret_cells ? (*p & 0xc0) == 0x80 : p[-1] != 'm'))
+        p++;
+    return (size_t)(p - text);
+}
+
+/* As much of the text as columns hold, colours that follow included. */
+static const char *fill(const char *text, const char *end, unsigned columns)
+{
+    unsigned cells;
+
+    while (text < end) {
+        const size_t len = next_of(text, end, &cells);
+
+        if (cells > columns)
+            break;
+        columns -= cells;
+        text += len;
+    }
+    return text;
+}
+
+static unsigned count_cells(const char *text, const char *end)
+{
+    unsigned cells = 0, wide;
+
+    while (text < end) {
+        text += next_of(text, end, &wide);
+        cells += wide;
+    }
+    return cells;
+}
+
+/* The place to break before: behind the last blank, but not in the first half. */
+static const char *break_of(const char *text, const char *full)
+{
+    for (const char *p = full; p - text > (full - text) / 2; p--)
+        if (p[-1] == ' ')
+            return p;
+    return full;
+}
+
+static char *put(char *p, const char *end, const char *text, size_t len)
+{
+    if (len > (size_t)(end - p))
+        return p;
+    memcpy(p, text, len);
+    return p + len;
+}
+
+static size_t cut(const char *line, const char *end, unsigned columns, char *buf, size_t size)
+{
+    const char *full = fill(line, end, columns - 1), *room = buf + size - sizeof("…" RESET "\n") + 1;
+    char *p = put(buf, room, line, (size_t)(full - line));
+
+    p = stpcpy(p, "…");
+    if (memchr(line, '\x1b', (size_t)(end - line)))
+        p = stpcpy(p, RESET);
+    *p++ = '\n';
+    return (size_t)(p - buf);
+}
+
+static size_t wrap(const char *line, const char *end, unsigned columns, unsigned indent, char *buf, size_t size)
+{
+    const char *room = buf + size - 1;
+    unsigned blanks = 0;
+    char *p = buf;
+
+    while (line < end) {
+        const char *full = fill(line, end, columns - blanks);
+        const char *next = full < end ? break_of(line, full) : full;
+
+        for (unsigned i = 0; i < blanks; i++)
+            p = put(p, room, " ", 1);
+        p = put(p, room, line, (size_t)(next - line));
+        if (next < end)
+            p = put(p, room, "\n", 1);
+        line = next;
+        blanks = indent;
+    }
+    *p++ = '\n';
+    return (size_t)(p - buf);
+}
+
+size_t line_fit(const char *line, size_t len, unsigned columns, int indent, char *buf, size_t size)
+{
+    const char *end = line + len - (len && line[len - 1] == '\n');
+
+    if (columns < 2 || count_cells(line, end) <= columns) {
+        len = len < size ? len : size;
+        memcpy(buf, line, len);
+        return len;
+    }
+    if (indent < 0 || 2 * (unsigned)indent > columns)
+        return cut(line, end, columns, buf, size);
+    return wrap(line, end, columns, (unsigned)indent, buf, size);
+}

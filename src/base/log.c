@@ -1,10 +1,14 @@
 #include "tcplens/base/log.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "tcplens/base/stop.h"
 
 static enum log_level level_max = LOG_LEVEL_NOTE;
 
@@ -43,23 +47,39 @@ static size_t printable(const unsigned char *text, size_t len)
     return c < least[size] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || obeyed_by_terminals(c) ? 0 : size;
 }
 
-/* A file name or a process name in a message could hold a newline or a terminal's control sequence. */
+/* Nobody may read standard error: then a line waits, but not when the program is asked to end. */
+static void write_line(char *line, size_t len)
+{
+    line[len++] = '\n';
+    fflush(stderr); /* another's progress may stand there */
+    if (stop_is_watched() && stop_poll(STDERR_FILENO, POLLOUT) < 0)
+        return;
+    (void)!write(STDERR_FILENO, line, len);
+}
+
+/* A file name or a process name in a message could hold a newline or a terminal's control sequence. In one write(), so that
+ * lines of several processes do not mix. */
 static void print_line(const char *text, size_t len)
 {
+    static const char before[] = "tcplens: ";
     const unsigned char *at = (const unsigned char *)text;
+    char *line = malloc(sizeof(before) + 4 * len + 1), *end = line;
 
-    fputs("tcplens: ", stderr);
+    if (!line)
+        return;
+    end = stpcpy(end, before);
     while (len > 0) {
         size_t size = printable(at, len);
 
         if (size)
-            fwrite(at, 1, size, stderr);
+            end = mempcpy(end, at, size);
         else
-            fprintf(stderr, "\\x%02x", *at);
+            end += sprintf(end, "\\x%02x", *at);
         at += size ? size : 1;
         len -= size ? size : 1;
     }
-    fputc('\n', stderr);
+    write_line(line, (size_t)(end - line));
+    free(line);
 }
 
 static void print(enum log_level level, const char *format, va_list args)

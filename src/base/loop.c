@@ -1,39 +1,25 @@
 #include "tcplens/base/loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tcplens/base/clock.h"
+#include "tcplens/base/stop.h"
+
 struct loop {
     struct loop_handlers handlers;
     int epoll, timer, signals, child;
+    int clock; /* wakes when CLOCK_REALTIME was set */
     struct itimerspec period;
     pid_t child_pid;
     bool stopped;
 };
-
-static void signal_set(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-}
-
-void loop_restore_signals(void)
-{
-    sigset_t set;
-
-    signal_set(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_DFL);
-}
 
 static int watch(struct loop *loop, int fd)
 {
@@ -45,30 +31,26 @@ static int watch(struct loop *loop, int fd)
 int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop **ret_loop)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
-    sigset_t set;
     int r;
 
     if (!loop)
         return -ENOMEM;
     loop->handlers = *handlers;
     loop->child = -1;
-    loop->timer = loop->signals = -1;
+    loop->timer = loop->clock = -1;
     loop->period.it_value = (struct timespec){ tick_ms / 1000, (long)(tick_ms % 1000) * 1000000 };
     loop->period.it_interval = loop->period.it_value;
-    signal_set(&set);
+    loop->signals = stop_watch();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll >= 0)
         loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (loop->timer >= 0)
-        loop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (loop->signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
-        r = -errno;
-        loop_free(loop);
-        return r;
-    }
-    r = watch(loop, loop->timer);
+    r = loop->signals < 0 ? loop->signals : loop->timer < 0 ? -errno : watch(loop, loop->timer);
     if (r == 0)
         r = watch(loop, loop->signals);
+    if (r == 0)
+        r = loop->clock = clock_watch_open();
+    if (r >= 0)
+        r = watch(loop, loop->clock);
     if (r < 0) {
         loop_free(loop);
         return r;
@@ -103,10 +85,9 @@ int loop_run(struct loop *loop)
     if (timerfd_settime(loop->timer, 0, &loop->period, NULL) < 0)
         return -errno;
     while (!loop->stopped) {
-        struct signalfd_siginfo info;
         struct epoll_event event;
         uint64_t ticks;
-        int n = epoll_wait(loop->epoll, &event, 1, -1);
+        int number, n = epoll_wait(loop->epoll, &event, 1, -1);
 
         if (n < 0) {
             if (errno == EINTR)
@@ -116,9 +97,13 @@ int loop_run(struct loop *loop)
         if (event.data.fd == loop->timer) {
             if (read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks))
                 loop->handlers.tick(loop->handlers.arg, ticks);
+        } else if (event.data.fd == loop->clock) {
+            if (clock_watch_take(loop->clock))
+                loop->handlers.tick(loop->handlers.arg, 0);
         } else if (event.data.fd == loop->signals) {
-            if (read(loop->signals, &info, sizeof(info)) == sizeof(info))
-                loop->handlers.signal(loop->handlers.arg, (int)info.ssi_signo);
+            number = stop_take();
+            if (number)
+                loop->handlers.signal(loop->handlers.arg, number);
         } else if (event.data.fd == loop->child) {
             on_child(loop);
         }
@@ -137,8 +122,8 @@ struct loop *loop_free(struct loop *loop)
         return NULL;
     if (loop->child >= 0)
         close(loop->child);
-    if (loop->signals >= 0)
-        close(loop->signals);
+    if (loop->clock >= 0)
+        close(loop->clock);
     if (loop->timer >= 0)
         close(loop->timer);
     if (loop->epoll >= 0)

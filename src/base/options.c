@@ -1,6 +1,7 @@
 #include "tcplens/base/options.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -23,7 +24,7 @@ struct parser {
     struct place places[OPTION_ROWS_MAX];
     size_t count;
     struct option longs[OPTION_ROWS_MAX + 3];
-    char shorts[2 * OPTION_ROWS_MAX + 4];
+    char shorts[2 * OPTION_ROWS_MAX + 5];
     char *error;
 };
 
@@ -135,6 +136,7 @@ static void build_getopt(struct parser *parser, enum options_style style)
         *s++ = '+';
     *s++ = ':';
     *s++ = 'h';
+    *s++ = 'V';
     for (i = 0; i < parser->count; i++) {
         const struct option_row *row = parser->places[i].row;
 
@@ -209,7 +211,7 @@ enum options_outcome options_parse(const struct option_set *sets, size_t count, 
 
         if (code == CODE_HELP || code == 'h')
             return OPTIONS_HELP;
-        if (code == CODE_VERSION)
+        if (code == CODE_VERSION || code == 'V')
             return OPTIONS_VERSION;
         p = code == '?' || code == ':' ? NULL : place_of(&parser, code);
         if (!p) {
@@ -291,6 +293,11 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
     return least < c ? least : c;
 }
 
+static bool is_same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 static unsigned distance(const char *a, const char *b)
 {
     unsigned rows[3][WORD_MAX + 1];
@@ -305,8 +312,9 @@ static unsigned distance(const char *a, const char *b)
 
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= b_len; j++) {
-            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && twice_above[j - 2] + 1 < row[j])
+            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + !is_same(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) && is_same(a[i - 2], b[j - 1]) &&
+                twice_above[j - 2] + 1 < row[j])
                 row[j] = twice_above[j - 2] + 1;
         }
     }

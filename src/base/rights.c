@@ -95,10 +95,14 @@ int rights_drop(bool keep_kill)
 
 int rights_give_up(const struct confine *c)
 {
-    int r = rights_drop(false);
+    int at_end = 0, r;
 
+    (void)prctl(PR_GET_PDEATHSIG, &at_end);
+    r = rights_drop(false);
     if (r < 0)
         return r;
+    if (at_end && prctl(PR_SET_PDEATHSIG, at_end) < 0) /* the kernel forgets it with the rights */
+        return -errno;
     if (geteuid() == 0)
         log_note(
             "goes on as user 0, without capabilities: this environment lets nobody become another user (CAP_SETUID)");

@@ -2,87 +2,197 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tcplens/base/output.h"
+#include "tcplens/base/stop.h"
 
 #define BUFFER_SIZE WRITER_LINE_MAX
 
 struct writer {
     int fd;
-    bool owned; /* not standard output */
-    int error;  /* first -errno: what came after it was thrown away */
+    bool owned;    /* not standard output */
+    bool regular;  /* a file, which no reader holds up */
+    bool lines;    /* what is written are such */
+    bool waits;    /* write() would: is it not nonblocking */
+    bool replaces; /* what the file holds goes when the first is written: it is not lost to what comes to nothing */
+    int error;     /* first -errno: what came after it was thrown away */
     size_t len;
     char buffer[BUFFER_SIZE];
 };
 
-int writer_open(const char *path, struct writer **ret_writer)
+/* Standard output's flags belong to the open file, which a shell's other commands share: so it is opened once more, to be
+ * nonblocking. Not possible for sockets, nor where it belongs to another user: then it is waited for before each write. */
+static int open_again(int fd)
 {
-    const bool owned = path && strcmp(path, "-") != 0;
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static void choose_way(struct writer *w)
+{
+    struct stat st;
+    int again;
+
+    w->regular = fstat(w->fd, &st) < 0 || S_ISREG(st.st_mode);
+    if (!stop_is_watched()) /* signals do as ever, and later on there may be no right to open anything */
+        return;
+    if (w->regular || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) || (again = open_again(w->fd)) < 0) {
+        w->waits = !w->regular;
+        return;
+    }
+    if (w->owned)
+        close(w->fd);
+    w->fd = again;
+    w->owned = true;
+}
+
+static int new_writer(int fd, bool owned, struct writer **ret_writer)
+{
     struct writer *w = malloc(sizeof(*w));
-    int fd = STDOUT_FILENO;
 
     if (!w)
         return -ENOMEM;
-    if (owned) {
-        do
-            fd = output_open(path, O_WRONLY);
-        while (fd == -EINTR);
-        if (fd < 0) {
-            free(w);
-            return fd;
-        }
-    }
     w->fd = fd;
     w->owned = owned;
+    w->waits = false;
+    w->replaces = owned;
+    w->lines = true;
     w->error = 0;
     w->len = 0;
+    choose_way(w);
     *ret_writer = w;
     return 0;
 }
 
-/* Standard output may be non-blocking: the flag belongs to the open file, which a shell's other commands share. */
-static int wait_writable(int fd)
+int writer_on(int fd, bool replaces, struct writer **ret_writer)
 {
-    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    int r = new_writer(fd, false, ret_writer);
 
-    while (poll(&p, 1, -1) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return 0;
-}
-
-/* A reader that went away shows as -EPIPE to who ignores SIGPIPE, which is for the program to do. */
-static int write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        } else if (n == 0) {
-            return -EIO; /* no progress and no reason: not to be tried for ever */
-        } else if (errno == EAGAIN) {
-            int r = wait_writable(fd);
-
-            if (r < 0)
-                return r;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
+    if (r == 0) {
+        (*ret_writer)->lines = false;
+        (*ret_writer)->replaces = replaces;
     }
-    return 0;
+    return r;
 }
 
+void writer_binary(struct writer *w)
+{
+    w->lines = false;
+}
+
+int writer_open(const char *path, struct writer **ret_writer)
+{
+    const bool owned = path && strcmp(path, "-") != 0;
+    int fd = STDOUT_FILENO, r;
+
+    if (owned) {
+        fd = output_open(path, O_WRONLY);
+        if (fd < 0)
+            return fd;
+    }
+    r = new_writer(fd, owned, ret_writer);
+    if (r < 0 && owned)
+        close(fd);
+    return r;
+}
+
+/* How many bytes of whole lines are written at once. A pipe takes PIPE_BUF of them or none (pipe(7)): where it is full, and
+ * stays so until the program is told to end, its reader finds no line that is cut. */
+static size_t piece(const struct writer *w, const char *data, size_t len)
+{
+    const char *end = NULL;
+
+    if (w->regular || !w->lines || len <= PIPE_BUF)
+        return len;
+    end = memrchr(data, '\n', PIPE_BUF);
+    if (!end)
+        end = memchr(data, '\n', len);
+    return end ? (size_t)(end - data) + 1 : len;
+}
+
+/* Returns what was written, or -errno; -EAGAIN is no error. A reader that went away shows as -EPIPE to who ignores SIGPIPE,
+ * and a file that may not grow as -EFBIG to who ignores SIGXFSZ, which is for the program to do. */
+static ssize_t write_some(const struct writer *w, const char *data, size_t len)
+{
+    ssize_t n;
+    int r = 0;
+
+    if (w->waits)
+        r = stop_poll(w->fd, POLLOUT);
+    if (r < 0)
+        return r;
+    do
+        n = write(w->fd, data, len);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n == 0 ? -EIO : n; /* no progress and no reason: not to be tried for ever */
+}
+
+/* All of data or, where that fails, *ret_written of it. */
+static int write_all(const struct writer *w, const char *data, size_t len, size_t *ret_written)
+{
+    size_t done = 0;
+    int r = 0;
+
+    while (done < len && r == 0) {
+        ssize_t n = write_some(w, data + done, piece(w, data + done, len - done));
+
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == -EAGAIN)
+            r = stop_poll(w->fd, POLLOUT);
+        else
+            r = (int)n;
+    }
+    *ret_written = done;
+    return r;
+}
+
+/* A full disk took part of a line: that part is taken back, if nobody wrote behind it. */
+static void cut_to_line(const struct writer *w, const char *data, size_t written)
+{
+    const char *newline = memrchr(data, '\n', written);
+    const off_t part = (off_t)(written - (newline ? (size_t)(newline - data) + 1 : 0));
+    const off_t at = lseek(w->fd, 0, SEEK_CUR);
+    struct stat st;
+
+    if (part && at >= part && fstat(w->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == at &&
+        ftruncate(w->fd, at - part) == 0)
+        (void)lseek(w->fd, -part, SEEK_CUR);
+}
+
+/* A signal that ends the program would cut what is being written (mm/filemap.c, generic_perform_write()). It waits for a
+ * file, which no reader holds up. */
 static void write_out(struct writer *w, const char *data, size_t len)
 {
-    if (w->error == 0)
-        w->error = write_all(w->fd, data, len);
+    sigset_t all, before;
+    size_t written;
+
+    if (w->error || !len)
+        return;
+    if (w->replaces && w->regular && ftruncate(w->fd, 0) < 0) {
+        w->error = -errno;
+        return;
+    }
+    w->replaces = false;
+    sigfillset(&all);
+    if (w->regular)
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+    w->error = write_all(w, data, len, &written);
+    if (w->error && w->regular && w->lines)
+        cut_to_line(w, data, written);
+    if (w->regular)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Whole lines only: who reads along, or finds the file after a crash, sees few that are cut. */
@@ -122,16 +232,37 @@ int writer_flush(struct writer *w)
     return w->error;
 }
 
+static void close_file(struct writer *w)
+{
+    /* Linux closes the descriptor in any case, EINTR included; the other errors are of data not yet stored. */
+    if (w->owned && close(w->fd) < 0 && w->error == 0 && errno != EINTR)
+        w->error = -errno;
+}
+
+void writer_switch(struct writer *w, int fd)
+{
+    (void)!writer_flush(w);
+    close_file(w);
+    w->fd = fd;
+    w->owned = true;
+}
+
+void writer_drop(struct writer *w)
+{
+    if (w && w->owned)
+        close(w->fd);
+    free(w);
+}
+
 int writer_close(struct writer *w)
 {
     int r;
 
     if (!w)
         return 0;
-    r = writer_flush(w);
-    /* Linux closes the descriptor in any case, EINTR included; the other errors are of data not yet stored. */
-    if (w->owned && close(w->fd) < 0 && r == 0 && errno != EINTR)
-        r = -errno;
+    (void)!writer_flush(w);
+    close_file(w);
+    r = w->error;
     free(w);
     return r;
 }

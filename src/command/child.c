@@ -3,34 +3,77 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
-#include "tcplens/base/loop.h"
+#include "tcplens/base/stop.h"
+
+static int check_program(const char *path)
+{
+    struct stat st;
+
+    if (access(path, X_OK) < 0)
+        return -errno;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? -EACCES : 0;
+}
+
+int child_find(const char *name)
+{
+    const char *path = getenv("PATH");
+    char at[4096];
+    int r = -ENOENT;
+
+    if (!*name || strchr(name, '/'))
+        return check_program(name);
+    for (path = path ? path : "/bin:/usr/bin";; path++) {
+        const size_t len = strcspn(path, ":");
+        int here;
+
+        snprintf(at, sizeof(at), "%.*s%s%s", (int)len, path, len ? "/" : "", name);
+        here = check_program(at);
+        if (here == 0)
+            return 0;
+        r = here == -EACCES ? here : r;
+        path += len;
+        if (!*path)
+            return r;
+    }
+}
+
+int child_status_of(int error)
+{
+    return error == -ENOENT ? 127 : 126;
+}
 
 /* In the child. gate: the parent lets go by a byte; report: gets errno of exec(), and closes by itself when it succeeds. */
-static void become(char *const argv[], int gate, int report, bool stdout_taken)
+static void become(char *const argv[], int gate, int report, enum child_stdout stdout_is)
 {
     char go;
     int r;
 
-    loop_restore_signals();
+    stop_restore();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (read(gate, &go, 1) != 1)
         _exit(125); /* the tracer gave up */
-    if (stdout_taken)
+    if (stdout_is == CHILD_STDOUT_TAKEN)
         dup2(STDERR_FILENO, STDOUT_FILENO);
+    else if (stdout_is == CHILD_STDOUT_SHARED)
+        setenv("TCPLENS_TIMELINE", "1", true);
     execvp(argv[0], argv);
     r = errno;
     if (write(report, &r, sizeof(r)) < 0)
         _exit(125);
-    _exit(r == ENOENT ? 127 : 126);
+    _exit(child_status_of(-r));
 }
 
-int child_start(struct child *c, char *const argv[], bool stdout_taken)
+int child_start(struct child *c, char *const argv[], enum child_stdout stdout_is)
 {
     int gate[2], report[2];
     pid_t pid;
@@ -48,7 +91,7 @@ int child_start(struct child *c, char *const argv[], bool stdout_taken)
         return -errno;
     if (pid == 0) {
         close(gate_write);
-        become(argv, gate_read, report_write, stdout_taken);
+        become(argv, gate_read, report_write, stdout_is);
     }
     *c = (struct child){ .argv = argv, .pid = pid, .release = -1, .exec_report = -1 };
     r = guard_start(&c->guard, pid, SIGTERM);

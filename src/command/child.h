@@ -19,8 +19,18 @@ struct child {
 /* What a command that was told to end gets before it is killed. */
 #define CHILD_GRACE_MS 2000
 
-/* stdout_taken: what it prints goes to standard error. 0 or -errno. */
-int child_start(struct child *c, char *const argv[], bool stdout_taken) __attribute__((warn_unused_result));
+/* What it prints, and where: */
+enum child_stdout {
+    CHILD_STDOUT_ITS_OWN,
+    CHILD_STDOUT_SHARED, /* beside what shows its trace, which TCPLENS_TIMELINE in its environment tells it */
+    CHILD_STDOUT_TAKEN,  /* to standard error: the trace itself is on standard output */
+};
+/* Whether there is such a program, as execvp(3) looks for it: 0, or -errno of what that would fail with. */
+int child_find(const char *name) __attribute__((warn_unused_result));
+/* The status that a shell gives where that failed. */
+int child_status_of(int error);
+/* 0 or -errno. */
+int child_start(struct child *c, char *const argv[], enum child_stdout stdout_is) __attribute__((warn_unused_result));
 /* Lets it go, and waits until it runs or cannot. 0, or -errno of exec(). */
 int child_release(struct child *c);
 /* Asks it to end: SIGTERM. */

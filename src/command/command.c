@@ -1,7 +1,9 @@
 #include "tcplens/command/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,10 @@
 #include <zlib.h>
 
 #include "tcplens/base/log.h"
+#include "tcplens/base/output.h"
+#include "tcplens/base/same_file.h"
+#include "tcplens/base/terminal.h"
+#include "tcplens/sink/timeline.h"
 
 #define COMMAND(name) &command_##name,
 const struct command *const command_table[] = {
@@ -27,13 +33,34 @@ const char *const command_segments_words[] = {
     NULL,
 };
 
+const char *const command_colour_words[] = {
+    [TERMINAL_COLOUR_AUTO] = "auto",
+    [TERMINAL_COLOUR_ALWAYS] = "always",
+    [TERMINAL_COLOUR_NEVER] = "never",
+    NULL,
+};
+
+const char *const command_time_words[] = {
+    [TIMELINE_RELATIVE] = "relative",
+    [TIMELINE_UTC] = "utc",
+    [TIMELINE_LOCAL] = "local",
+    [TIMELINE_DELTA] = "delta",
+    NULL,
+};
+
 static bool takes_source(const struct command *c, const struct source_ops *ops)
 {
-    return ops->options && c->input != INPUT_NONE && c->input != INPUT_LAB && ops->live == (c->input == INPUT_LIVE);
+    const bool live = c->input == INPUT_LIVE || c->input == INPUT_SERVICE || c->input == INPUT_LOOK;
+
+    return ops->options && (live ? ops->live : c->input == INPUT_FILE && !ops->live);
 }
 
 static bool takes_sink(const struct command *c, const struct sink_ops *ops)
 {
+    if (c->input == INPUT_SERVICE)
+        return ops->options && ops->exports;
+    if (c->input == INPUT_FILES)
+        return ops->options && !ops->live && !ops->packet;
     return ops->options && (c->input == INPUT_LIVE || c->input == INPUT_LAB || (c->input == INPUT_FILE && !ops->live));
 }
 
@@ -96,23 +123,129 @@ void command_io_free(struct command_io *io)
         free(io->sinks[i]);
 }
 
+void command_remove_empty(const struct command_io *io)
+{
+    struct stat st;
+
+    for (size_t i = 0; io->absent[i]; i++)
+        if (lstat(io->absent[i], &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+            unlink(io->absent[i]);
+}
+
+/* Of every command that is given files. */
+static const struct command_habit habits_of_files[] = {
+    { 'r', "a file is named without it, behind the command" },
+    { 'w', "-o names the file that is written" },
+    { 'o', "it writes no file" },
+    { 'n', "addresses and ports are numbers in any case" },
+    { 'v', "all there is to say is said in any case" },
+    { 0 },
+};
+
+static const char *find_habit(const struct command_habit *h, int letter)
+{
+    while (h && h->letter && h->letter != letter)
+        h++;
+    return h && h->letter ? h->here : NULL;
+}
+
+static bool has_letter(const struct command *c, int letter)
+{
+    const struct option_table *tables[COMMAND_TABLES_MAX];
+    const size_t n = command_tables(c, tables);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < tables[i]->count; j++)
+            if (tables[i]->rows[j].letter == letter)
+                return true;
+    return false;
+}
+
+/* What the option is called here that getopt() did not know; "" where nobody could mean one, or it lacked a value. */
+static const char *habit_of(const struct command *c)
+{
+    const char *here = has_letter(c, optopt) ? "" : find_habit(c->habits, optopt);
+
+    if (!here && (c->words == WORDS_FILES || c->words == WORDS_FILE_EXPRESSION))
+        here = find_habit(habits_of_files, optopt);
+    return here ? here : "";
+}
+
+bool command_serves(const struct command_io *io)
+{
+    for (size_t i = 0; i < sink_count; i++) {
+        const char *config = io->sinks[i];
+
+        for (size_t at = 0; sink_table[i]->address && at < sink_table[i]->config_size; at++)
+            if (config[at])
+                return true;
+    }
+    return false;
+}
+
+/* An option that names a file to be written, and which. */
+struct named_output {
+    const char *option, *path;
+};
+
+static size_t collect_outputs(const struct option_set *sets, size_t count,
+                              struct named_output outputs[static OPTION_ROWS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < sets[i].table->count; j++) {
+            const struct option_row *row = &sets[i].table->rows[j];
+            const char *path =
+                row->completion == COMPLETE_OUTPUT ? *(const char **)((char *)sets[i].config + row->offset) : NULL;
+
+            if (path && n < OPTION_ROWS_MAX)
+                outputs[n++] = (struct named_output){ row->name, path };
+        }
+    }
+    return n;
+}
+
+/* Two outputs in one file would spoil each other. */
+static int check_outputs(const struct command *command, const struct option_set *sets, size_t count,
+                         struct command_io *io)
+{
+    struct named_output outputs[OPTION_ROWS_MAX];
+    const size_t n = collect_outputs(sets, count, outputs);
+    size_t absent = 0;
+    struct stat st;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (same_file(outputs[j].path, outputs[i].path))
+                return command_usage_error(command->name, "--%s and --%s name one file, %.200s: each needs its own",
+                                           outputs[j].option, outputs[i].option, outputs[i].path);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(outputs[i].path, "-") != 0 && lstat(outputs[i].path, &st) < 0 && errno == ENOENT)
+            io->absent[absent++] = outputs[i].path;
+    return COMMAND_GO_ON;
+}
+
 int command_parse(const struct command *command, enum options_style style, int argc, char *argv[], void *config,
                   struct command_io *ret_io, int *ret_rest)
 {
     struct option_set sets[COMMAND_TABLES_MAX];
     char error[OPTIONS_ERROR_MAX];
+    size_t count;
 
     if (!allocate(ret_io)) {
         log_error("out of memory");
         return EXIT_FAILED;
     }
-    switch (options_parse(sets, collect_sets(command, config, ret_io, sets), style, argc, argv, ret_rest, error)) {
+    count = collect_sets(command, config, ret_io, sets);
+    switch (options_parse(sets, count, style, argc, argv, ret_rest, error)) {
     case OPTIONS_HELP: print_help(command); return EXIT_DONE;
     case OPTIONS_VERSION: puts("tcplens " TCPLENS_VERSION); return EXIT_DONE;
-    case OPTIONS_WRONG: return command_usage_error(command->name, "%s", error);
+    case OPTIONS_WRONG:
+        return command_usage_error(command->name, "%s%s%s", error, *habit_of(command) ? ": " : "", habit_of(command));
     case OPTIONS_RUN: break;
     }
-    return COMMAND_GO_ON;
+    return check_outputs(command, sets, count, ret_io);
 }
 
 int command_usage_error(const char *command, const char *format, ...)
@@ -130,6 +263,16 @@ int command_usage_error(const char *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
+const char *command_input_name(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard input";
+}
+
+bool command_to_stdout(const char *path)
+{
+    return !path || strcmp(path, "-") == 0;
+}
+
 int command_open_input(const char *path)
 {
     int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -140,13 +283,35 @@ int command_open_input(const char *path)
         fd = -1;
         errno = EISDIR;
     }
+    if (fd >= 0)
+        output_spare(fd);
     if (fd < 0) {
         const int error = errno;
 
-        log_error("cannot read %s: %s", strcmp(path, "-") ? path : "standard input", strerror(error));
+        log_error("cannot read %s: %s", command_input_name(path), strerror(error));
         errno = error;
     }
     return fd;
+}
+
+int command_open_output(const char *path, bool force)
+{
+    const bool is_stdout = command_to_stdout(path);
+    int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : output_open(path, O_WRONLY | O_EXCL);
+
+    if (fd == -EEXIST && !force) {
+        log_error("%s is there already: --force replaces it", path);
+        return -1;
+    }
+    if (fd == -EEXIST && output_is_spared(path)) {
+        log_error("%s is the input itself: name another file", path);
+        return -1;
+    }
+    if (fd == -EEXIST)
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        log_error("cannot write %s: %s", is_stdout ? "standard output" : path, strerror(fd == -1 ? errno : -fd));
+    return fd < 0 ? -1 : fd;
 }
 
 void command_refuse_trace(const char *name, const char *path, const struct trace_check_result *found)
@@ -175,6 +340,20 @@ const char *command_gzip_damage(void *file, int got)
                                : "its gzip data is damaged";
 }
 
+int command_tell_damage(const char *name, const struct command_damage *d)
+{
+    if (d->broken)
+        log_note("%s: %llu damaged line%s passed over, the first is line %llu", name, (unsigned long long)d->broken,
+                 d->broken == 1 ? " is" : "s are", (unsigned long long)d->first_broken);
+    if (d->gzip)
+        log_note("%s is cut: %s; this is of what came before", name, d->gzip);
+    else if (!d->ended && d->part)
+        log_note("%s is part %u of a trace; how that ended is in the last one", name, d->part);
+    else if (!d->ended)
+        log_note("%s is cut: its last line, the end record, is missing; this is of what there is", name);
+    return d->broken || d->gzip || (!d->ended && !d->part) ? EXIT_FAILED : EXIT_DONE;
+}
+
 const struct source_capture_input *command_read_file(struct pipeline_config *config, const struct command_io *io,
                                                      const char *path, int fd)
 {
@@ -186,26 +365,68 @@ const struct source_capture_input *command_read_file(struct pipeline_config *con
         if (config->sources[i].want)
             input = io->sources[i];
     }
+    assert(input); /* the table has that row */
     input->fd = fd;
     input->path = path;
     return input;
 }
 
-int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
-                       struct sink_context *ret_context, struct sinks *ret_sinks)
+int command_choose_sinks(const char *command, const struct command_output *output, const struct command_io *io,
+                         struct sink_context *ret_context, struct sinks *ret_sinks)
 {
     char error[SINK_ERROR_MAX];
     int r;
 
-    *ret_context =
-        (struct sink_context){ .output = output->path, .quiet = output->quiet, .terminal = isatty(STDOUT_FILENO) };
-    ret_context->colour = ret_context->terminal && !getenv("NO_COLOR");
+    if ((output->rotate_bytes || output->rotate_ns) && command_to_stdout(output->path))
+        return command_usage_error(command, "--rotate-size and --rotate-time divide a file, which --output names");
+    if (output->json && output->timeline)
+        return command_usage_error(command, "--json and --timeline are two forms of standard output: take one");
+    if (output->json && !command_to_stdout(output->path))
+        return command_usage_error(command, "the trace goes to %.200s or, with --json, to standard output: take one",
+                                   output->path);
+    *ret_context = (struct sink_context){ .output = output->json ? "-" : output->path,
+                                          .quiet = output->quiet,
+                                          .force = output->force,
+                                          .rotate_bytes = output->rotate_bytes,
+                                          .rotate_ns = output->rotate_ns,
+                                          .terminal = isatty(STDOUT_FILENO),
+                                          .verbose = output->verbose,
+                                          .time = output->time };
+    ret_context->readable = ret_context->terminal || output->timeline;
+    ret_context->colour = terminal_has_colour(STDOUT_FILENO, (enum terminal_colour)output->colour);
     r = sinks_open(ret_sinks, ret_context, io->sinks, error);
     if (r == -EINVAL)
         return command_usage_error(command, "%s", error);
     if (r < 0)
         log_error("%s", error);
     return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_require_sinks(const char *command, const struct sinks *sinks)
+{
+    if (sinks->count)
+        return EXIT_DONE;
+    return command_usage_error(command,
+                               "--quiet alone would write nothing: name a file with --output, - for standard output");
+}
+
+int command_begin_sinks(struct sinks *sinks)
+{
+    char error[SINK_ERROR_MAX];
+
+    if (sinks_begin(sinks, error) == 0)
+        return EXIT_DONE;
+    log_error("%s", error);
+    sinks_close(sinks);
+    return EXIT_FAILED;
+}
+
+int command_open_sinks(const char *command, const struct command_output *output, const struct command_io *io,
+                       struct sink_context *ret_context, struct sinks *ret_sinks)
+{
+    const int status = command_choose_sinks(command, output, io, ret_context, ret_sinks);
+
+    return status == EXIT_DONE ? command_begin_sinks(ret_sinks) : status;
 }
 
 #define SKIPPED_SHOWN 8

@@ -1,12 +1,21 @@
 /* tcplens completion: what a shell needs to complete the command line, made from the tables that the program itself reads. */
 #include "tcplens/command/command.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+/* What an expression is made of (base/expression.h): it stands before the "--" of a command. */
+#define EXPRESSION_WORDS "host net port portrange src dst tcp and or not"
 
 static const struct option_row help_row = { .name = "help", .letter = 'h', .help = "print this" };
 
 typedef void (*row_fn)(const struct command *command, const struct option_row *row);
+
+static bool is_file(const struct option_row *row)
+{
+    return row->completion == COMPLETE_FILE || row->completion == COMPLETE_OUTPUT;
+}
 
 static void each_row(const struct command *command, row_fn print)
 {
@@ -50,6 +59,7 @@ static void put_literals(const struct option_row *row)
 {
     const char *between = "";
 
+    assert(row->argument); /* what is completed is an argument */
     for (const char *at = row->argument; *at; at += strspn(at, "|")) {
         const size_t len = strcspn(at, "|");
 
@@ -117,7 +127,7 @@ static void bash_value(const struct command *command, const struct option_row *r
         fputs("_tcplens_list '", stdout);
         put_sources();
         fputs("'; ", stdout);
-    } else if (row->completion == COMPLETE_FILE) {
+    } else if (is_file(row)) {
         fputs("_tcplens_files; ", stdout);
     } else if (row->completion == COMPLETE_INTERFACE) {
         fputs("_tcplens_offer -W '$(ls /sys/class/net 2>/dev/null)'; ", stdout);
@@ -144,9 +154,11 @@ static void bash_command(const struct command *command)
     each_row(command, bash_valued);
     putchar('\'');
     if (command->words == WORDS_COMMAND) {
-        fputs(" rest=command", stdout);
+        fputs(" rest=command words='" EXPRESSION_WORDS "'", stdout);
     } else if (command->words == WORDS_FILES) {
         fputs(" rest=files", stdout);
+    } else if (command->words == WORDS_FILE_EXPRESSION) {
+        fputs(" rest=file words='" EXPRESSION_WORDS "'", stdout);
     } else if (command->words == WORDS_LAB) {
         fputs(" rest=labs", stdout);
     } else if (command->words == WORDS_SHELL) {
@@ -219,16 +231,18 @@ static const char bash_end[] =
     "        _tcplens_command $((i + 1))\n"
     "    elif [[ ! $ended && $cur == -* ]]; then\n"
     "        _tcplens_offer -W \"$names\"\n"
-    "    elif [[ $rest == files ]]; then\n"
+    "    elif [[ $rest == files || ( $rest == file && ! $given ) ]]; then\n"
     "        _tcplens_files\n"
     "    elif [[ $rest == labs && $cur == */* ]]; then\n"
     "        [[ $given ]] || _tcplens_files\n"
     "    elif [[ $rest == labs ]]; then\n"
     "        [[ $given ]] || _tcplens_offer -W '$(\"${COMP_WORDS[0]}\" lab --list --names 2>/dev/null)'\n"
+    "    elif [[ $rest == file ]]; then\n"
+    "        _tcplens_offer -W \"$words\"\n"
     "    elif [[ $rest == words ]]; then\n"
     "        [[ $given ]] || _tcplens_offer -W \"$words\"\n"
     "    elif [[ ! $ended ]]; then\n"
-    "        _tcplens_offer -W \"$names\"\n"
+    "        _tcplens_offer -W \"$words $names\"\n"
     "    fi\n"
     "}\n"
     "complete -F _tcplens tcplens";
@@ -261,7 +275,7 @@ static void zsh_value(const struct option_row *row)
     } else if (row->completion == COMPLETE_SOURCES) {
         fputs("_values -s , source ", stdout);
         put_sources();
-    } else if (row->completion == COMPLETE_FILE) {
+    } else if (is_file(row)) {
         fputs("_files", stdout);
     } else if (row->completion == COMPLETE_INTERFACE) {
         fputs("_net_interfaces", stdout);
@@ -317,6 +331,10 @@ static void zsh_command(const struct command *command)
         puts(")' ;;");
     } else if (command->words == WORDS_LAB) {
         puts("            '1:lab:{compadd \"$expl[@]\" - $(tcplens lab --list --names 2>/dev/null); _files -/}' ;;");
+    } else if (command->words == WORDS_FILE_EXPRESSION) {
+        puts("            '1:file:_files' '*:expression:(" EXPRESSION_WORDS ")' ;;");
+    } else if (command->words == WORDS_COMMAND) {
+        puts("            '*:expression:(" EXPRESSION_WORDS ")' ;;");
     } else {
         printf("            '*:%s' ;;\n", command->words == WORDS_FILES ? "file:_files" : "word: ");
     }
@@ -360,7 +378,7 @@ static void fish_row(const struct command *command, const struct option_row *row
     printf("complete -c tcplens -n '__tcplens_options %s' -l %s", command->name, row->name);
     if (row->letter)
         printf(" -s %c", row->letter);
-    if (row->argument && row->completion == COMPLETE_FILE)
+    if (row->argument && is_file(row))
         fputs(" -r -F", stdout);
     else if (row->argument)
         fputs(" -x", stdout);
@@ -397,11 +415,15 @@ static void fish_command(const struct command *command)
 {
     fish_name(command, "__fish_use_subcommand");
     fish_name(command, "__tcplens_first help");
-    if (command->words != WORDS_FILES)
+    if (command->words == WORDS_FILE_EXPRESSION)
+        printf("complete -c tcplens -n '__tcplens_in %s; and not __tcplens_first %s' -a '" EXPRESSION_WORDS "'\n",
+               command->name, command->name);
+    else if (command->words != WORDS_FILES)
         printf("complete -c tcplens -n '__tcplens_in %s' -f\n", command->name);
     if (command->words == WORDS_COMMAND)
-        printf("complete -c tcplens -n '__tcplens_in %s; and __tcplens_ended' -f -a '(__tcplens_rest)'\n",
-               command->name);
+        printf("complete -c tcplens -n '__tcplens_in %s; and __tcplens_ended' -f -a '(__tcplens_rest)'\n"
+               "complete -c tcplens -n '__tcplens_options %s' -f -a '" EXPRESSION_WORDS "'\n",
+               command->name, command->name);
     if (command->words == WORDS_SHELL) {
         printf("complete -c tcplens -n '__tcplens_first %s' -f -a '", command->name);
         put_shells();

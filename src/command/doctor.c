@@ -2,6 +2,7 @@
 #include "tcplens/command/command.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -73,6 +74,19 @@ static void capabilities(void)
     }
 }
 
+/* A package can let the members of a group trace, and does so where that was asked for. */
+static void group(void)
+{
+    const struct group *g = getgrnam(RIGHTS_ACCOUNT);
+    struct stat st;
+
+    if (geteuid() == 0 || !g)
+        return;
+    tell(stat("/proc/self/exe", &st) == 0 && st.st_gid == g->gr_gid && has_capability(CAP_BPF),
+         "members of the group " RIGHTS_ACCOUNT " trace without root",
+         "nobody asked for that here; README.Debian of the package says how");
+}
+
 /* Whether all that a good machine needs works. */
 static bool probe_sources(void)
 {
@@ -119,7 +133,8 @@ static void confinement(void)
     tell(has_capability(CAP_SETUID) && has_capability(CAP_SETGID), "root's identity can be given up",
          "it goes on as user 0, without capabilities; CAP_SETUID and CAP_SETGID are needed");
     tell(rights_has_account(), "an account of its own: " RIGHTS_ACCOUNT,
-         "it goes on as nobody, whose other processes can end it; useradd --system " RIGHTS_ACCOUNT " makes one");
+         "it goes on as nobody (user 65534), whose other processes can end it; useradd --system " RIGHTS_ACCOUNT
+         " makes one");
 }
 
 static int run(int argc, char *argv[])
@@ -137,6 +152,7 @@ static int run(int argc, char *argv[])
     uname(&uts);
     printf("%s %s %s, user %u\n", uts.sysname, uts.release, uts.machine, geteuid());
     capabilities();
+    group();
     good = probe_sources();
     probe_sinks();
     r = new_namespace();
@@ -153,6 +169,7 @@ const struct command command_doctor = {
              "is lost without those that are missing. Exit status 0 if both witnesses work here,\n"
              "3 if not.\n",
     .more = "Without root:\n"
-            "  setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)\n",
+            "  setcap cap_bpf,cap_perfmon,cap_syslog,cap_net_raw=ep $(command -v tcplens)\n"
+            "Debian's package does that for a group: README.Debian there.\n",
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -85,7 +86,7 @@ static const struct option_row rows[] = {
       .argument = "FILE",
       .help = "write what came of the checks for a grader",
       .kind = OPTION_TEXT,
-      .completion = COMPLETE_FILE,
+      .completion = COMPLETE_OUTPUT,
       .offset = AT(result) },
     { .name = "result-format",
       .argument = "FORMAT",
@@ -97,7 +98,7 @@ static const struct option_row rows[] = {
       .argument = "FILE.html",
       .help = "write a page that shows the trace, and needs nothing else",
       .kind = OPTION_TEXT,
-      .completion = COMPLETE_FILE,
+      .completion = COMPLETE_OUTPUT,
       .offset = AT(report) },
     { .name = "timeline", .help = "print all that happens as it does", .kind = OPTION_FLAG, .offset = AT(timeline) },
     { .name = "sampled",
@@ -232,7 +233,7 @@ static void note(const char *format, ...)
 static int perform(const struct lab_job *job, const char *trace, pid_t parent, int complete)
 {
     const struct lab_options *o = job->options;
-    const struct command_output output = { .path = trace, .quiet = !o->timeline };
+    const struct command_output output = { .path = trace, .quiet = !o->timeline, .force = true };
     char error[PIPELINE_ERROR_MAX] = "", echo[4096];
     struct sink_context context;
     struct sinks sinks;
@@ -242,6 +243,7 @@ static int perform(const struct lab_job *job, const char *trace, pid_t parent, i
                                  .answer_count = job->answer_count,
                                  .sources = o->io.sources,
                                  .sampled = o->sampled,
+                                 .held = command_serves(&o->io) && !o->automatic && !o->output.quiet,
                                  .echo = echo_path(echo),
                                  .parent = parent,
                                  .complete = complete,
@@ -308,7 +310,7 @@ static FILE *open_result(const struct lab_options *o, int *ret_status)
         return NULL;
     if (is_stdout(o->result))
         return stdout;
-    fd = output_open(o->result, O_WRONLY);
+    fd = output_open(o->result, O_WRONLY | O_TRUNC);
     file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
         log_error("cannot write %s: %s", o->result, strerror(fd < 0 ? -fd : errno));
@@ -377,6 +379,7 @@ static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *re
     if (read(complete, &done, 1) != 1) {
         close(complete);
         status = reap(child);
+        command_remove_empty(&job->options->io);
         return status == EXIT_DONE ? EXIT_FAILED : status;
     }
     close(complete);
@@ -390,11 +393,13 @@ static int run_job(struct lab_job *job)
     const struct lab_options *o = job->options;
     const bool to_file = o->output.path && !is_stdout(o->output.path);
     /* a file is written as it comes; else the trace is kept in memory */
-    CLEANUP_CLOSE int fd = to_file ? output_open(o->output.path, O_RDWR) : memfd_create("trace", MFD_CLOEXEC);
+    CLEANUP_CLOSE int fd = to_file ? output_open(o->output.path, O_RDWR | O_TRUNC) : memfd_create("trace", MFD_CLOEXEC);
     char path[64];
     int status;
     FILE *result;
 
+    if (to_file && fd >= 0)
+        flock(fd, LOCK_UN); /* who runs the lab writes it, and holds it */
     if (fd < 0) {
         log_error("cannot write %s: %s", to_file ? o->output.path : "the trace", strerror(to_file ? -fd : errno));
         return EXIT_FAILED;

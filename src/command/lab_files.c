@@ -58,12 +58,20 @@ static char *read_file(const char *folder, const char *name)
     return text;
 }
 
-static bool is_ours(const char *name)
+static const struct library_lab *find_ours(const char *name, size_t len)
 {
     for (const struct library_lab *l = library_labs; l->name; l++)
-        if (strcmp(l->name, name) == 0)
-            return true;
-    return false;
+        if (strlen(l->name) == len && strncmp(l->name, name, len) == 0)
+            return l;
+    return NULL;
+}
+
+/* With the slash that a completion puts behind a folder's name, though no folder is called so here. */
+static size_t length_without_slash(const char *name)
+{
+    const size_t len = strcspn(name, "/");
+
+    return name[len] == '/' && !name[len + 1] && access(name, F_OK) < 0 ? len : strlen(name);
 }
 
 /* The slashes at its end are those of a completion. */
@@ -79,10 +87,6 @@ static int read_folder(const char *path, struct lab_files *f)
         return EXIT_FAILED;
     }
     f->where = f->folder;
-    if (access(f->folder, F_OK) < 0 && is_ours(f->folder)) {
-        log_error("there is no folder %s here; the lab that the program brings is called so without a slash", path);
-        return EXIT_FAILED;
-    }
     for (unsigned i = 0; i < 1 + LAB_LANGUAGES; i++) {
         f->owned[i] = read_file(f->folder, file_names[i]);
         if (!f->owned[i])
@@ -94,13 +98,13 @@ static int read_folder(const char *path, struct lab_files *f)
     return EXIT_DONE;
 }
 
-/* Those that the word begins, into list; false: none. */
-static bool beginning_with(const char *word, char list[static 512])
+/* Those that have the word in their names, into list; false: none. */
+static bool named_like(const char *word, char list[static 512])
 {
     size_t len = 0;
 
     for (const struct library_lab *l = library_labs; l->name; l++)
-        if (*word && strncmp(l->name, word, strlen(word)) == 0 && len < 512)
+        if (*word && strstr(l->name, word) && len < 512)
             len += (size_t)snprintf(list + len, 512 - len, "%s%s", len ? ", " : "", l->name);
     return len;
 }
@@ -108,22 +112,22 @@ static bool beginning_with(const char *word, char list[static 512])
 int lab_files_find(const char *name, struct lab_files *ret_files)
 {
     const char *names[512] = { NULL }, *nearest;
+    const struct library_lab *ours;
     char list[512];
     size_t n = 0;
 
+    ours = find_ours(name, length_without_slash(name));
+    if (ours) {
+        *ret_files = (struct lab_files){ .where = ours->name, .lab = ours->lab, .guides = { ours->en, ours->zh } };
+        return EXIT_DONE;
+    }
     *ret_files = (struct lab_files){ .where = name };
     if (strchr(name, '/'))
         return read_folder(name, ret_files);
-    for (const struct library_lab *l = library_labs; l->name; l++) {
-        if (n < sizeof(names) / sizeof(*names))
-            names[n++] = l->name;
-        if (strcmp(l->name, name) != 0)
-            continue;
-        *ret_files = (struct lab_files){ .where = l->name, .lab = l->lab, .guides = { l->en, l->zh } };
-        return EXIT_DONE;
-    }
+    for (const struct library_lab *l = library_labs; l->name && n < sizeof(names) / sizeof(*names); l++)
+        names[n++] = l->name;
     nearest = options_nearest(name, names, n);
-    if (beginning_with(name, list))
+    if (named_like(name, list))
         return command_usage_error("lab", "there is no lab '%.60s'; there is %s", name, list);
     if (nearest)
         return command_usage_error("lab", "there is no lab '%.60s' (did you mean '%s'?)", name, nearest);

@@ -12,6 +12,7 @@
 
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/terminal.h"
 #include "tcplens/sink/timeline.h"
 #include "tcplens/trace/decode.h"
 
@@ -179,7 +180,9 @@ static void show(void *arg, uint64_t n, FILE *to)
         if (trace_decode(decoder, at, (size_t)(newline - at), &got, error) < 0 || got.kind != TRACE_LINE_CHANGE ||
             got.change.n != n)
             continue;
-        fwrite(line, 1, timeline_format(&got.change, g->start_ns, isatty(fileno(to)) && !getenv("NO_COLOR"), line), to);
+        fwrite(line, 1,
+               timeline_format(&got.change, g->start_ns, terminal_has_colour(fileno(to), TERMINAL_COLOUR_AUTO), line),
+               to);
         break;
     }
     trace_decoder_free(decoder);

@@ -49,8 +49,10 @@ int lab_job_load(struct lab_job *job, const char *student);
 void lab_job_free(struct lab_job *job);
 
 /* ---- lab_talk.c: with the person at the terminal */
-/* Whether there is somebody who is asked. */
+/* Whether somebody is asked here. */
 bool lab_asks(const struct lab_options *options);
+/* Whether that is for the page which is served, as no grader counts the answers. */
+bool lab_page_asks(const struct lab_options *options);
 void lab_introduce(const struct lab_job *job);
 /* Asks the questions, before anything can be seen. */
 void lab_ask(struct lab_job *job);

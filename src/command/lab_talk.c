@@ -51,9 +51,19 @@ static void print_text(const struct lab_job *job, const char *text, const char *
     }
 }
 
-bool lab_asks(const struct lab_options *options)
+static bool is_answered(const struct lab_options *options)
 {
     return !options->check && !options->automatic && !options->output.quiet;
+}
+
+bool lab_page_asks(const struct lab_options *options)
+{
+    return is_answered(options) && !options->result && command_serves(&options->io);
+}
+
+bool lab_asks(const struct lab_options *options)
+{
+    return is_answered(options) && !lab_page_asks(options);
 }
 
 void lab_introduce(const struct lab_job *job)
@@ -217,19 +227,22 @@ void lab_reveal(const struct lab_job *job, const struct result *result, const st
                 void (*show)(void *arg, uint64_t n, FILE *to), void *arg)
 {
     const char *after = guide_text(job->guide, "after");
+    const bool tells_all = !lab_page_asks(job->options); /* else nobody has answered yet */
 
     for (unsigned i = 0; i < result->outcome_count; i++)
-        print_check(job, result, &result->outcomes[i], show, arg);
+        if (tells_all || result->outcomes[i].result != CHECK_PASSED)
+            print_check(job, result, &result->outcomes[i], show, arg);
     for (unsigned i = 0; i < result->answer_count; i++) {
         const cJSON *question = question_of(job, result->answers[i].id),
                     *why = question ? cJSON_GetObjectItemCaseSensitive(question, "why") : NULL;
 
         print_answer(job, &result->answers[i], why ? check_first(job->lab, records, why) : 0, show, arg);
     }
-    if (after && !job->options->automatic && !job->options->check) {
+    if (after && tells_all && !job->options->automatic && !job->options->check) {
         putc('\n', job->talk);
         print_text(job, after, "");
     }
-    putc('\n', job->talk);
+    if (tells_all)
+        putc('\n', job->talk);
     fprintf(job->talk, say(job, SAID_SCORE), result_score(result), result_max(result));
 }

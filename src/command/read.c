@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "apart.h"
+#include "read_trace.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/source/capture.h"
@@ -16,7 +19,10 @@ struct read_options {
     int segments;  /* enum conn_segments */
     int checksums; /* enum conn_checksums */
     struct filter filter;
+    char *expression_text; /* NULL: none */
+    struct expression *expression;
     bool udp, headers;
+    long count; /* of segments; 0: all */
     struct command_output output;
     struct command_io io;
 };
@@ -27,6 +33,8 @@ static const char *const checksums_words[] = {
 
 static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct read_options, output),
+    COMMAND_VIEW_ROWS(struct read_options, output),
+    COMMAND_COUNT_ROW(struct read_options, count),
     COMMAND_FILTER_ROWS(struct read_options, filter),
     COMMAND_SEGMENTS_ROW(struct read_options, segments),
     COMMAND_UDP_ROW(struct read_options, udp),
@@ -72,7 +80,7 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
     int r, status;
 
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    while ((r = pipeline_tick(pipeline, error)) > 0)
+    while ((r = pipeline_tick(pipeline, error)) > 0 && !pipeline_is_full(pipeline))
         if (watched)
             show_progress(pipeline, &shown, &begun);
     if (watched)
@@ -83,7 +91,11 @@ static int read_all(struct pipeline *pipeline, const char *path, bool watched)
     /* what cannot be written is told by pipeline_finish(), of which it is the last word */
     if (r < 0 && !pipeline_write_failed(pipeline))
         log_error("%s: %s (what came before was read)", path, error);
-    r = pipeline_finish(pipeline, r < 0 ? END_REASON_ERROR : END_REASON_INPUT, -1, error);
+    r = pipeline_finish(pipeline,
+                        r < 0                        ? END_REASON_ERROR
+                        : pipeline_is_full(pipeline) ? END_REASON_COUNT
+                                                     : END_REASON_INPUT,
+                        -1, error);
     if (r < 0 && r != -EPIPE) {
         log_error("%s", error);
         status = EXIT_FAILED;
@@ -104,50 +116,111 @@ static void tell_rest(const struct pipeline *pipeline, const char *path, bool fi
     command_tell_passed_over(pipeline, path, filtered);
 }
 
-static int read_file(const struct read_options *o, const char *path)
+static int read_capture(const struct read_options *o, const char *path, int fd, const struct sink_context *context,
+                        struct sinks *sinks)
 {
     struct pipeline_config config = { .segments = (enum conn_segments)o->segments,
                                       .checksums = (enum conn_checksums)o->checksums,
                                       .filter = o->filter,
+                                      .expression = o->expression,
                                       .datagrams = o->udp,
-                                      .headers = o->headers };
+                                      .headers = o->headers,
+                                      .segments_max = (uint64_t)o->count,
+                                      .sinks = sinks };
     char error[PIPELINE_ERROR_MAX];
-    const struct source_capture_input *input;
+    const struct source_capture_input *input = command_read_file(&config, &o->io, path, fd);
     struct pipeline *pipeline;
-    struct sink_context context;
-    struct sinks sinks;
-    int fd = command_open_input(path), r, status;
+    int status;
 
-    if (fd < 0)
+    if (pipeline_open(&config, &pipeline, error) < 0) {
+        log_error("%s: %s", path, error);
         return EXIT_FAILED;
-    status = command_open_sinks("read", &o->output, &o->io, &context, &sinks);
-    if (status != EXIT_DONE) {
-        close(fd);
-        return status;
     }
-    config.sinks = &sinks;
-    input = command_read_file(&config, &o->io, path, fd);
+    /* not where it would stand between the lines of the timeline */
+    status = read_all(pipeline, path, isatty(STDERR_FILENO) && !(context->terminal && context->stdout_taken));
+    if (status == EXIT_DONE && !pipeline_write_failed(pipeline))
+        tell_rest(pipeline, path, input->filter || o->expression || o->filter.port_count || o->filter.host_count);
+    pipeline_close(pipeline);
+    return status;
+}
+
+/* A trace is told again as it is: what would have been asked of packets cannot be asked any more. */
+static int read_again(const struct read_options *o, const char *path, int fd, struct sinks *sinks)
+{
+    const struct read_trace config = { .path = path,
+                                       .filter = &o->filter,
+                                       .expression = o->expression,
+                                       .segments = (enum conn_segments)o->segments,
+                                       .segments_max = (uint64_t)o->count,
+                                       .sinks = sinks };
+    struct pipeline_config look = { 0 };
+    const bool of_packets = o->checksums || o->udp || o->headers || sinks->packet_count ||
+                            command_read_file(&look, &o->io, path, fd)->filter;
+
+    if (!of_packets)
+        return read_trace(&config, fd);
+    close(fd);
+    return command_usage_error(
+        "read", "%.200s is a trace: --filter, --checksums, --udp, --headers and --write are asked of packets", path);
+}
+
+static int read_either(const struct read_options *o, const char *path, int fd, const struct sink_context *context,
+                       struct sinks *sinks)
+{
+    /* a pipe cannot be read again, and it is not known yet what comes */
+    const bool is_pipe = lseek(fd, 0, SEEK_CUR) < 0;
     /* what is parsed from here on may be hostile */
-    r = rights_give_up(&(struct confine){ .may = sinks_address(&sinks) ? CONFINE_SERVE : 0 });
+    const int r = rights_give_up(
+        &(struct confine){ .may = (sinks_address(sinks) ? CONFINE_SERVE : 0) | (is_pipe ? CONFINE_FEED : 0) });
+
     if (r < 0) {
         log_error("cannot drop rights: %s", strerror(-r));
         close(fd);
-        status = EXIT_FAILED;
-    } else if (pipeline_open(&config, &pipeline, error) < 0) {
-        log_error("%s: %s", path, error);
-        status = EXIT_FAILED;
-    } else {
-        /* not where it would stand between the lines of the timeline */
-        status = read_all(pipeline, path, isatty(STDERR_FILENO) && !(context.terminal && context.stdout_taken));
-        if (status == EXIT_DONE && !pipeline_write_failed(pipeline))
-            tell_rest(pipeline, path, input->filter || o->filter.port_count || o->filter.host_count);
-        pipeline_close(pipeline);
+        return EXIT_FAILED;
     }
-    r = sinks_close(&sinks);
-    if (r < 0 && r != -EPIPE && status == EXIT_DONE) {
-        log_error("cannot write what was read: %s", strerror(-r));
+    return read_is_trace(&fd) ? read_again(o, path, fd, sinks) : read_capture(o, path, fd, context, sinks);
+}
+
+struct reading {
+    const struct read_options *options;
+    const char *path;
+    int fd;
+    struct sink_context context;
+    struct sinks sinks;
+};
+
+/* In the child. */
+static int read_and_close(void *arg)
+{
+    struct reading *r = arg;
+    int status = command_begin_sinks(&r->sinks), error;
+
+    if (status != EXIT_DONE)
+        return status;
+    status = read_either(r->options, r->path, r->fd, &r->context, &r->sinks);
+    error = sinks_close(&r->sinks);
+    if (error < 0 && error != -EPIPE && status == EXIT_DONE) {
+        log_error("cannot write what was read: %s", strerror(-error));
         status = EXIT_FAILED;
     }
+    return status;
+}
+
+static int read_file(const struct read_options *o, const char *path)
+{
+    struct reading r = { .options = o, .path = path, .fd = command_open_input(path) };
+    int status;
+
+    if (r.fd < 0)
+        return EXIT_FAILED;
+    status = command_choose_sinks("read", &o->output, &o->io, &r.context, &r.sinks);
+    if (status == EXIT_DONE)
+        status = command_require_sinks("read", &r.sinks);
+    if (status == EXIT_DONE)
+        status = apart_run(
+            &(struct apart){ .work = read_and_close, .arg = &r, .input = command_input_name(path), .io = &o->io });
+    (void)sinks_close(&r.sinks); /* nothing was written here */
+    close(r.fd);
     return status;
 }
 
@@ -158,25 +231,45 @@ static int run(int argc, char *argv[])
 
     if (status == COMMAND_GO_ON) {
         if (rest == argc)
-            status = command_usage_error("read", "which capture file?");
-        else if (rest + 1 < argc)
+            status = command_usage_error("read", "which capture file or trace?");
+        else if (rest + 1 < argc && access(argv[rest + 1], F_OK) == 0)
             status = command_usage_error("read", "'%s' is one file too many", argv[rest + 1]);
         else
+            status = command_take_expression("read", argv, rest + 1, argc, &o.expression_text, &o.expression);
+        o.filter.expression = o.expression_text;
+        if (status == EXIT_DONE)
             status = read_file(&o, argv[rest]);
     }
     command_io_free(&o.io);
+    expression_free(o.expression);
+    free(o.expression_text);
     return status;
 }
 
+/* tcpdump's and tshark's letters. */
+static const struct command_habit habits[] = {
+    COMMAND_HABITS_OF_PACKETS,
+    { 'p', "packets do not say whose they are; --port asks for a port" },
+    { 'i', "a file has no interface to choose; `tcplens trace -i` is live" },
+    { 'e', "addresses of the link are not kept" },
+    { 'l', "lines are written as they come in any case" },
+    { 'T', "--json prints the trace, and --summary a table" },
+    { 'z', "--summary prints a table of the connections" },
+    { 'Y', "--filter EXPR takes packets in libpcap's language; words after FILE connections" },
+    { 0 },
+};
+
 const struct command command_read = {
     .name = "read",
-    .summary = "explain a capture file (pcap, pcapng)",
-    .usage = "[OPTION]... CAPTURE",
+    .summary = "explain a capture file (pcap, pcapng), or show a trace again",
+    .usage = "[OPTION]... CAPTURE|TRACE [EXPRESSION]",
     .about = "Explains a capture file (pcap or pcapng; - is standard input): the RFC 9293 states\n"
              "of both ends of every connection. On a terminal a timeline is printed, else the\n"
-             "trace (NDJSON).\n",
+             "trace (NDJSON). A trace (.ndjson, .ndjson.gz) is shown again. EXPRESSION says which\n"
+             "connections, as tcpdump takes it.\n",
     .options = &table,
+    .habits = habits,
     .input = INPUT_FILE,
-    .words = WORDS_FILES,
+    .words = WORDS_FILE_EXPRESSION,
     .run = run,
 };

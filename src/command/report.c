@@ -5,15 +5,15 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ZLIB_CONST /* what is compressed is only read */
 #include <zlib.h>
 
+#include "apart.h"
 #include "tcplens/base/base64.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
@@ -29,7 +29,7 @@
 
 struct report {
     const char *in_path, *out_path;
-    bool force, created;
+    bool force, begun, complete; /* it is being written; all of it was */
     gzFile in;
     FILE *out;
     struct trace_check *check;
@@ -39,14 +39,9 @@ struct report {
     const char *damage; /* what zlib says where the input could not be read to its end */
 };
 
-static const char *in_name(const struct report *r)
-{
-    return strcmp(r->in_path, "-") == 0 ? "standard input" : r->in_path;
-}
-
 static const char *out_name(const struct report *r)
 {
-    return strcmp(r->out_path, "-") == 0 ? "standard output" : r->out_path;
+    return command_to_stdout(r->out_path) ? "standard output" : r->out_path;
 }
 
 static int fail_output(const struct report *r, int error)
@@ -73,32 +68,10 @@ static int open_input(struct report *r)
 
 static int open_output(struct report *r)
 {
-    int fd;
+    int fd = command_open_output(r->out_path, r->force);
 
-    if (strcmp(r->out_path, "-") == 0) {
-        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-        fd = fd < 0 ? -errno : fd;
-    } else {
-        struct stat in, out;
-
-        fd = output_open(r->out_path, O_WRONLY | O_EXCL);
-        r->created = fd >= 0;
-        if (fd == -EEXIST && !r->force) {
-            log_error("%s is there already: --force replaces it", r->out_path);
-            return EXIT_FAILED;
-        }
-        if (fd == -EEXIST) {
-            if (stat(r->in_path, &in) == 0 && stat(r->out_path, &out) == 0 && in.st_dev == out.st_dev &&
-                in.st_ino == out.st_ino) {
-                log_error("%s is the trace itself: give the report another name", r->out_path);
-                return EXIT_FAILED;
-            }
-            fd = open(r->out_path, O_WRONLY | O_CLOEXEC | O_NOCTTY); /* emptied when the trace proves to be one */
-            fd = fd < 0 ? -errno : fd;
-        }
-    }
     if (fd < 0)
-        return fail_output(r, -fd);
+        return EXIT_FAILED;
     r->out = fdopen(fd, "w");
     if (!r->out) {
         close(fd);
@@ -142,53 +115,44 @@ static int read_piece(struct report *r, char *buffer, size_t *ret_len)
     if (r->bytes > LIMIT_REPORT_TRACE) {
         log_error("%s is too large: a page with more than %d GiB of trace would not open; record less (--port, "
                   "--segments control)",
-                  in_name(r), LIMIT_REPORT_TRACE >> 30);
+                  command_input_name(r->in_path), LIMIT_REPORT_TRACE >> 30);
         return -1;
     }
     result = trace_check_feed(r->check, buffer, (size_t)got);
     if (result == 0 && got < (int)CHUNK)
         result = trace_check_finish(r->check);
     if (r->damage && !found->header) {
-        log_error("cannot read %s: %s", in_name(r), r->damage);
+        log_error("cannot read %s: %s", command_input_name(r->in_path), r->damage);
         return -1;
     }
     if (result < 0 || !found->header) { /* no header of ours is as long as a piece */
-        command_refuse_trace(in_name(r), r->in_path, found);
+        command_refuse_trace(command_input_name(r->in_path), r->in_path, found);
         return -1;
     }
     *ret_len = (size_t)got;
     return got == (int)CHUNK;
 }
 
-/* What is not as it should be, and yet in the report. */
-static void tell(const struct report *r)
+/* What standard output has before belongs to somebody else. */
+static bool empty(const struct report *r)
 {
-    const struct trace_check_result *found = trace_check_result(r->check);
-
-    if (found->broken == 1)
-        log_note("%s: line %llu is damaged; it is kept, and the viewer passes over it", in_name(r),
-                 (unsigned long long)found->first_broken);
-    else if (found->broken)
-        log_note("%s: %llu lines are damaged, the first is line %llu; they are kept, and the viewer passes over them",
-                 in_name(r), (unsigned long long)found->broken, (unsigned long long)found->first_broken);
-    if (r->damage)
-        log_note("%s is cut: %s; the report shows what came before", in_name(r), r->damage);
-    else if (!found->ended)
-        log_note("%s is cut: its last line, the end record, is missing; the report shows what there is", in_name(r));
+    return command_to_stdout(r->out_path) || ftruncate(fileno(r->out), 0) == 0 || errno == EINVAL;
 }
 
 static int make(struct report *r, char *buffer)
 {
     const char *page = viewer_small_html();
     const size_t before = (size_t)(strstr(page, PLACE) - page) + strlen(PLACE);
+    const struct trace_check_result *found;
     size_t len;
     int more = read_piece(r, buffer, &len);
 
     if (more < 0)
         return EXIT_FAILED;
     /* only now: what a file held is not lost to a wrong name */
-    if (ftruncate(fileno(r->out), 0) < 0 && errno != EINVAL)
+    if (!empty(r))
         return fail_output(r, errno);
+    r->begun = true;
     fwrite(page, 1, before, r->out);
     compress_into(r, buffer, len, Z_NO_FLUSH);
     if (ferror(r->out))
@@ -205,8 +169,11 @@ static int make(struct report *r, char *buffer)
     fwrite(page + before, 1, viewer_small_html_len() - before, r->out);
     if (ferror(r->out) || fflush(r->out) != 0)
         return fail_output(r, errno);
-    tell(r);
-    return EXIT_DONE;
+    r->complete = true;
+    found = trace_check_result(r->check);
+    return command_tell_damage(
+        command_input_name(r->in_path),
+        &(struct command_damage){ found->broken, found->first_broken, r->damage, found->ended, found->part });
 }
 
 static int make_and_close(struct report *r)
@@ -223,6 +190,10 @@ static int make_and_close(struct report *r)
     r->zip.next_out = r->packed;
     r->zip.avail_out = sizeof(r->packed);
     status = make(r, buffer);
+    if (r->begun && !r->complete) { /* half a page is of no use */
+        __fpurge(r->out);
+        (void)!empty(r);
+    }
     if (fclose(r->out) != 0 && status == EXIT_DONE)
         status = fail_output(r, errno);
 out:
@@ -232,33 +203,26 @@ out:
     return status;
 }
 
-/* The trace is parsed in a child without rights; who has them removes what the child cannot finish. */
-static int make_in_child(struct report *r)
+/* In the child. */
+static int make_without_rights(void *arg)
 {
-    int status = open_input(r), wait_status, error;
-    pid_t child;
+    const int error = rights_give_up(&(struct confine){ 0 });
+
+    if (error == 0)
+        return make_and_close(arg);
+    log_error("cannot drop rights: %s", strerror(-error));
+    return EXIT_FAILED;
+}
+
+static int open_and_make(struct report *r, const struct command_io *io)
+{
+    int status = open_input(r);
 
     if (status == EXIT_DONE)
         status = open_output(r);
-    if (status != EXIT_DONE)
-        goto out;
-    status = EXIT_FAILED;
-    child = fork();
-    if (child < 0) {
-        log_error("cannot start a process: %s", strerror(errno));
-    } else if (child == 0) {
-        error = rights_give_up(&(struct confine){ 0 });
-        if (error < 0)
-            log_error("cannot drop rights: %s", strerror(-error));
-        _exit(error < 0 ? EXIT_FAILED : make_and_close(r));
-    } else if (waitpid(child, &wait_status, 0) == child && WIFEXITED(wait_status)) {
-        status = WEXITSTATUS(wait_status);
-    } else {
-        log_error("%s could not be read: its reader broke down", in_name(r));
-    }
-    if (status != EXIT_DONE && r->created)
-        unlink(r->out_path); /* half a page is of no use */
-out:
+    if (status == EXIT_DONE)
+        status = apart_run(&(struct apart){
+            .work = make_without_rights, .arg = r, .input = command_input_name(r->in_path), .io = io });
     if (r->out)
         fclose(r->out);
     if (r->in)
@@ -272,7 +236,7 @@ static const struct option_row rows[] = {
       .argument = "FILE",
       .help = "the report (- is standard output)",
       .kind = OPTION_TEXT,
-      .completion = COMPLETE_FILE,
+      .completion = COMPLETE_OUTPUT,
       .offset = offsetof(struct report, out_path) },
     { .name = "force",
       .help = "replace FILE if it is there already",
@@ -297,7 +261,7 @@ static int run(int argc, char *argv[])
     if (!r.out_path)
         return command_usage_error("report", "where to? Name the report with -o FILE.html");
     r.in_path = argv[rest];
-    return make_in_child(&r);
+    return open_and_make(&r, &io);
 }
 
 const struct command command_report = {

@@ -1,7 +1,7 @@
-/* The order in which things happen matters. What belongs to the host is opened first (the browser's listening socket,
- * the output file); then the process moves into the namespace to be traced, for good; the command is forked there but
- * held back, with a guard beside it that alone can end it; the witnesses start; rights are dropped; only then is the
- * first byte of the network parsed, and the command let go. */
+/* The order in which things happen matters. What belongs to the host is opened first (the browser's listening socket, a pipe
+ * that is written to); then the process moves into the namespace to be traced, for good; the command is forked there but held
+ * back, with a guard beside it that alone can end it; the witnesses start; files are made, which a start that failed would leave
+ * empty, or have emptied; rights are dropped; only then is the first byte of the network parsed, and the command let go. */
 #include "trace_run.h"
 
 #include <errno.h>
@@ -35,9 +35,15 @@ struct trace {
     unsigned settling;   /* ticks since the command ended */
     uint64_t grace_ends; /* tick at which the command, told to end, is killed; 0: it was not told */
     enum end_reason reason;
-    bool interrupted, failed;
+    bool interrupted, failed, lost;
     char error[PIPELINE_ERROR_MAX];
 };
+
+static void tell_not_run(const struct trace *t, int r)
+{
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
+    log_error("cannot run %s: %s", t->config.command[0], strerror(-r));
+}
 
 static void release_command(struct trace *t)
 {
@@ -45,8 +51,7 @@ static void release_command(struct trace *t)
 
     if (r == 0)
         return;
-    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
-    log_error("cannot run %s: %s", t->config.command[0], strerror(-r));
+    tell_not_run(t, r);
     t->exec_failed = true;
 }
 
@@ -62,29 +67,80 @@ static bool is_failure(int r)
     return r < 0 && r != -EPIPE;
 }
 
+/* What the trace is without. */
+static void tell_missing(const struct trace *t)
+{
+    char skipped[COMMAND_SKIPPED_MAX];
+
+    if (*command_skipped(t->pipeline, skipped))
+        log_note("besides TCP connections: %s", skipped);
+    if (pipeline_lost(t->pipeline))
+        log_note("%llu events were lost; the trace says where (gap records)",
+                 (unsigned long long)pipeline_lost(t->pipeline));
+    if (pipeline_packets_lost(t->pipeline))
+        log_note("%llu packets had to make way before their turn came: the file of --write lacks them",
+                 (unsigned long long)pipeline_packets_lost(t->pipeline));
+}
+
+/* Writes the end of the trace, and says what was not in it. */
+static void conclude(struct trace *t)
+{
+    int r;
+
+    if (t->failed)
+        log_error("%s", t->error);
+    r = pipeline_finish(t->pipeline, t->reason, t->child_status, t->error);
+    if (is_failure(r) && !t->failed)
+        log_error("%s", t->error);
+    t->failed |= is_failure(r);
+    if (!t->options->service)
+        tell_missing(t);
+    t->lost = pipeline_lost(t->pipeline) || pipeline_narrowed(t->pipeline);
+    t->pipeline = pipeline_close(t->pipeline);
+}
+
+/* The command is not ended by what is not its fault: where there is nothing left to trace, it is waited for. Where nobody
+ * reads any more, or signals ask for the end, it ends too. */
+static void on_failure(struct trace *t, int r)
+{
+    t->failed = is_failure(r);
+    if (!t->child.pid || r == -EPIPE || r == -ECANCELED) {
+        end(t, END_REASON_ERROR);
+        return;
+    }
+    t->reason = END_REASON_ERROR;
+    conclude(t);
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
+    log_note("%s goes on, and is traced no more", t->config.command[0]);
+}
+
 static void on_tick(void *arg, uint64_t ticks)
 {
     struct trace *t = arg;
     int r;
 
-    if (!t->pipeline) /* only the viewer is still being served */
-        return;
-    r = pipeline_tick(t->pipeline, t->error);
-    if (r < 0) {
-        t->failed = is_failure(r);
-        end(t, END_REASON_ERROR);
-        return;
-    }
     t->ticks += ticks;
     if (t->child.pid && t->grace_ends && t->ticks >= t->grace_ends)
         end(t, END_REASON_INTERRUPT);
-    if (t->settling) {
+
+    if (!t->pipeline) /* the viewer is still being served, or the command goes on */
+        return;
+    r = pipeline_tick(t->pipeline, t->error);
+    if (r < 0) {
+        on_failure(t, r);
+        return;
+    }
+    if (pipeline_is_full(t->pipeline)) {
+        end(t, END_REASON_COUNT);
+    } else if (t->settling) {
         t->settling++;
         if ((t->settling > SETTLE_TICKS_MIN && !pipeline_tick_events(t->pipeline)) || t->settling > SETTLE_TICKS_MAX)
             end(t, t->interrupted ? END_REASON_INTERRUPT : END_REASON_COMMAND);
     } else if (t->options->ticks && t->ticks >= t->options->ticks) {
         end(t, END_REASON_DURATION);
     }
+    if (t->options->looker && !t->options->looker->tick(t->options->looker->arg))
+        end(t, END_REASON_INTERRUPT);
 }
 
 static void on_signal(void *arg, int number)
@@ -110,6 +166,8 @@ static void on_child(void *arg, int wait_status)
     child_ended(&t->child);
     t->child_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     t->settling = 1;
+    if (!t->pipeline)
+        loop_stop(t->loop);
 }
 
 /* --duration is over, or nobody reads the output: the command ends too. After Ctrl-C it had its time already, or a
@@ -118,7 +176,8 @@ static void stop_command(struct trace *t)
 {
     if (child_stop(&t->child, t->interrupted ? 0 : CHILD_GRACE_MS))
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
-        log_note("%s did not end when it was told to (SIGTERM), and was killed", t->config.command[0]);
+        log_note("%s did not end when it was told to (SIGTERM), and was killed; processes that it started may go on",
+                 t->config.command[0]);
 }
 
 /* Processes alone name the namespace that they are in. What is not shown of it is said when a source is opened. */
@@ -134,15 +193,17 @@ static int find_namespace(struct trace *t)
         if (netns_of_process(f->pids[i], &there) < 0)
             return EXIT_DONE;
         if (first && there != first) {
-            log_error("processes %u and %u are in different network namespaces: trace them apart, or with --netns all",
-                      f->pids[0], f->pids[i]);
-            return EXIT_USAGE;
+            log_error("processes %u and %u are in different network namespaces: choose with --pid %u or --pid %u, or "
+                      "take all with --netns all",
+                      f->pids[0], f->pids[i], f->pids[0], f->pids[i]);
+            return EXIT_FAILED;
         }
         first = there;
     }
     if (first && first != here) {
         snprintf(t->netns_of_pid, sizeof(t->netns_of_pid), "%u", f->pids[0]);
         t->netns = t->config.netns = t->netns_of_pid;
+        log_note("traced is the network namespace of process %u, which is not this one", f->pids[0]);
     }
     return EXIT_DONE;
 }
@@ -185,6 +246,45 @@ static void tell_sources(const struct trace *t)
     }
 }
 
+/* What is watched, and what the kernel is asked for. */
+static void tell_scope(const struct trace *t)
+{
+    char packets[FILTER_PACKETS_MAX], names[128] = "";
+    struct filter filter = t->config.filter;
+    struct pipeline_source s;
+    size_t len = 0;
+
+    for (unsigned i = 0; pipeline_source(t->pipeline, i, &s) && len < sizeof(names); i++)
+        if (!s.missing)
+            len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "", s.ops->name);
+    if (t->config.expression)
+        expression_narrow(t->config.expression, &filter);
+    log_note("watching by %s; asked of the kernel: %s", names, filter_packets(&filter, t->config.datagrams, packets));
+    if (t->config.expression)
+        log_note("asked of connections: %s", t->config.filter.expression);
+    for (unsigned i = 0; i < filter.pid_count; i++)
+        log_note("process %u and its descendants", filter.pids[i]);
+}
+
+/* What would work here, of what was asked for: a process is known, and a namespace that is not entered, to the kernel alone. */
+static void tell_remedy(const struct trace *t)
+{
+    const struct trace_options *o = t->options;
+    bool kernel = t->config.filter.pid_count || t->config.all_netns;
+
+    for (size_t i = 0; i < source_count; i++)
+        kernel = kernel || (source_table[i]->witness == WITNESS_KERNEL && source_table[i]->is_asked_for &&
+                            source_table[i]->is_asked_for(t->config.sources[i].config));
+    if (kernel)
+        log_error("%s; run as root (sudo)", t->error);
+    else if (o->service)
+        log_error("%s; run as root (sudo)%s, or sample with --source diag", t->error, o->elsewhere ? o->elsewhere : "");
+    else
+        log_error("%s; run as root (sudo), or %s, or sample with --source diag", t->error,
+                  t->config.command && !t->config.netns ? "with --netns new"
+                                                        : "`tcplens trace --netns new -- COMMAND`");
+}
+
 static int open_sources(struct trace *t)
 {
     int r = pipeline_open(&t->config, &t->pipeline, t->error);
@@ -192,21 +292,36 @@ static int open_sources(struct trace *t)
     if (r < 0) {
         bool rights = r == -EPERM || r == -EACCES || r == -ENOENT;
 
-        log_error("%s%s", t->error,
-                  rights ? "; run as root, or `tcplens trace --netns new -- COMMAND`, "
-                           "or sample with --source diag"
-                         : "");
+        if (rights)
+            tell_remedy(t);
+        else
+            log_error("%s", t->error);
         return rights ? EXIT_RIGHTS : EXIT_FAILED;
     }
     tell_sources(t);
+    if (t->options->output.verbose)
+        tell_scope(t);
     return EXIT_DONE;
+}
+
+/* "kernel, wire": who tells. */
+static int begin_looking(const struct trace *t)
+{
+    char names[128] = "";
+    struct pipeline_source s;
+
+    for (unsigned i = 0; pipeline_source(t->pipeline, i, &s); i++)
+        if (!s.missing)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? ", " : "", s.ops->name);
+    return t->options->looker->begin(t->options->looker->arg, names);
 }
 
 static int watch(struct trace *t)
 {
-    struct confine c = { .may = CONFINE_WATCH | (sinks_address(&t->sinks) ? CONFINE_SERVE : 0) };
-    char skipped[COMMAND_SKIPPED_MAX];
-    int r, lost;
+    const struct trace_looker *looker = t->options->looker;
+    struct confine c = { .may = CONFINE_WATCH | (sinks_serve(&t->sinks) ? CONFINE_SERVE : 0) |
+                                (looker ? looker->may : 0) };
+    int r;
 
     c.socket_count = pipeline_sockets(t->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
     r = rights_give_up(&c);
@@ -223,23 +338,16 @@ static int watch(struct trace *t)
         log_note("viewer: %s", sinks_address(&t->sinks));
     release_command(t);
     r = loop_run(t->loop);
+    if (looker)
+        looker->end(looker->arg);
     if (r < 0) {
         log_error("event loop: %s", strerror(-r));
         return EXIT_FAILED;
     }
     if (t->child.pid)
         stop_command(t);
-    if (t->failed)
-        log_error("%s", t->error);
-    r = pipeline_finish(t->pipeline, t->reason, t->child_status, t->error);
-    if (is_failure(r) && !t->failed)
-        log_error("%s", t->error);
-    if (*command_skipped(t->pipeline, skipped))
-        log_note("besides TCP connections: %s", skipped);
-    lost = pipeline_lost(t->pipeline) != 0;
-    if (lost)
-        log_note("%llu events were lost; the trace says where (gap records)",
-                 (unsigned long long)pipeline_lost(t->pipeline));
+    if (t->pipeline)
+        conclude(t);
     if (t->child_status > 128)
         log_note("%s was killed by signal %d (%s)", t->config.command[0], t->child_status - 128,
                  strsignal(t->child_status - 128));
@@ -247,17 +355,41 @@ static int watch(struct trace *t)
         log_note("%s ended with status %d", t->config.command[0], t->child_status);
     if (sinks_address(&t->sinks) && !t->interrupted && !t->exec_failed) {
         log_note("the trace is complete; still serving %s until Ctrl-C", sinks_address(&t->sinks));
-        t->pipeline = pipeline_close(t->pipeline);
         r = loop_run(t->loop);
     }
-    return is_failure(r) || t->failed || t->exec_failed ? EXIT_FAILED : lost ? EXIT_LOST : EXIT_DONE;
+    if (r < 0 || t->failed)
+        return EXIT_FAILED;
+    if (t->options->exit_status && t->child_status >= 0)
+        return t->child_status;
+    return t->exec_failed ? EXIT_FAILED : t->lost ? EXIT_LOST : EXIT_DONE;
+}
+
+static int look(struct trace *t)
+{
+    const struct trace_looker *looker = t->options->looker;
+    int status = looker ? begin_looking(t) : EXIT_DONE;
+
+    if (status == EXIT_DONE)
+        status = watch(t);
+    if (looker)
+        looker->end(looker->arg);
+    return status;
 }
 
 static int start_command(struct trace *t)
 {
-    /* where standard output carries the trace, what the command prints goes beside it */
-    int r = child_start(&t->child, t->config.command, t->output.stdout_gets_trace);
+    const enum child_stdout stdout_is = t->output.stdout_gets_trace ? CHILD_STDOUT_TAKEN
+                                        : t->output.stdout_taken    ? CHILD_STDOUT_SHARED
+                                                                    : CHILD_STDOUT_ITS_OWN;
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is started where there is one
+    int r = child_find(t->config.command[0]);
 
+    /* What there is no program for leaves no file of a trace. */
+    if (r < 0) {
+        tell_not_run(t, r);
+        return t->options->exit_status ? child_status_of(r) : EXIT_FAILED;
+    }
+    r = child_start(&t->child, t->config.command, stdout_is);
     if (r == 0)
         r = loop_watch_child(t->loop, t->child.pid);
     if (r == 0 && host_shows_pids())
@@ -266,6 +398,16 @@ static int start_command(struct trace *t)
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is started where there is one
         log_error("cannot start %s: %s", t->config.command[0], strerror(-r));
     return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int choose_output(struct trace *t)
+{
+    const struct trace_looker *looker = t->options->looker;
+    int status = command_choose_sinks(t->options->command, &t->options->output, &t->options->io, &t->output, &t->sinks);
+
+    if (status == EXIT_DONE && looker)
+        sinks_add(&t->sinks, looker->ops, looker->sink);
+    return status == EXIT_DONE ? command_require_sinks(t->options->command, &t->sinks) : status;
 }
 
 static int run(struct trace *t)
@@ -281,7 +423,8 @@ static int run(struct trace *t)
     t->config.sinks = &t->sinks;
     status = command_filter_check(&t->config.filter);
     if (status == EXIT_DONE)
-        status = command_open_sinks("trace", &t->options->output, &t->options->io, &t->output, &t->sinks);
+        status = choose_output(t);
+    t->config.apart_count = sinks_peers(&t->sinks, t->config.apart);
     if (status == EXIT_DONE)
         status = find_namespace(t);
     if (status == EXIT_DONE)
@@ -291,11 +434,14 @@ static int run(struct trace *t)
     if (status == EXIT_DONE)
         status = open_sources(t);
     if (status == EXIT_DONE)
-        status = watch(t);
+        status = command_begin_sinks(&t->sinks);
+    if (status == EXIT_DONE)
+        status = look(t);
     child_done(&t->child);
     pipeline_close(t->pipeline);
-    if (is_failure(sinks_close(&t->sinks)) && status == EXIT_DONE)
-        status = EXIT_FAILED;
+    r = sinks_close(&t->sinks);
+    if (is_failure(r) && status == EXIT_DONE)
+        status = r == -ENODATA ? EXIT_LOST : EXIT_FAILED;
     loop_free(t->loop);
     return status;
 }

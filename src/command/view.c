@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "browser.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/loop.h"
@@ -20,6 +22,7 @@
 
 struct view_options {
     struct http_address serve;
+    bool no_browser;
 };
 
 static const struct option_row rows[] = {
@@ -29,6 +32,10 @@ static const struct option_row rows[] = {
       .kind = OPTION_TAKEN,
       .take = http_take_address,
       .offset = offsetof(struct view_options, serve) },
+    { .name = "no-browser",
+      .help = "print the address, and open no browser",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct view_options, no_browser) },
 };
 static const struct option_table table = OPTION_TABLE(rows);
 
@@ -48,7 +55,7 @@ static bool open_file(const char *path, struct http_file *ret_file)
     if (fd < 0)
         return false;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        log_error("%s is no regular file: save it to one first", strcmp(path, "-") ? path : "standard input");
+        log_error("%s is no regular file: save it to one first", command_input_name(path));
         close(fd);
         return false;
     }
@@ -69,7 +76,7 @@ static void on_signal(void *arg, int number)
 }
 
 /* Until Ctrl-C. */
-static int serve(struct http *http)
+static int serve(struct http *http, const char *url)
 {
     struct loop *loop;
     const struct loop_handlers handlers = { .tick = on_tick, .signal = on_signal, .arg = &loop };
@@ -80,7 +87,7 @@ static int serve(struct http *http)
         if (r == 0)
             r = http_start(http);
         if (r == 0) {
-            log_note("viewer: %s&files (until Ctrl-C)", http_url(http));
+            log_note("viewer: %s (until Ctrl-C)", url);
             r = loop_run(loop);
         }
         loop_free(loop);
@@ -93,12 +100,12 @@ static int serve(struct http *http)
 static int view(const struct view_options *o, struct http_file *files, unsigned count)
 {
     const char *address = *o->serve.address ? o->serve.address : NULL;
-    char error[SINK_ERROR_MAX];
+    char error[SINK_ERROR_MAX], url[512];
     struct http *http;
     int r = http_open(address, o->serve.port, viewer_html(), viewer_html_len(), HISTORY_LEAST, &http), status;
 
     if (r < 0) {
-        http_explain(r, &o->serve, error);
+        http_explain(r, "serve", &o->serve, error);
         if (r == -EINVAL)
             return command_usage_error("view", "%s", error);
         log_error("%s", error);
@@ -106,7 +113,10 @@ static int view(const struct view_options *o, struct http_file *files, unsigned 
     }
     http_warn(&o->serve);
     http_hand_out(http, files, count);
-    status = serve(http);
+    snprintf(url, sizeof(url), "%s&files", http_url(http));
+    if (!o->no_browser && browser_open(url))
+        log_note("opening a browser");
+    status = serve(http, url);
     http_close(http);
     return status;
 }
@@ -139,8 +149,9 @@ static int run(int argc, char *argv[])
 const struct command command_view = {
     .name = "view",
     .summary = "show traces and captures in a browser",
-    .usage = "[OPTION]... FILE...",
-    .about = "Serves the viewer with these traces and captures to a browser, until Ctrl-C. The page\n"
+    .usage = "[OPTION]... TRACE|CAPTURE...",
+    .about = "Opens the viewer with these traces and captures in a browser, and serves them to it until\n"
+             "Ctrl-C. Where there is no desktop, and for root, the address is printed alone. The page\n"
              "reads a capture by itself, as `tcplens read` does.\n",
     .options = &table,
     .words = WORDS_FILES,

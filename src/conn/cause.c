@@ -102,6 +102,7 @@ struct reason cause_of_ending(const struct life *l, const struct registry *liste
             reason.end = e->reset_by;
         if (reason.of_listener)
             reason.drops = l->kernel->lane.drops;
+        reason.abort_on_overflow = reason.cause == CAUSE_ACCEPT_QUEUE_FULL && l->kernel->lane.aborted;
         if (reason.cause == CAUSE_NONE)
             reason.cause = of_signatures(l, e, &reason);
         if (reason.cause == CAUSE_NONE)

@@ -93,13 +93,24 @@ static bool is_synchronised(const struct ends *e, enum end end)
     return e->state[end][LANE_WIRE] >= TCP_STATE_ESTABLISHED || e->state[end][LANE_KERNEL] >= TCP_STATE_ESTABLISHED;
 }
 
+/* In the state it is in; 0: it was in that before the trace began. */
+static uint64_t spent_ns(const struct ends *e, enum end end, uint64_t ts_ns)
+{
+    const uint64_t entered_ns = ends_entered_ns(e, end);
+
+    return (e->midstream && !e->stay_count[end]) || ts_ns < entered_ns ? 0 : ts_ns - entered_ns;
+}
+
 uint64_t ends_move(struct ends *e, enum lane lane, const struct move *move, struct emitter *out, struct change *change)
 {
     const enum tcp_state from = ends_state(e, move->end, lane);
 
     assert(move->to != from && (!move->edge || move->edge->to == move->to));
-    if (lane == LANE_KERNEL || !ends_kernel_tells(e, move->end))
+    change->state.spent_ns = 0;
+    if (lane == LANE_KERNEL || !ends_kernel_tells(e, move->end)) {
+        change->state.spent_ns = spent_ns(e, move->end, move->ts_ns);
         book_stay(e, move->end, move->ts_ns);
+    }
     store(e, move->end, lane, move->to);
     if (move->takes_back)
         e->established = is_synchronised(e, END_CLIENT) || is_synchronised(e, END_SERVER);
@@ -139,6 +150,14 @@ void ends_not_reset(struct ends *e)
 uint64_t ends_entered_ns(const struct ends *e, enum end end)
 {
     return e->first_ns + stay_began(e, end);
+}
+
+uint64_t ends_queued_ns(const struct ends *e, uint64_t ts_ns)
+{
+    uint64_t ns[TCP_STATE_N] = { 0 };
+
+    ends_state_times(e, END_SERVER, ts_ns, ns);
+    return ns[TCP_STATE_ESTABLISHED] + ns[TCP_STATE_CLOSE_WAIT];
 }
 
 void ends_state_times(const struct ends *e, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N])

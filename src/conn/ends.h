@@ -83,6 +83,9 @@ uint64_t ends_entered_ns(const struct ends *e, enum end end);
 /* Time spent in each state until ts_ns; none in CLOSED and UNKNOWN. */
 void ends_state_times(const struct ends *e, enum end end, uint64_t ts_ns, uint64_t ret_ns[static TCP_STATE_N]);
 
+/* How long the connection, which nobody has accepted yet, has been complete at its server. */
+uint64_t ends_queued_ns(const struct ends *e, uint64_t ts_ns);
+
 /* Nothing more can happen at either end that would belong to the same connection. */
 bool ends_over(const struct ends *e);
 

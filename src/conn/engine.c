@@ -2,7 +2,8 @@
  * pair, whichever witness speaks and from whichever end; each end has two lanes, one per witness, that know nothing of
  * each other: the kernel's lane follows what it is told, the wire's lane executes the RFC's table.
  *
- * A connection leaves the table when it is over: soon after both ends are CLOSED (late segments still belong to it),
+ * A connection leaves the table when it is over: soon after both ends are CLOSED (late segments still belong to it; the
+ * kernel's own events, in order of time as they are, come sooner),
  * 2MSL after the last segment where only packets tell of TIME-WAIT, at once when its endpoints are used again, at the
  * end of the trace, or, when the table is full, because it was silent longest. Only then its outcome is said. */
 #include "tcplens/conn/engine.h"
@@ -18,6 +19,8 @@
 
 /* How long stragglers are still taken for the closed connection's own: as Zeek's tcp_close_delay. */
 #define CLOSED_LINGER_NS 5000000000ull
+/* Where no packets are watched: what a kernel still does for its end, as RSTs in answer to what was on its way. */
+#define CLOSED_LINGER_KERNEL_NS 1000000000ull
 /* TCP_TIMEWAIT_LEN, include/net/tcp.h: 2MSL is 60 s on Linux and no sysctl changes it. */
 #define TIME_WAIT_NS 60000000000ull
 /* How often a live trace looks for what has gone on for long: nothing may happen that would tell. */
@@ -31,6 +34,8 @@ static void on_change(void *arg, const struct change *change)
     struct conn_engine *g = arg;
 
     g->config.emit(g->config.arg, change);
+    if (g->passing)
+        return;
     findings_take(&g->findings, change, g->about && g->about->conn.number == change->conn ? g->about : NULL);
 }
 
@@ -42,7 +47,7 @@ int conn_engine_new(const struct conn_config *config, struct conn_engine **ret_e
     if (!g)
         return -ENOMEM;
     g->config = *config;
-    findings_init(&g->findings, config->sysctl, config->all_packets);
+    findings_init(&g->findings, config, &g->senders);
     if (!g->config.conn_max)
         g->config.conn_max = LIMIT_CONNECTIONS;
     g->out = (struct emitter){ .fn = on_change, .arg = g };
@@ -88,7 +93,7 @@ static enum table_list list_for(const struct life *l)
 {
     bool waits;
 
-    if (is_past(&l->conn, &waits))
+    if (!l->kept && is_past(&l->conn, &waits))
         return waits ? LIST_WAITING : LIST_CLOSED;
     return reconcile_is_due(l) ? LIST_UNSETTLED : LIST_LIVE;
 }
@@ -128,13 +133,18 @@ static void expire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
     lives_retire(g, l, ts_ns);
 }
 
+static uint64_t closed_linger_ns(const struct conn_engine *g)
+{
+    return g->config.no_packets ? CLOSED_LINGER_KERNEL_NS : CLOSED_LINGER_NS;
+}
+
 /* Each at the time it was due, the earliest first: the trace is in order of time. */
 static void sweep(struct conn_engine *g, uint64_t now)
 {
     for (;;) {
         struct conn *closed = table_first(&g->conns, LIST_CLOSED), *waiting = table_first(&g->conns, LIST_WAITING);
         struct conn *unsettled = table_first(&g->conns, LIST_UNSETTLED);
-        const uint64_t closed_ns = due(closed, CLOSED_LINGER_NS), waiting_ns = due(waiting, TIME_WAIT_NS);
+        const uint64_t closed_ns = due(closed, closed_linger_ns(g)), waiting_ns = due(waiting, TIME_WAIT_NS);
         const uint64_t unsettled_ns = due(unsettled, SETTLE_NS);
 
         if (closed_ns >= now && waiting_ns >= now && unsettled_ns >= now) {
@@ -169,6 +179,8 @@ static void on_gap(struct conn_engine *g, const struct event *e)
     change_init(&change, CHANGE_GAP);
     change.gap.source = e->source;
     memcpy(change.gap.hook, e->gap.hook, sizeof(change.gap.hook));
+    memcpy(change.gap.interface, e->gap.interface, sizeof(change.gap.interface));
+    change.gap.records = 0;
     change.gap.lost = e->gap.lost;
     change.gap.from_ns = e->gap.from_ns;
     change.gap.to_ns = e->gap.to_ns;
@@ -216,6 +228,46 @@ void conn_engine_tell(struct conn_engine *g, uint64_t ts_ns, struct change *chan
     emit(&g->out, emit_time(&g->out, ts_ns), change);
 }
 
+uint32_t conn_engine_introduce(struct conn_engine *g, const struct event *e, const struct conn_introduction *how)
+{
+    const uint32_t hash = table_hash(&g->conns, e);
+    struct life *l;
+
+    if (e->ts_ns > g->due_ns)
+        sweep(g, e->ts_ns);
+    l = lives_find(g, e, hash);
+    if (l)
+        lives_supersede(g, l, e->ts_ns);
+    l = lives_begin(g, e, hash,
+                    (struct introduction){ .local_is_client = how->local_is_client,
+                                           .midstream = how->before_trace,
+                                           .roles_assumed = how->roles_assumed });
+    if (!l)
+        return 0;
+    l->kept = how->kept;
+    note_activity(g, l, e->ts_ns);
+    return l->conn.number;
+}
+
+void conn_engine_end(struct conn_engine *g, const struct event *e, uint32_t number)
+{
+    struct life *l = lives_find(g, e, table_hash(&g->conns, e));
+
+    if (l && l->kept && l->conn.number == number)
+        lives_retire(g, l, e->ts_ns);
+    g->about = NULL;
+}
+
+uint64_t conn_engine_pass(struct conn_engine *g, uint64_t ts_ns, struct change *change)
+{
+    uint64_t n;
+
+    g->passing = true;
+    n = emit(&g->out, ts_ns, change);
+    g->passing = false;
+    return n;
+}
+
 static void on_process(struct conn_engine *g, const struct event *e)
 {
     struct change change NO_ZEROS;
@@ -227,6 +279,8 @@ static void on_process(struct conn_engine *g, const struct event *e)
     change.process.status = e->process.status;
     change.process.cost = e->process.cost;
     emit(&g->out, e->ts_ns, &change);
+    if (e->process.event == PROCESS_EXIT && e->process.task.tid == e->process.task.pid)
+        socket_process_ended(&g->sockets, e->process.task.pid);
 }
 
 static void on_counter(struct conn_engine *g, const struct event *e)
@@ -259,10 +313,10 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
         on_counter(g, e);
     else if (e->kind == EVENT_DATAGRAM)
         engine_datagram(g, e);
-    else if (g->config.wire_only)
-        return;
     else if (e->kind == EVENT_GAP)
         on_gap(g, e);
+    else if (g->config.wire_only)
+        return;
     else if (e->kind == EVENT_SURVEYED)
         on_surveyed(g, e);
     else if (e->kind == EVENT_PROCESS)
@@ -272,6 +326,15 @@ void conn_engine_event(struct conn_engine *g, const struct event *e)
     if (l)
         note_activity(g, l, e->ts_ns);
     findings_tell(&g->findings, &g->out, e->ts_ns, false);
+}
+
+/* On a host where nothing else happens no event says that it is time. */
+void conn_engine_pass_time(struct conn_engine *g, uint64_t ts_ns)
+{
+    if (ts_ns > g->due_ns)
+        sweep(g, ts_ns);
+    look_around(g, ts_ns);
+    findings_tell(&g->findings, &g->out, ts_ns, false);
 }
 
 void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)

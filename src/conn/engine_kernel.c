@@ -66,7 +66,7 @@ static struct life *life_for(struct conn_engine *g, const struct event *e)
     return lives_begin(g, e, hash, how);
 }
 
-static void take_call(struct conn_engine *g, const struct event *e, const struct life *l)
+static void take_call(struct conn_engine *g, const struct event *e, struct life *l)
 {
     const struct listener *listener =
         e->call.state == TCP_STATE_LISTEN ? registry_find(&g->listeners, e->cookie) : NULL;
@@ -77,6 +77,8 @@ static void take_call(struct conn_engine *g, const struct event *e, const struct
         role.end = conn_end_of(&l->conn, &e->local);
     }
     role.listener = listener ? listener->number : 0;
+    if (l)
+        kernel_called(&l->kernel->lane, &l->conn.ends, role.end, &e->call.call);
     socket_call(&g->sockets, &g->out, e, role);
 }
 
@@ -155,10 +157,18 @@ bool engine_kernel_surveyed(struct conn_engine *g, const struct event *e, struct
     return moved;
 }
 
+/* In the accept queue; 0: not known. */
+static uint64_t waited_ns(const struct life *l, const struct event *e)
+{
+    return l && e->kind == EVENT_ACCEPT && !l->conn.ends.midstream ? ends_queued_ns(&l->conn.ends, e->ts_ns) : 0;
+}
+
 /* l: NULL where the event is about a queue alone. */
 static void take_event(struct conn_engine *g, const struct event *e, struct life *l)
 {
-    const struct listener_step of_listener = { .out = &g->out, .registry = &g->listeners, .event = e };
+    const struct listener_step of_listener = {
+        .out = &g->out, .registry = &g->listeners, .event = e, .waited_ns = waited_ns(l, e)
+    };
     struct kernel_step s = { .out = &g->out, .event = e, .listeners = &g->listeners };
     enum queue_why why;
 

@@ -51,6 +51,7 @@ static uint64_t put_segment(const struct passage *p, const struct stream_place *
     change.segment.notes = n->notes;
     change.segment.dup_ack = n->dup_ack;
     change.segment.rtt_ns = n->rtt_ns;
+    change.segment.sent_ns = change.segment.received_ns = 0;
     change.segment.header.len = p->event->header.len;
     memcpy(change.segment.header.bytes, p->event->header.bytes, p->event->header.len);
     for (unsigned i = 0; i < seg->sack_count; i++)
@@ -122,7 +123,7 @@ static inline void enter(const struct passage *p, enum end from, const struct st
     const struct segment *seg = &p->event->segment;
 
     if (l->has_kernel)
-        kernel_saw_segment(&l->kernel->lane, &l->conn.streams, from, seg, place->ack, record);
+        kernel_saw_segment(&l->kernel->lane, &l->conn.streams, from, seg, place->ack, p->event->ts_ns, record);
     stream_take(&l->conn.streams, from, seg, place, room_of(p));
     stream_count(&l->conn.streams.of[from]);
 }
@@ -188,13 +189,23 @@ static bool is_listened_for(const struct passage *p)
     return l && addr_is_ipv4(&l->addr.addr) == addr_is_ipv4(&to->addr);
 }
 
-/* A RST of an end that its kernel holds on to, or where somebody listens: not TCP sent it, unless the kernel tells of that yet. */
+/* This host's TCP was to answer what came for it, and it tells of each RST. */
+static bool is_told_of(const struct passage *p)
+{
+    const struct conn_config *config = &p->engine->config;
+
+    return config->stray_resets && !config->all_netns && lives_is_local(p->engine, &p->event->segment.src.addr);
+}
+
+/* A RST of an end that its kernel holds on to, or that would answer a SYN here: not TCP sent it, unless the kernel tells of that
+ * yet. */
 static RARE void note_filter(const struct passage *p)
 {
     const struct conn_engine *g = p->engine;
     const struct conn *c = &p->life->conn;
     struct kernel_lane *lane = &p->life->kernel->lane;
-    const bool refuses = p->from == END_SERVER && !c->streams.of[END_SERVER].syn_sent && is_listened_for(p);
+    const bool refuses =
+        p->from == END_SERVER && !c->streams.of[END_SERVER].syn_sent && (is_listened_for(p) || is_told_of(p));
     const bool lives_on =
         kernel_lives_on(&c->ends, p->from) && ends_state(&c->ends, p->from, LANE_KERNEL) != TCP_STATE_TIME_WAIT;
 

@@ -8,10 +8,11 @@ WORDS_finding_kind(EXTERN)
     static const struct finding_ops *const table[FINDING_N] = { WORDS_finding_kind(ROW) };
 #undef ROW
 
-void findings_init(struct findings *f, const char *const *sysctl, bool all_packets)
+void findings_init(struct findings *f, const struct conn_config *config, const struct senders *senders)
 {
-    f->sysctl = sysctl;
-    f->unsure = !all_packets;
+    f->sysctl = config->sysctl;
+    f->unsure = !config->all_packets; /* of every connection that a kernel tells of, its packets are seen too */
+    f->senders = senders;
     for (unsigned kind = 0; kind < CHANGE_KIND_N; kind++)
         for (unsigned i = 0; i < FINDING_N; i++)
             if (table[i]->of >> kind & 1)

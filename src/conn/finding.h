@@ -8,8 +8,10 @@
 
 #include "emit.h"
 #include "life.h"
+#include "senders.h"
 
 #include "tcplens/base/limits.h"
+#include "tcplens/conn/config.h"
 
 /* What a finding is about; all zeros: the trace as a whole. */
 struct finding_subject {
@@ -112,7 +114,8 @@ struct finding_waiting {
 
 /* All zeros, and then findings_init(). */
 struct findings {
-    const char *const *sysctl; /* by enum sysctl, as /proc/sys has them; NULL: not known */
+    const char *const *sysctl;     /* by enum sysctl, as /proc/sys has them; NULL: not known */
+    const struct senders *senders; /* whose checksums are wrong */
     struct finding all[LIMIT_FINDINGS];
     unsigned count;
     uint16_t buckets[FINDING_BUCKETS]; /* place + 1 */
@@ -150,8 +153,8 @@ struct findings {
     struct finding_words words[LIMIT_FINDINGS]; /* of the last record of each */
 };
 
-/* all_packets: of every connection that a kernel tells of, its packets are seen too, unless some are lost. */
-void findings_init(struct findings *f, const char *const *sysctl, bool all_packets);
+/* config: of the engine, whose senders are borrowed. */
+void findings_init(struct findings *f, const struct conn_config *config, const struct senders *senders);
 /* Looks at what was told. life: of the connection it is about, or NULL. */
 void findings_take(struct findings *f, const struct change *c, struct life *life);
 /* Looks at the open connections, each once between begin and end. */
@@ -171,6 +174,8 @@ bool finding_is_shown(const struct finding_sight *s, enum finding_kind kind);
 /* Adds to the text; adds a remedy. */
 void finding_say(struct finding_words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void finding_advise(struct finding_words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An application that does nothing may not be able to. */
+void finding_advise_to_look(struct finding_words *words);
 #define FINDING_WHERE_MAX 96
 /* "L3", "python3 (pid 12)", "192.0.2.1:80", "192.0.2.1": the subject as a sentence names it. */
 const char *finding_where(const struct finding *f, char buf[static FINDING_WHERE_MAX]);

@@ -2,6 +2,7 @@
 #include "finding.h"
 
 enum { LIMIT, PEAK, SOMAXCONN, CLIENTS, DELAY };
+enum { ABORTED };
 
 /* A drop; or what became of a connection that one happened to. */
 static bool concerns(const struct finding_sight *s, struct finding_subject *ret_subject)
@@ -23,6 +24,7 @@ static bool take(struct finding *f, const struct finding_sight *s)
     const struct change *c = s->change;
 
     if (c->kind == CHANGE_OUTCOME) {
+        f->kept[ABORTED] |= c->outcome.abort_on_overflow;
         f->figures[CLIENTS]++;
         figure_max(&f->figures[DELAY], c->outcome.state_ns[END_SERVER][TCP_STATE_SYN_RECEIVED]);
         figure_max(&f->figures[DELAY], c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
@@ -48,6 +50,10 @@ static void say(const struct finding *f, struct finding_words *w)
     if (f->figures[CLIENTS])
         finding_say(w, " %llu client%s met that, opening took up to %s.", (unsigned long long)f->figures[CLIENTS],
                     finding_s(f->figures[CLIENTS]), finding_time(f->figures[DELAY], time));
+    if (f->kept[ABORTED]) {
+        finding_say(w, " The kernel answered with a RST.");
+        finding_advise(w, "set net.ipv4.tcp_abort_on_overflow to 0: the client then tries again");
+    }
     finding_advise(w, "call accept() sooner, or from more threads");
     if (at_somaxconn)
         finding_advise(w, "raise net.core.somaxconn (%llu here), which binds, and the backlog of listen() with it",

@@ -1,5 +1,6 @@
 /* All that a sender sent has a wrong checksum: captured before its network card filled them in, or changed afterwards. One
- * connection at a time is followed from its first segment on, to see whether it is all. */
+ * connection at a time is followed from its first segment on, to see whether it is all. A few are no proof while more may come;
+ * that they were read as if they were right is told at last, however few they are. */
 #include "finding.h"
 
 #define FEW 3
@@ -34,17 +35,19 @@ static bool take(struct finding *f, const struct finding_sight *s)
 
 static bool matters(const struct finding *f)
 {
-    return f->figures[WHOLE] >= FEW;
+    return f->figures[WHOLE] >= FEW ||
+           (f->figures[WHOLE] && f->all->ending && senders_none_right(f->all->senders, &f->subject.peer.addr));
 }
 
 static void say(const struct finding *f, struct finding_words *w)
 {
     char where[FINDING_WHERE_MAX];
 
-    finding_say(w,
-                "All that %s sent on a connection has a wrong checksum, %llu segments in all: it was captured before a "
-                "network card filled them in, or changed afterwards. Read as if they were right.",
-                finding_where(f, where), (unsigned long long)f->count);
+    finding_say(
+        w,
+        "All that %s sent on a connection has a wrong checksum, %llu segment%s in all: it was captured before a "
+        "network card filled them in, or changed afterwards. Read as if they were right.",
+        finding_where(f, where), (unsigned long long)f->count, finding_s(f->count));
     finding_advise(w, "capture at the other end, or switch the offload off for the capture (ethtool -K DEVICE tx off)");
     finding_advise(w, "where they are wrong on the wire, read the capture with --checksums check");
 }

@@ -21,7 +21,7 @@ static void say(const struct finding *f, struct finding_words *w)
     if (f->subject.cause == CAUSE_NO_LISTENER)
         finding_say(w, " Nobody listened on that port.");
     if (f->subject.cause == CAUSE_FILTER_RESET) {
-        finding_say(w, " Somebody listened there, and TCP did not send it: a packet filter did.");
+        finding_say(w, " The TCP there did not send it: a packet filter did.");
         finding_advise(w, "a filter refuses: let it accept this port (nft list ruleset, iptables -S, on that host)");
         return;
     }

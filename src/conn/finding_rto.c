@@ -35,7 +35,7 @@ static bool concerns(const struct finding_sight *s, struct finding_subject *ret_
 static bool take(struct finding *f, const struct finding_sight *s)
 {
     const struct change *c = s->change;
-    uint64_t waited = c->timer.rto_ns;
+    uint64_t waited = c->timer.waited_ns ? c->timer.waited_ns : c->timer.rto_ns;
 
     if (c->kind == CHANGE_SEGMENT) {
         waited = notes_since_new(&s->life->notes, c->end, c->ts_ns);

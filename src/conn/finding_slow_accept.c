@@ -8,10 +8,7 @@ enum { LONGEST, NEVER };
 /* Since the server's kernel completed the handshake. */
 static uint64_t waited(const struct life *l, uint64_t ts_ns)
 {
-    uint64_t ns[TCP_STATE_N] = { 0 };
-
-    ends_state_times(&l->conn.ends, END_SERVER, ts_ns, ns);
-    return ns[TCP_STATE_ESTABLISHED] + ns[TCP_STATE_CLOSE_WAIT];
+    return ends_queued_ns(&l->conn.ends, ts_ns);
 }
 
 static bool was_queued(const struct life *l)
@@ -59,6 +56,7 @@ static void say(const struct finding *f, struct finding_words *w)
     if (f->figures[NEVER])
         finding_say(w, " %llu of them it never took.", (unsigned long long)f->figures[NEVER]);
     finding_advise(w, "call accept() sooner: what is done between two calls belongs to another thread or process");
+    finding_advise_to_look(w);
 }
 
 const struct finding_ops finding_slow_accept_ops = {

@@ -15,11 +15,18 @@ static bool take(struct finding *f, const struct finding_sight *s)
 {
     const struct change *c = s->change;
 
-    f->figures[MAX_SYN_BACKLOG] = finding_sysctl(f->all, SYSCTL_MAX_SYN_BACKLOG);
+    f->figures[MAX_SYN_BACKLOG] =
+        c->queue.max_syn_backlog ? c->queue.max_syn_backlog : finding_sysctl(f->all, SYSCTL_MAX_SYN_BACKLOG);
     if (c->queue.cause == CAUSE_SYN_QUEUE_FULL)
         f->figures[LIMIT] = c->queue.limit;
     figure_max(&f->figures[PEAK], c->queue.syn);
     return true;
+}
+
+/* With cookies no SYN would have been dropped, whatever the setting was when the trace began (tcp_conn_request()). */
+static void advise_cookies(struct finding_words *w)
+{
+    finding_advise(w, "set net.ipv4.tcp_syncookies to 1 (it was 0): what finds no room is then answered with a cookie");
 }
 
 static void say(const struct finding *f, struct finding_words *w)
@@ -29,17 +36,15 @@ static void say(const struct finding *f, struct finding_words *w)
     finding_say(w, "The SYN queue of L%u had no room: SYNs were dropped %llu time%s.", f->subject.listener,
                 (unsigned long long)f->count, finding_s(f->count));
     if (!f->figures[LIMIT]) {
-        /* the settings may have been others when the trace began */
-        finding_say(w, " Without cookies net.ipv4.tcp_max_syn_backlog lets it keep %llu requests.",
-                    (unsigned long long)f->figures[PEAK]);
-        finding_advise(w, "set net.ipv4.tcp_syncookies to 1: what finds no room is then answered with a cookie");
-        finding_advise(w, "raise net.ipv4.tcp_max_syn_backlog");
+        finding_say(w, " Without cookies a net.ipv4.tcp_max_syn_backlog of %llu lets it keep %llu requests.",
+                    (unsigned long long)f->figures[MAX_SYN_BACKLOG], (unsigned long long)f->figures[PEAK]);
+        advise_cookies(w);
+        finding_advise(w, "raise net.ipv4.tcp_max_syn_backlog: it keeps three quarters of that, and one more");
         return;
     }
     finding_say(w, " It held %llu requests, its limit is %llu.", (unsigned long long)f->figures[PEAK],
                 (unsigned long long)f->figures[LIMIT]);
-    finding_advise(w, "set net.ipv4.tcp_syncookies to 1%s: what finds no room is then answered with a cookie",
-                   finding_here(f, SYSCTL_SYNCOOKIES, here));
+    advise_cookies(w);
     finding_advise(w, "raise net.ipv4.tcp_max_syn_backlog%s, and the backlog of listen()",
                    finding_here(f, SYSCTL_MAX_SYN_BACKLOG, here));
     finding_advise(w, "where the clients are forged (a SYN flood), drop them before they reach TCP");

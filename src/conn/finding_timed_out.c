@@ -46,6 +46,7 @@ static void say(const struct finding *f, struct finding_words *w)
     case CAUSE_PROBE_TIMEOUT:
         finding_say(w, ": its window was zero, and no probe brought an open one.");
         finding_advise(w, "let the application there read: its receive buffer was full");
+        finding_advise_to_look(w);
         break;
     case CAUSE_ORPHAN_TIMEOUT:
         finding_say(w, ": the application had closed, and the kernel waits for so long only.");

@@ -35,6 +35,11 @@ void finding_advise(struct finding_words *words, const char *format, ...)
     }
 }
 
+void finding_advise_to_look(struct finding_words *words)
+{
+    finding_advise(words, "see whether it is stopped or hangs (ps -o stat,wchan: T is stopped, D waits for a device)");
+}
+
 /* Those that have no finding of their own. */
 static void where_others(const struct finding *f, char buf[static FINDING_WHERE_MAX])
 {
@@ -103,7 +108,7 @@ struct finding_subject finding_host(const struct life *l, enum end end, bool por
 
 struct finding_subject finding_end(const struct life *l, enum end end)
 {
-    const struct task *owner = &life_kernel_end(l, end)->owner;
+    const struct task *owner = kernel_holder(life_kernel_end(l, end));
 
     return owner->pid ? (struct finding_subject){ .owner = *owner } : finding_host(l, end, false);
 }

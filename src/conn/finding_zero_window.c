@@ -66,7 +66,7 @@ static void say(const struct finding *f, struct finding_words *w)
                 finding_where(f, where), (unsigned long long)f->count, finding_s(f->count),
                 finding_time(f->figures[STALLED], stalled), finding_time(f->figures[LONGEST], longest));
     finding_advise(w, "let that application read sooner: what takes so long belongs to another thread");
-    finding_advise(w, "see whether it is stopped or hangs (ps -o stat,wchan: T is stopped, D waits for a device)");
+    finding_advise_to_look(w);
     finding_advise(w, "a larger receive buffer (SO_RCVBUF, net.ipv4.tcp_rmem) helps against bursts only");
 }
 

@@ -1,5 +1,7 @@
 #include "kernel.h"
 
+#include <string.h>
+
 const char *kernel_state_name(enum tcp_state state, enum object object)
 {
     static const char *const names[TCP_STATE_N] = {
@@ -29,6 +31,44 @@ static bool is_synchronised(enum tcp_state state)
 _Static_assert(TCP_STATE_ESTABLISHED == TCP_STATE_SYN_RECEIVED + 1 && TCP_STATE_TIME_WAIT == TCP_STATE_N - 1,
                "what comes after SYN-RECEIVED is synchronised");
 
+static bool is_close(const char *call)
+{
+    return call && strcmp(call, "close") == 0;
+}
+
+static void take_over(struct kernel_end *k, const struct task *holder)
+{
+    const struct task before = k->opened_by.pid ? k->opened_by : k->owner;
+
+    k->owner = *holder;
+    k->opened_by = before.pid == holder->pid ? (struct task){ 0 } : before;
+    k->let_go = false;
+}
+
+/* Some kernels close after the call has returned: then the one who closed it did this, too. */
+static void settle_owner(struct kernel_end *k, const char *call)
+{
+    if (k->let_go && !is_close(call)) {
+        k->owner = k->opened_by;
+        k->opened_by = (struct task){ 0 };
+    }
+    k->let_go = false;
+}
+
+void kernel_called(struct kernel_lane *lane, const struct ends *ends, enum end end, const struct call *call)
+{
+    const enum tcp_state state = ends_state(ends, end, LANE_KERNEL);
+    struct kernel_end *k = &lane->end[end];
+
+    if (!call->task.pid || !ends_kernel_tells(ends, end))
+        return;
+    if (!is_close(call->name))
+        take_over(k, &call->task);
+    else if (!call->ret && call->task.pid == k->owner.pid &&
+             (state == TCP_STATE_ESTABLISHED || state == TCP_STATE_CLOSE_WAIT))
+        k->let_go = true;
+}
+
 static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enum how how)
 {
     const enum tcp_state from = kernel_state(s);
@@ -40,6 +80,7 @@ static void move_to(struct kernel_step *s, const struct kernel_claim *claim, enu
                                .no_label = !claim->edge_sure };
     struct change change NO_ZEROS;
 
+    settle_owner(k, claim->call);
     k->previous = (uint8_t)from;
     k->retried = k->retried && claim->to == TCP_STATE_CLOSED; /* what went before is no reason */
     k->established |= is_synchronised(claim->to);
@@ -128,11 +169,13 @@ uint64_t kernel_tell_timer(const struct kernel_step *s, enum timer_name name, en
 }
 
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
-                        const struct segment *seg, int64_t ack, uint64_t n)
+                        const struct segment *seg, int64_t ack, uint64_t ts_ns, uint64_t n)
 {
     const struct stream *sender = &streams->of[from], *receiver = &streams->of[!from];
     struct kernel_end *k = &lane->end[from];
 
+    if (segment_seq_len(seg) && !(seg->flags & SEGMENT_RST))
+        k->sent_ns = ts_ns;
     if (seg->flags & SEGMENT_SYN)
         k->last_syn = n;
     if ((seg->flags & SEGMENT_FIN) && !stream_is_dropped(seg))

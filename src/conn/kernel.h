@@ -15,6 +15,7 @@ struct kernel_end {
     bool expired;         /* its request was given up after the last retry */
     bool retried;         /* something was sent again, or a keep-alive was */
     bool fin_wait_2_over; /* that timer fired */
+    bool let_go;          /* its owner has closed it, and it is open still: somebody else holds it too */
     uint16_t error;       /* errno, of the socket as it was closed; 0: none */
     uint8_t previous;     /* enum tcp_state: the one before this */
     uint16_t icmp_error;  /* errno that an ICMP error about its SYN becomes; 0: none came */
@@ -23,6 +24,7 @@ struct kernel_end {
     uint64_t told_ns;      /* the last event of it */
     uint64_t shown_ns;     /* when a listing last showed it, which is no event */
     uint64_t deadline_ns;  /* of the minisock's timer, as last said */
+    uint64_t sent_ns;      /* when it sent data, a SYN or a FIN last; 0: no packet shows that */
     struct task owner;     /* pid 0: pending or not known */
     struct task opened_by; /* another one; pid 0: it is the same */
     /* Records of segments it sent: the last of a kind; the first that acknowledged the peer's SYN, FIN. 0: none. */
@@ -35,6 +37,7 @@ struct kernel_lane {
     uint64_t timer; /* record of the last timer */
     bool reset;     /* the kernel told of a RST */
     bool accepted;  /* accept() took it */
+    bool aborted;   /* a RST answered what came for its request */
     /* A RST was received, or its own is told of next: the event, held until that shows. */
     struct {
         bool is;
@@ -108,10 +111,19 @@ static inline enum tcp_state kernel_state(const struct kernel_step *s)
     return ends_state(&s->conn->ends, s->end, LANE_KERNEL);
 }
 
+/* An end's socket was called on: who does that holds it. After fork() that is the child, whoever took the connection; and who
+ * closes it while it stays open held it together with another. */
+void kernel_called(struct kernel_lane *lane, const struct ends *ends, enum end end, const struct call *call);
+/* Who holds an end's socket, as far as is known; pid 0: it is not. */
+static inline const struct task *kernel_holder(const struct kernel_end *k)
+{
+    return k->let_go ? &k->opened_by : &k->owner;
+}
+
 /* Remembers what the kernel can have acted on. n: the segment's record; 0 where it is not written, which also is no
- * cause. Before the streams take it. */
+ * cause. ts_ns: when. Before the streams take it. */
 void kernel_saw_segment(struct kernel_lane *lane, const struct streams *streams, enum end from,
-                        const struct segment *seg, int64_t ack, uint64_t n);
+                        const struct segment *seg, int64_t ack, uint64_t ts_ns, uint64_t n);
 /* A kernel still holds this end. */
 static inline bool kernel_lives_on(const struct ends *ends, enum end end)
 {

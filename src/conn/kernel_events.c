@@ -428,6 +428,7 @@ static void on_reset(const struct kernel_step *s)
     const bool sent = s->event->reset.sent, own = s->lane->held_reset.is && s->lane->held_reset.end == s->end;
 
     s->lane->reset = true;
+    s->lane->aborted |= sent && s->end == END_SERVER && end_of(s)->object == OBJECT_REQUEST;
     if (!sent && s->event->reset.of_orphan) {
         s->lane->held_reset.is = true;
         s->lane->held_reset.end = s->end;
@@ -457,9 +458,11 @@ static bool shows_held(const struct kernel_step *s)
            !(e->kind == EVENT_SOCK_STATE && e->sock.to == TCP_STATE_CLOSED);
 }
 
-/* Of what was sent, or of a probe of a window of zero. */
+/* Of what was sent, or of a probe of a window of zero. The timeout alone does not say how long that was: an ACK sets it back, and
+ * one that a SYN-SENT end refuses cuts it short (tcp_rcv_synsent_state_process()). */
 static void on_retransmit(const struct kernel_step *s)
 {
+    const uint64_t sent_ns = end_of(s)->sent_ns;
     struct change change NO_ZEROS;
 
     change_init(&change, CHANGE_TIMER);
@@ -469,6 +472,8 @@ static void on_retransmit(const struct kernel_step *s)
     change.timer.phase = TIMER_FIRED;
     change.timer.count = s->event->retransmit.count;
     change.timer.rto_ns = s->event->retransmit.rto_ns;
+    if (s->event->kind == EVENT_RETRANSMIT && sent_ns && s->event->ts_ns > sent_ns)
+        change.timer.waited_ns = s->event->ts_ns - sent_ns;
     change.timer.source = s->event->source;
     s->lane->timer = emit(s->out, s->event->ts_ns, &change);
     end_of(s)->retried = true;

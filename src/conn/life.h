@@ -26,8 +26,9 @@ struct life {
     struct notes_lane notes;
     struct zeek_lane zeek;
     struct wire_lane wire;
-    bool has_kernel;
-    bool finding_waits;          /* something seen in it is not known to count yet (finding.h) */
+    bool has_kernel    : 1;
+    bool kept          : 1;      /* others tell when it is over */
+    bool finding_waits : 1;      /* something seen in it is not known to count yet (finding.h) */
     uint32_t findings;           /* bits of enum finding_kind: it shows them */
     struct life_kernel kernel[]; /* one, if has_kernel */
 };

@@ -25,6 +25,8 @@ static void tell_queue(const struct listener_step *s, const struct listener *l, 
     change_init(&change, CHANGE_QUEUE);
     if (why == QUEUE_OVERFLOW)
         change.queue.cause = queue_drop_cause(&s->event->queue.depth, s->event->queue.of_ack);
+    if (change.queue.cause == CAUSE_SYN_BACKLOG_FULL)
+        change.queue.max_syn_backlog = depth->max_syn_backlog;
     change.listener = l->number;
     change.conn = conn;
     change.queue.syn = depth->syn;
@@ -33,6 +35,7 @@ static void tell_queue(const struct listener_step *s, const struct listener *l, 
     /* the socket counts an ACK that it drops twice (tcp_v4_rcv(), tcp_v4_syn_recv_sock()); but a sample has nothing else */
     change.queue.drops = why == QUEUE_SAMPLE ? depth->drops - l->drops_start : l->dropped;
     change.queue.why = why;
+    change.queue.waited_ns = why == QUEUE_ACCEPT ? s->waited_ns : 0;
     emit(s->out, s->event->ts_ns, &change);
 }
 

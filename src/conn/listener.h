@@ -9,6 +9,7 @@ struct listener_step {
     struct emitter *out;
     struct registry *registry;
     const struct event *event;
+    uint64_t waited_ns; /* of EVENT_ACCEPT: how long the connection was in the accept queue; 0: not known */
 };
 
 /* EVENT_SOCK_STATE: listen() made it one; it is closed. listener_closed() returns its number; 0: it was not known. */

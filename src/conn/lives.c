@@ -91,7 +91,7 @@ void lives_retire(struct conn_engine *g, struct life *l, uint64_t ts_ns)
     table_remove(&g->conns, &l->conn);
 }
 
-static bool is_local(const struct conn_engine *g, const struct addr *a)
+bool lives_is_local(const struct conn_engine *g, const struct addr *a)
 {
     if (!g->local)
         return false;
@@ -114,7 +114,7 @@ static void introduce(struct conn_engine *g, const struct conn *c, const struct 
     change.connection.netns = c->netns;
     for (unsigned i = 0; i < END_N; i++)
         change.connection.local[i] =
-            is_local(g, &c->endpoint[i].addr) || (e->source != WITNESS_WIRE && conn_end_of(c, &e->local) == i);
+            lives_is_local(g, &c->endpoint[i].addr) || (e->source != WITNESS_WIRE && conn_end_of(c, &e->local) == i);
     change.connection.before_trace = c->ends.midstream;
     change.connection.roles_assumed = roles_assumed;
     change.connection.tunnel = e->tunnel;
@@ -126,8 +126,11 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
     struct conn *c;
 
     if (table_count(&g->conns) >= g->config.conn_max) {
+        struct conn *oldest = table_oldest(&g->conns);
+
         g->forgotten++;
-        lives_retire(g, life_of(table_oldest(&g->conns)), e->ts_ns);
+        oldest->forgotten = true;
+        lives_retire(g, life_of(oldest), e->ts_ns);
     }
     c = table_add(&g->conns, hash, e, how.local_is_client);
     if (!c) {

@@ -47,6 +47,7 @@ struct conn_engine {
     uint64_t looked_ns;     /* when all connections were looked at */
     uint64_t due_ns;        /* before that no time runs out, of any connection */
     uint64_t forgotten;     /* for which there was no room */
+    bool passing;           /* what is told now was concluded elsewhere */
     bool events_lost;       /* so far, by any witness */
 };
 
@@ -64,6 +65,9 @@ struct life *lives_begin(struct conn_engine *g, const struct event *e, uint32_t 
 /* Its endpoints are used again. Where a kernel still holds one of its ends the connection stays, behind the new one, until that
  * is gone; else it is over. */
 void lives_supersede(struct conn_engine *g, struct life *l, uint64_t ts_ns);
+
+/* It is an address of the host that is traced. */
+bool lives_is_local(const struct conn_engine *g, const struct addr *a);
 
 /* What became of it is told: the trace ends, or nobody looks for it any more. */
 void lives_judge(struct conn_engine *g, struct life *l, uint64_t ts_ns);

@@ -208,6 +208,7 @@ static void put_reason(const struct life *l, const struct registry *listeners, b
     change->outcome.error = -(int64_t)reason.error;
     change->outcome.unread = reason.unread;
     change->outcome.drops = reason.drops;
+    change->outcome.abort_on_overflow = reason.abort_on_overflow;
     if (reason.of_listener)
         change->listener = l->kernel->lane.listener;
 }
@@ -234,10 +235,13 @@ void outcome_tell(const struct life *l, const struct registry *listeners, bool a
     for (unsigned i = 0; i < END_N; i++) {
         if (ends_kernel_tells(ends, i) || change.outcome.has_wire)
             change.outcome.final[i] = ends_best(ends, i);
+        for (unsigned lane = 0; lane < LANE_N; lane++)
+            change.outcome.left[i][lane] = ends_state(ends, i, lane);
         change.outcome.bytes[i] = stream_bytes(&l->conn.streams.of[i]);
         change.outcome.segments[i] = l->conn.streams.of[i].segments;
         ends_state_times(ends, i, ts_ns, change.outcome.state_ns[i]);
     }
+    change.outcome.forgotten = l->conn.forgotten;
     put_netns(l, change.outcome.netns);
     if (change.outcome.has_wire) {
         strcpy(change.outcome.conn_state, zeek_conn_state(&l->zeek, &l->conn.streams));

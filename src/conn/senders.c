@@ -2,16 +2,21 @@
 
 #include <string.h>
 
-/* The place of an address: its own, else that of another one which goes. A capture has few whose checksums are wrong. */
-static struct sender *place_of(struct senders *s, const struct addr *addr)
+static unsigned number_of(const struct addr *addr)
 {
     uint64_t words[2];
-    struct sender *place;
 
     memcpy(words, addr->bytes, sizeof(words));
     words[0] = (words[0] ^ words[1]) * 0x9e3779b97f4a7c15ull;
     words[0] = (words[0] ^ words[0] >> 32) * 0x9e3779b97f4a7c15ull;
-    place = &s->all[(words[0] >> 32) % LIMIT_SENDERS];
+    return (unsigned)((words[0] >> 32) % LIMIT_SENDERS);
+}
+
+/* The place of an address: its own, else that of another one which goes. A capture has few whose checksums are wrong. */
+static struct sender *place_of(struct senders *s, const struct addr *addr)
+{
+    struct sender *place = &s->all[number_of(addr)];
+
     if (!place->used || !addr_equal(&place->addr, addr))
         *place = (struct sender){ .addr = *addr, .used = true };
     return place;
@@ -28,6 +33,13 @@ bool senders_wrong(struct senders *s, const struct addr *addr)
 
     sender->bad++;
     return !sender->good;
+}
+
+bool senders_none_right(const struct senders *s, const struct addr *addr)
+{
+    const struct sender *place = &s->all[number_of(addr)];
+
+    return place->used && addr_equal(&place->addr, addr) && place->bad && !place->good;
 }
 
 unsigned senders_offloaded(const struct senders *s)

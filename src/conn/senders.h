@@ -19,6 +19,8 @@ struct senders {
 void senders_right(struct senders *s, const struct addr *addr);
 /* One was wrong. Returns whether it says nothing: none of this sender's was right so far. */
 bool senders_wrong(struct senders *s, const struct addr *addr);
+/* It sent wrong ones, and none was right. */
+bool senders_none_right(const struct senders *s, const struct addr *addr);
 /* Of how many senders none was right. */
 unsigned senders_offloaded(const struct senders *s);
 

@@ -39,11 +39,31 @@ uint32_t socket_at(const struct sockets *s, const struct endpoint *at, uint32_t 
     return b->number && b->at.port == at->port && b->netns == netns && addr_fit(&b->at.addr, &at->addr) ? b->number : 0;
 }
 
+/* Where another process holds it still, the next call on it shows that. */
+static void forget_bound(struct sockets *s, const struct event *e, uint32_t number)
+{
+    struct socket_bound *b = &s->bound[e->local.port % LIMIT_UDP_SOCKETS];
+
+    if (b->number == number)
+        *b = (struct socket_bound){ 0 };
+}
+
+void socket_process_ended(struct sockets *s, uint32_t pid)
+{
+    for (unsigned i = 0; i < LIMIT_UDP_SOCKETS; i++)
+        if (s->bound[i].number && s->bound[i].pid == pid)
+            s->bound[i] = (struct socket_bound){ 0 };
+}
+
 static void note_bound(struct sockets *s, const struct event *e, uint32_t number)
 {
-    if (e->call.is_udp && e->local.port)
+    const struct call *call = &e->call.call;
+
+    if (e->call.is_udp && e->local.port && !call->blocked && !call->ret && strcmp(call->name, "close") == 0)
+        forget_bound(s, e, number);
+    else if (e->call.is_udp && e->local.port)
         s->bound[e->local.port % LIMIT_UDP_SOCKETS] =
-            (struct socket_bound){ .at = e->local, .netns = e->netns, .number = number };
+            (struct socket_bound){ .at = e->local, .netns = e->netns, .number = number, .pid = call->task.pid };
 }
 
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role)

@@ -29,6 +29,7 @@ struct socket_role {
 struct socket_bound {
     struct endpoint at;
     uint32_t netns, number; /* number 0: a free place */
+    uint32_t pid;           /* who called on it last */
 };
 
 /* All zeros: empty. */
@@ -43,6 +44,8 @@ struct sockets {
 void socket_call(struct sockets *s, struct emitter *out, const struct event *e, struct socket_role role);
 /* The UDP socket that is bound there, as far as calls on it were seen. 0: none. */
 uint32_t socket_at(const struct sockets *s, const struct endpoint *at, uint32_t netns);
+/* With it its UDP sockets are gone, as far as is known. */
+void socket_process_ended(struct sockets *s, uint32_t pid);
 /* It ceases to be this. */
 void socket_closed(struct sockets *s, const struct socket_role *role);
 

@@ -26,6 +26,7 @@ struct conn {
     uint32_t rare;       /* place in table.rare, as struct stream_room has it */
     uint8_t list;        /* enum table_list */
     bool superseded : 1; /* a newer connection has the same endpoints */
+    bool forgotten  : 1; /* it made way for another: there were too many */
     /* A socket that connected to itself is both ends: what it sends, each of them sends, and each of them gets. */
     bool self : 1;
     uint16_t tunnel; /* number of what carries it; 0: nothing */

@@ -38,9 +38,8 @@
 #include "answer.h"
 #include "server_common.h"
 
-enum {
-    CONNECTION_BUFFER_SIZE = 1024 * 1024, /* bytes read at once, and of answer that a connection may hold */
-};
+/* Bytes read at once, and of answer that a connection may hold: no more than a processor keeps near. */
+enum { CONNECTION_BUFFER_SIZE = 256 * 1024 };
 
 enum connection_phase { READING, WRITING, CLOSING };
 

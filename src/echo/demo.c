@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ static const struct command_options options = {
 
 struct demo {
     const struct demo_config *config;
+    bool told; /* a timeline beside us tells each step, and later than we would */
     char *host;
     int report_in, report_out; /* both ends of the pipe */
     struct program server, clients[CLIENTS_MAX];
@@ -104,10 +106,12 @@ static int start_clients(struct demo *d, char *port)
 static int handle_line(struct demo *d, char *line)
 {
     if (strncmp(line, SERVER_LINE_LISTENING, strlen(SERVER_LINE_LISTENING)) == 0) {
-        printf("server: %s\n", line);
+        if (!d->told)
+            printf("server: %s\n", line);
         return start_clients(d, strrchr(line, ':') + 1); /* ADDR:PORT */
     }
-    printf("%s\n", line);
+    if (!d->told)
+        printf("%s\n", line);
     if (strncmp(line, SERVER_LINE_CLOSE, strlen(SERVER_LINE_CLOSE)) == 0)
         d->closed++;
     return 0;
@@ -216,6 +220,7 @@ int demo_main(int argc, char **argv)
     }
     struct demo d = {
         .config = &config,
+        .told = getenv("TCPLENS_TIMELINE"),
         .host = config.ipv6 ? "::1" : "127.0.0.1",
         .report_in = ends[0],
         .report_out = ends[1],

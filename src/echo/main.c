@@ -34,7 +34,7 @@ static void print_help(void)
     for (size_t i = 0; i < COMMAND_N; i++)
         printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     printf("\n      --help     show this help\n"
-           "      --version  show the version\n\n"
+           "  -V, --version  show the version\n\n"
            "'tcplens-echo COMMAND --help' explains one command.\n");
 }
 
@@ -66,7 +66,7 @@ static int dispatch(int argc, char **argv)
         print_help();
         return STATUS_DONE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("tcplens-echo %s\n", TCPLENS_VERSION);
         return STATUS_DONE;
     }

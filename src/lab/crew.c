@@ -17,9 +17,9 @@
 #include "files.h"
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/clock.h"
-#include "tcplens/base/loop.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
+#include "tcplens/base/stop.h"
 
 #define REPORTS_BYTES (1 << 20) /* of the pipe that the wire writes to */
 
@@ -150,7 +150,7 @@ static _Noreturn void be_actor(const struct lines *l, unsigned index)
         _exit(125); /* the tracer gave up */
     if (!ready)
         _exit(126); /* now, so that the trace tells of it */
-    loop_restore_signals();
+    stop_restore();
     if (a->argv)
         become_program(l, a);
     actor_act(&place);

@@ -1,5 +1,6 @@
 #include "tcplens/lab/load.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -478,6 +479,14 @@ static int load(struct lab *lab, const char *text, const char *mutation, char er
     return r == 0 && walk.wrong ? -EINVAL : r;
 }
 
+/* A key, or what is no JSON, may be anything. */
+static void be_one_line(char *error)
+{
+    for (; *error; error++)
+        if (iscntrl((unsigned char)*error))
+            *error = '?';
+}
+
 int lab_load(const char *text, const char *student, const char *mutation, struct lab **ret_lab,
              char error[static LAB_ERROR_MAX])
 {
@@ -491,6 +500,8 @@ int lab_load(const char *text, const char *student, const char *mutation, struct
         shape_blank_comments(plain);
         take_student(lab, student);
         r = load(lab, plain, mutation, error);
+        if (r < 0)
+            be_one_line(error);
     }
     free(plain);
     if (r < 0)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct run {
     struct loop *loop;
     struct pipeline *pipeline;
     uint64_t ticks, settling;
-    bool timed_out, interrupted;
+    bool begun, timed_out, interrupted;
     int failure; /* -errno of a tick */
     char error[PIPELINE_ERROR_MAX];
 };
@@ -41,22 +42,7 @@ static void sink_line(void *sink, const char *line, size_t len, uint64_t n)
     (void)!records_add(sink, line, len); /* what found no room is doubt enough */
 }
 
-static int sink_flush(void *sink, bool all)
-{
-    (void)sink;
-    (void)all;
-    return 0;
-}
-
-static int sink_close(void *sink)
-{
-    (void)sink; /* its owner frees it */
-    return 0;
-}
-
-static const struct sink_ops into_records = {
-    .name = "lab", .line = sink_line, .flush = sink_flush, .close = sink_close
-};
+static const struct sink_ops into_records = { .name = "lab", .line = sink_line };
 
 static int listen_in(struct run *r)
 {
@@ -140,12 +126,33 @@ static bool is_time_over(const struct run *r)
     return r->ticks * PIPELINE_TICK_MS >= (uint64_t)r->config->lab->time_limit_s * 1000;
 }
 
+/* Enter, or nobody is there who could press it. */
+static bool is_told_to_begin(void)
+{
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    char line[256];
+
+    return poll(&input, 1, 0) > 0 && (!(input.revents & POLLIN) || read(STDIN_FILENO, line, sizeof(line)) >= 0);
+}
+
+static void begin(struct run *r)
+{
+    r->begun = true;
+    stage_begin(r->stage);
+}
+
 static void on_tick(void *arg, uint64_t ticks)
 {
     struct run *r = arg;
 
     if (!r->pipeline) /* only the viewer is still being served */
         return;
+    if (!r->begun && !sinks_watched(r->config->sinks) && !is_told_to_begin())
+        return;
+    if (!r->begun) {
+        pipeline_begin_now(r->pipeline);
+        begin(r);
+    }
     r->ticks += ticks;
     r->failure = pipeline_tick(r->pipeline, r->error);
     if (r->failure >= 0)
@@ -189,6 +196,25 @@ static int fail(struct run *r, int error, const char *what)
     return error;
 }
 
+/* What an actor will set must be there: it is told before anything happens, not by a check that fails. */
+static int try_settings(const struct lab *lab, char error[static SPACE_ERROR_MAX])
+{
+    const cJSON *setting;
+    int status = 0;
+
+    for (unsigned i = 0; i < lab->actor_count; i++) {
+        const struct lab_actor *a = &lab->actors[i];
+
+        for (unsigned k = 0; k < a->action_count && status == 0; k++) {
+            if (a->actions[k].verb != LAB_SYSCTL)
+                continue;
+            cJSON_ArrayForEach (setting, a->actions[k].options)
+                status = status == 0 ? space_can_set(setting->string, error) : status;
+        }
+    }
+    return status;
+}
+
 static int enter(struct run *r)
 {
     const struct lab *lab = r->config->lab;
@@ -204,6 +230,8 @@ static int enter(struct run *r)
     for (unsigned i = 0; i < lab->actor_count; i++)
         hosts[i] = lab->actors[i].at;
     status = space_enter(&config, &r->space, error);
+    if (status == 0)
+        status = try_settings(lab, error);
     if (status < 0)
         snprintf(r->error, sizeof(r->error), "%s", error);
     return status;
@@ -261,7 +289,8 @@ static int play(struct run *r)
 {
     int status, finished;
 
-    stage_begin(r->stage);
+    if (!r->config->held)
+        begin(r);
     status = loop_run(r->loop);
     if (status == 0)
         status = r->failure < 0 ? r->failure : 0;
@@ -290,7 +319,7 @@ static int serve_on(struct run *r)
     return loop_run(r->loop);
 }
 
-/* It ends with whoever waits for it, whatever ends that: asked for anew where rights were dropped (prctl(2)). */
+/* It ends with whoever waits for it, whatever ends that. */
 static int die_with_parent(const struct run *r)
 {
     if (!r->config->parent)
@@ -302,18 +331,19 @@ static int die_with_parent(const struct run *r)
 
 static int watch(struct run *r)
 {
-    struct confine c = { .may = CONFINE_WATCH | (sinks_address(r->config->sinks) ? CONFINE_SERVE : 0) };
+    struct confine c = { .may = CONFINE_WATCH | (sinks_serve(r->config->sinks) ? CONFINE_SERVE : 0) };
     int status;
 
     c.socket_count = pipeline_sockets(r->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
-    status = fail(r, rights_give_up(&c), "cannot drop rights");
-
+    status = fail(r, die_with_parent(r), "nobody waits for it");
     if (status == 0)
-        status = fail(r, die_with_parent(r), "nobody waits for it");
+        status = fail(r, rights_give_up(&c), "cannot drop rights");
     if (status == 0)
         status = fail(r, sinks_start(r->config->sinks), "cannot serve");
     if (status == 0 && sinks_address(r->config->sinks))
         r->config->note("viewer: %s", sinks_address(r->config->sinks));
+    if (status == 0 && r->config->held)
+        r->config->note("the lab begins when the page is open there, or with Enter here");
     if (status == 0)
         status = fail(r, play(r), "the lab cannot go on");
     if (status == 0)

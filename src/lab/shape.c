@@ -81,9 +81,10 @@ static void fault_of_word(struct shape_walk *walk, const struct field *f, const 
     shape_fault(walk, "should be one of %.200s%s", list, hint);
 }
 
-static bool is_integer(const cJSON *v)
+bool shape_is_integer(const cJSON *v)
 {
-    return cJSON_IsNumber(v) && v->valuedouble == (double)(long long)v->valuedouble;
+    return cJSON_IsNumber(v) && v->valuedouble >= -0x1p53 && v->valuedouble <= 0x1p53 &&
+           v->valuedouble == (double)(long long)v->valuedouble;
 }
 
 static bool is_word(const struct field *f, const cJSON *v)
@@ -118,7 +119,7 @@ static void check_items(struct shape_walk *walk, const cJSON *list, bool slugs, 
         const size_t before = keys ? shape_down(walk, item->string) : shape_down_item(walk, i++);
 
         if (slugs ? !cJSON_IsString(item) || !shape_is_slug(item->valuestring)
-                  : !cJSON_IsString(item) && !is_integer(item))
+                  : !cJSON_IsString(item) && !shape_is_integer(item))
             shape_fault(walk,
                         slugs ? "should be a name: small letters, digits, - . _" : "should be a text or an integer");
         shape_up(walk, before);
@@ -137,7 +138,7 @@ static void check_value(struct shape_walk *walk, const struct field *f, const cJ
             shape_fault(walk, "should be a name: small letters, digits, - . _");
         break;
     case VALUE_NUMBER:
-        if (!is_integer(v) || v->valuedouble < (double)f->min || v->valuedouble > (double)f->max)
+        if (!shape_is_integer(v) || v->valuedouble < (double)f->min || v->valuedouble > (double)f->max)
             shape_fault(walk, "should be an integer, %ld to %ld", f->min, f->max);
         break;
     case VALUE_YES:
@@ -149,7 +150,7 @@ static void check_value(struct shape_walk *walk, const struct field *f, const cJ
             fault_of_word(walk, f, v);
         break;
     case VALUE_SCALAR:
-        if (!cJSON_IsString(v) && !is_integer(v))
+        if (!cJSON_IsString(v) && !shape_is_integer(v))
             shape_fault(walk, "should be a text or an integer");
         break;
     case VALUE_EMPTY:
@@ -165,7 +166,8 @@ static void check_value(struct shape_walk *walk, const struct field *f, const cJ
     case VALUE_SCALARS:
         if (!cJSON_IsObject(v))
             shape_fault(walk, "should be an object");
-        check_items(walk, v, false, true);
+        else
+            check_items(walk, v, false, true);
         break;
     case VALUE_OBJECT: shape_check(walk, v, f->of); break;
     case VALUE_OBJECTS:
@@ -176,7 +178,7 @@ static void check_value(struct shape_walk *walk, const struct field *f, const cJ
         break;
     case VALUE_ANY: break;
     }
-    if (f->check)
+    if (f->check && !walk->wrong) /* it may count on the kind */
         f->check(walk, v);
 }
 

@@ -62,6 +62,8 @@ void shape_up(struct shape_walk *walk, size_t before);
 
 /* One character that a name cannot hold ends it: whether the text is one. */
 bool shape_is_slug(const char *text);
+/* Which the number stands for exactly: up to 2^53. */
+bool shape_is_integer(const cJSON *value);
 
 /* The JSON Schema of what the tables say, for who edits such files. For the caller to cJSON_Delete(); NULL: no memory. */
 cJSON *shape_schema(const struct field *fields, const char *title);

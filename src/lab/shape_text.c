@@ -1,4 +1,5 @@
 /* Where in a text something is: cJSON keeps no positions. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "shape.h"
@@ -12,9 +13,17 @@ static const char *behind_string(const char *p)
     return *p ? p + 1 : p;
 }
 
+/* What cJSON takes for such: every control character. */
+static bool is_space(char c)
+{
+    return c && (unsigned char)c <= ' ';
+}
+
 static const char *behind_space(const char *p)
 {
-    return p + strspn(p, " \t\r\n");
+    while (is_space(*p))
+        p++;
+    return p;
 }
 
 /* Behind a value of any kind. */
@@ -30,8 +39,8 @@ static const char *behind_value(const char *p)
         depth += *p == '{' || *p == '[';
         depth -= depth && (*p == '}' || *p == ']');
         p++;
-        if (!depth)
-            p += strcspn(p, ",]} \t\r\n");
+        while (!depth && *p && !strchr(",]}", *p) && !is_space(*p))
+            p++;
     } while (*p && depth);
     return p;
 }
@@ -49,9 +58,11 @@ static const char *step_into(const char *p, const char *name, size_t len)
         size_t number = 0;
 
         if (object) {
-            const char *end = behind_string(p);
+            const char *end = behind_string(p), *colon = behind_space(end);
 
-            p = behind_space(behind_space(end) + 1);
+            if (*colon != ':')
+                return NULL;
+            p = behind_space(colon + 1);
             if (end - key == (long)len + 2 && strncmp(key + 1, name, len) == 0)
                 return p;
         } else {

@@ -59,18 +59,40 @@ struct in_addr space_address(enum space_topology topology, unsigned index)
     return (struct in_addr){ htonl(net + 11 + index) };
 }
 
-int space_set(const char *name, const char *value)
+/* -errno, or a descriptor. */
+static int open_setting(const char *name)
 {
     char path[256] = "/proc/sys/";
     size_t len = strlen(path);
+    int fd;
 
     for (; *name && len + 1 < sizeof(path); name++)
         path[len++] = *name == '.' ? '/' : *name;
     path[len] = '\0';
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
 
-    CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+int space_set(const char *name, const char *value)
+{
+    CLEANUP_CLOSE int fd = open_setting(name);
 
-    return fd < 0 || write(fd, value, strlen(value)) < 0 ? -errno : 0;
+    return fd < 0 ? fd : write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int refuse_setting(int r, const char *name, const char *value, char error[static SPACE_ERROR_MAX])
+{
+    snprintf(error, SPACE_ERROR_MAX, "%.80s cannot be set%s%.40s: %s%s", name, *value ? " to " : "", value,
+             r == -ENOENT ? "this kernel has no such setting here" : strerror(-r),
+             r == -EACCES || r == -EPERM || r == -ENOENT ? "; run as root, or on a newer kernel" : "");
+    return -ENOTSUP;
+}
+
+int space_can_set(const char *name, char error[static SPACE_ERROR_MAX])
+{
+    CLEANUP_CLOSE int fd = open_setting(name);
+
+    return fd < 0 ? refuse_setting(fd, name, "", error) : 0;
 }
 
 static int configure(const struct space_config *config, char error[static SPACE_ERROR_MAX])
@@ -81,12 +103,8 @@ static int configure(const struct space_config *config, char error[static SPACE_
         const struct space_setting *s = &config->settings[i];
         const int r = space_set(s->name, s->value);
 
-        if (r == 0)
-            continue;
-        snprintf(error, SPACE_ERROR_MAX, "%.80s cannot be set to %.40s: %s%s", s->name, s->value,
-                 r == -ENOENT ? "this kernel has no such setting here" : strerror(-r),
-                 r == -EACCES || r == -EPERM || r == -ENOENT ? "; run as root, or on a newer kernel" : "");
-        return -ENOTSUP;
+        if (r < 0)
+            return refuse_setting(r, s->name, s->value, error);
     }
     return 0;
 }

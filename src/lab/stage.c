@@ -34,6 +34,7 @@ struct stage {
     } actors[LAB_ACTORS_MAX];
     struct event begun[LAB_ACTORS_MAX + 2]; /* told at the next drain */
     unsigned begun_count;
+    uint64_t drained_ns; /* when the wire's reports were read last */
     bool wire_failed;
     event_fn emit; /* during a drain */
     void *arg;
@@ -227,6 +228,17 @@ static void read_channel(struct stage *s, int fd, unsigned actor)
 
 /* ---- what the wire reports */
 
+static void on_overrun(struct stage *s, const struct wire_report *report)
+{
+    const uint64_t now = trace_clock_from_realtime(s->context.clock, report->realtime_ns);
+    const struct event gap = { .ts_ns = now,
+                               .kind = EVENT_GAP,
+                               .source = WITNESS_WIRE,
+                               .gap = { .lost = report->flight, .from_ns = s->drained_ns, .to_ns = now } };
+
+    s->emit(s->arg, &gap);
+}
+
 static void on_report(struct stage *s, const struct wire_report *report)
 {
     struct event e = { .source = WITNESS_WIRE,
@@ -238,6 +250,12 @@ static void on_report(struct stage *s, const struct wire_report *report)
             &e, segment_parse(DLT_ETHERNET, report->bytes, report->caplen, report->len, s->tunnels, &e.segment, &aside),
             &aside, true, s->lab->headers))
         return;
+    if (s->context.packet && report->word != WIRE_ARRIVED)
+        e.packet = s->context.packet(s->context.packet_arg, &(struct packet){ .ts_ns = e.ts_ns,
+                                                                              .dlt = DLT_ETHERNET,
+                                                                              .caplen = (uint32_t)report->caplen,
+                                                                              .len = (uint32_t)report->len,
+                                                                              .data = report->bytes });
     /* what is no segment is told once, as it is sent */
     if (report->word == WIRE_ARRIVED && e.kind != EVENT_SEGMENT)
         return;
@@ -256,9 +274,14 @@ static void read_wire(struct stage *s)
     struct wire_report report;
     ssize_t n;
 
-    while ((n = read(s->crew->reports, &report, sizeof(report))) == sizeof(report))
-        on_report(s, &report);
+    while ((n = read(s->crew->reports, &report, sizeof(report))) == sizeof(report)) {
+        if (report.word == WIRE_OVERRUN)
+            on_overrun(s, &report);
+        else
+            on_report(s, &report);
+    }
     s->wire_failed |= n == 0;
+    s->drained_ns = trace_clock_now(s->context.clock);
 }
 
 /* ---- as the pipeline knows it */

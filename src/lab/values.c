@@ -43,13 +43,13 @@ static char *choose(const cJSON *vary, const struct lab *lab)
         return strdup(words[seed % WORDS]);
     if (!cJSON_IsArray(vary) || !n)
         return NULL;
-    if (n == 2 && cJSON_IsNumber(first) && cJSON_IsNumber(last) && last->valuedouble >= first->valuedouble)
+    if (n == 2 && shape_is_integer(first) && shape_is_integer(last) && last->valuedouble >= first->valuedouble)
         return number_text((long long)first->valuedouble +
                            (long long)(seed % (uint64_t)(last->valuedouble - first->valuedouble + 1)));
     first = cJSON_GetArrayItem(vary, (int)(seed % (uint64_t)n));
-    return cJSON_IsString(first)   ? strdup(first->valuestring)
-           : cJSON_IsNumber(first) ? number_text((long long)first->valuedouble)
-                                   : NULL;
+    return cJSON_IsString(first)     ? strdup(first->valuestring)
+           : shape_is_integer(first) ? number_text((long long)first->valuedouble)
+                                     : NULL;
 }
 
 /* ---- putting in */
@@ -170,8 +170,10 @@ void values_choose(struct lab *lab, struct shape_walk *walk)
     const size_t before = shape_down(walk, "vary");
     unsigned count = 0;
 
-    if (vary && !cJSON_IsObject(vary))
+    if (vary && !cJSON_IsObject(vary)) {
         shape_fault(walk, "should be an object");
+        vary = NULL; /* what is in a list has no name */
+    }
     cJSON_ArrayForEach (each, vary) {
         const size_t here = shape_down(walk, each->string);
         char *value;

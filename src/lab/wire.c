@@ -20,6 +20,10 @@
 #define DLT_ETHERNET 1 /* LINKTYPE_ETHERNET */
 #define FRAME_MAX 2048 /* of interfaces whose MTU is 1,500 and that join nothing */
 #define QUEUE_MAX 8192 /* frames on their way; more are lost, as on any wire */
+/* Given out at once: each may be answered within send(), and what comes waits in a buffer that holds some 160 of the kernel's
+ * SYN,ACKs by default (net.core.rmem_default). */
+#define DELIVER_MAX 32
+#define RECEIVE_BUFFER (1 << 20) /* bytes; the kernel gives no more than net.core.rmem_max */
 
 struct frame {
     struct frame *next;
@@ -52,6 +56,20 @@ static int report(const struct wire *w, const struct frame *f, enum wire_word wo
 
     memcpy(report.bytes, f->bytes, report.caplen);
     return write(w->reports, &report, sizeof(report)) < 0 ? -errno : 0;
+}
+
+/* What found no room at a side since this was asked last. */
+static int report_overrun(const struct wire *w, enum wire_side side)
+{
+    struct tpacket_stats stats;
+    socklen_t len = sizeof(stats);
+    struct wire_report report = { .word = WIRE_OVERRUN, .from = (uint8_t)side };
+
+    if (getsockopt(w->sockets[side], SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0)
+        return -errno;
+    report.realtime_ns = clock_ns(CLOCK_REALTIME);
+    report.flight = stats.tp_drops;
+    return stats.tp_drops && write(w->reports, &report, sizeof(report)) < 0 ? -errno : 0;
 }
 
 /* Behind all that are due no later. */
@@ -139,7 +157,7 @@ static int receive(struct wire *w, enum wire_side side)
         if (n <= 0) {
             r = n < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN ? -errno : 0;
             free(f);
-            return r;
+            return r == 0 ? report_overrun(w, side) : r;
         }
         f->len = (uint32_t)n;
         f->from = (uint8_t)side;
@@ -155,7 +173,7 @@ static int deliver(struct wire *w)
     const uint64_t now = clock_ns(CLOCK_MONOTONIC);
     int r = 0;
 
-    while (r == 0 && w->queue && w->queue->due_ns <= now) {
+    for (unsigned n = 0; n < DELIVER_MAX && r == 0 && w->queue && w->queue->due_ns <= now; n++) {
         struct frame *f = w->queue;
 
         w->queue = f->next;
@@ -214,13 +232,14 @@ int wire_open(const char *interface)
     struct sockaddr_ll at = { .sll_family = AF_PACKET,
                               .sll_protocol = htons(ETH_P_ALL),
                               .sll_ifindex = (int)if_nametoindex(interface) };
-    const int on = 1;
+    const int on = 1, room = RECEIVE_BUFFER;
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), r;
 
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) < 0 ||
         bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0) {
         r = -errno;
         close(fd);

@@ -54,7 +54,8 @@ const contained = [
 // As their own pages declare them; where one has a choice, all of it.
 const LICENSES = {
   libbpf: 'LGPL-2.1-only OR BSD-2-Clause', libpcap: 'BSD-3-Clause', libcjson: 'MIT', libmicrohttpd: 'LGPL-2.1-or-later',
-  libcap: 'BSD-3-Clause OR GPL-2.0-only', libseccomp: 'LGPL-2.1-only', zlib: 'Zlib',
+  libcap: 'BSD-3-Clause OR GPL-2.0-only', libseccomp: 'LGPL-2.1-only', zlib: 'Zlib', libnats: 'Apache-2.0',
+  ncursesw: 'X11-distribute-modifications-variant',
 };
 const linked = libraries.map((name) => part(name, said('pkg-config', '--modversion', name), LICENSES[name] ?? UNKNOWN));
 const tools = npmParts((name) => ['esbuild', '@gfx/zopfli'].includes(name));

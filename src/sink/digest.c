@@ -41,13 +41,13 @@ struct group {
     char text[VERDICT_TEXT_MAX];
 };
 
-/* What is no finding, and yet worth a look where there is none. */
-enum standing_out { STANDS_CLOSE_WAIT, STANDS_UNANSWERED, STANDS_OPENING, STANDS_IN_VAIN, STANDS_N };
+/* Shorter than that it does not stand out: the page counts alike (web/src/trace/standing.ts). */
 #define STANDS_OUT_NS 1000000000ull
 
-struct standing {
+struct stands {
     uint64_t count, longest_ns;
-    uint32_t conn; /* the one of longest_ns */
+    uint32_t conn; /* the one of longest_ns, and which end of it */
+    enum end end;
 };
 
 struct digest {
@@ -58,8 +58,9 @@ struct digest {
     struct ending recent[RECENT];
     unsigned recent_next;
     struct group groups[VERDICT_N][CAUSE_N];
-    uint64_t endings;
-    struct standing standing[STANDS_N];
+    uint64_t endings, open; /* of these, what had not ended */
+    bool witnesses[WITNESS_N];
+    struct stands standing[STANDS_N];
 };
 
 int digest_new(struct digest **ret_digest)
@@ -151,9 +152,9 @@ static bool is_explained(const struct digest *d, const struct group *g)
     return g->explained;
 }
 
-static void stand_out(struct digest *d, enum standing_out what, uint32_t conn, uint64_t ns)
+static void stand_out(struct digest *d, enum standing what, uint32_t conn, enum end end, uint64_t ns)
 {
-    struct standing *s = &d->standing[what];
+    struct stands *s = &d->standing[what];
 
     if (ns < STANDS_OUT_NS)
         return;
@@ -162,6 +163,7 @@ static void stand_out(struct digest *d, enum standing_out what, uint32_t conn, u
         return;
     s->longest_ns = ns;
     s->conn = conn;
+    s->end = end;
 }
 
 static void note_standing(struct digest *d, const struct change *c)
@@ -169,12 +171,14 @@ static void note_standing(struct digest *d, const struct change *c)
     const uint64_t *bytes = c->outcome.bytes;
 
     for (unsigned i = 0; i < END_N; i++)
-        stand_out(d, STANDS_CLOSE_WAIT, c->conn, c->outcome.state_ns[i][TCP_STATE_CLOSE_WAIT]);
+        stand_out(d, STANDS_CLOSE_WAIT, c->conn, i, c->outcome.state_ns[i][TCP_STATE_CLOSE_WAIT]);
     if (bytes[END_CLIENT] && !bytes[END_SERVER] && c->outcome.segments[END_SERVER])
-        stand_out(d, STANDS_UNANSWERED, c->conn, c->outcome.duration_ns);
-    stand_out(d, STANDS_OPENING, c->conn, c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
+        stand_out(d, STANDS_UNANSWERED, c->conn, END_SERVER, c->outcome.duration_ns);
+    stand_out(d, STANDS_OPENING, c->conn, END_CLIENT, c->outcome.state_ns[END_CLIENT][TCP_STATE_SYN_SENT]);
+    /* A window of zero is an answer: what asks for it is not sent in vain. */
     if (c->outcome.stalled.what)
-        stand_out(d, STANDS_IN_VAIN, c->conn, c->outcome.stalled.ns);
+        stand_out(d, c->outcome.stalled.what == STALL_ZERO_WINDOW ? STANDS_ZERO_WINDOW : STANDS_IN_VAIN, c->conn,
+                  c->outcome.stalled.end, c->outcome.stalled.ns);
 }
 
 static void take_outcome(struct digest *d, const struct change *c)
@@ -183,6 +187,7 @@ static void take_outcome(struct digest *d, const struct change *c)
     struct group *g = &d->groups[c->outcome.verdict][c->outcome.cause];
 
     d->endings++;
+    d->open += c->outcome.verdict == VERDICT_STILL_OPEN || c->outcome.verdict == VERDICT_MIDSTREAM;
     note_standing(d, c);
     *e = (struct ending){ .conn = c->conn, .good = is_good(c), .cause = c->outcome.cause };
     verdict_format(c, e->text, sizeof(e->text));
@@ -207,6 +212,11 @@ void digest_take(struct digest *d, const struct change *c, uint64_t start_ns)
         take_finding(d, c);
     else if (c->kind == CHANGE_OUTCOME)
         take_outcome(d, c);
+}
+
+void digest_witnesses(struct digest *d, const bool witnesses[static WITNESS_N])
+{
+    memcpy(d->witnesses, witnesses, sizeof(d->witnesses));
 }
 
 void digest_beyond(struct digest *d, const uint64_t beyond[static BEYOND_N])
@@ -447,50 +457,73 @@ static bool print_endings(const struct digest *d, struct printer *p)
     return any;
 }
 
-static void print_standing(const struct digest *d, struct printer *p)
+static void print_standing(const struct digest *d, struct printer *p, bool whole)
 {
-    static const char *const words[STANDS_N] = {
-        [STANDS_CLOSE_WAIT] = "an end stayed in CLOSE-WAIT",
-        [STANDS_UNANSWERED] = "a client sent, and its server sent no byte back, in a connection that lasted",
-        [STANDS_OPENING] = "a client waited in SYN-SENT",
-        [STANDS_IN_VAIN] = "an end sent again or probed, and was not answered,",
-    };
+    bool any = false;
 
     for (unsigned i = 0; i < STANDS_N; i++) {
-        const struct standing *one = &d->standing[i];
+        const struct stands *one = &d->standing[i];
         struct line l = begin(p);
 
         if (!one->count)
             continue;
+        if (!any) {
+            line_add(&l, whole ? "What stands out:" : "No finding, but this stands out:");
+            end(p, &l);
+            l = begin(p);
+        }
+        any = true;
         line_addf(&l, "%llu \u00d7", (unsigned long long)one->count);
         line_go_to(&l, INDENT, 1);
-        line_addf(&l, "%s %s%llu.%03llu s (#%u)", words[i], one->count > 1 ? "up to " : "",
+        line_addf(&l, "the %s %s %s%llu.%03llu s (#%u)", one->end < END_N ? end_name(one->end) : "other end",
+                  standing_text((enum standing)i), one->count > 1 ? "up to " : "",
                   (unsigned long long)(one->longest_ns / 1000000000),
                   (unsigned long long)(one->longest_ns / 1000000 % 1000), one->conn);
         end(p, &l);
     }
 }
 
-static bool stands_out(const struct digest *d)
+/* ", as far as packets and the kernel show" */
+static void add_witnesses(struct line *l, const struct digest *d)
 {
-    for (unsigned i = 0; i < STANDS_N; i++)
-        if (d->standing[i].count)
-            return true;
-    return false;
+    static const char *const words[WITNESS_N] = {
+        [WITNESS_WIRE] = "packets", [WITNESS_KERNEL] = "the kernel", [WITNESS_DIAG] = "samples of the kernel's sockets"
+    };
+    static const enum witness order[] = { WITNESS_WIRE, WITNESS_KERNEL, WITNESS_DIAG };
+    const char *between = ", as far as ";
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        if (!d->witnesses[order[i]])
+            continue;
+        line_addf(l, "%s%s", between, words[order[i]]);
+        between = " and ";
+        count++;
+    }
+    if (count)
+        line_add(l, count > 1 ? " show" : d->witnesses[WITNESS_KERNEL] ? " alone shows" : " alone show");
 }
 
-/* That there is no finding is no proof that nothing is wrong. */
+/* That there is no finding is no proof that nothing is wrong: what no witness told of is not in it, nor what was not over. */
 static void print_none(const struct digest *d, struct printer *p, bool bad_endings)
 {
     struct line l = begin(p);
 
-    if (!d->endings)
+    if (!d->endings) {
         line_add(&l, "No connection ended, and there is no finding.");
-    else
-        line_addf(&l, "No finding in %llu connection%s%s%s", (unsigned long long)d->endings, d->endings == 1 ? "" : "s",
-                  bad_endings ? "" : ", and no bad ending", stands_out(d) ? ". What stands out:" : ".");
+        end(p, &l);
+        return;
+    }
+    line_addf(&l, "No finding in %llu connection%s", (unsigned long long)d->endings, d->endings == 1 ? "" : "s");
+    if (d->open == d->endings)
+        line_add(&l, ", still open when last seen");
+    else if (d->open)
+        line_addf(&l, ", %llu of them still open", (unsigned long long)d->open);
+    if (!bad_endings && d->endings > d->open)
+        line_add(&l, ", and no bad ending");
+    add_witnesses(&l, d);
+    line_add(&l, ".");
     end(p, &l);
-    print_standing(d, p);
 }
 
 static void print_beyond(const struct digest *d, struct printer *p)
@@ -510,17 +543,20 @@ void digest_print(const struct digest *d, struct writer *writer, bool whole, boo
     print_findings(d, &p);
     if (d->beyond)
         print_beyond(d, &p);
-    if (!whole)
-        return;
-    bad_endings = print_endings(d, &p);
+    if (whole) {
+        bad_endings = print_endings(d, &p);
+        if (!d->count)
+            print_none(d, &p, bad_endings);
+    }
     if (!d->count)
-        print_none(d, &p, bad_endings);
+        print_standing(d, &p, whole);
 }
 
 /* ---- as the pipeline knows it: at the end of what a terminal shows */
 
 struct shown {
     struct digest *digest;
+    struct writer *writer;
     bool colour;
 };
 
@@ -530,10 +566,12 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
     struct shown *s;
 
     (void)config;
-    if (!context->terminal || context->quiet || context->stdout_gets_trace)
+    if (!context->readable || context->quiet || context->stdout_gets_trace)
         return 0;
     s = calloc(1, sizeof(*s));
-    if (!s || digest_new(&s->digest) < 0) {
+    if (!s || writer_open(NULL, &s->writer) < 0 || digest_new(&s->digest) < 0) {
+        if (s)
+            (void)writer_close(s->writer);
         free(s);
         snprintf(error, SINK_ERROR_MAX, "out of memory");
         return -ENOMEM;
@@ -558,18 +596,16 @@ static int ops_flush(void *sink, bool all)
 static void ops_finish(void *sink)
 {
     struct shown *s = sink;
-    struct writer *writer;
 
-    if (writer_open(NULL, &writer) < 0)
-        return;
-    digest_print(s->digest, writer, false, s->colour);
-    (void)writer_close(writer); /* what stood before it tells of a reader that went away */
+    digest_print(s->digest, s->writer, false, s->colour);
+    (void)!writer_flush(s->writer); /* what stood before it tells of a reader that went away */
 }
 
 static int ops_close(void *sink)
 {
     struct shown *s = sink;
 
+    (void)writer_close(s->writer);
     digest_free(s->digest);
     free(s);
     return 0;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -28,16 +30,20 @@
 
 #include "tcplens/base/json.h"
 #include "tcplens/base/limits.h"
+#include "tcplens/metrics/metrics.h"
 #include "tcplens/sink/http_history.h"
 #include "tcplens/sink/http_site.h"
 #include "tcplens/sink/http_stream.h"
 
 /* Connections beyond the clients: for the page, and to tell the one too many why it is refused. */
 #define CONNECTION_SPARE 8
+/* Requests that are not whole yet: of more, the oldest goes. A browser sends its own at once, and is not for long among them. */
+#define HALF_REQUESTS 64
 #define CONNECTION_MEMORY (32u << 10) /* request line and headers, then the send buffer */
 #define IDLE_TIMEOUT_S 10u            /* no byte moves */
 #define STREAM_TIMEOUT_S 120u         /* longer: a browser stopped in its debugger comes back */
 #define TICK_S 5
+#define ANSWER_TURNS 256  /* of http_answer(): more than any answer takes */
 #define REQUEST_TICKS 2   /* for a whole request, however slowly it trickles in: 5 to 10 s */
 #define HEARTBEAT_TICKS 2 /* to find out that a client has gone, which a suspended connection does not show */
 
@@ -55,7 +61,7 @@ struct peer {
     struct MHD_Connection *connection;
     struct peer *next, *prev;
     unsigned ticks;
-    bool answered;
+    bool half; /* its request is not whole */
 };
 
 struct http {
@@ -65,15 +71,19 @@ struct http {
     unsigned file_count;
     struct http_site site;
     struct http_history *history;
+    struct metrics *metrics; /* NULL: none are shown */
+    bool metrics_alone;      /* and nothing else is */
     int listen_fd, wake_fd, tick_fd;
     atomic_bool stop;
+    atomic_uint watchers; /* as client_count */
     bool running;
     pthread_t thread;
     struct MHD_Daemon *daemon;
     /* Of the thread alone: */
     struct client *clients;
     unsigned client_count;
-    struct peer *peers;
+    struct peer *peers; /* the newest first */
+    unsigned half_count;
     unsigned ticks;
     bool peer_closed;
 };
@@ -160,6 +170,49 @@ static enum MHD_Result answer_file(const struct http *http, struct MHD_Connectio
                   MHD_create_response_from_fd_at_offset64(http->files[i].size, fd, 0));
 }
 
+#define OPENMETRICS "application/openmetrics-text"
+
+/* RFC 9110, 12.5.1. Who names it can read it, however much more than another; q=0 would say that it cannot. */
+static bool takes_openmetrics(const char *accept)
+{
+    const char *at = accept ? strstr(accept, OPENMETRICS) : NULL, *q;
+    size_t len;
+
+    if (!at)
+        return false;
+    len = strcspn(at, ",");
+    q = strstr(at, "q=");
+    return !q || q >= at + len || strtod(q + 2, NULL) > 0;
+}
+
+static enum MHD_Result answer_metrics(const struct http *http, struct MHD_Connection *connection)
+{
+    const bool open =
+        takes_openmetrics(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+    size_t len;
+    char *text = metrics_text(http->metrics, open ? METRICS_OPENMETRICS : METRICS_PROMETHEUS, &len);
+
+    if (!text)
+        return MHD_NO;
+    return answer(connection, MHD_HTTP_OK,
+                  open ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
+                  MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
+}
+
+/* Where there is nothing but metrics: what a person sees who follows a link of the monitoring system. */
+static enum MHD_Result answer_index(struct MHD_Connection *connection)
+{
+    static const char page[] = "<!doctype html>\n"
+                               "<html lang=\"en\"><meta charset=\"utf-8\"><title>tcplens export</title>\n"
+                               "<h1>tcplens export " TCPLENS_VERSION "</h1>\n"
+                               "<p>What the TCP connections of this host add up to, for Prometheus:\n"
+                               "<a href=\"metrics\">/metrics</a>.</p>\n"
+                               "</html>\n";
+
+    return answer(connection, MHD_HTTP_OK, "text/html; charset=utf-8",
+                  MHD_create_response_from_buffer(sizeof(page) - 1, (char *)page, MHD_RESPMEM_PERSISTENT));
+}
+
 /* --- Clients --- */
 
 static ssize_t client_read(void *cls, uint64_t position, char *buf, size_t max)
@@ -189,6 +242,7 @@ static void client_free(void *cls)
     else
         c->http->clients = c->next;
     c->http->client_count--;
+    c->http->watchers--;
     http_stream_done(&c->stream);
     free(c);
 }
@@ -206,6 +260,7 @@ static struct client *client_new(struct http *http, struct MHD_Connection *conne
         c->next->prev = c;
     http->clients = c;
     http->client_count++;
+    http->watchers++;
     return c;
 }
 
@@ -254,7 +309,53 @@ static int connection_fd(struct MHD_Connection *connection)
     return info ? info->connect_fd : -1;
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+/* A monitoring system names the host as it likes; but a page of another site cannot be kept from asking by loopback. */
+static bool host_is_right(const struct http *http, const char *host, size_t len, int fd)
+{
+    return (http->metrics_alone && !http_site_is_near(fd)) || http_site_host_valid(&http->site, host, len, fd);
+}
+
+static void no_longer_half(struct http *http, struct peer *p)
+{
+    http->half_count -= p->half;
+    p->half = false;
+}
+
+/* There is no call to close a connection; the library sees the end of it and does. */
+static void end_peer(struct http *http, struct peer *p)
+{
+    (void)shutdown(connection_fd(p->connection), SHUT_RDWR);
+    no_longer_half(http, p);
+}
+
+static enum MHD_Result count_hosts(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(unsigned *)cls += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
+/* Which of two a proxy went by cannot be known (RFC 9112, 3.2). */
+static bool has_hosts(struct MHD_Connection *connection)
+{
+    unsigned count = 0;
+
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_hosts, &count);
+    return count > 1;
+}
+
+static bool is_token_valid(const struct http *http, struct MHD_Connection *connection)
+{
+    static const char name[] = "token";
+    const char *token = NULL;
+    size_t len = 0;
+
+    (void)MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, sizeof(name) - 1, &token, &len);
+    return http_site_token_valid(&http->site, token, len);
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *target, const char *method,
                               const char *version, const char *upload, size_t *upload_len, void **request)
 {
     (void)version;
@@ -264,24 +365,44 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     struct http *http = cls;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info && info->socket_context)
-        ((struct peer *)info->socket_context)->answered = true;
+        no_longer_half(http, info->socket_context);
 
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-    const char *token = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token");
-    if (!http_site_host_valid(&http->site, host, connection_fd(connection)))
+    size_t host_len = host ? strlen(host) : 0;
+    const char *url = http_site_path(target, &host, &host_len);
+    if (has_hosts(connection))
+        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "More than one Host.\n");
+    if (!host_is_right(http, host, host_len, connection_fd(connection)))
         return answer_text(connection, MHD_HTTP_FORBIDDEN, "The name in this URL is not an address of this server.\n");
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
     bool page = !strcmp(url, "/"), events = !strcmp(url, "/events"), trace = !strcmp(url, "/trace");
     bool names = !strcmp(url, "/files"), file = !strcmp(url, "/file");
-    if (!page && !names && !file && !events && !trace)
-        return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
-    if (!http_site_token_valid(&http->site, token))
+    bool metrics = http->metrics && !strcmp(url, "/metrics");
+    if (http->metrics_alone ? !metrics && !page : !page && !names && !file && !events && !trace && !metrics)
+        return answer_text(connection, MHD_HTTP_NOT_FOUND,
+                           http->metrics_alone ? "Not found: there is /metrics.\n" : "Not found.\n");
+    if (!http->metrics_alone && !is_token_valid(http, connection))
         return answer_text(connection, MHD_HTTP_FORBIDDEN,
                            "Open the whole URL that tcplens printed: its token is missing or wrong here.\n");
+    if (metrics)
+        return answer_metrics(http, connection);
+    if (http->metrics_alone)
+        return answer_index(connection);
     if (names || file)
         return names ? answer_names(http, connection) : answer_file(http, connection);
     return page ? answer_page(http, connection) : answer_trace(http, connection, events);
+}
+
+static void end_oldest_half(struct http *http)
+{
+    struct peer *oldest = NULL;
+
+    for (struct peer *p = http->peers; p; p = p->next)
+        if (p->half)
+            oldest = p;
+    if (oldest)
+        end_peer(http, oldest);
 }
 
 static void notify_connection(void *cls, struct MHD_Connection *connection, void **context,
@@ -294,7 +415,11 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
         *context = p;
         if (!p)
             return; /* it is left with the idle timeout */
+        if (http->half_count == HALF_REQUESTS)
+            end_oldest_half(http);
         p->connection = connection;
+        p->half = true;
+        http->half_count++;
         p->next = http->peers;
         if (p->next)
             p->next->prev = p;
@@ -305,6 +430,7 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
     http->peer_closed = true;
     if (!p)
         return;
+    no_longer_half(http, p);
     if (p->next)
         p->next->prev = p->prev;
     if (p->prev)
@@ -335,10 +461,8 @@ static void tick(struct http *http)
         resume_all(http);
     }
     for (struct peer *p = http->peers; p; p = p->next) {
-        if (p->answered || ++p->ticks < REQUEST_TICKS)
-            continue;
-        /* There is no call to close a connection; the library sees the end of it and does. */
-        (void)shutdown(connection_fd(p->connection), SHUT_RDWR);
+        if (p->half && ++p->ticks >= REQUEST_TICKS)
+            end_peer(http, p);
     }
 }
 
@@ -420,27 +544,49 @@ static int start_thread(struct http *http)
     return -error;
 }
 
+static int start_daemon(struct http *http)
+{
+    int fd = http->listen_fd;
+    http->listen_fd = -1; /* the library closes it, in some of its failures too */
+    errno = 0;
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_BROWSERS + HALF_REQUESTS + CONNECTION_SPARE,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_END);
+    return http->daemon ? 0 : errno ? -errno : -ENOMEM;
+}
+
 int http_start(struct http *http)
 {
     struct itimerspec every = { .it_interval.tv_sec = TICK_S, .it_value.tv_sec = TICK_S };
     if (timerfd_settime(http->tick_fd, 0, &every, NULL))
         return -errno;
-    int fd = http->listen_fd;
-    http->listen_fd = -1; /* the library closes it, in some of its failures too */
-    errno = 0;
-    http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
-                                    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned)LIMIT_BROWSERS + CONNECTION_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
-                                    IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                                    MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_END);
-    if (!http->daemon)
-        return errno ? -errno : -ENOMEM;
-    int r = start_thread(http);
-    if (r < 0) {
-        MHD_stop_daemon(http->daemon);
+    int r = start_daemon(http);
+    if (r < 0)
         return r;
-    }
+    r = start_thread(http);
+    if (r < 0)
+        return r; /* http_close() stops the daemon */
     http->running = true;
+    return 0;
+}
+
+int http_answer(struct http *http, int fd)
+{
+    const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int r = http->daemon ? 0 : start_daemon(http);
+
+    if (r < 0)
+        return r;
+    if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&from, sizeof(from)) != MHD_YES)
+        return -errno;
+    for (unsigned turns = 0; http->peers || !turns; turns++) {
+        if (turns == ANSWER_TURNS)
+            end_peer(http, http->peers);
+        if (turns == 2 * ANSWER_TURNS || MHD_run(http->daemon) != MHD_YES)
+            return -ETIMEDOUT;
+    }
     return 0;
 }
 
@@ -450,9 +596,25 @@ void http_hand_out(struct http *http, const struct http_file *files, unsigned co
     http->file_count = count;
 }
 
+void http_show_metrics(struct http *http, struct metrics *metrics, bool alone)
+{
+    http->metrics = metrics;
+    http->metrics_alone = alone;
+}
+
+bool http_watched(const struct http *http)
+{
+    return http->watchers > 0;
+}
+
 const char *http_url(const struct http *http)
 {
     return http->site.url;
+}
+
+struct endpoint http_endpoint(const struct http *http)
+{
+    return (struct endpoint){ .addr = http->site.addr, .port = http->site.port };
 }
 
 static void wake(struct http *http)
@@ -487,6 +649,8 @@ struct http *http_close(struct http *http)
         atomic_store(&http->stop, true);
         wake(http);
         pthread_join(http->thread, NULL);
+    } else if (http->daemon) {
+        MHD_stop_daemon(http->daemon);
     }
     int fds[] = { http->listen_fd, http->wake_fd, http->tick_fd };
     for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)

@@ -214,7 +214,7 @@ static void read_locked(const struct http_history *h, struct http_cursor *c, con
             batch_put(b, prefix, prefix_len);
             memcpy(b->data + b->len, h->header, h->header_len);
             b->len += h->header_len;
-            b->last = 0;
+            b->first = b->last = 0;
         }
         c->past_header = true;
     }
@@ -236,6 +236,7 @@ static void read_locked(const struct http_history *h, struct http_cursor *c, con
             if (!e.len || !batch_grow(b, need + reserve)) {
                 b->lost = 1;
             } else {
+                b->first = b->lines ? b->first : e.n;
                 batch_put(b, prefix, prefix_len);
                 ring_get(h, c->position + sizeof(e), b->data + b->len, e.len);
                 b->len += e.len;

@@ -7,6 +7,8 @@
 #include "tcplens/base/addr.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/netns.h"
+#include "tcplens/metrics/metrics.h"
 #include "tcplens/sink/http.h"
 #include "tcplens/sink/sink.h"
 #include "tcplens/viewer.h"
@@ -16,6 +18,8 @@
 
 struct served {
     struct http *http;
+    struct metrics *metrics;
+    uint32_t netns; /* where it listens; 0: not known */
     unsigned flushes;
 };
 
@@ -51,10 +55,10 @@ static const struct option_row rows[] = {
 };
 static const struct option_table table = OPTION_TABLE(rows);
 
-void http_explain(int r, const struct http_address *o, char error[static SINK_ERROR_MAX])
+void http_explain(int r, const char *option, const struct http_address *o, char error[static SINK_ERROR_MAX])
 {
     if (r == -EINVAL)
-        snprintf(error, SINK_ERROR_MAX, "--serve: '%s' is not an address", o->address);
+        snprintf(error, SINK_ERROR_MAX, "--%s: '%s' is not an address", option, o->address);
     else if (r == -EADDRINUSE)
         snprintf(error, SINK_ERROR_MAX, "port %u at %s is taken by another program: choose another one", o->port,
                  o->address);
@@ -85,13 +89,19 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
     if (!*o->address)
         return 0;
     s = calloc(1, sizeof(*s));
-    r = s ? http_open(o->address, o->port, viewer_html(), viewer_html_len(), LIMIT_BROWSER_HISTORY, &s->http) : -ENOMEM;
+    r = s ? metrics_new(&s->metrics) : -ENOMEM;
+    if (r == 0)
+        r = http_open(o->address, o->port, viewer_html(), viewer_html_len(), LIMIT_BROWSER_HISTORY, &s->http);
     if (r < 0) {
-        http_explain(r, o, error);
+        http_explain(r, "serve", o, error);
+        if (s)
+            metrics_free(s->metrics);
         free(s);
         return r;
     }
+    http_show_metrics(s->http, s->metrics, false);
     http_warn(o);
+    (void)!netns_current(&s->netns);
     *ret_sink = s;
     return 0;
 }
@@ -99,6 +109,12 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
 static int ops_start(void *sink)
 {
     return http_start(((struct served *)sink)->http);
+}
+
+static void ops_change(void *sink, const struct change *change, uint64_t start_ns)
+{
+    (void)start_ns;
+    metrics_change(((struct served *)sink)->metrics, change);
 }
 
 static void ops_line(void *sink, const char *line, size_t len, uint64_t n)
@@ -125,10 +141,26 @@ static const char *ops_address(const void *sink)
     return http_url(((const struct served *)sink)->http);
 }
 
+static bool ops_serves_at(const void *sink, const struct endpoint *at, uint32_t netns)
+{
+    const struct served *s = sink;
+    const struct endpoint own = http_endpoint(s->http);
+
+    return at->port == own.port && netns == s->netns && netns && addr_fit(&own.addr, &at->addr);
+}
+
+static bool ops_watched(const void *sink)
+{
+    return http_watched(((const struct served *)sink)->http);
+}
+
 static int ops_close(void *sink)
 {
-    http_close(((struct served *)sink)->http);
-    free(sink);
+    struct served *s = sink;
+
+    http_close(s->http);
+    metrics_free(s->metrics);
+    free(s);
     return 0;
 }
 
@@ -146,14 +178,18 @@ static bool probe(void (*tell)(bool ok, const char *what, const char *detail))
 const struct sink_ops sink_http_ops = {
     .name = "http",
     .live = true,
+    .serves = true,
     .options = &table,
     .config_size = sizeof(struct http_address),
     .open = ops_open,
     .start = ops_start,
+    .change = ops_change,
     .line = ops_line,
     .flush = ops_flush,
     .finish = ops_finish,
     .address = ops_address,
+    .serves_at = ops_serves_at,
+    .watched = ops_watched,
     .close = ops_close,
     .probe = probe,
 };

@@ -85,36 +85,52 @@ int http_site_open(const char *address, uint16_t port, struct http_site *ret_sit
     int fd = listen_at(&addr, port, &site.port);
     if (fd < 0)
         return fd;
+    site.addr = addr;
     make_url(&site, addr);
     *ret_site = site;
     return fd;
 }
 
-bool http_site_token_valid(const struct http_site *site, const char *token)
+bool http_site_token_valid(const struct http_site *site, const char *token, size_t len)
 {
     volatile unsigned char differ = 0;
 
-    if (!token || strlen(token) != HTTP_TOKEN_LEN)
+    if (!token || len != HTTP_TOKEN_LEN)
         return false;
     for (size_t i = 0; i < HTTP_TOKEN_LEN; i++)
         differ |= (unsigned char)(token[i] ^ site->token[i]);
     return !differ;
 }
 
-/* name:port, and for port 80 also name alone: browsers leave that port out. */
-static bool host_is(const char *host, const char *name, uint16_t port)
+const char *http_site_path(const char *target, const char **ret_host, size_t *ret_len)
 {
-    size_t len = strlen(name);
-    char rest[8];
+    static const char scheme[] = "http://";
+    const size_t before = sizeof(scheme) - 1;
+    size_t len;
 
-    if (strncasecmp(host, name, len))
-        return false;
-    snprintf(rest, sizeof(rest), ":%u", port);
-    return !strcmp(host + len, rest) || (port == 80 && !host[len]);
+    if (strncasecmp(target, scheme, before) != 0)
+        return target;
+    len = strcspn(target + before, "/");
+    *ret_host = target + before;
+    *ret_len = len;
+    return target[before + len] ? target + before + len : "/";
 }
 
-/* The address a connection came to as it stands in a URL. With a wildcard socket it is not the bound address. */
-static bool local_name(int fd, char ret_name[static ENDPOINT_TEXT_MAX])
+/* name:port, and for port 80 also name alone: browsers leave that port out. */
+static bool host_is(const char *host, size_t host_len, const char *name, uint16_t port)
+{
+    const size_t len = strlen(name);
+    char rest[8];
+    size_t rest_len;
+
+    if (host_len < len || strncasecmp(host, name, len) != 0)
+        return false;
+    rest_len = (size_t)snprintf(rest, sizeof(rest), ":%u", port);
+    return (host_len == len && port == 80) || (host_len == len + rest_len && memcmp(host + len, rest, rest_len) == 0);
+}
+
+/* The address a connection came to. With a wildcard socket it is not the bound address. */
+static bool local_addr(int fd, struct addr *ret_addr)
 {
     struct sockaddr_storage local = { 0 };
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&local;
@@ -123,14 +139,31 @@ static bool local_name(int fd, char ret_name[static ENDPOINT_TEXT_MAX])
 
     if (getsockname(fd, (struct sockaddr *)&local, &len))
         return false;
-    struct addr addr = local.ss_family == AF_INET ? addr_from_ipv4((const uint8_t *)&v4->sin_addr)
-                                                  : addr_from_ipv6(v6->sin6_addr.s6_addr);
+    *ret_addr = local.ss_family == AF_INET ? addr_from_ipv4((const uint8_t *)&v4->sin_addr)
+                                           : addr_from_ipv6(v6->sin6_addr.s6_addr);
+    return true;
+}
+
+bool http_site_is_near(int fd)
+{
+    struct addr addr;
+
+    return !local_addr(fd, &addr) || addr_is_loopback(&addr);
+}
+
+/* As it stands in a URL. */
+static bool local_name(int fd, char ret_name[static ENDPOINT_TEXT_MAX])
+{
     char text[ADDR_TEXT_MAX];
+    struct addr addr;
+
+    if (!local_addr(fd, &addr))
+        return false;
     snprintf(ret_name, ENDPOINT_TEXT_MAX, addr_is_ipv4(&addr) ? "%s" : "[%s]", addr_format(&addr, text));
     return true;
 }
 
-bool http_site_host_valid(const struct http_site *site, const char *host, int fd)
+bool http_site_host_valid(const struct http_site *site, const char *host, size_t len, int fd)
 {
     static const char *const loopback[] = { "127.0.0.1", "localhost", "[::1]" };
     char name[ENDPOINT_TEXT_MAX];
@@ -138,7 +171,7 @@ bool http_site_host_valid(const struct http_site *site, const char *host, int fd
     if (!host)
         return false;
     for (size_t i = 0; i < sizeof(loopback) / sizeof(*loopback); i++)
-        if (host_is(host, loopback[i], site->port))
+        if (host_is(host, len, loopback[i], site->port))
             return true;
-    return local_name(fd, name) && host_is(host, name, site->port);
+    return local_name(fd, name) && host_is(host, len, name, site->port);
 }

@@ -2,6 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define SINK(name) &sink_##name##_ops,
 const struct sink_ops *const sink_table[] = {
@@ -14,7 +17,7 @@ static_assert(sizeof(sink_table) / sizeof(*sink_table) <= SINKS_MAX, "struct sin
 /* Who takes what, of those that are open. */
 static void arrange(struct sinks *sinks)
 {
-    sinks->change_count = sinks->line_count = 0;
+    sinks->change_count = sinks->line_count = sinks->packet_count = 0;
     sinks->room.ops = NULL;
     for (unsigned i = 0; i < sinks->count; i++) {
         const struct open_sink s = sinks->open[i];
@@ -23,6 +26,8 @@ static void arrange(struct sinks *sinks)
             sinks->changes[sinks->change_count++] = s;
         if (s.ops->line)
             sinks->lines[sinks->line_count++] = s;
+        if (s.ops->packet)
+            sinks->packets[sinks->packet_count++] = s;
         if (s.ops->room && !sinks->room.ops)
             sinks->room = s;
     }
@@ -54,6 +59,16 @@ int sinks_open(struct sinks *sinks, struct sink_context *context, void *const *c
     return 0;
 }
 
+int sinks_begin(struct sinks *sinks, char error[static SINK_ERROR_MAX])
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < sinks->count && r == 0; i++)
+        if (sinks->open[i].ops->begin)
+            r = sinks->open[i].ops->begin(sinks->open[i].sink, error);
+    return r;
+}
+
 int sinks_start(struct sinks *sinks)
 {
     int r = 0;
@@ -70,6 +85,12 @@ void sinks_change(struct sinks *sinks, const struct change *change, uint64_t sta
         sinks->changes[i].ops->change(sinks->changes[i].sink, change, start_ns);
 }
 
+void sinks_packet(struct sinks *sinks, const struct packet *packet)
+{
+    for (unsigned i = 0; i < sinks->packet_count; i++)
+        sinks->packets[i].ops->packet(sinks->packets[i].sink, packet);
+}
+
 char *sinks_room(struct sinks *sinks, size_t max, char *buf)
 {
     return sinks->room.ops ? sinks->room.ops->room(sinks->room.sink, max) : buf;
@@ -81,15 +102,21 @@ void sinks_line(struct sinks *sinks, const char *line, size_t len, uint64_t n)
         sinks->lines[i].ops->line(sinks->lines[i].sink, line, len, n);
 }
 
+static int close_one(struct open_sink *s)
+{
+    return s->ops->close ? s->ops->close(s->sink) : 0;
+}
+
 int sinks_flush(struct sinks *sinks, bool all)
 {
     int first = 0;
 
     for (unsigned i = 0; i < sinks->count; i++) {
-        int r = sinks->open[i].ops->flush(sinks->open[i].sink, all);
+        const struct sink_ops *ops = sinks->open[i].ops;
+        int r = ops->flush ? ops->flush(sinks->open[i].sink, all) : 0;
 
         if (r == -EPIPE && sinks->count > 1) { /* nobody reads this one any more: the others go on */
-            sinks->open[i].ops->close(sinks->open[i].sink);
+            close_one(&sinks->open[i]);
             sinks->open[i--] = sinks->open[--sinks->count];
             arrange(sinks);
             continue;
@@ -100,11 +127,34 @@ int sinks_flush(struct sinks *sinks, bool all)
     return first;
 }
 
+void sinks_ending(struct sinks *sinks)
+{
+    for (unsigned i = 0; i < sinks->count; i++)
+        if (sinks->open[i].ops->ending)
+            sinks->open[i].ops->ending(sinks->open[i].sink);
+}
+
 void sinks_finish(struct sinks *sinks)
 {
     for (unsigned i = 0; i < sinks->count; i++)
         if (sinks->open[i].ops->finish)
             sinks->open[i].ops->finish(sinks->open[i].sink);
+}
+
+bool sinks_serve(const struct sinks *sinks)
+{
+    for (unsigned i = 0; i < sinks->count; i++)
+        if (sinks->open[i].ops->serves)
+            return true;
+    return false;
+}
+
+unsigned sinks_peers(const struct sinks *sinks, struct endpoint ret_peers[static SINK_PEERS_MAX])
+{
+    for (unsigned i = 0; i < sinks->count; i++)
+        if (sinks->open[i].ops->peers)
+            return sinks->open[i].ops->peers(sinks->open[i].sink, ret_peers);
+    return 0;
 }
 
 const char *sinks_address(const struct sinks *sinks)
@@ -115,12 +165,28 @@ const char *sinks_address(const struct sinks *sinks)
     return NULL;
 }
 
+bool sinks_serve_at(const struct sinks *sinks, const struct endpoint *at, uint32_t netns)
+{
+    for (unsigned i = 0; i < sinks->count; i++)
+        if (sinks->open[i].ops->serves_at && sinks->open[i].ops->serves_at(sinks->open[i].sink, at, netns))
+            return true;
+    return false;
+}
+
+bool sinks_watched(const struct sinks *sinks)
+{
+    for (unsigned i = 0; i < sinks->count; i++)
+        if (sinks->open[i].ops->watched && sinks->open[i].ops->watched(sinks->open[i].sink))
+            return true;
+    return false;
+}
+
 int sinks_close(struct sinks *sinks)
 {
     int first = 0;
 
     for (unsigned i = 0; i < sinks->count; i++) {
-        int r = sinks->open[i].ops->close(sinks->open[i].sink);
+        int r = close_one(&sinks->open[i]);
 
         if (first == 0)
             first = r;
@@ -128,4 +194,22 @@ int sinks_close(struct sinks *sinks)
     sinks->count = 0;
     arrange(sinks);
     return first;
+}
+
+/* A trace takes long to make. */
+int sink_file_check(const char *path, bool force, char error[static SINK_ERROR_MAX])
+{
+    struct stat st;
+
+    if (force || stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return 0;
+    snprintf(error, SINK_ERROR_MAX, "%.400s is there already: --force replaces it", path);
+    return -EEXIST;
+}
+
+bool sink_file_waits(const char *path)
+{
+    struct stat st;
+
+    return strcmp(path, "-") != 0 && (stat(path, &st) < 0 || S_ISREG(st.st_mode));
 }

@@ -3,15 +3,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "tcplens/base/line.h"
+#include "tcplens/base/terminal.h"
 #include "tcplens/base/writer.h"
 #include "tcplens/sink/sink.h"
 #include "tcplens/sink/timeline.h"
 #include "timeline_fold.h"
 
+#define WRAP_INDENT 19 /* where the lane begins */
+
 struct timeline {
     struct writer *writer;
-    bool colour;
+    struct timeline_style style;
+    bool folds;
+    time_t day; /* of the line before, where lines have a time of day */
     struct timeline_fold fold;
 };
 
@@ -32,17 +40,58 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
         return r;
     }
     context->stdout_taken = true;
-    t->colour = context->colour;
+    t->style = (struct timeline_style){ .colour = context->colour,
+                                        .verbose = context->verbose,
+                                        .time = (enum timeline_time)context->time,
+                                        .columns = terminal_columns(STDOUT_FILENO) };
+    t->folds = !context->verbose;
+    t->day = -1;
     *ret_sink = t;
     return 0;
 }
 
-static void show(const struct timeline *t, const struct change *change, uint64_t start_ns)
+/* A line of its own where another day begins: the others have the time of day alone. */
+static void show_day(struct timeline *t, uint64_t ts_ns)
 {
-    char line[TIMELINE_LINE_MAX];
-    const size_t len = timeline_format(change, start_ns, t->colour, line);
+    const time_t seconds = (time_t)(ts_ns / 1000000000);
+    const bool local = t->style.time == TIMELINE_LOCAL;
+    char line[64];
+    struct tm tm;
 
-    if (len)
+    if (!local && t->style.time != TIMELINE_UTC)
+        return;
+    if (local)
+        localtime_r(&seconds, &tm);
+    else
+        gmtime_r(&seconds, &tm);
+    if (t->day == tm.tm_year * 366 + tm.tm_yday)
+        return;
+    t->day = tm.tm_year * 366 + tm.tm_yday;
+    writer_write(t->writer, line, strftime(line, sizeof(line), local ? "── %F %Z\n" : "── %F UTC\n", &tm));
+}
+
+/* Sentences are told whole, on as many lines as they take; of the rest a narrow terminal shows what it has room for. */
+static bool is_sentence(const struct change *c)
+{
+    return c->kind == CHANGE_OUTCOME || c->kind == CHANGE_FINDING || c->kind == CHANGE_GAP ||
+           c->kind == CHANGE_DISAGREEMENT || c->kind == CHANGE_LAB || c->kind == CHANGE_CHECK ||
+           c->kind == CHANGE_ANSWER;
+}
+
+static void show(struct timeline *t, const struct change *change, uint64_t start_ns)
+{
+    char line[TIMELINE_LINE_MAX], fitted[2 * TIMELINE_LINE_MAX];
+    const size_t len = timeline_format_as(change, start_ns, &t->style, line);
+    const bool whole = t->style.verbose || is_sentence(change);
+
+    if (!len)
+        return;
+    show_day(t, change->ts_ns);
+    t->style.last_ns = change->ts_ns;
+    if (t->style.columns)
+        writer_write(t->writer, fitted,
+                     line_fit(line, len, t->style.columns, whole ? WRAP_INDENT : -1, fitted, sizeof(fitted)));
+    else
         writer_write(t->writer, line, len);
 }
 
@@ -65,7 +114,7 @@ static void ops_change(void *sink, const struct change *change, uint64_t start_n
 
     if (t->fold.is_held && change->conn != t->fold.held.conn && timeline_fold_releases(&t->fold))
         show(t, &t->fold.held, start_ns);
-    if (!timeline_fold(&t->fold, change))
+    if (t->folds && !timeline_fold(&t->fold, change))
         return;
     if (!next)
         show_folded(t);
@@ -76,8 +125,12 @@ static void ops_change(void *sink, const struct change *change, uint64_t start_n
 
 static int ops_flush(void *sink, bool all)
 {
+    struct timeline *t = sink;
+
     (void)all;
-    return writer_flush(((struct timeline *)sink)->writer);
+    if (t->style.columns) /* it may have been made wider */
+        t->style.columns = terminal_columns(STDOUT_FILENO);
+    return writer_flush(t->writer);
 }
 
 static int ops_close(void *sink)

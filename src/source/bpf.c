@@ -3,6 +3,7 @@
  * counts as lost is told after each batch. */
 #include "tcplens/source/bpf.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -38,6 +39,7 @@ struct source_bpf {
     struct btf *btf;
     uint64_t lost[TCPLENS_HOOK_N];
     uint64_t drained_ns;
+    uint64_t batch_ns;          /* what is newer is for the next batch */
     struct bpf_decoder decoder; /* its names are owned by btf */
     struct bpf_mend mend;
     uint64_t unsure; /* of bpf_mend, as last told */
@@ -52,6 +54,7 @@ struct source_bpf {
     uint64_t survey_ns, survey_from_ns;     /* when the next may begin; when this one began */
     uint64_t surveyed_ns;                   /* when the last began that came to its end */
     uint32_t netns;                         /* the one that can be listed: inode number */
+    bool by_pid;                            /* of some processes alone */
     uint64_t misses[MISSES_MAX], misses_ns; /* of each program, as last told; when */
     event_fn emit;                          /* during a drain */
     void *arg;
@@ -158,16 +161,24 @@ static bool ready_is_whole(const struct tcplens_event *e, size_t size)
     return size >= offsetof(struct tcplens_ready, ready) + r->count * sizeof(*r->ready);
 }
 
+static bool is_whole(const struct tcplens_event *e, size_t size)
+{
+    return size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
+           size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) &&
+           (e->kind != TCPLENS_READY || ready_is_whole(e, size));
+}
+
+/* libbpf reads on as long as there are more, and would for ever where they come faster. What is below 0 ends that after this
+ * event, which counts as read. */
 static int on_event(void *arg, void *data, size_t size)
 {
     struct source_bpf *s = arg;
     const struct tcplens_event *e = data;
 
-    if (size >= offsetof(struct tcplens_event, queue) && e->kind < TCPLENS_KIND_N &&
-        size >= tcplens_event_size(e->kind, e->has_queue, e->in_task) &&
-        (e->kind != TCPLENS_READY || ready_is_whole(e, size)))
-        bpf_mend_put(&s->mend, e, decode_and_emit, s);
-    return 0;
+    if (!is_whole(e, size))
+        return 0;
+    bpf_mend_put(&s->mend, e, decode_and_emit, s);
+    return trace_clock_from_kernel(s->clock, e->ts_ns) < s->batch_ns ? 0 : -ECANCELED;
 }
 
 static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uint64_t sum, uint64_t *told)
@@ -305,6 +316,7 @@ void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
 
     s->emit = emit;
     s->arg = arg;
+    s->batch_ns = now;
     ring_buffer__consume(s->ring);
     bpf_mend_end_batch(&s->mend, decode_and_emit, s);
     look_for_blocked(s, now, last);
@@ -319,6 +331,26 @@ int source_bpf_snapshot(struct source_bpf *s, event_fn emit, void *arg)
     s->arg = arg;
     return bpf_snapshot(bpf_link__fd(s->skeleton->links.snapshot_owners), bpf_link__fd(s->skeleton->links.snapshot_tcp),
                         !s->skeleton->rodata->netns_count, decode_and_emit, s);
+}
+
+const uint64_t *source_bpf_clock_calls(const struct source_bpf *s)
+{
+    return (const uint64_t *)&s->skeleton->bss->clock_calls;
+}
+
+struct clock_call source_bpf_clock_call(const void *source, uint64_t number)
+{
+    const struct source_bpf *s = source;
+    const struct tcplens_clock_call *call = &s->skeleton->bss->clock_call[number % TCPLENS_CLOCK_CALLS];
+
+    static_assert(TCPLENS_CLOCK_CALLS >= CLOCK_STEPS_MAX, "as many are asked for");
+    return (struct clock_call){ .ns = call->ns, .tai_ns = call->tai_ns, .error_ns = call->error_ns };
+}
+
+/* The reason came to the tracepoint together with the RSTs of no socket (tcp_v4_send_reset()). */
+bool source_bpf_all_resets(const struct source_bpf *s)
+{
+    return bpf_reset_has_reason(s->btf) && !s->by_pid;
 }
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
@@ -357,8 +389,10 @@ static void set_filter(struct tcplens *skeleton, const struct filter *filter)
     const struct addr ones = { .bytes = { [0 ... 15] = 0xff } };
 
     skeleton->rodata->port_count = filter->port_count;
-    for (unsigned i = 0; i < filter->port_count; i++)
-        skeleton->rodata->ports[i] = filter->ports[i];
+    for (unsigned i = 0; i < filter->port_count; i++) {
+        skeleton->rodata->ports[i].first = filter->ports[i].first;
+        skeleton->rodata->ports[i].last = filter->ports[i].last;
+    }
     skeleton->rodata->pid_count = filter->pid_count;
     for (unsigned i = 0; i < filter->pid_count; i++)
         skeleton->rodata->pids[i] = filter->pids[i];
@@ -446,6 +480,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     s->skeleton->rodata->has_datagrams = config->datagrams;
     bpf_program__set_autoload(s->skeleton->progs.call_enter, config->calls);
     bpf_program__set_autoload(s->skeleton->progs.blocked_calls, config->calls);
+    s->by_pid = config->filter.pid_count;
     follow_processes(s->skeleton, config->calls && (config->command_pid || config->filter.pid_count));
     /* by looking, not by the kernel's version */
     program = bpf_reset_has_reason(s->btf) ? s->skeleton->progs.send_reset_reason : s->skeleton->progs.send_reset;

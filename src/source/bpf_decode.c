@@ -68,7 +68,7 @@ static uint64_t deadline(struct bpf_decoder *d, const struct tcplens_event *e)
     int64_t left = (int64_t)(e->timewait.expires - e->timewait.jiffies);
     int64_t hz = ticks_per_second(d, e->timewait.jiffies, e->ts_ns);
 
-    return trace_clock_from_monotonic(d->clock, e->ts_ns) + (uint64_t)(left * 1000000000 / hz);
+    return trace_clock_from_kernel(d->clock, e->ts_ns) + (uint64_t)(left * 1000000000 / hz);
 }
 
 static struct queue_depth depth_of(const struct tcplens_event *e)
@@ -372,7 +372,7 @@ bool bpf_decode(struct bpf_decoder *d, const struct tcplens_event *e, struct eve
     struct event *out = ret_event;
 
     *out = (struct event){
-        .ts_ns = trace_clock_from_monotonic(d->clock, e->ts_ns),
+        .ts_ns = trace_clock_from_kernel(d->clock, e->ts_ns),
         .kind = kinds[e->kind],
         .source = WITNESS_KERNEL,
         .netns = e->flow.netns,

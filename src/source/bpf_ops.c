@@ -43,6 +43,11 @@ static const struct option_row rows[] = {
 };
 static const struct option_table table = OPTION_TABLE(rows);
 
+static bool is_asked_for(const void *config)
+{
+    return ((const struct options *)config)->calls;
+}
+
 static int ops_open(const struct source_context *context, const void *config, void **ret_source,
                     char why[static SOURCE_ERROR_MAX])
 {
@@ -72,8 +77,12 @@ static int ops_open(const struct source_context *context, const void *config, vo
         snprintf(why, SOURCE_ERROR_MAX, "this kernel shows no BTF (/sys/kernel/btf/vmlinux)");
     else if (r < 0)
         snprintf(why, SOURCE_ERROR_MAX, "the eBPF program cannot be loaded: %s", strerror(-r));
-    if (r == 0)
+    if (r == 0) {
+        context->clock->call = source_bpf_clock_call;
+        context->clock->call_arg = source;
+        context->clock->calls = source_bpf_clock_calls(source);
         *ret_source = source;
+    }
     return r;
 }
 
@@ -100,6 +109,11 @@ static const char *ops_caveat(const void *source)
     return bpf_sees_timers() ? NULL
                              : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, "
                                "the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
+}
+
+static bool ops_all_resets(const void *source)
+{
+    return source_bpf_all_resets(source);
 }
 
 static void ops_close(void *source)
@@ -148,10 +162,12 @@ const struct source_ops source_bpf_ops = {
     .without = "tracing packets only: the kernel's own states, owners and queues are not seen",
     .options = &table,
     .config_size = sizeof(struct options),
+    .is_asked_for = is_asked_for,
     .open = ops_open,
     .snapshot = ops_snapshot,
     .drain = ops_drain,
     .lost = ops_lost,
+    .all_resets = ops_all_resets,
     .caveat = ops_caveat,
     .close = ops_close,
     .probe = probe,

@@ -140,7 +140,9 @@ static int open_file(struct source_capture *s, const struct source_context *cont
                                            .wants_arg = s,
                                            .filter = context->filter,
                                            .datagrams = context->datagrams,
-                                           .headers = context->headers };
+                                           .headers = context->headers,
+                                           .packet = context->packet,
+                                           .packet_arg = context->packet_arg };
     struct stat st;
 
     if (fstat(s->fd, &st) < 0) {

@@ -15,6 +15,7 @@
 #include "capture_block.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/no_zeros.h"
+#include "tcplens/base/rare.h"
 #include "tcplens/event/packet.h"
 #include "tcplens/tcp/link_name.h"
 
@@ -93,6 +94,16 @@ static int refuse_link(const struct capture *c, int r, char error[static CAPTURE
     return r;
 }
 
+/* As it was captured, whatever it tells. */
+static RARE uint64_t hand_on(const struct capture *c, const struct capture_packet *p, const uint8_t *data)
+{
+    const struct packet packet = {
+        .ts_ns = p->ts_ns, .dlt = p->dlt, .caplen = p->caplen, .len = p->len, .frame = c->packets, .data = data
+    };
+
+    return c->config.packet(c->config.packet_arg, &packet);
+}
+
 static inline int take(struct capture *c, const struct capture_packet *p, const uint8_t *data,
                        char error[static CAPTURE_ERROR_MAX])
 {
@@ -103,6 +114,8 @@ static inline int take(struct capture *c, const struct capture_packet *p, const 
     c->packets++;
     if (!link_supported(c, p->dlt)) {
         skips_add(&c->skips, &(struct skip){ .kind = SKIP_LINK_TYPE, .number = (uint32_t)p->dlt });
+        if (c->config.packet && !c->config.wants)
+            hand_on(c, p, data);
         return 0;
     }
     if (c->config.wants) {
@@ -111,6 +124,7 @@ static inline int take(struct capture *c, const struct capture_packet *p, const 
         if (r <= 0)
             return r;
     }
+    e->packet = c->config.packet ? hand_on(c, p, data) : 0;
     result = segment_parse(p->dlt, data, p->caplen, p->len, c->tunnels, &e->segment, &aside);
     if (!packet_event(e, result, &aside, c->config.datagrams, c->config.headers)) {
         skips_add(&c->skips, &aside.skip);
@@ -259,7 +273,8 @@ static const struct {
     { BEGINS("RTSS"), ": a capture of Network Monitor, `editcap -F pcap FILE OUT` makes a pcap of it" },
     { BEGINS("XCP\0"), ": a capture of NetXray, `editcap -F pcap FILE OUT` makes a pcap of it" },
     { BEGINS("TRSNIFF data"), ": a capture of Sniffer, `editcap -F pcap FILE OUT` makes a pcap of it" },
-    { BEGINS("{\"record\":\"header\""), ": a trace already, `tcplens explain` and `tcplens report` read it" },
+    { BEGINS("{\"record\":\"header\""),
+      ": a trace already, `tcplens read`, `explain` and `report` take it as a file of its own" },
 #undef BEGINS
 };
 

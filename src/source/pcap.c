@@ -18,17 +18,24 @@
 #include <pcap/pcap.h>
 
 #include "tcplens/base/limits.h"
+#include "tcplens/base/log.h"
 #include "tcplens/event/packet.h"
 #include "tcplens/source/source.h"
 
 /* Ethernet, two VLAN tags, IPv6 with a few extension headers, a full TCP header; or the same once more in a tunnel. */
 #define SNAPLEN 256
 
+/* Each has a place of its own in the ring, which is larger: so many are all that can be there at once. Without a bound libpcap
+ * would read on for as long as more come. */
+#define BATCH_MAX (LIMIT_PACKET_RING / SNAPLEN)
+
 struct handle {
     pcap_t *pcap;
     char name[32]; /* of the interface, to tell what failed */
     struct source_pcap *source;
+    struct clock_stamps stamps;
     int dlt;
+    bool gone; /* the interface is no more, or cannot be read */
     uint64_t lost;
 };
 
@@ -36,15 +43,48 @@ struct source_pcap {
     struct handle handles[LIMIT_INTERFACES];
     unsigned count;
     uint32_t netns;
-    const struct trace_clock *clock;
+    struct trace_clock *clock;
     struct filter filter;
     bool datagrams, headers;
+    packet_fn packet;
+    void *packet_arg;
     struct tunnels *tunnels;
     struct skips skips;
     uint64_t drained_ns;
-    event_fn emit; /* during a drain */
+    uint64_t read_ns, reading_ns; /* CLOCK_MONOTONIC: when packets were read before, and are read now */
+    event_fn emit;                /* during a drain */
     void *arg;
 };
+
+/* The clock can be set while packets are being read: who sees system calls says so, or a stamp that cannot be one by what is
+ * known of the clock. */
+static uint64_t time_of(struct handle *h, const struct pcap_pkthdr *header)
+{
+    struct source_pcap *s = h->source;
+    const uint64_t stamp = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
+    uint64_t ns;
+
+    if (trace_clock_is_stale(s->clock))
+        trace_clock_update(s->clock);
+    if (clock_stamps_convert(&h->stamps, s->clock, stamp, s->read_ns, s->reading_ns, &ns))
+        return ns;
+    s->reading_ns = clock_ns(CLOCK_MONOTONIC);
+    if (!clock_stamps_convert(&h->stamps, s->clock, stamp, s->read_ns, s->reading_ns, &ns)) {
+        trace_clock_update(s->clock);
+        (void)clock_stamps_convert(&h->stamps, s->clock, stamp, s->read_ns, s->reading_ns, &ns);
+    }
+    return ns;
+}
+
+/* With the time that the trace tells. */
+static uint64_t hand_on(const struct handle *h, const struct pcap_pkthdr *header, const u_char *bytes, uint64_t ts_ns)
+{
+    const struct packet packet = {
+        .ts_ns = ts_ns, .dlt = h->dlt, .caplen = header->caplen, .len = header->len, .data = bytes
+    };
+
+    return h->source->packet(h->source->packet_arg, &packet);
+}
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
@@ -52,7 +92,6 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     struct source_pcap *s = h->source;
     struct segment_aside aside;
     struct event e;
-    uint64_t ts;
     const enum segment_result result =
         segment_parse(h->dlt, bytes, header->caplen, header->len, s->tunnels, &e.segment, &aside);
 
@@ -63,13 +102,13 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     /* what an error quotes is nothing that the kernel's filter can ask for */
     if (result == SEGMENT_ICMP && !filter_wants(&s->filter, &e.local, &e.remote))
         return;
-    ts = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
-    e.ts_ns = trace_clock_from_realtime(s->clock, ts);
+    e.ts_ns = time_of(h, header);
     e.late = false;
     e.source = WITNESS_WIRE;
     e.netns = s->netns;
     e.cookie = 0;
     e.frame = 0;
+    e.packet = s->packet ? hand_on(h, header, bytes, e.ts_ns) : 0;
     s->emit(s->arg, &e);
 }
 
@@ -139,7 +178,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     h->source = s;
     pcap_set_snaplen(h->pcap, SNAPLEN);
     pcap_set_immediate_mode(h->pcap, 1);
-    pcap_set_buffer_size(h->pcap, (int)(config->buffer_bytes ? config->buffer_bytes : LIMIT_PACKET_RING));
+    pcap_set_buffer_size(h->pcap, LIMIT_PACKET_RING);
     if (pcap_set_tstamp_precision(h->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0) {
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %.64s: no nanosecond time stamps", name);
         return -EIO;
@@ -175,7 +214,7 @@ static int open_interface(struct source_pcap *s, const char *name, const struct 
     return 0;
 }
 
-int source_pcap_open_live(const struct source_pcap_config *config, const struct trace_clock *clock,
+int source_pcap_open_live(const struct source_pcap_config *config, struct trace_clock *clock,
                           struct source_pcap **ret_source, char error[static SOURCE_PCAP_ERROR_MAX])
 {
     static const char *const all[] = { "any" };
@@ -193,7 +232,10 @@ int source_pcap_open_live(const struct source_pcap_config *config, const struct 
     s->filter = config->filter;
     s->datagrams = config->datagrams;
     s->headers = config->headers;
+    s->packet = config->packet;
+    s->packet_arg = config->packet_arg;
     s->drained_ns = trace_clock_now(clock);
+    s->read_ns = clock_ns(CLOCK_MONOTONIC);
     r = tunnels_new(&s->tunnels);
     if (r < 0)
         snprintf(error, SOURCE_PCAP_ERROR_MAX, "out of memory");
@@ -224,23 +266,53 @@ static void report_loss(struct source_pcap *s, struct handle *h, uint64_t now)
     s->emit(s->arg, &gap);
 }
 
+/* Others may be left. */
+static void leave(struct source_pcap *s, struct handle *h, uint64_t now, char error[static SOURCE_PCAP_ERROR_MAX])
+{
+    struct event gap = {
+        .ts_ns = now,
+        .kind = EVENT_GAP,
+        .source = WITNESS_WIRE,
+        .gap = { .from_ns = s->drained_ns, .to_ns = now },
+    };
+
+    snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %s: %.400s", h->name, pcap_geterr(h->pcap));
+    memcpy(gap.gap.interface, h->name, sizeof(gap.gap.interface));
+    h->gone = true;
+    s->emit(s->arg, &gap);
+    log_note("%s; its packets are not seen any more", error);
+}
+
+static bool any_is_left(const struct source_pcap *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (!s->handles[i].gone)
+            return true;
+    return false;
+}
+
 int source_pcap_drain(struct source_pcap *s, event_fn emit, void *arg, char error[static SOURCE_PCAP_ERROR_MAX])
 {
     uint64_t now = trace_clock_now(s->clock);
 
+    const uint64_t began = clock_ns(CLOCK_MONOTONIC);
+
+    s->reading_ns = began;
     s->emit = emit;
     s->arg = arg;
     for (unsigned i = 0; i < s->count; i++) {
         struct handle *h = &s->handles[i];
 
-        if (pcap_dispatch(h->pcap, -1, on_packet, (u_char *)h) < 0) {
-            snprintf(error, SOURCE_PCAP_ERROR_MAX, "interface %s: %.400s", h->name, pcap_geterr(h->pcap));
-            return -EIO;
-        }
-        report_loss(s, h, now);
+        if (h->gone)
+            continue;
+        if (pcap_dispatch(h->pcap, BATCH_MAX, on_packet, (u_char *)h) < 0)
+            leave(s, h, now, error);
+        else
+            report_loss(s, h, now);
     }
     s->drained_ns = now;
-    return 0;
+    s->read_ns = began;
+    return any_is_left(s) ? 0 : -ENODEV;
 }
 
 uint64_t source_pcap_lost(const struct source_pcap *s)
@@ -319,6 +391,8 @@ static int ops_open(const struct source_context *context, const void *config, vo
         .datagrams = context->datagrams,
         .headers = context->headers,
         .netns = context->netns,
+        .packet = context->packet,
+        .packet_arg = context->packet_arg,
     };
     struct source_pcap *source;
     int r = source_pcap_open_live(&own, context->clock, &source, why);

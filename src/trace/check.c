@@ -83,7 +83,7 @@ static int refuse(struct trace_check *c, enum trace_refusal why)
 
 static int take_header(struct trace_check *c, const cJSON *root)
 {
-    const cJSON *version;
+    const cJSON *version, *part;
 
     if (!root || strcmp(member_text(root, "record"), "header") || strcmp(member_text(root, "format"), "tcplens-trace"))
         return refuse(c, TRACE_IS_FOREIGN);
@@ -94,6 +94,8 @@ static int take_header(struct trace_check *c, const cJSON *root)
         c->result.version = version->valueint;
         return refuse(c, TRACE_IS_OTHER_VERSION);
     }
+    part = cJSON_GetObjectItemCaseSensitive(root, "part");
+    c->result.part = cJSON_IsNumber(part) && part->valueint > 0 ? (uint32_t)part->valueint : 0;
     c->result.header = true;
     c->result.records++;
     return 0;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "decode_frame.h"
-#include "decode_value.h"
+#include "decode_group.h"
 #include "exact_json.h"
 #include "tcplens/base/limits.h"
 

@@ -40,14 +40,36 @@ static bool take_interfaces(const cJSON *tree, struct trace_header *h)
     return true;
 }
 
+static bool take_range(const cJSON *item, struct port_range *ret_range)
+{
+    return cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 &&
+           take_u16(0, cJSON_GetArrayItem(item, 0), &ret_range->first) &&
+           take_u16(0, cJSON_GetArrayItem(item, 1), &ret_range->last);
+}
+
+static bool take_ports(const cJSON *filter, struct filter *f)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach (item, json_member(filter, "ports")) {
+        if (f->port_count == LIMIT_FILTER_PORTS || !take_u16(0, item, &f->ports[f->port_count].first))
+            return false;
+        f->ports[f->port_count].last = f->ports[f->port_count].first;
+        f->port_count++;
+    }
+    cJSON_ArrayForEach (item, json_member(filter, "port_ranges")) {
+        if (f->port_count == LIMIT_FILTER_PORTS || !take_range(item, &f->ports[f->port_count++]))
+            return false;
+    }
+    return true;
+}
+
 static bool take_filter(const cJSON *tree, struct filter *f)
 {
     const cJSON *filter = json_member(tree, "filter"), *item;
 
-    cJSON_ArrayForEach (item, json_member(filter, "ports")) {
-        if (f->port_count == LIMIT_FILTER_PORTS || !take_u16(0, item, &f->ports[f->port_count++]))
-            return false;
-    }
+    if (!take_ports(filter, f))
+        return false;
     cJSON_ArrayForEach (item, json_member(filter, "hosts")) {
         if (f->host_count == LIMIT_FILTER_HOSTS || !cJSON_IsString(item) ||
             prefix_parse(item->valuestring, &f->hosts[f->host_count++]) < 0)
@@ -57,7 +79,8 @@ static bool take_filter(const cJSON *tree, struct filter *f)
         if (f->pid_count == LIMIT_FILTER_PIDS || !take_id(0, item, &f->pids[f->pid_count++]))
             return false;
     }
-    return true;
+    item = json_member(filter, "expression");
+    return !item || take_text(0, item, &f->expression);
 }
 
 static bool take_command(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX + 1], struct trace_header *h)
@@ -122,6 +145,49 @@ static bool take_host(const cJSON *tree, struct host *h)
            exact_signed(json_member(clock, "esterror_us"), 0, EXACT_JSON_MAX, &h->clock_esterror_us);
 }
 
+/* Of a merged file: 126 years. */
+#define FIGURE_MAX 4000000000000000000
+
+/* Absent ones stay as they are. */
+static bool take_figure(const cJSON *object, const char *key, int64_t least, int64_t *ret_value)
+{
+    const cJSON *item = json_member(object, key);
+    uint64_t large;
+
+    if (item && exact_unsigned(item, 0, FIGURE_MAX, &large)) {
+        *ret_value = (int64_t)large;
+        return true;
+    }
+    return !item || exact_signed(item, least, FIGURE_MAX, ret_value);
+}
+
+static bool take_merged_file(const cJSON *item, struct trace_merged *m)
+{
+    const cJSON *host = json_member(item, "host");
+    int64_t band = 0, segments = 0, steps = 0;
+
+    if (!take_text(0, json_member(item, "input"), &m->input) || (host && !take_text(0, host, &m->host)) ||
+        !take_clock_fit(0, json_member(item, "clock"), &m->clock) ||
+        !take_figure(item, "offset_ns", -FIGURE_MAX, &m->offset_ns) ||
+        !take_figure(item, "skew_ppb", -FIGURE_MAX, &m->skew_ppb) || !take_figure(item, "band_ns", 0, &band) ||
+        !take_figure(item, "segments", 0, &segments) || !take_figure(item, "steps", 0, &steps))
+        return false;
+    m->band_ns = (uint64_t)band;
+    m->segments = (uint64_t)segments;
+    m->steps = (uint64_t)steps;
+    return true;
+}
+
+static bool take_merged(const cJSON *tree, struct trace_header *h)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach (item, json_member(tree, "merged"))
+        if (h->merged_count == LIMIT_MERGED_FILES || !take_merged_file(item, &h->merged[h->merged_count++]))
+            return false;
+    return true;
+}
+
 static bool is_zero(const cJSON *item)
 {
     return cJSON_IsNumber(item) && item->valuedouble == 0;
@@ -137,7 +203,8 @@ int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX +
                   struct decode_error *error)
 {
     const cJSON *version = json_member(tree, "version"), *kernel = json_member(tree, "kernel");
-    const cJSON *input = json_member(tree, "input"), *netns = json_member(tree, "netns");
+    const cJSON *input = json_member(tree, "input"), *netns = json_member(tree, "netns"),
+                *part = json_member(tree, "part");
 
     if (!json_is_word(json_member(tree, "format"), "tcplens-trace"))
         return decode_wrong(error, "header", "format", "tcplens-trace");
@@ -156,12 +223,16 @@ int decode_header(const cJSON *tree, char *arguments[static DECODE_COMMAND_MAX +
         !may_be(tree, "command", cJSON_IsArray) || !take_command(tree, arguments, h))
         return decode_wrong(error, "header", "interfaces, command", "array of texts");
     if (!may_be(tree, "filter", cJSON_IsObject) || !take_filter(tree, &h->filter))
-        return decode_wrong(error, "header", "filter", "ports, hosts, pids");
+        return decode_wrong(error, "header", "filter", "ports, port_ranges, hosts, pids, expression");
     if (!may_be(tree, "sysctl", cJSON_IsObject) || !take_sysctls(tree, h))
         return decode_wrong(error, "header", "sysctl", "name to integer or text");
     if (!may_be(tree, "host", cJSON_IsObject) || !may_be(tree, "clock", cJSON_IsObject) || !take_host(tree, &h->host))
         return decode_wrong(error, "header", "host, clock",
                             "name, machine_id, boot_id; synchronized, maxerror_us, esterror_us");
+    if (!may_be(tree, "merged", cJSON_IsArray) || !take_merged(tree, h))
+        return decode_wrong(error, "header", "merged", "array of {input, host, clock, …}");
+    if (part && (!take_u32(0, part, &h->part) || !h->part))
+        return decode_wrong(error, "header", "part", "integer, from 1");
     return 0;
 }
 
@@ -205,10 +276,21 @@ static bool take_skipped(const cJSON *tree, struct trace_end *e)
     return true;
 }
 
+static bool take_clock_moves(const cJSON *clock, struct trace_end *e)
+{
+    const cJSON *set = json_member(clock, "set"), *by = json_member(clock, "set_by_ns");
+    const cJSON *suspended = json_member(clock, "suspended_ns");
+
+    return cJSON_IsObject(clock) && (!set || take_number(0, set, &e->clock.set)) &&
+           (!by || exact_signed(by, -EXACT_JSON_MAX, EXACT_JSON_MAX, &e->clock.set_by_ns)) &&
+           (!suspended || take_number(0, suspended, &e->clock.suspended_ns));
+}
+
 int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct decode_error *error)
 {
     const cJSON *status = json_member(tree, "status"), *counts = json_member(tree, "counts");
     const cJSON *lost = json_member(tree, "lost"), *beyond = json_member(tree, "beyond");
+    const cJSON *clock = json_member(tree, "clock");
 
     e->status = -1;
     if (!take_number(start_ns, json_member(tree, "n"), &e->n) ||
@@ -226,6 +308,8 @@ int decode_end(const cJSON *tree, uint64_t start_ns, struct trace_end *e, struct
         return decode_wrong(error, "end", "lost", "source to integer");
     if (beyond && !take_counts(beyond, beyond_word, BEYOND_N, e->beyond))
         return decode_wrong(error, "end", "beyond", "name to integer");
+    if (clock && !take_clock_moves(clock, e))
+        return decode_wrong(error, "end", "clock", "{set, set_by_ns, suspended_ns}");
     if (!may_be(tree, "skipped", cJSON_IsObject) || !take_skipped(tree, e))
         return decode_wrong(error, "end", "skipped", "name to integer");
     return take_count(start_ns, json_member(tree, "late"), &e->late) ? 0

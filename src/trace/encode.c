@@ -122,6 +122,7 @@ PUT_TEXT(slug, CALL_NAME_MAX)
 #define put_comm put_chars
 #define put_reason put_chars
 #define put_hook put_chars
+#define put_interface put_chars
 #define put_zeek_state put_chars
 #define put_zeek_history put_chars
 
@@ -365,16 +366,27 @@ static inline char *put_result(char *p, uint64_t start_ns, const int64_t *ret)
     return json_put_i64(p, *ret < 0 ? -1 : *ret);
 }
 
-const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX])
+/* include/linux/errno.h: what a call that a signal interrupted returns within the kernel. */
+static const char *restart_name(unsigned code)
 {
-    const char *name = strerrorname_np((int)code);
-
     switch (code) {
     case 512: return "ERESTARTSYS";
     case 513: return "ERESTARTNOINTR";
     case 514: return "ERESTARTNOHAND";
     case 516: return "ERESTART_RESTARTBLOCK";
+    default: return NULL;
     }
+}
+
+bool trace_errno_is_restart(unsigned code)
+{
+    return restart_name(code);
+}
+
+const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX])
+{
+    const char *name = restart_name(code) ? restart_name(code) : strerrorname_np((int)code);
+
     if (name)
         return name;
     snprintf(buf, TRACE_ERRNO_NAME_MAX, "%u", code);

@@ -22,11 +22,13 @@
 
 /* A text of n bytes, with what stands around it. */
 #define TEXT_ROOM(n) (6 * ((size_t)(n) + sizeof(ELLIPSIS)) + 8)
-/* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more, the host. */
-#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3 + 1)
+/* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more, the host,
+ * an expression, of each merged file two. */
+#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3 + 1 + 1 + 2 * LIMIT_MERGED_FILES)
 #define HEADER_ROOM                                                                                                    \
-    (TEXTS * TEXT_ROOM(TEXT_MAX) + (LIMIT_FILTER_PORTS + LIMIT_FILTER_PIDS) * (JSON_NUMBER_MAX + 1) +                  \
-     LIMIT_FILTER_HOSTS * TEXT_ROOM(PREFIX_TEXT_MAX) + TRACE_SYSCTL_MAX * 2 * TEXT_ROOM(KEY_MAX) + 1024)
+    (TEXTS * TEXT_ROOM(TEXT_MAX) + (2 * LIMIT_FILTER_PORTS + LIMIT_FILTER_PIDS) * (JSON_NUMBER_MAX + 2) +              \
+     LIMIT_FILTER_HOSTS * TEXT_ROOM(PREFIX_TEXT_MAX) + TRACE_SYSCTL_MAX * 2 * TEXT_ROOM(KEY_MAX) +                     \
+     LIMIT_MERGED_FILES * 256 + 1024)
 #define END_ROOM                                                                                                       \
     (TRACE_SKIPPED_MAX * (TEXT_ROOM(TRACE_SKIPPED_NAME_MAX) + JSON_NUMBER_MAX) +                                       \
      (CHANGE_KIND_N + WITNESS_N + BEYOND_N) * (KEY_MAX + JSON_NUMBER_MAX) + 1024)
@@ -105,23 +107,45 @@ static char *put_interfaces(char *p, const struct trace_header *h, size_t max)
     return PUT(p, "]");
 }
 
-static char *put_filter(char *p, const struct filter *f)
+static char *put_ports(char *p, const struct filter *f)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < f->port_count; i++)
+        if (f->ports[i].first == f->ports[i].last)
+            p = json_put_u64(n++ ? PUT(p, ",") : PUT(p, ",\"ports\":["), f->ports[i].first);
+    return n ? PUT(p, "]") : p;
+}
+
+static char *put_port_ranges(char *p, const struct filter *f)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < f->port_count; i++) {
+        if (f->ports[i].first == f->ports[i].last)
+            continue;
+        p = json_put_u64(n++ ? PUT(p, ",[") : PUT(p, ",\"port_ranges\":[["), f->ports[i].first);
+        p = PUT(json_put_u64(PUT(p, ","), f->ports[i].last), "]");
+    }
+    return n ? PUT(p, "]") : p;
+}
+
+static char *put_filter(char *p, const struct filter *f, size_t max)
 {
     char text[PREFIX_TEXT_MAX], *begin;
 
-    if (!f->port_count && !f->host_count && !f->pid_count)
+    if (!f->port_count && !f->host_count && !f->pid_count && !f->expression)
         return p;
     p = PUT_KEY(p, "filter");
     begin = p;
-    for (unsigned i = 0; i < f->port_count; i++)
-        p = json_put_u64(i ? PUT(p, ",") : PUT(p, ",\"ports\":["), f->ports[i]);
-    p = f->port_count ? PUT(p, "]") : p;
+    p = put_port_ranges(put_ports(p, f), f);
     for (unsigned i = 0; i < f->host_count; i++)
         p = json_put_word(i ? PUT(p, ",") : PUT(p, ",\"hosts\":["), prefix_format(&f->hosts[i], text));
     p = f->host_count ? PUT(p, "]") : p;
     for (unsigned i = 0; i < f->pid_count; i++)
         p = json_put_u64(i ? PUT(p, ",") : PUT(p, ",\"pids\":["), f->pids[i]);
     p = f->pid_count ? PUT(p, "]") : p;
+    p = PUT_MEMBER_TEXT(p, "expression", f->expression, max);
     *begin = '{'; /* for the comma of the first member */
     return PUT(p, "}");
 }
@@ -206,6 +230,36 @@ static char *put_clock(char *p, const struct host *h)
     return PUT(json_put_i64(PUT_KEY(p, "esterror_us"), h->clock_esterror_us), "}");
 }
 
+/* Absent where it is 0. An offset of more than 104 days is as exact as a double is, which is what most readers have. */
+static char *put_figure(char *p, const char *key, int64_t value)
+{
+    if (!value)
+        return p;
+    p = json_put_word(PUT(p, ","), key);
+    *p++ = ':';
+    return json_put_i64(p, value);
+}
+
+static char *put_merged(char *p, const struct trace_header *h, size_t max)
+{
+    if (!h->merged_count)
+        return p;
+    p = PUT(PUT_KEY(p, "merged"), "[");
+    for (unsigned i = 0; i < h->merged_count; i++) {
+        const struct trace_merged *m = &h->merged[i];
+
+        p = put_text(PUT(put_comma(p, i), "{\"input\":"), m->input, max);
+        p = PUT_MEMBER_TEXT(p, "host", m->host, max);
+        p = json_put_word(PUT_KEY(p, "clock"), clock_fit_name(m->clock));
+        p = put_figure(p, "offset_ns", (int64_t)(double)m->offset_ns);
+        p = put_figure(p, "skew_ppb", m->skew_ppb);
+        p = put_figure(p, "band_ns", (int64_t)m->band_ns);
+        p = put_figure(p, "segments", (int64_t)m->segments);
+        p = PUT(put_figure(p, "steps", (int64_t)m->steps), "}");
+    }
+    return PUT(p, "]");
+}
+
 static char *put_header(char *p, const struct trace_header *h, size_t max)
 {
     p = PUT(p, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
@@ -216,11 +270,14 @@ static char *put_header(char *p, const struct trace_header *h, size_t max)
     p = PUT_MEMBER_TEXT(p, "input", h->input, max);
     p = PUT_MEMBER_TEXT(p, "netns", h->netns, max);
     p = put_interfaces(p, h, max);
-    p = put_filter(p, &h->filter);
+    p = put_filter(p, &h->filter, max);
     p = put_command(p, h, max);
     p = put_sysctl(p, h, max);
     p = put_host(p, &h->host);
     p = put_clock(p, &h->host);
+    p = put_merged(p, h, max);
+    if (h->part)
+        p = json_put_u64(PUT_KEY(p, "part"), h->part);
     return PUT(p, "}\n");
 }
 
@@ -288,6 +345,20 @@ static char *put_beyond(char *p, const struct trace_end *e)
     return n ? PUT(p, "}") : p;
 }
 
+static char *put_clock_moves(char *p, const struct trace_end *e)
+{
+    if (!e->clock.set && !e->clock.suspended_ns)
+        return p;
+    p = PUT(PUT_KEY(p, "clock"), "{");
+    if (e->clock.set) {
+        p = put_count(p, 0, "set", e->clock.set);
+        p = json_put_i64(PUT_KEY(p, "set_by_ns"), e->clock.set_by_ns);
+    }
+    if (e->clock.suspended_ns)
+        p = put_count(p, e->clock.set != 0, "suspended_ns", e->clock.suspended_ns);
+    return PUT(p, "}");
+}
+
 static char *put_skipped(char *p, const struct trace_end *e)
 {
     if (!e->skipped_count)
@@ -310,6 +381,7 @@ static char *put_end(char *p, const struct trace_end *e, uint64_t start_ns)
     p = put_counts(p, e);
     p = json_put_u64(PUT_KEY(p, "late"), e->late);
     p = put_beyond(p, e);
+    p = put_clock_moves(p, e);
     p = put_skipped(p, e);
     return PUT(p, "}\n");
 }

@@ -93,6 +93,11 @@ static int put_drops(const struct change *c, char *buf, unsigned size)
     const unsigned drops = c->outcome.drops;
     const char *times = drops == 1 ? "time" : "times";
 
+    if (c->outcome.abort_on_overflow)
+        return snprintf(buf, size,
+                        " The accept queue of L%u was full, and a RST answered its ACK: net.ipv4.tcp_abort_on_overflow "
+                        "is set.",
+                        c->listener);
     switch (c->outcome.cause) {
     case CAUSE_ACCEPT_QUEUE_FULL:
     case CAUSE_SYN_QUEUE_FULL:
@@ -201,8 +206,11 @@ static int put_cause(const struct change *c, char *buf, unsigned size)
         return snprintf(buf, size, " The client gave it up, and began another connection from the same port.");
     case CAUSE_LOCAL_DROP: return snprintf(buf, size, " What the %s sent was dropped on its own host.", whose);
     default:
-        return is_failure(c->outcome.verdict) && !c->outcome.stalled.what ? snprintf(buf, size, " Why was not seen.")
-                                                                          : 0;
+        if (!is_failure(c->outcome.verdict) || c->outcome.stalled.what)
+            return 0;
+        if (c->outcome.verdict == VERDICT_NO_ANSWER && c->outcome.final[END_CLIENT] == TCP_STATE_SYN_SENT)
+            return snprintf(buf, size, " The client still waited for one when last seen.");
+        return snprintf(buf, size, " Why was not seen.");
     }
 }
 

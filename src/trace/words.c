@@ -43,6 +43,7 @@ NAME(cause_name, enum cause, cause, CAUSE_N)
 NAME(finding_name, enum finding_kind, finding_kind, FINDING_N)
 NAME(severity_name, enum severity, severity, SEVERITY_N)
 NAME(check_result_name, enum check_result, check_result, CHECK_RESULT_N)
+NAME(clock_fit_name, enum clock_fit_kind, clock_fit, CLOCK_FIT_N)
 NAME(end_reason_name, enum end_reason, end_reason, END_REASON_N)
 NAME(beyond_name, enum beyond, beyond, BEYOND_N)
 NAME(poll_event_name, unsigned, poll_event, POLL_EVENT_N)
@@ -99,6 +100,11 @@ WORD_LISTS(ROWS)
 #define LIST(list, count) { #list, list##_rows, count },
 const struct word_list word_lists[] = { WORD_LISTS(LIST) };
 const unsigned word_list_count = sizeof(word_lists) / sizeof(*word_lists);
+
+const char *standing_text(enum standing standing)
+{
+    return standing < STANDS_N ? standing_rows[standing].meaning : "";
+}
 
 int word_value(const struct word_list *list, const char *word)
 {

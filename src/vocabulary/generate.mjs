@@ -183,7 +183,8 @@ const LISTS = [
   ['VERDICTS', 'Verdict', of('verdict')], ['CAUSES', 'Cause', of('cause')],
   ['DIFFERENCES', 'Difference', of('known')], ['END_REASONS', 'EndReason', of('end_reason')], ['SEVERITIES', 'Severity', of('severity')],
   ['FINDINGS', 'FindingKind', of('finding_kind')], ['CHECK_RESULTS', 'CheckResult', of('check_result')],
-  ['BEYONDS', 'Beyond', of('beyond')], ['ICMP_ERRORS', 'IcmpError', of('icmp_error')],
+  ['CLOCK_FITS', 'ClockFit', of('clock_fit')],
+  ['BEYONDS', 'Beyond', of('beyond')], ['STANDINGS', 'Standing', of('standing')], ['ICMP_ERRORS', 'IcmpError', of('icmp_error')],
   ['TUNNEL_TYPES', 'TunnelType', of('tunnel_type')], ['POLL_EVENTS', 'PollEvent', of('poll_event')],
   ['DIRECTIONS', 'Direction', types.direction.schema.enum],
   ['SYSCTLS', 'Sysctl', of('sysctl')], ['RECORD_KINDS', 'Kind', ORDER],
@@ -211,6 +212,8 @@ function wordsTs() {
     `export const CAPTURE_MAGICS = [\n${words.capture_magic.map((m) => `  [${m.bytes.join(', ')}], // ${m.meaning}`).join('\n')}\n] as const;`, '',
     '/** What a record of each kind says. */',
     `export const SAYS: Record<Kind, string> = {\n${ORDER.map((w) => `  ${w}: ${quote(kindOf(w).says)},`).join('\n')}\n};`, '',
+    '/** What stands out where there is no finding: how long follows. */',
+    `export const STANDS: Record<Standing, string> = {\n${words.standing.map((w) => `  ${quote(w.word)}: ${quote(w.meaning)},`).join('\n')}\n};`, '',
     '/** Fields that a reader cannot do without, and those that may be there; with what tells a value of theirs. */',
     `export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<string, string> }> = {\n${ORDER.map(shape).join('\n')}\n};`, '');
   return out.join('\n');

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "columns.h"
 #include "engine.h"
 #include "tcplens/recording.h"
 #include "tcplens/source/capture_feed.h"
@@ -31,16 +32,40 @@ static int ops_flush(void *sink, bool all)
     (void)sink;
     (void)all;
     if (engine.len)
-        engine_lines(engine.output, engine.len);
+        engine_lines(engine.output, engine.len, 0);
     engine.len = 0;
     return 0;
 }
 
 static char *ops_room(void *sink, size_t max)
 {
+    if (columns_wanted())
+        return columns_room();
     if (max > OUTPUT_BYTES - engine.len)
         ops_flush(sink, false);
     return engine.output + engine.len;
+}
+
+/* What is no line like another is a line after what was gathered, and before what will be. */
+static void take_shaped(const char *line, size_t len)
+{
+    const enum columns_answer answer = columns_look(line, len);
+    const uint32_t holes = columns_holes();
+
+    if (answer == COLUMNS_YES) {
+        ops_flush(NULL, false);
+        if (!columns_fit())
+            engine_lines(NULL, 0, 0);
+        columns_add();
+        return;
+    }
+    if (TRACE_LINE_MAX > OUTPUT_BYTES - engine.len || len > TRACE_LINE_MAX || answer == COLUMNS_FIRST)
+        ops_flush(NULL, false);
+    engine.len += columns_text(line, len, engine.output + engine.len);
+    if (answer != COLUMNS_FIRST)
+        return;
+    columns_learn(engine_lines(engine.output, engine.len, holes));
+    engine.len = 0;
 }
 
 static void ops_line(void *sink, const char *line, size_t len, uint64_t n)
@@ -48,6 +73,10 @@ static void ops_line(void *sink, const char *line, size_t len, uint64_t n)
     char *room = engine.output + engine.len;
 
     (void)n;
+    if (columns_wanted()) {
+        take_shaped(line, len);
+        return;
+    }
     if (line != room) { /* the first and the last */
         room = ops_room(sink, len);
         memcpy(room, line, len);
@@ -80,7 +109,7 @@ int engine_port(uint32_t port)
 
     if (f->port_count == LIMIT_FILTER_PORTS)
         return -EINVAL;
-    f->ports[f->port_count++] = (uint16_t)port;
+    f->ports[f->port_count++] = (struct port_range){ (uint16_t)port, (uint16_t)port };
     return 0;
 }
 

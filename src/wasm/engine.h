@@ -8,17 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Other machines than this one know neither. */
-#if __has_attribute(export_name)
-#define ENGINE_EXPORT(name) __attribute__((export_name(name)))
-#define ENGINE_IMPORT(name) __attribute__((import_module("tcplens"), import_name(name)))
-#else
-#define ENGINE_EXPORT(name)
-#define ENGINE_IMPORT(name)
-#endif
+#include "export.h"
 
-/* Takes len bytes, whole lines of the trace, before it returns. */
-ENGINE_IMPORT("lines") void engine_lines(const char *lines, size_t len);
+/* Takes len bytes, whole lines of the trace, before it returns; none: what the columns hold (columns.h). holes: it is one line
+ * that has so many numbers; returns the number of its template where that has as many holes, and nothing else in them, else 0. */
+ENGINE_IMPORT("lines") uint32_t engine_lines(const char *lines, size_t len, uint32_t holes);
 
 /* Where texts and bytes are put before a call that takes len of them. */
 ENGINE_EXPORT("engine_input") uint8_t *engine_input(void);

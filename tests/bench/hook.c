@@ -109,7 +109,7 @@ static void attach(struct hooks *hooks, const struct choice *c)
     skeleton->rodata->can_cast = !c->no_cast && libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", 0) > 0;
     skeleton->rodata->has_calls = c->calls;
     skeleton->rodata->port_count = !!c->port;
-    skeleton->rodata->ports[0] = c->port;
+    skeleton->rodata->ports[0].first = skeleton->rodata->ports[0].last = c->port;
     while ((program = bpf_object__next_program(skeleton->obj, program))) {
         bool wanted = is_wanted(c, program);
 

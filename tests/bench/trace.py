@@ -13,6 +13,9 @@ the load's begin until the tracer is done), which other busy programs on the mac
 judged by it. Tracers other than tcplens see all namespaces, so that what they lose can be others' events. With --against
 each way of tcplens is run with another build of it too, as NAME-other.
 
+`publish` is `kernel` that sends each record to a NATS server too, which is started here: compare it with `kernel`. Its processor
+time is that of the process that publishes too, not the server's.
+
 A trace of a million connections has 4 GB, and a disk that cannot take them stalls who writes them: traces are written where
 there is a file system in memory, and else below O.
 
@@ -20,10 +23,12 @@ Environment: TCPLENS (the program), O (the load is $O/tests/bench/churn, the res
 """
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -35,7 +40,7 @@ BUILD = os.path.abspath(os.environ.get("O", "build"))
 CHURN = f"{BUILD}/tests/bench/churn"
 OUTPUT = f"{BUILD}/bench"
 TRACES = "/dev/shm" if os.access("/dev/shm", os.W_OK) else OUTPUT
-DEADLINE = 60.0  # seconds for a tracer to start, or to end
+DEADLINE = 300.0  # seconds for a tracer to start, or to end: what is published may have to wait for the server
 LOAD_SECONDS = 600  # at most, for one run of the load
 
 PACED_RATE = 10_000  # connections per second
@@ -53,7 +58,7 @@ class CannotRun(Exception):
 
 
 class Variant:
-    """A way to trace. FILE in the command becomes the output file; without it stdout is the output."""
+    """A way to trace. FILE in the command becomes the output file, without it stdout is the output; NATS a server's URL."""
 
     def __init__(self, name, command, what, target=None, lost=None, ready=None, own=False):
         self.name, self.command, self.what, self.target = name, command, what, target
@@ -76,6 +81,7 @@ def ways(program, other=""):
         way("both", "kernel and wire, SYN FIN RST written", 0.72, "--segments", "control"),
         way("filtered", "kernel, a port that nobody uses", 0.93, *kernel, "--port", "9"),
         way("calls", "kernel, system calls too", 0.72, *kernel, "--calls"),
+        way("publish", "kernel, published to NATS too", None, *kernel, "--publish", "NATS"),
     ]
 
 
@@ -123,6 +129,27 @@ def text_of(path):
         return file.read()
 
 
+servers = contextlib.ExitStack()  # what was started for all runs
+
+
+@functools.cache
+def nats_server():
+    """The URL of one that stores on disk, and runs until all is measured."""
+    folder = servers.enter_context(tempfile.TemporaryDirectory(dir=OUTPUT))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    try:
+        process = servers.enter_context(subprocess.Popen(
+            ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", f"{folder}/store"], stderr=subprocess.PIPE, text=True))
+    except FileNotFoundError:
+        raise CannotRun("the program nats-server is missing") from None
+    servers.callback(process.terminate)
+    for line in process.stderr:
+        if "Server is ready" in line:
+            return f"nats://127.0.0.1:{port}"
+    raise CannotRun("nats-server ended at once")
+
+
 class Tracer:
     """A tracer at work in a namespace: ready when the constructor returns."""
 
@@ -130,6 +157,8 @@ class Tracer:
         self.variant = variant
         self.output, self.errors = f"{directory}/output", f"{directory}/errors"
         places = {"FILE": self.output, "PID": str(pid)}
+        if "NATS" in variant.command:
+            places["NATS"] = nats_server()
         command = [places.get(word, word) for word in variant.command]
         if not variant.own:
             command = inside(pid, with_tracefs(command))
@@ -419,4 +448,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with servers:
+        sys.exit(main())

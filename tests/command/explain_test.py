@@ -45,8 +45,8 @@ def end():
     return {"record": "end", "reason": "input", "counts": {}, "lost": {"wire": 0}, "late": 0}
 
 
-def trace(*records):
-    lines = [HEADER, *({**r, "n": n, "t": n * SECOND} for n, r in enumerate(records, 1))]
+def trace(*records, sources=("wire",)):
+    lines = [{**HEADER, "sources": list(sources)}, *({**r, "n": n, "t": n * SECOND} for n, r in enumerate(records, 1))]
     return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
 
 
@@ -72,7 +72,25 @@ def trace_and_capture_say_the_same_however_they_come():
 
 @case
 def no_finding_is_said():
-    assert explain(WELL) == (0, "No finding in 1 connection, and no bad ending.\n", "")
+    """Of what was seen, and of no more."""
+    assert explain(WELL) == (0, "No finding in 1 connection, and no bad ending, as far as packets alone show.\n", "")
+    good, opened = outcome(1, "closed-normally"), outcome(2, "still-open")
+    for sources, records, expected in (
+            (["wire", "kernel"], [good], "No finding in 1 connection, and no bad ending, as far as packets and the kernel show."),
+            (["diag"], [good, opened], "No finding in 2 connections, 1 of them still open, and no bad ending, as far as samples of "
+                                       "the kernel's sockets alone show."),
+            (["kernel"], [opened], "No finding in 1 connection, still open when last seen, as far as the kernel alone shows.")):
+        text = explain("-", trace(*records, end(), sources=sources))[1]
+        assert text == expected + "\n", text
+
+
+@case
+def checksums_that_were_ignored_are_a_finding():
+    """However few there are: standard error alone is no trace."""
+    for name, hosts in ("arkime-pop3-tag", 2), ("tcpdump-smb-segv", 1):
+        status, text, stderr = explain(os.path.join(os.path.dirname(CORPORA), "captures", f"{name}.pcap"))
+        assert status == 0 and text.startswith(f"Findings: {hosts} note"), text
+        assert text.count("bad-checksums") == hosts and text.count("Read as if they were right.") == hosts, text
 
 
 @case
@@ -83,11 +101,14 @@ def what_stands_out_without_a_finding():
         outcome(1, "closed-normally", durations={"client": {}, "server": {"CLOSE-WAIT": 2 * SECOND}}),
         outcome(2, "closed-normally", durations=waits), outcome(3, "closed-normally"),
         outcome(4, "closed-normally", bytes={"client": 18, "server": 0}, segments={"client": 4, "server": 3},
-                duration_ns=3 * SECOND), end()))[1].splitlines()
-    assert text[0] == "No finding in 4 connections, and no bad ending. What stands out:", text
-    assert text[1].split() == "2 × an end stayed in CLOSE-WAIT up to 4.000 s (#2)".split(), text
-    assert text[2].startswith("1 ×") and text[2].endswith("in a connection that lasted 3.000 s (#4)"), text
-    assert len(text) == 3, text
+                duration_ns=3 * SECOND),
+        outcome(5, "still-open", stalled={"what": "zero-window", "end": "client", "count": 2, "ns": 5 * SECOND}),
+        end()))[1].splitlines()
+    assert text[:2] == ["No finding in 5 connections, 1 of them still open, and no bad ending, as far as packets alone show.", "What stands out:"], text
+    assert text[2].split()[:5] == "2 × the server stayed".split() and text[2].endswith("up to 4.000 s (#2)"), text
+    assert text[3].startswith("1 ×") and text[3].endswith("in a connection that lasted 3.000 s (#4)"), text
+    assert text[4].split()[:5] == "1 × the client could".split() and text[4].endswith("was zero, 5.000 s (#5)"), text
+    assert len(text) == 5, text
     assert "stands out" not in explain("-", trace(outcome(2, "closed-normally", durations=waits), finding(), end()))[1]
 
 
@@ -99,7 +120,7 @@ def what_had_no_room_is_said():
 
 @case
 def a_pcapng_begins_with_a_newline():
-    expected = (0, "No finding in 2 connections, and no bad ending.\n", "")
+    expected = (0, "No finding in 2 connections, still open when last seen, as far as packets alone show.\n", "")
     data = read(PCAPNG)
     assert data[:1] == b"\n"
     write("zipped", gzip.compress(data))
@@ -164,7 +185,7 @@ def damage_is_told_and_the_rest_explained():
                         (lines[0] + b"x" * (2 << 20) + b"\n" + b"".join(lines[1:]), ["line 2", "damaged"]),
                         (gzip.compress(whole)[:-9], ["is cut", "gzip"])):
         status, text, stderr = explain("-", data)
-        assert status == 0 and "Findings: 1 error" in text, (words, stderr)
+        assert status == bool(words) and "Findings: 1 error" in text, (words, stderr)
         assert all(word in stderr for word in words) and bool(stderr) == bool(words), (words, stderr)
 
 
@@ -205,7 +226,7 @@ def a_terminal_shows_them_at_the_end():
     assert shown.count("start the server") == 1
     assert shown.count("Findings: 1 error") == 1 and shown.index("Findings:") > shown.index("Refused: a RST")
     assert "Findings: 1 error" in on_terminal("read", REFUSED, "--summary")
-    assert on_terminal("read", REFUSED, "-q") == ""
+    assert on_terminal("read", REFUSED, "-q", "-o", os.devnull) == ""
     assert "Findings" not in on_terminal("read", REFUSED, "-o", "-")
     assert "Findings" not in on_terminal("read", WELL)
     assert b"Findings" not in tcplens("read", REFUSED, "--summary").stdout

@@ -12,10 +12,11 @@ import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import Skip, case, check_equal, own_directory, read, run_cases, tcplens, write
+from lib import Skip, case, check_equal, one_line, own_directory, read, run_cases, tcplens, wait_for, write
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ECHO = os.environ["ECHO"]
+CAPTURE = os.path.join(ROOT, "docs", "sample.pcap")
 OPTION = re.compile(r"^  (?:-(\w),|   ) --([\w-]+)(?: (\S+))?", re.M)
 # Left out of the manual's sections: what each command has.
 EVERYWHERE = {"help", "version"}
@@ -91,6 +92,21 @@ def manual_of_echo():
     check_manual("tcplens-echo.1", ECHO)
 
 
+@case
+def manual_of_each_command():
+    """Made of its section: what is installed beside the whole."""
+    program, folder = os.environ["TCPLENS"], os.path.join(ROOT, "docs", "man")
+    for command in commands_of(program):
+        page = subprocess.run(["awk", "-v", f"name={command}", "-v", "summary=what it does", "-f", f"{folder}/command.awk",
+                               f"{folder}/tcplens.1"], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(["groff", "-man", "-Tascii", "-P-bcou", "-ww", "-rLL=400n"], input=page, capture_output=True,
+                               text=True, check=True)
+        assert not shown.stderr, (command, shown.stderr)
+        assert f"tcplens {command}" in shown.stdout and f"tcplens-{command} - what it does" in shown.stdout, command
+        for name in helped(program, command):
+            assert f"--{name}" in shown.stdout or command in ("lab", "read"), (command, name)
+
+
 def completed(*words, before=""):
     """What bash offers for the last word. before: what the shell runs first."""
     write("script", tcplens("completion", "bash")[1])
@@ -124,6 +140,8 @@ def completion_of_bash():
     check_equal(completed("trace", "--segments", ""), ["all", "control", "none"])
     check_equal(completed("read", "--checksums", "i"), ["ignore"])
     check_equal(completed("trace", "--port", ""), [])
+    check_equal(completed("trace", "port", "443", "a"), ["and"])
+    check_equal(completed("read", "x.pcap", "po"), ["port", "portrange"])
     check_equal(completed("trace", "-o", "--", "--seg"), ["--segments"], "after a value that looks like the end")
 
 
@@ -232,6 +250,8 @@ def completion_of_fish():
     check_equal(offered("tcplens completion "), {"bash", "zsh", "fish"})
     check_equal(offered("tcplens trace --source "), {"kernel", "diag", "wire"})
     assert {"new", "all"} <= offered("tcplens trace --netns ")
+    assert {"port", "portrange"} <= offered("tcplens trace po")
+    assert {"port", "portrange"} <= offered("tcplens read all.pcap po")
     assert "mkdir" in offered("tcplens trace -- mkdi")
     check_equal(offered("tcplens trace -- cat all"), {"all.pcap"})
     assert "--segments" not in offered("tcplens trace -- cat --seg")
@@ -250,6 +270,143 @@ def slips():
     for command in ((program, "elephant"), (program, "trace", "--elephant"), (ECHO, "elephant")):
         status, _, error = run(*command)
         assert status == 2 and "did you mean" not in error, (command, error)
+
+
+@case
+def habits_of_other_programs():
+    """What tcpdump's, strace's and tshark's users type is answered by one line that says what it is here."""
+    write("x.pcap", b"")
+    for words, answer in ((("trace", "-r", "x.pcap"), "tcplens read FILE"), (("trace", "-e", "trace=network"), "--calls"),
+                          (("trace", "-f"), "children are followed"), (("trace", "-s", "0"), "headers alone"),
+                          (("trace", "-tttt"), "--time"), (("trace", "-A"), "--headers"), (("trace", "-XX"), "--headers"),
+                          (("trace", "-D"), "ip link"), (("trace", "-G", "60"), "--rotate-time"), (("trace", "-C", "5"), "--rotate-size"),
+                          (("trace", "-W", "3"), "--rotate-size"), (("trace", "-T"), "--calls"), (("trace", "-a"), "in any case"),
+                          (("trace", "-S"), "as sent"), (("trace", "-tlnp"), "--time"), (("trace", "-u"), "--udp"),
+                          (("trace", "-6"), "net ::/0"), (("read", "-K", "x"), "--checksums"), (("read", "-e", "x"), "not kept"),
+                          (("read", "-tt", "x"), "--time"), (("read", "-A", "x"), "--headers"), (("top", "-b"), "--once"),
+                          (("top", "-a"), "e shows"), (("top", "-l"), "Tab"), (("top", "-t"), "TCP alone"),
+                          (("top", "-o", "bytes"), "--sort"), (("convert", "-w", "y", "x"), "-o names"),
+                          (("explain", "-r", "x"), "without it"), (("report", "-n", "x"), "in any case"), (("trace", "-l"), "in any case"), (("read", "-r", "x"), "named without it"),
+                          (("read", "-Y", "tcp"), "--filter"), (("read", "-i", "lo"), "trace -i"), (("read", "-p", "80"), "--port"),
+                          (("trace", "mkdir", "-p", "x"), "no process"), (("trace", "mkdir", "x"), "a command stands after --"),
+                          (("trace", "tcp[13] & 2 != 0"), "asks for bytes of a packet"), (("trace", "len > 100"), "the length"),
+                          (("trace", "udp port 53"), "--udp"), (("trace", "prt 80"), "did you mean 'port'"),
+                          (("trace", "host 10.0.0.1 and (prt 80)"), "did you mean 'port'"), (("trace", "(port 80"), "syntax error (see"),
+                          (("trace", "port", "80-90"), "did you mean 'portrange 80-90'"), (("trace", "port 80,443"), "--port 80,443"),
+                          (("trace", "not port htps"), "did you mean 'https'"), (("trace", "--port", "80,htps"), "did you mean 'https'"),
+                          (("trace", "port", "80", "--"), "which command"),
+                          (("port", "443"), "tcplens trace port"), (("x.pcap",), "tcplens read x.pcap"), (("-i", "lo"), "trace -i"),
+                          (("trace", "--calls", "--source", "diag,wire"), "the kernel witness"),
+                          (("trace", "-i", "lo", "--source", "kernel"), "the wire witness"),
+                          (("trace", "--exit-status"), "stands after --")):
+        status, out, error = tcplens(*words)
+        assert (status, out) == (2, b""), (words, status, out)
+        one_line(error, answer, "--help")
+
+
+# What is wrong of a command line as such, and what is wrong with what it names. OUT stands for an output that is asked for twice.
+USAGE = {"trace": (["port"], ["--", ], ["--quiet"], ["--spool", "."]), "read": ([], ["x", "y z"]), "explain": ([], ["x", "y"]), "top": (["--delay", "0"],),
+         "merge": ([],), "report": ([], ["x", "y"]), "convert": ([], ["x"], ["x", "--to", "pdf"]), "view": ([],),
+         "export": ([], ["x"], ["--metrics", "0", "--spool-size", "1"]), "fetch": ([],), "lab": ([], ["a", "b"]), "doctor": (["x"],), "fsm": ([], ["--json", "x"]),
+         "completion": ([], ["zhs"])}
+NAMED = {"read": ["none"], "explain": ["none"], "top": ["--once", "none.pcap"], "merge": ["none", "none2", "-o", "m"],
+         "report": ["none", "-o", "r"], "convert": ["none", "--to", "pcapng", "-o", "c"], "view": ["none"],
+         "lab": ["--check", "none", "first-connection"]}
+
+
+@case
+def statuses_of_all_commands():
+    """2: the command line is none, in every command; 1: what it names is not there. Nothing is left behind."""
+    program = os.environ["TCPLENS"]
+    check_equal(set(USAGE), set(commands_of(program)))
+    for command, lines in USAGE.items():
+        for words in (*lines, ["--elephant"], ["-\u00e9"]):
+            status, out, error = run(program, command, *words)
+            check_equal((status, out), (2, ""), (command, words, error))
+            one_line(error, f"{command}: ")
+    for command in commands_of(ECHO):
+        for words in (["--elephant"], ["x"]):
+            check_equal(run(ECHO, command, *words)[:2], (2, ""), (command, words))
+    for command, words in NAMED.items():
+        status, _, error = run(program, command, *words)
+        check_equal(status, 1, (command, words, error))
+        one_line(error, "none")
+    check_equal(os.listdir("."), [])
+
+
+@case
+def nothing_is_made_for_nothing():
+    """What cannot be read leaves no file, and what a file held stays, in every command that writes one."""
+    write("foreign", b"neither a trace nor a capture\n")
+    write("cut.pcap", read(CAPTURE)[:10])
+    for name in ("foreign", "cut.pcap"):
+        for words in (["read", name, "-o"], ["read", name, "-w"], ["read", name, "-q", "-w", "other", "-o"],
+                      ["read", name, "-o", "other.gz", "-w"], ["merge", name, CAPTURE, "-o"], ["merge", CAPTURE, name, "-o"],
+                      ["report", name, "-o"], ["convert", name, "--to", "pcapng", "-o"]):
+            for out in ("out", "out.gz"):
+                status, _, error = run(os.environ["TCPLENS"], *words, out)
+                check_equal((status, sorted(os.listdir("."))), (1, ["cut.pcap", "foreign"]), (words, error))
+                write(out, b"mine")
+                status, _, error = run(os.environ["TCPLENS"], *words, out, "--force")
+                check_equal((status, read(out)), (1, b"mine"), (words, error))
+                os.remove(out)
+
+
+@case
+def what_stands_before_is_kept():
+    """Standard output may be a file that somebody else has written to."""
+    check_equal(run(os.environ["TCPLENS"], "read", CAPTURE, "-q", "-o", "trace")[0], 0)
+    for words in (["read", "trace", "--json"], ["read", CAPTURE, "-o", "-"], ["merge", "trace", CAPTURE, "-q", "-o", "-"],
+                  ["report", "trace", "-o", "-"], ["convert", "trace", "--to", "perfetto", "-o", "-"]):
+        alone = tcplens(*words).stdout
+        write("out", b"mine\n")
+        for mode in ("ab", "r+b"):
+            with open("out", mode) as out:
+                out.seek(0, os.SEEK_END)
+                tcplens(*words, stdout=out)
+        check_equal(read("out"), b"mine\n" + 2 * alone, words)
+
+
+@case
+def nobody_is_left_behind():
+    """Who reads for a command that is killed ends too."""
+    os.mkfifo("fifo")
+    for words in (["read", "fifo", "-o", "out"], ["report", "fifo", "-o", "out"], ["convert", "fifo", "--to", "pcapng", "-o", "out"]):
+        with subprocess.Popen([os.environ["TCPLENS"], *words], stderr=subprocess.DEVNULL) as command, open("fifo", "wb") as fifo:
+            fifo.write(read(CAPTURE)[:200])
+            fifo.flush()
+            reader = wait_for(lambda: read(f"/proc/{command.pid}/task/{command.pid}/children").split(), "a reader")[0].decode()
+            command.kill()
+            command.wait()
+            wait_for(lambda: not os.path.exists(f"/proc/{reader}") or b"\nState:\tZ" in read(f"/proc/{reader}/status"), "its end")
+        if os.path.exists("out"):
+            os.remove("out")
+
+
+@case
+def two_outputs_are_two_files():
+    program, capture = os.environ["TCPLENS"], CAPTURE
+    os.mkdir("folder")
+    os.symlink(".", "folder/here")
+    write("there", b"mine")
+    os.symlink("there", "link")
+    os.link("there", "hard")
+    for words in (["read", capture, "-o", "new", "-w", "folder/../new"], ["read", capture, "-o", "./there", "-w", "link"],
+                  ["read", capture, "-o", "hard", "-w", "there"], ["trace", "-o", "folder/x", "-w", "folder/here/x"],
+                  ["lab", "first-connection", "--report", "x", "--result", "./x"]):
+        status, out, error = run(program, *words, "--force")
+        check_equal((status, out), (2, ""), words)
+        one_line(error, " name one file, ")
+    check_equal(read("there"), b"mine")
+    assert not os.path.exists("new")
+    check_equal(run(program, "read", capture, "-o", "/dev/null", "-w", "/dev/null")[0], 0, "a device takes both")
+
+
+@case
+def version_of_both():
+    for program, command in ((os.environ["TCPLENS"], ()), (os.environ["TCPLENS"], ("read",)), (ECHO, ()), (ECHO, ("server",))):
+        texts = {run(program, *command, option) for option in ("-V", "--version")}
+        assert len(texts) == 1 and re.fullmatch(r"tcplens(-echo)? [\d.]+\n", texts.pop()[1]), (program, command)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,15 @@ import gzip
 import json
 import os
 import re
+import signal
 import struct
+import subprocess
 import sys
+import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import case, one_line, own_directory, read, run_cases, tcplens, write
+from lib import case, check_equal, one_line, own_directory, read, run_cases, tcplens, write
+from lib.programs import TCPLENS
 
 CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpora", "zeek-wikipedia.pcap")
 
@@ -45,6 +49,38 @@ def nothing_to_show_is_said():
 
 
 @case
+def quiet_alone_is_refused():
+    for arguments in (("read", "-q", CAPTURE), ("merge", "-q", CAPTURE, os.path.join(os.path.dirname(CAPTURE), "zeek-irc-353.pcap"))):
+        status, out, stderr = tcplens(*arguments)
+        assert (status, out) == (2, b""), (arguments, status, out)
+        one_line(stderr, f"{arguments[0]}: --quiet alone would write nothing")
+    assert tcplens("read", "-q", "--summary", CAPTURE)[0] == 0
+
+
+@case
+def a_signal_ends_it_and_leaves_whole_lines():
+    """A shell calls that 130: who waits for the rest is not told that this is all."""
+    run = subprocess.Popen([TCPLENS, "read", "-", "-o", "cut.ndjson"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    capture = read(CAPTURE)
+    run.stdin.write(capture[:24])
+    while not os.path.exists("cut.ndjson") or not os.path.getsize("cut.ndjson"):
+        run.stdin.write(capture[24:])
+        run.stdin.flush()
+    run.send_signal(signal.SIGINT)
+    run.communicate()
+    assert run.returncode == -signal.SIGINT, run.returncode
+    lines = read("cut.ndjson").decode().splitlines(keepends=True)
+    assert lines[-1].endswith("\n") and all(json.loads(line) for line in lines)
+    assert json.loads(lines[-1])["record"] != "end"
+    run = subprocess.Popen([TCPLENS, "read", "-", "-o", "none.ndjson"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not os.path.exists("none.ndjson"):
+        time.sleep(0.001)
+    run.terminate()
+    run.communicate()
+    assert (run.returncode, os.path.exists("none.ndjson")) == (-signal.SIGTERM, False), run.returncode
+
+
+@case
 def input_that_cannot_be_read():
     write("empty", b"")
     write("text", b"hello, world, this is no capture\n" * 20)
@@ -59,15 +95,82 @@ def input_that_cannot_be_read():
             (["none"], 1, ["none", "No such file"]), (["."], 1, ["directory"]), (["empty"], 1, ["empty"]),
             (["text"], 1, ["text"]),
             (["pointer"], 1, ["pointer", "Git LFS"]), (["zst"], 1, ["zst", "zstd -d"]), (["xz"], 1, ["xz", "xz -d"]),
-            (["snoop"], 1, ["snoop", "editcap"]), (["trace.ndjson"], 1, ["trace.ndjson", "tcplens report"]),
-            (["damaged.gz", "-q"], 1, ["damaged.gz: cannot read on"]),
-            (["cut", "-o", "trace"], 1, ["cut"]), ([CAPTURE, "more"], 2, ["more"]),
+            (["snoop"], 1, ["snoop", "editcap"]), (["trace.ndjson"], 1, ["trace.ndjson", "no tcplens trace"]),
+            (["damaged.gz", "-q", "-o", "damaged"], 1, ["damaged.gz: cannot read on"]),
+            (["cut", "-o", "trace"], 1, ["cut"]), ([CAPTURE, "text"], 2, ["text", "too many"]),
             ([CAPTURE, "--filter", "nonsense("], 1, ["nonsense(", "syntax"]), ([], 2, ["--help"])):
         status, _, stderr = tcplens("read", *arguments)
         assert status == expected, (arguments, status, stderr)
         one_line(stderr, *words)
         assert "<fd:" not in stderr, stderr
     assert b'"record":"end"' in read("trace"), "what was readable is lost"
+
+
+def table_of(*arguments, data=None):
+    status, out, error = tcplens("read", "--summary", *arguments, data=data)
+    assert status == 0, (arguments, error)
+    return out.decode().splitlines()
+
+
+@case
+def a_trace_is_shown_again():
+    """As it was: the timeline, the table, every record; of a pipe too, compressed, and by halves."""
+    for options in ((), ("--timeline",), ("--summary",)):
+        plain = tcplens("read", *options, CAPTURE)[1]
+        tcplens("read", "-q", "--force", "-o", "trace", CAPTURE)
+        tcplens("read", "-q", "--force", "-o", "trace.gz", CAPTURE)
+        for again in (tcplens("read", *options, "trace"), tcplens("read", *options, "trace.gz"),
+                      tcplens("read", *options, "-", data=read("trace")), tcplens("read", *options, "-", data=read("trace.gz"))):
+            assert again[0] == 0 and again[2] == "", (options, again[2])
+            if options:
+                assert again[1] == plain, options
+            else:
+                records, others = ([json.loads(line) for line in text.splitlines()] for text in (plain, again[1]))
+                assert records == others
+    half = read("trace.gz")[:3000]
+    status, out, error = tcplens("read", "--timeline", "-", data=half)
+    assert status == 1 and out.count(b"\n") > 10, out
+    one_line(error, "is cut", "too early")
+    status, out, error = tcplens("read", "--summary", "-", data=b"".join(read("trace").splitlines(True)[:40]))
+    assert status == 1 and out.splitlines()[-1].startswith(b"0 connections; ") and out.endswith(b" more whose outcome is not there\n"), out
+    status, out, error = tcplens("read", "--timeline", "-", data=b"\n".join(read("trace").splitlines()[:40] + [b"{nonsense}"]))
+    assert status == 1
+    assert "1 damaged line is passed over" in error and "is cut" in error, error
+
+
+@case
+def so_many_segments_of_a_trace():
+    """Who is told to begin ends, as the trace says; the table has them all."""
+    tcplens("read", "-q", "-o", "trace", CAPTURE)
+    status, out, error = tcplens("read", "-c", "9", "trace")
+    assert (status, error) == (0, ""), error
+    records = [json.loads(line) for line in out.splitlines()]
+    check_equal(sum(r["record"] == "segment" for r in records), 9)
+    begun, ended = ({r["conn"] for r in records if r["record"] == kind} for kind in ("connection", "outcome"))
+    assert begun and begun == ended, (begun, ended)
+    check_equal((records[-1]["record"], records[-1]["reason"]), ("end", "count"))
+    assert table_of("-c", "9", "trace")[-1].startswith(f"{len(begun)} connection"), table_of("-c", "9", "trace")
+
+
+@case
+def a_part_of_a_trace():
+    """Connections and segments are chosen of a trace as of the capture it was made of; what is written anew is a trace."""
+    tcplens("read", "-q", "-o", "trace", CAPTURE)
+    for words in (("port", "48649"), ("src", "host", "141.142.220.118", "and", "not", "port", "48649"),
+                  ("--port", "48649"), ("--host", "173.192.163.128")):
+        ours, theirs = table_of("trace", *words), table_of(CAPTURE, *words)
+        # numbers of connections stay as they were
+        assert [line[6:] for line in ours] == [line[6:] for line in theirs] and len(ours) > 2, (words, ours, theirs)
+    status, _, error = tcplens("read", "trace", "-q", "-o", "part", "--segments", "control", "port", "48649")
+    assert (status, error) == (0, "")
+    records = [json.loads(line) for line in read("part").splitlines()]
+    assert records[0]["filter"] == {"expression": "port 48649"} and records[-1]["record"] == "end"
+    assert {r["conn"] for r in records if "conn" in r} == {2}
+    assert all(r["flags"] != ["ACK"] or r.get("notes") for r in records if r["record"] == "segment")
+    for option in (["--filter", "tcp"], ["--checksums", "check"], ["--udp"], ["--headers"]):
+        status, out, error = tcplens("read", "trace", *option)
+        assert (status, out) == (2, b"")
+        one_line(error, "trace is a trace", option[0])
 
 
 @case
@@ -123,11 +226,11 @@ def what_is_written_is_the_owners_alone():
         write("there", b"old")
         tcplens("read", CAPTURE, "-o", "trace")
         tcplens("report", "trace", "-o", "report.html")
-        tcplens("read", CAPTURE, "-o", "there")
+        tcplens("read", CAPTURE, "--force", "-o", "there")
         os.environ.update(caller)
         tcplens("read", CAPTURE, "-o", "of-caller")
         tcplens("report", "trace", "-o", "report-of-caller.html")
-        tcplens("read", CAPTURE, "-o", "there")
+        tcplens("read", CAPTURE, "--force", "-o", "there")
     finally:
         os.umask(old)
         for name in caller:
@@ -141,6 +244,24 @@ def what_is_written_is_the_owners_alone():
     # a file that was there before keeps whose it is, and who may read it
     found = os.stat("there")
     assert found.st_mode & 0o777 == 0o666 and found.st_uid == os.geteuid() and found.st_size > 3, found
+
+
+@case
+def what_is_read_is_not_written():
+    capture = read(CAPTURE)
+    write("c.pcap", capture)
+    assert tcplens("read", "-q", "-o", "t.ndjson", "c.pcap")[0] == 0
+    trace = read("t.ndjson")
+    os.symlink("c.pcap", "link")
+    for arguments in (("read", "c.pcap", "-o", "c.pcap"), ("read", "c.pcap", "-w", "c.pcap"), ("read", "c.pcap", "-q", "-o", "link"),
+                      ("read", "t.ndjson", "-o", "t.ndjson"), ("merge", "c.pcap", "t.ndjson", "-q", "-o", "t.ndjson"),
+                      ("convert", "t.ndjson", "--to", "pcapng", "--packets", "c.pcap", "-o", "c.pcap"),
+                      ("explain", "c.pcap")):
+        forced = () if arguments[0] == "explain" else ("--force",)
+        status, _, stderr = tcplens(*arguments, *forced)
+        assert (status == 0) == (not forced), (arguments, status, stderr)
+        assert not forced or "another" in stderr, (arguments, stderr)
+        assert read("c.pcap") == capture and read("t.ndjson") == trace, arguments
 
 
 @case

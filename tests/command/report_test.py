@@ -86,23 +86,24 @@ def a_cut_trace_and_damaged_lines_are_kept_and_said():
     cut = b"".join(lines[:-2]) + lines[-2][:40]
     write("cut", cut)
     status, page, stderr = run("cut", "-o", "-")
-    assert status == 0 and trace_in(page) == cut
+    assert status == 1 and trace_in(page) == cut
     assert stderr.count("\n") == 1 and "cut" in stderr and "end record" in stderr and "damaged" not in stderr, stderr
     broken = b"".join([*lines[:5], b'{"record":"state","n":\n', *lines[5:9], b"\0\xff\n", b'["record"]\n', *lines[9:]])
     write("broken", broken)
     status, page, stderr = run("broken", "-o", "-")
-    assert status == 0 and trace_in(page) == broken
-    assert stderr.count("\n") == 1 and "3 lines" in stderr and "line 6" in stderr and "cut" not in stderr, stderr
+    assert status == 1 and trace_in(page) == broken
+    assert stderr.count("\n") == 1 and "3 damaged lines" in stderr and "line 6" in stderr and "cut" not in stderr, stderr
     packed = gzip.compress(read(SAMPLE))
     write("cut.gz", packed[:-200])
     status, page, stderr = run("cut.gz", "-o", "-")
-    assert status == 0 and read(SAMPLE).startswith(trace_in(page)) and len(trace_in(page)) > 1000
+    assert status == 1 and read(SAMPLE).startswith(trace_in(page)) and len(trace_in(page)) > 1000
     assert "gzip data ends too early" in stderr, stderr
     long = lines[0] + b'{"record":"call","comm":"' + b"x" * (3 << 20) + b'"}\n' + b"".join(lines[1:])
     write("long", long)
     status, page, stderr = run("long", "-o", "-")
-    assert status == 0 and trace_in(page) == long
-    assert "line 2 is damaged" in stderr, stderr
+    assert status == 1 and trace_in(page) == long
+    assert "1 damaged line is passed over, the first is line 2" in stderr, stderr
+    assert run("cut", "-o", "cut.html")[0] == 1 and trace_in(read("cut.html")) == cut, "it is kept"
 
 
 @case
@@ -138,7 +139,7 @@ def files_that_cannot_be_used():
     fails(["folder is there already"], output="folder")
     fails(["cannot write folder", "directory"], output="folder", arguments=["in", "--force"])
     fails(["cannot write /dev/full", "No space"], output="/dev/full", arguments=["in", "--force"])
-    fails(["in is the trace itself"], output="in", arguments=["in", "--force"])
+    fails(["in is the input itself"], output="in", arguments=["in", "--force"])
     assert read("in") == read(SAMPLE)
     write("there.html", "precious")
     fails(["there.html is there already", "--force"], output="there.html")

@@ -11,7 +11,8 @@ import sys
 import urllib.parse
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import begin, case, check, check_equal, own_directory, read, run_cases, tcplens, write
+from lib import begin, case, check, check_equal, own_directory, read, run_cases, tcplens, wait_for, write
+from lib.programs import TCPLENS, Running
 
 CAPTURE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "corpora", "zeek-irc-353.pcap"))
 URL = r"^tcplens: viewer: (http://\S+&files) \(until Ctrl-C\)$"
@@ -70,6 +71,58 @@ def warns_where_others_can_read():
             check_equal("network can read" in running.stderr, warned, address)
             running.interrupt()
             check_equal(running.wait(), 0, "exit status")
+
+
+NOBODY = 65534
+AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def desktop():
+    """A folder with a browser, which notes what it was asked for. Returns the environment of who has a desktop."""
+    write("xdg-open", '#!/bin/sh\ncat "$1" >page\nls -l "$1" >rights\nprintf "%s\\n" "$1" >asked.new\nmv asked.new asked\n')
+    os.chmod("xdg-open", 0o755)
+    os.chmod(".", 0o777)
+    return {**os.environ, "PATH": f"{os.getcwd()}:{os.environ['PATH']}", "DISPLAY": ":9", "XDG_RUNTIME_DIR": os.getcwd()}
+
+
+def view(stack, environment, *arguments, before=()):
+    running = Running([*before, "env", *(f"{k}={environment.get(k, '')}" for k in ("PATH", "DISPLAY", "XDG_RUNTIME_DIR")),
+                       TCPLENS, "view", *arguments], stack)
+    return running, running.wait_line(URL, "stderr")[1]
+
+
+@case
+def opens_a_browser_where_there_is_a_desktop():
+    environment = desktop()
+    write("capture.pcap", read(CAPTURE))
+    os.chmod("capture.pcap", 0o644)
+    with contextlib.ExitStack() as stack:
+        running, url = view(stack, environment, "capture.pcap", "capture.pcap", before=AS_NOBODY)
+        wait_for(lambda: os.path.exists("asked"), "the browser")
+        page, asked = read("page").decode(), read("asked").decode().strip()
+        check(f"url={url}\"" in page, "the page leads to the address", page)
+        check(read("rights").startswith(b"-rw------- "), "who may read it", read("rights"))
+        check("token" not in asked, "what the list of processes shows", asked)
+        running.interrupt()
+        check_equal(running.wait(), 0, "exit status")
+        wait_for(lambda: not os.path.exists(asked), "the page to be removed")
+
+
+@case
+def opens_no_browser_where_there_is_none():
+    environment = desktop()
+    write("capture.pcap", read(CAPTURE))
+    os.chmod("capture.pcap", 0o644)
+    ways = [({**environment, "DISPLAY": ""}, [], AS_NOBODY), (environment, ["--no-browser"], AS_NOBODY)]
+    if os.geteuid() == 0:
+        ways.append((environment, [], []))  # root's own
+    for have, arguments, before in ways:
+        with contextlib.ExitStack() as stack:
+            running, _ = view(stack, have, *arguments, "capture.pcap", before=before)
+            check("browser" not in running.stderr, arguments, running.stderr)
+            running.interrupt()
+            check_equal(running.wait(), 0, "exit status")
+    check(not os.path.exists("asked"), "a browser was started")
 
 
 @case

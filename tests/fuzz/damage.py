@@ -40,7 +40,7 @@ def problem(data, whole):
         file.write(data)
         file.flush()
         status, out, err = read(file.name)
-    if status not in (0, 1) or "Sanitizer" in err or "runtime error" in err:
+    if status not in (0, 1) or "broke down" in err or "Sanitizer" in err or "runtime error" in err:
         return f"status {status}: {err[:400]}"
     # success may be noted on: what was passed over, and whose checksums were ignored
     if len(err.splitlines()) > (1 if status else 2) or (status == 1 and not err):

@@ -2,6 +2,7 @@
 """The judges of tests/truth find what is planted, and nothing else."""
 import contextlib
 import io
+import collections
 import json
 import os
 import shutil
@@ -15,20 +16,21 @@ import tshark
 from lib.cases import Skip, case, check, check_equal, own_directory, run_cases
 from lib.judges import Agreement, Reading, read_capture
 
-CORPORA = os.path.join(HERE, "..", "corpora")
+CORPORA, CAPTURES = os.path.join(HERE, "..", "corpora"), os.path.join(HERE, "..", "captures")
 CAPTURE = os.path.join(CORPORA, "zeek-tcp-retransmit-fast009.pcap")
 
 
 def segments(*lines):
-    """Of `c|s FLAGS seq ack len [notes]`; SYNs count from ISN 2^32 - 10, or from what follows an @."""
+    """Of `c|s FLAGS seq ack len[/window] [notes]`; SYNs count from ISN 2^32 - 10, or from what follows an @. No window: a large one."""
     records = [{"record": "header", "n": 0, "t": 0, "start": "2026-01-02T03:04:05.000000007Z"},
                {"record": "connection", "n": 1, "conn": 1, "client": {"addr": "192.0.2.1", "port": 1},
                 "server": {"addr": "192.0.2.2", "port": 2}}]
     for n, line in enumerate(lines):
         end, flags, seq, ack, size, *notes = line.split()
         seq, _, isn = seq.partition("@")
+        size, _, window = size.partition("/")
         record = {"record": "segment", "n": n + 2, "t": n, "conn": 1, "from": {"c": "client", "s": "server"}[end],
-                  "flags": flags.split(","), "seq": int(seq), "len": int(size), "notes": notes}
+                  "flags": flags.split(","), "seq": int(seq), "len": int(size), "win": int(window or 2**32), "notes": notes}
         if "SYN" in flags:
             record["seq_abs"] = (int(seq) + int(isn or 2**32 - 10)) % 2**32
         if "ACK" in flags:
@@ -41,8 +43,9 @@ HANDSHAKE = ("c SYN 0 - 0", "s SYN,ACK 0 1 0", "c ACK 1 1 0")
 
 
 def check_unseen(expected, *lines):
-    """expected: of each ACK, y, n or ?."""
-    told = "".join({True: "y", False: "n", None: "?"}[u] for _, u, _ in acked_unseen.judge(segments(*lines)))
+    """expected: of each ACK, y, n or ?; !: of what was never sent."""
+    told = "".join("!" if never else {True: "y", False: "n", None: "?"}[unseen]
+                   for _, unseen, never, _ in acked_unseen.judge(segments(*lines)))
     check_equal(told, expected, "\n".join(lines))
 
 
@@ -84,6 +87,32 @@ def what_cannot_be_told():
     check_unseen("?ny", "s ACK 0 500 0", "c ACK 501 0 10", "s ACK 0 511 0")
     check_unseen("?n", "c ACK 0 0 10", "s ACK 0 10 0")
     check_unseen("??n", "c ACK 0 0 10", "s ACK 0 300 0", "s ACK 0 300 0")
+
+
+@case
+def what_was_never_sent():
+    """Beyond the window that its sender offered: nobody sent it, and its ACK acknowledges nothing."""
+    small = ("c SYN 0 - 0/100", "s SYN,ACK 0 1 0/100")
+    check_unseen("ny", *small, "c ACK 1 100 0/100")
+    check_unseen("n!", *small, "c ACK 1 101 0/100")
+    check_unseen("n!n", *small, "c ACK 1 101 0/100", "c ACK 1 1 0/100")
+    # what was captured was sent, whatever was offered; a window that grows with the ACK counts
+    check_unseen("nn!", *small, "s ACK 1 1 150/100", "c ACK 1 252 0/100")
+    check_unseen("nny", *small, "c ACK 1 1 0/200", "c ACK 1 200 0/100")
+    check_unseen("ny!", *small, "c ACK 1 150 0/200", "c ACK 1 351 0/100")
+    # of an end that was never captured, or whose windows may be scaled, it shows later
+    check_unseen("?y", "c ACK 0 0 1/100", "c ACK 1 5000 0/100")
+    check_unseen("?nny!", "c ACK 0 0 9/1", "s ACK 0 9 5/1", "c ACK 9 5 0/1", "c ACK 9 16000 0/1", "c ACK 9 33000 0/1")
+
+
+@case
+def the_notes_of_all_captures_are_right():
+    counts = collections.Counter()
+    for folder in CORPORA, CAPTURES:
+        for name, (found, lines) in acked_unseen.judge_each(acked_unseen.judge_file, [folder]):
+            counts.update(found)
+            check(not any(found[wrong] for wrong in ("false", "missed", "taken")), name, lines)
+    check(counts["noted"] > 10 and counts["never"] > 3, counts)
 
 
 @case

@@ -186,7 +186,11 @@ while counter("ListenDrops") + requests() != 12: time.sleep(.001)
     check(dropped, "nothing was dropped")
     check_equal({r["cause"] for r in dropped}, {"syn-backlog-full"})
     check_equal([r["drops"] for r in dropped], list(range(1, len(dropped) + 1)))
+    check_equal({r["max_syn_backlog"] for r in dropped}, {8})
     ends(trace, "no-answer", "syn-backlog-full", conn=dropped[0]["conn"])
+    finding = [f for f in trace.all("finding") if f["kind"] == "syn-queue-overflow"][-1]
+    check_equal(finding["evidence"]["max_syn_backlog"], 8)
+    check("(it was 0)" in finding["remedy"][0], finding["remedy"])
 
 
 @case
@@ -248,6 +252,36 @@ number = struct.unpack("!I", ear.recv(200)[24:28])[0]
 segment("127.0.0.1", 7007, client.getsockname()[1], RST | ACK, 0, number + 1); until(SYN_SENT, some=False)
 """)
     ends(trace, "refused", "filter-reset", "server")
+
+
+@case
+def a_filter_refuses_where_nobody_listens():
+    """Not for this address, as far as is known; but the host's own TCP would have told of its RST."""
+    trace = kernel_trace(FILTERED + """
+other = socket.socket(socket.AF_INET6); other.bind(("::", 7008)); other.listen(1)
+deafen(other); client.connect_ex(("127.0.0.1", 7008))
+number = struct.unpack("!I", ear.recv(200)[24:28])[0]
+segment("127.0.0.1", 7008, client.getsockname()[1], RST | ACK, 0, number + 1); until(SYN_SENT, some=False)
+""")
+    if not lib.kernel_has("reasons of resets sent"):  # nor tells of those that no socket sends
+        ends(trace, "refused", None)
+        return
+    ends(trace, "refused", "filter-reset", "server")
+    finding = next(f for f in trace.all("finding") if f["kind"] == "refused")
+    check("a packet filter did" in finding["text"], finding["text"])
+
+
+@case
+def a_timeout_is_cut_short():
+    """What acknowledges something else shows SYN-SENT an end that is half open, and the SYN is sent again at once."""
+    trace = kernel_trace(FILTERED + """
+deafen(server); client.connect_ex(("127.0.0.1", 7007))
+number = struct.unpack("!I", ear.recv(200)[24:28])[0]
+segment("127.0.0.1", 7007, client.getsockname()[1], ACK, 77, number + 99); counted("TCPTimeouts", 1)
+""")
+    fired = trace.all("timer", name="retransmit")[0]
+    check_equal(fired["rto_ns"], 10 ** 9)
+    check(0 < fired["waited_ns"] < fired["rto_ns"], fired)
 
 
 @case

@@ -131,6 +131,11 @@ def full_accept_queue_aborts():
     check_equal([w for w in why(trace, conn=suffers) if w != "overflow"], ["syn", "dropped"])
     rst = [r for r in trace.all("segment", conn=suffers) if "RST" in r["flags"]]
     check_equal([r["from"] for r in rst], ["server"])
+    outcome = trace.one("outcome", conn=suffers)
+    check_equal((outcome["cause"], outcome["abort_on_overflow"]), ("accept-queue-full", True))
+    check("net.ipv4.tcp_abort_on_overflow is set" in outcome["text"], outcome["text"])
+    finding = [f for f in trace.all("finding") if f["kind"] == "accept-queue-overflow"][-1]
+    check("tcp_abort_on_overflow to 0" in finding["remedy"][0], finding)
 
 
 @case

@@ -161,7 +161,7 @@ COME = LISTEN + TAP + """
 raw = [socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_TCP) for family in (socket.AF_INET, socket.AF_INET6)]
 with neighbour():
     clients = [connect("10.7.0.1"), connect("fd07::1")]
-for server in (four, six): server.accept()
+for server in (four, six): queued(server, 1); server.accept()
 read_until(lambda: tap.recv(2000), SYNS)
 for sock in raw: sock.recv(2000)  # in what it reads, IPv6 has no header
 """

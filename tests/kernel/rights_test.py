@@ -103,7 +103,7 @@ def without_type_information():
         one_line(done.stderr, "sampled", "BTF")
         trace = lib.read_trace(f"{directory}/trace.ndjson")
         doctor = run_in(directory, ["./tcplens", "doctor"], hidden)
-        only = run_in(directory, [*DEMO[:-4], "--source", "kernel", *DEMO[-4:]], [*hidden, *NAMESPACE])
+        only = run_in(directory, [*DEMO[:-4], "--force", "--source", "kernel", *DEMO[-4:]], [*hidden, *NAMESPACE])
     check_equal(trace.header["sources"], ["diag", "wire"])
     check_equal([m["source"] for m in trace.header["missing"]], ["kernel"])
     check("BTF" in trace.header["missing"][0]["why"], trace.header)

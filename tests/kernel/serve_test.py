@@ -253,5 +253,33 @@ def command_that_cannot_run():
     one_line(messages, "cannot run /nonexistent")
 
 
+@case
+def viewers_own_connection():
+    """Where the browser's namespace is traced, what it asks for the trace is left out, and counted; others' are not."""
+    for address, asked in (("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("[::1]:0", "[::1]")):
+        with contextlib.ExitStack() as stack:
+            name = stack.enter_context(lib.named_namespace())
+            path = f"{lib.temporary(stack)}/trace.ndjson"
+            inside = ["ip", "netns", "exec", name]
+            tracer = lib.Running([*inside, lib.TCPLENS, "trace", "--calls", "--serve", address, "-q", "-o", path, "--",
+                                  *lib.script(TWO_STEPS)], stack)
+            url = tracer.wait_line(URL, "stderr")[1]
+            port, token = re.search(r":(\d+)/\?token=(.*)", url).groups()
+            tracer.wait_line(r"^ready")
+            page = lib.Running([*inside, "curl", "-sg", f"http://{asked}:{port}/trace?token={token}"], stack)
+            check_equal(page.wait(), 0)
+            tracer.say()
+            tracer.wait_line(r"(?s)^ready.*^ready")
+            tracer.say()
+            lib.wait_trace(path, '"record":"end"')
+            trace = lib.read_trace(path)
+            check_equal([r["server"]["port"] for r in trace.all("connection")], [7007, 7007], address)
+            check_equal({r["port"] for r in trace.all("listener")}, {7007}, address)
+            check(trace.end["skipped"]["of the viewer"] > 10, trace.end)
+            check_equal([r for r in trace.all("call") if r["pid"] == tracer.pid or r["comm"].startswith("tcplens")], [])
+            tracer.interrupt()
+            tracer.wait()
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

@@ -46,8 +46,25 @@ except ConnectionRefusedError: pass
     for expected in (("sendto", 5, None), ("recvfrom", 5, None), ("sendto", 4, None), ("recvfrom", -1, "ECONNREFUSED")):
         check(expected in calls, expected, "is not among", calls)
     server, client = [r["socket"] for r in trace.all("call", name="socket")]
-    check_equal([(r.get("sender"), r.get("receiver")) for r in trace.all("datagram")][:2], [(client, server), (server, client)])
+    # the server's socket is closed when the third comes
+    check_equal([(r.get("sender"), r.get("receiver")) for r in trace.all("datagram")][:3],
+                [(client, server), (server, client), (client, None)])
     check_equal(trace.all("connection"), [])
+
+
+@case
+def a_receiver_that_ended():
+    """Nobody closed its socket; and one that a fork() left to somebody else is his who calls on it."""
+    trace, _ = trace_of(script(UDP + """
+server = udp(7007); client = udp(7008, 7007)
+if not os.fork():
+    server.recv(100); os._exit(0)
+client.send(b"one"); os.wait()
+client.send(b"two"); server.recv(100)
+client.send(b"three"); server.recv(100)
+"""), "--udp", "--calls")
+    number = trace.all("call", name="socket")[0]["socket"]
+    check_equal([r.get("receiver") for r in trace.all("datagram")], [number, None, number])
 
 
 @case

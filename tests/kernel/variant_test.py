@@ -54,6 +54,7 @@ def fast_open_beside_others():
     """Children of both kinds, one after the other: each under its own name."""
     trace = kernel_trace(FAST_OPEN + """
 others = [connect() for _ in range(3)]
+queued(server, 4)
 for _ in range(4):
     server.accept()
 """)
@@ -80,7 +81,7 @@ def multipath():
 def multipath():
     return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
 server = multipath(); server.bind(("127.0.0.1", 7007)); server.listen(4)
-client = multipath(); client.connect(("127.0.0.1", 7007))
+client = multipath(); client.connect(("127.0.0.1", 7007)); queued(server, 1)
 peer, _ = server.accept()
 client.send(b"hello"); assert peer.recv(5) == b"hello"
 client.close(); rest(peer); peer.close()

@@ -37,6 +37,7 @@ counted("ListenOverflows", 2)  # its SYN has been sent again
     check_equal(trace.path(3, "server"), "")
     fired = trace.all("timer", conn=3, name="retransmit")
     check(fired and fired[0]["fired"] and fired[0]["rto_ns"] == 10 ** 9, "the first timeout of a SYN is 1 s:", fired)
+    check(fired[0]["waited_ns"] > 9 * 10 ** 8, "it fired then:", fired)
     check_equal(trace.one("outcome", conn=3)["verdict"], "no-answer")
 
 
@@ -93,7 +94,7 @@ def syn_cookie():
     """With cookies there is no request sock: the connection appears at the ACK."""
     trace = kernel_trace(SYSCTL + """
 sysctl("tcp_syncookies", 2)
-server = listen(); client = connect(); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
+server = listen(); client = connect(); queued(server, 1); peer, _ = server.accept(); client.close(); rest(peer); peer.close()
 until(TIME_WAIT); until(LAST_ACK, some=False)
 """)
     check_equal(why(trace), ["cookie", "established", "accept"])

@@ -2,9 +2,11 @@
 # Runs tests on another kernel, in a virtual machine without hardware support: boot.sh SERIES [COMMAND...]
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
-# are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers get, for which
-# all kernels are the same; and the labs for which they are not. Those of faults and of what is said of sockets also take long
-# where the processor is emulated: ten minutes and more each. Named as COMMAND, with as much time, fault_test.py runs on 6.1.
+# are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers and terminals
+# get, for which all kernels are the same; that of clocks, which is set there; and the labs for which they are not. Those of
+# faults and of what is said of sockets also take long where the processor is emulated: ten minutes and more each. Named as
+# COMMAND, with as much time, fault_test.py runs on 6.1. Those of habits, of merging and of --write need more memory (a dozen
+# tracers at once), a processor's own clock, and programs that the machine has not.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
@@ -15,16 +17,18 @@ kept=${O:-build}/kernels
 # It must end before run.sh ends this script.
 deadline=$((${TEST_TIMEOUT:-600} - 20))
 # What the tests call, besides Python: a program that is not named here is not found there.
-programs='sh awk cat curl env insmod ip mktemp mount nsenter rm setpriv setsid sleep stty tee timeout true uname unshare'
+programs='sh awk cat curl date env insmod ip mktemp mount nsenter rm seq setpriv setsid sleep stty tee timeout touch true
+    uname unshare xargs'
 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
         case ${test##*/} in
-        claims_test.py | echo_test.py | echo_commands_test.py | fault_test.py | models_test.py | serve_test.py) ;;
+        claims_test.py | echo_test.py | echo_commands_test.py | fault_test.py | habits_test.py | merge_test.py | \
+            models_test.py | serve_test.py | top_test.py | write_test.py) ;;
         *) set -- "$@" "python3 $test" ;;
         esac
     done
-    set -- "$@" 'python3 tests/labs/labs_test.py --kernels'
+    set -- "$@" 'python3 tests/faults/clock_test.py' 'python3 tests/labs/labs_test.py --kernels'
 fi
 
 cannot() {
@@ -45,7 +49,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     for module in inet_diag tcp_diag tun veth; do echo "insmod $(quote "$(ls "$kernel/$module".ko*)")"; done
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
-    echo "export CI=true TEST_SLOWDOWN=8 TEST_TIMEOUT=$deadline"
+    echo "export CI=true TEST_SLOWDOWN=8 TEST_SET_CLOCK=1 TEST_TIMEOUT=$deadline"
     for name in O PROBE TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"

@@ -8,11 +8,14 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -224,7 +227,8 @@ def guides_word_all_and_nothing_else():
 @case
 def names_of_labs():
     one_line(lab("accept").stderr, "accept-is-late, accept-queue-full")
-    one_line(lab("refused/").stderr, "no folder refused/", "without a slash")
+    check_equal(lab("refused/", "--export", "gift").stdout, lab("refused", "--export", "gift").stdout)
+    one_line(lab("accept").stderr, "accept-is-late, accept-queue-full, defer-accept")
     one_line(lab("./nowhere//").stderr, "./nowhere/lab.json")
     one_line(lab("refused", "--mutation", "x").stderr, "there is listens, not-cut")
 
@@ -581,6 +585,83 @@ def asks_first():
         check("That was it." in done.stdout, done.stdout)
 
 
+@case
+def what_is_too_fast_for_the_wire_is_told():
+    own = json.loads(json.dumps(LAB))
+    own["topology"] = "wire"
+    own["sysctl"] = {"net.ipv4.tcp_syncookies": 0}
+    own["actors"] = {"server": {"at": "server", "steps": [{"pause_ms": 1}]},
+                     "client": {"at": "client", "steps": [{"syns": 1500, "to": "server", "port": "$port"}]}}
+    own["questions"], own["checks"] = [], [{"id": "sent", "exists": {"record": "segment", "from": "client"}}]
+    own["mutations"] = []
+    write_lab(json.dumps(own))
+    for language in ("en", "zh"):
+        Path(f"own/guide.{language}.md").write_text("# Fast\n\nFast.\n\n## sent\nSent.\n\n## after\nThat was it.\n",
+                                                    encoding="utf-8")
+    done = lab("./own/", "--auto", "-o", "trace")
+    check(done.status in (DONE, CANNOT_TELL), done.stdout + done.stderr)
+    # each SYN meets a closed port; a frame that was not seen was not handed on, and not answered
+    answers = [r for r in records() if r["record"] == "segment" and "RST" in r["flags"]]
+    gaps = [r for r in records() if r["record"] == "gap"]
+    check_equal(len(answers) + sum(r["lost"] for r in gaps), 1500, gaps)
+
+
+@contextlib.contextmanager
+def served(*arguments):
+    """A lab whose page is served: the process, the page's address with its token, and how to stop it."""
+    with subprocess.Popen([TCPLENS, "lab", write_lab(), "--serve", "0", "--lang", "en", "-o", "trace", *arguments], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            told = process.stderr.readline()
+            yield process, urllib.parse.urlsplit(re.fullmatch(r"tcplens: viewer: (\S+)\n", told).group(1))
+            processes = family(process.pid)
+            for pid, _ in processes - {(process.pid, processes_now()[process.pid][1])}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)  # as Ctrl-C in a terminal
+            process.stdout.read()
+        finally:
+            process.kill()
+
+
+def fetch(url, path):
+    with urllib.request.urlopen(url._replace(path=path).geturl(), timeout=60 * SLOWDOWN) as answer:
+        return answer.read().decode()
+
+
+def begin_and_ask(begin):
+    """What a terminal and the trace have, of a lab that begins by begin(url, process)."""
+    Path("trace").unlink(missing_ok=True)
+    with served() as (process, url):
+        check("the lab begins when the page is open" in process.stderr.readline(), "held")
+        check("<html" in fetch(url, "/"), "the page")
+        check_equal(Path("trace").read_bytes(), b"", "before anybody looks on")
+        begin(url, process)
+        points = process.stdout.readline()
+        wait_for(lambda: '"record":"end"' in Path("trace").read_text(encoding="utf-8"), "the end of the trace")
+    check_equal([r for r in records() if r["record"] == "answer"], [])
+    check_equal(points, "4 of 4 points\n", "and no proof, which would answer what the page asks")
+
+
+@case
+def a_lab_in_the_browser_waits_for_it():
+    begin_and_ask(lambda url, _: check("event: end" in fetch(url, "/events"), "its records"))
+
+
+@case
+def or_for_enter():
+    def press(_, process):
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+    begin_and_ask(press)
+
+
+@case
+def who_asks_nothing_waits_for_nobody():
+    with served("--auto") as (process, _):
+        check("✓" in process.stdout.readline(), "its checks")
+
+
 # ---- nothing stays
 
 
@@ -632,6 +713,16 @@ def ended_by(end):
     check_equal(host(), before)
     os.unlink("trace")
     return process.returncode, told
+
+
+@case
+def what_cannot_start_leaves_no_file():
+    write_lab()
+    done = lab("./own", "--auto", "-q", "-o", "trace", "--result", "result",
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)))
+    check_equal(done.status, FAILED, done.stderr)
+    one_line(done.stderr, "Too many open files")
+    check_equal(os.listdir("."), ["own"])
 
 
 @case

@@ -62,10 +62,10 @@ def told(done, trace):
     return "\n".join([done.stdout + done.stderr, *(line for line in lines if '"record":"gap"' in line)])
 
 
-def run_seen(name, folder, *options):
+def run_seen(name, folder, *options, **how):
     """Once more where the kernel could not tell all, which a busy machine brings about: then nothing is proven either way."""
     for _ in range(TRIES):
-        done = run(name, "--auto", "-o", folder / "trace", "--result", folder / "result", *options)
+        done = run(name, "--auto", "-o", folder / "trace", "--result", folder / "result", *options, **how)
         if done.status != CANNOT_TELL or '"record":"gap"' not in (folder / "trace").read_text(encoding="utf-8"):
             break
         print(f"    {name}: again, for events were lost", flush=True)
@@ -107,7 +107,10 @@ def passes_without_rights(name, folder):
         done = run(name, "--auto", before=NOBODY_RUNS, program=PROGRAM)
         check_equal(done.status, 3, done.stdout + done.stderr)
         return
-    done = run(name, "--auto", "--result", folder / "result", before=NOBODY_RUNS, program=PROGRAM)
+    done = run_seen(name, folder, before=NOBODY_RUNS, program=PROGRAM)
+    if done.status == 3 and "on a newer kernel" in done.stderr:
+        print(f"    {name}, as nobody: not here: {done.stderr.strip()}", flush=True)
+        return
     check_equal(done.status, DONE, done.stdout + done.stderr)
 
 

@@ -6,3 +6,4 @@ from .kernel import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, KERNEL_BTF, NOBO
 from .packets import checksum
 from .programs import ECHO, REPOSITORY, TCPLENS, Done, Running, begin, read, run, tcplens, temporary, write
 from .traces import Trace, check_demo_segments, flags, parse, read_trace, validate, wait_trace
+from .traffic import connections

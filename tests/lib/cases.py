@@ -73,8 +73,8 @@ def own_directory():
             os.chdir(home)
 
 
-def run_cases(names=(), around=contextlib.nullcontext):
-    """Runs the cases of these names, or all, each within around(); returns the exit status."""
+def run_cases(names=(), around=contextlib.nullcontext, run=lambda judge: judge()):
+    """Runs the cases of these names, or all, each by run() and within around(); returns the exit status."""
     unknown = [name for name in names if name not in CASES]
     if unknown:
         print(f"{os.path.basename(sys.argv[0])}: no case {unknown[0]!r}; there are: {' '.join(CASES)}")
@@ -85,7 +85,7 @@ def run_cases(names=(), around=contextlib.nullcontext):
         word, why = "ok  ", ""
         try:
             with around():
-                CASES[name]()
+                run(CASES[name])
         except Skip as skip:
             word, why = ("FAIL" if CI else "skip"), f"cannot run here: {skip}"
         except (AssertionError, KeyError, ValueError, OSError, subprocess.SubprocessError) as error:

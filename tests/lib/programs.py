@@ -43,11 +43,11 @@ def read(name):
 class Running:
     """tcplens while it runs, or any other program; its streams are files, which nobody must drain."""
 
-    def __init__(self, command, stack):
+    def __init__(self, command, stack, **options):
         self.stdout_path = self._file(stack)
         self.stderr_path = self._file(stack)
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err)
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err, **options)
         self.pid = self.process.pid
         stack.callback(self._reap)
 

@@ -34,10 +34,23 @@ class Trace:
         """The states an end entered, in order."""
         return " ".join(r["to"] for r in self.all("state", conn=conn, end=end, source=source))
 
+    def settled_path(self, conn, end, source):
+        """The same without what packets took back: on a machine that is busy an end may come to a FIN so late that its peer
+        asks again, or that it still acknowledges less itself, and packets alone do not show when it got the first."""
+        states = []
+        for r in self.all("state", conn=conn, end=end, source=source):
+            because = self.by_n.get(r.get("because"), {})
+            late = "retransmission" in because.get("notes", []) or because.get("from") == end
+            if r.get("how") == "corrected" and late and r["to"] in states:
+                del states[len(states) - states[::-1].index(r["to"]):]
+            else:
+                states.append(r["to"])
+        return " ".join(states)
+
     def check_paths(self, conn, client, server, sources=("kernel", "wire")):
         for source in sources:
-            check_equal(self.path(conn, "client", source), client, f"{source}, client:")
-            check_equal(self.path(conn, "server", source), server, f"{source}, server:")
+            check_equal(self.settled_path(conn, "client", source), client, f"{source}, client:")
+            check_equal(self.settled_path(conn, "server", source), server, f"{source}, server:")
 
     def check_outcome(self, conn, verdict, client, server):
         outcome = self.one("outcome", conn=conn)

@@ -9,6 +9,11 @@ cut was captured. What is new to the first ACK of an end is counted from the fir
 something is missing there and that was no SYN, or nothing was captured of the peer, it cannot be told how much is
 new, and neither answer is judged.
 
+What was never sent is not unseen: an ACK of it is dropped (RFC 9293, 3.10.7.4), acknowledges nothing, and is to be noted
+`unacceptable`. Nobody sends beyond the window that he was offered (3.8.6), so that it shows: it is beyond what was captured
+of the peer, and beyond the highest ACK of its sender and the larger of the windows that this announced last, with it and
+before it. Where no SYN told of the scale of windows, it is taken to be the largest there is (RFC 7323, 2.3).
+
 Prints the share of notes that are false (nothing is unseen) and of unseen data that was missed (there is no note).
 With --strict, exit status 1 where a smaller share of notes is right, or of unseen data is noted.
 """
@@ -19,10 +24,11 @@ import sys
 from folder import arguments, judge_each
 from lib.judges import Reading, read_capture
 
-NOTE = "acked-unseen"
+NOTE, NEVER = "acked-unseen", "unacceptable"
+SCALE_MOST = 14
 
 # What a miss may come from: a note that stands in its place, or that nothing was captured of the other end before.
-PARTS = ("unacceptable", "bad-checksum", "earlier-connection")
+PARTS = (NEVER, "bad-checksum", "earlier-connection")
 ONE_SIDED = "one side captured"
 
 
@@ -56,6 +62,7 @@ class Side:
         self.begins_with_syn = False
         self.acked = None
         self.near = 0
+        self.window = 0  # that its owner offered last, not that of its peer
 
     def unwrap(self, number):
         """The trace does not wrap; but the judge is not to depend on that."""
@@ -76,6 +83,15 @@ class Side:
         if self.lowest is None:
             self.lowest, self.begins_with_syn = begin, "SYN" in segment["flags"]
 
+    def was_offered(self, number, window):
+        """It may have been sent: its peer, who acknowledges it, had offered such a window."""
+        if self.lowest is None or (self.acked is None and not self.begins_with_syn):
+            return True
+        near = self.near
+        ack, self.near = self.unwrap(number), near
+        return ack <= max(self.captured.ends[-1] if self.captured.ends else self.lowest,
+                          (self.lowest if self.acked is None else self.acked) + window)
+
     def acknowledge(self, number):
         """Does it acknowledge what was not captured? None: it cannot be told."""
         ack = self.unwrap(number)
@@ -90,19 +106,28 @@ class Side:
         return unseen
 
 
+def window_of(segment, own, peer):
+    """What it offers at the most."""
+    scaled = "SYN" in segment["flags"] or (own.begins_with_syn and peer.begins_with_syn)
+    return segment["win"] << (0 if scaled else SCALE_MOST)
+
+
 def judge(segments):
-    """(segment, unseen, whether anything of the other end was captured before) of each ACK."""
+    """(segment, unseen, never sent, whether anything of the other end was captured before) of each ACK."""
     sides = {"client": Side(), "server": Side()}
     for segment in segments:
         sender = segment["from"]
-        peer = sides["server" if sender == "client" else "client"]
-        if "SYN" in segment["flags"] and not sides[sender].takes(segment):
-            sides[sender] = Side()
+        own, peer = sides[sender], sides["server" if sender == "client" else "client"]
+        if "SYN" in segment["flags"] and not own.takes(segment):
+            own = sides[sender] = Side()
         if "SYN" in segment["flags"]:
-            sides[sender].base = (segment["seq_abs"] - segment["seq"]) % 2**32
+            own.base = (segment["seq_abs"] - segment["seq"]) % 2**32
+        window = window_of(segment, own, peer)
         if "ACK" in segment["flags"]:
-            yield segment, peer.acknowledge(segment["ack"]), peer.lowest is not None
-        sides[sender].capture(segment)
+            never = not peer.was_offered(segment["ack"], max(window, own.window))
+            yield segment, False if never else peer.acknowledge(segment["ack"]), never, peer.lowest is not None
+        own.window = window
+        own.capture(segment)
 
 
 def read(path):
@@ -112,6 +137,11 @@ def read(path):
     return read_capture(path)
 
 
+def describe(name, conn, segment, what):
+    return (f"{name} #{conn.number}, record {segment['n']}: {segment['from']} {','.join(segment['flags'])} "
+            f"seq {segment['seq']} ack {segment['ack']}: {what}")
+
+
 def judge_file(name, path):
     """Counts, and the differences as (kind, text); None: not read."""
     reading = read(path)
@@ -119,10 +149,14 @@ def judge_file(name, path):
         return None
     counts, lines = collections.Counter(), []
     for conn in reading.conns.values():
-        for segment, unseen, two_sided in judge(conn.segments):
+        for segment, unseen, never, two_sided in judge(conn.segments):
             notes = segment.get("notes", [])
             noted = NOTE in notes
             counts["acks"] += 1
+            counts["never"] += never
+            if never and NEVER not in notes:
+                counts["taken"] += 1
+                lines.append((NEVER, describe(name, conn, segment, "acknowledges what was never sent, and is taken")))
             if unseen is None:
                 counts["undecided"] += 1
                 counts["undecided, noted"] += noted
@@ -137,8 +171,7 @@ def judge_file(name, path):
             if not noted and part:
                 kind = f"missed ({part})"
                 counts[kind] += 1
-            lines.append((kind, f"{name} #{conn.number}, record {segment['n']}: {segment['from']} "
-                                f"{','.join(segment['flags'])} seq {segment['seq']} ack {segment['ack']}: {kind}"))
+            lines.append((kind, describe(name, conn, segment, kind)))
     return counts, lines
 
 
@@ -168,7 +201,8 @@ def main():
     for part in (ONE_SIDED, *PARTS):
         if counts[f"missed ({part})"]:
             print(f"    of these, {part}: {counts[f'missed ({part})']}")
-    wrong = max(false_percent, missed_percent)
+    print(f"{NEVER}: {counts['never']} acknowledge what was never sent, of these taken {counts['taken']}")
+    wrong = max(false_percent, missed_percent, percent(counts["taken"], counts["never"]))
     return not counts["acks"] or (options.strict is not None and 100 - wrong < options.strict)
 
 

@@ -387,6 +387,17 @@ static inline void queue(struct script *s, enum event_kind kind, struct depth de
     feed(s, &e);
 }
 
+/* A call that has returned. */
+static inline void call_on(struct script *s, enum end end, uint64_t cookie, const char *name, int ret, uint32_t by)
+{
+    struct event e = kernel_event(s, EVENT_CALL, end, cookie);
+
+    e.call.socket = cookie;
+    e.call.state = TCP_STATE_ESTABLISHED;
+    e.call.call = (struct call){ .name = name, .fd = 5, .ret = ret, .task = task(by) };
+    feed(s, &e);
+}
+
 static inline void accept_call(struct script *s, uint64_t cookie, struct depth depth, int fd, int ret, uint32_t by)
 {
     struct event e = queue_event(s, EVENT_ACCEPT, depth);

@@ -320,6 +320,27 @@ static void refused(void **state)
     assert_int_equal(outcome_of(&s, 1)->outcome.reset_by, S);
 }
 
+/* Nobody waits for late packets where none are watched, and no event has to come first. */
+static void told_when_its_time_is_over(void **state)
+{
+    for (int no_packets = 0; no_packets <= 1; no_packets++) {
+        struct script own;
+        const uint64_t linger = no_packets ? 1 : 5;
+
+        script_configure(&own, (struct conn_config){ .no_packets = no_packets });
+        sock(&own, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        reset(&own, C, false, "");
+        sock(&own, C, CLIENT, SYN_SENT, CLOSED, 0);
+        conn_engine_pass_time(own.table, own.now_ns + linger * 1000 * MS - 2 * MS);
+        assert_int_equal(count_of(&own, CHANGE_OUTCOME), 0);
+        conn_engine_pass_time(own.table, own.now_ns + linger * 1000 * MS);
+        assert_int_equal(count_of(&own, CHANGE_OUTCOME), 1);
+        assert_int_equal(outcome_of(&own, 1)->outcome.verdict, VERDICT_REFUSED);
+        script_free(&own);
+    }
+    (void)state;
+}
+
 static void connect_times_out(void **state)
 {
     struct event e;
@@ -338,6 +359,80 @@ static void connect_times_out(void **state)
     sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
     script_finish(&s);
     assert_int_equal(outcome_of(&s, 1)->outcome.verdict, VERDICT_NO_ANSWER);
+}
+
+static void owner_is(enum tcp_state to, uint32_t owner, uint32_t opened_by)
+{
+    const struct change *c = NULL;
+
+    for (size_t i = 0; i < s.count; i++)
+        if (s.changes[i].kind == CHANGE_STATE && s.changes[i].end == S && s.changes[i].state.to == to)
+            c = &s.changes[i];
+    assert_non_null(c);
+    assert_int_equal(c->state.owner.pid, owner);
+    assert_int_equal(c->state.opened_by.pid, opened_by);
+}
+
+/* The parent took the connection; the child serves it, whether the parent closes its copy or not. */
+static void after_a_fork_the_child_holds_it(void **state)
+{
+    enum { CHILD_PID = SERVER_PID + 1 };
+
+    (void)state;
+    for (unsigned keeps = 0; keeps < 2; keeps++) {
+        script_free(&s);
+        script_start(&s);
+        open_both();
+        if (!keeps)
+            call_on(&s, S, CHILD, "close", 0, SERVER_PID);
+        call_on(&s, S, CHILD, "read", 5, CHILD_PID);
+        sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
+        sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+        owner_is(CLOSE_WAIT, CHILD_PID, SERVER_PID);
+        if (keeps) /* and nothing is sent */
+            call_on(&s, S, CHILD, "close", 0, CHILD_PID);
+        sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, 0);
+        owner_is(LAST_ACK, keeps ? SERVER_PID : CHILD_PID, keeps ? 0 : SERVER_PID);
+        script_finish(&s);
+    }
+}
+
+/* Nobody has called on it since: who holds it is not known; but the close may still be under way. */
+static void who_closed_it_holds_it_no_more(void **state)
+{
+    struct event e;
+
+    (void)state;
+    open_both();
+    call_on(&s, S, CHILD, "close", 0, SERVER_PID);
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    owner_is(CLOSE_WAIT, 0, 0);
+    call_on(&s, S, CHILD, "read", 5, SERVER_PID);
+    call_on(&s, S, CHILD, "close", 0, SERVER_PID);
+    e = kernel_event(&s, EVENT_SOCK_STATE, S, CHILD);
+    e.sock.from = CLOSE_WAIT;
+    e.sock.to = LAST_ACK;
+    e.sock.call = "close";
+    feed(&s, &e);
+    owner_is(LAST_ACK, SERVER_PID, 0);
+    script_finish(&s);
+}
+
+/* The timeout is a second, and the kernel cuts it short where what came acknowledged something else. */
+static void a_timer_tells_how_long_was_waited(void **state)
+{
+    struct event e;
+
+    (void)state;
+    sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+    send(&s, C, "S", 0, 0, 0);
+    send(&s, S, "A", 77, 99, 0);
+    e = kernel_event(&s, EVENT_RETRANSMIT, C, CLIENT);
+    e.retransmit = (typeof(e.retransmit)){ .state = SYN_SENT, .count = 1, .rto_ns = SECOND };
+    feed(&s, &e);
+    assert_int_equal(find(&s, CHANGE_TIMER, 1, 0)->timer.rto_ns, SECOND);
+    assert_int_equal(find(&s, CHANGE_TIMER, 1, 0)->timer.waited_ns, 2 * MS);
+    script_finish(&s);
 }
 
 /* Packets of all interfaces are captured, and its SYNs are not among them. */
@@ -496,7 +591,11 @@ int main(void)
         TEST(simultaneous_close),
         TEST(simultaneous_open),
         TEST(refused),
+        TEST(told_when_its_time_is_over),
         TEST(connect_times_out),
+        TEST(a_timer_tells_how_long_was_waited),
+        TEST(after_a_fork_the_child_holds_it),
+        TEST(who_closed_it_holds_it_no_more),
         TEST(syns_that_never_left),
         TEST(reset_has_a_cause),
         TEST(reset_about_nothing),

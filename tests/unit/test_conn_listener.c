@@ -79,6 +79,33 @@ static void ack_is_dropped(void **state)
     outcome_is(VERDICT_HANDSHAKE_INCOMPLETE, CAUSE_ACCEPT_QUEUE_FULL, 1);
 }
 
+/* tcp_abort_on_overflow: a RST answers the ACK, and the request goes; or one comes when the request is gone. */
+static void an_overflow_is_answered_with_a_reset(void **state)
+{
+    (void)state;
+    for (unsigned aborts = 0; aborts < 2; aborts++) {
+        script_free(&s);
+        script_start(&s);
+        listen_with(1);
+        sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
+        queue(&s, EVENT_REQUEST_START, (struct depth){ LISTENER, .syn = 1, .backlog = 1 });
+        sock(&s, C, CLIENT, SYN_SENT, ESTABLISHED, 0);
+        if (aborts) {
+            reset(&s, S, true, "");
+            queue(&s, EVENT_REQUEST_END, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+            queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+        } else {
+            queue(&s, EVENT_OVERFLOW, (struct depth){ LISTENER, .syn = 1, .accept = 2, .backlog = 1, .drops = 1 });
+            queue(&s, EVENT_REQUEST_EXPIRED, (struct depth){ LISTENER, .accept = 2, .backlog = 1, .drops = 1 });
+            reset(&s, S, true, "");
+        }
+        reset(&s, C, false, "");
+        sock(&s, C, CLIENT, ESTABLISHED, CLOSED, 0);
+        outcome_is(VERDICT_RESET_BY_SERVER, CAUSE_ACCEPT_QUEUE_FULL, 1);
+        assert_int_equal(outcome_of(&s, 1)->outcome.abort_on_overflow, aborts);
+    }
+}
+
 static void dropped_and_then_completed(void **state)
 {
     (void)state;
@@ -212,23 +239,31 @@ static void signatures_differ(void **state)
     }
 }
 
-/* Somebody listens, and no TCP sent the RST: with a witness that would have told, and with one that would not. */
+/* Somebody listens, or the server is this host, and no TCP sent the RST: with a witness that would have told, and with one that
+ * would not. */
 static void refused_by_a_filter(void **state)
 {
     static const struct {
-        bool all_resets, listens, reset_told;
+        bool all_resets, stray_resets, listens, is_local, reset_told;
         enum cause cause;
     } cases[] = {
-        { true, true, false, CAUSE_FILTER_RESET },
-        { false, true, false, CAUSE_NONE },
-        { true, false, false, CAUSE_NONE },
-        { true, true, true, CAUSE_NONE },
+        { .all_resets = true, .listens = true, .cause = CAUSE_FILTER_RESET },
+        { .listens = true },
+        { .all_resets = true },
+        { .all_resets = true, .listens = true, .reset_told = true },
+        { .all_resets = true, .stray_resets = true, .is_local = true, .cause = CAUSE_FILTER_RESET },
+        { .all_resets = true, .stray_resets = true },
+        { .all_resets = true, .is_local = true },
+        { .all_resets = true, .stray_resets = true, .is_local = true, .reset_told = true, .cause = CAUSE_NO_LISTENER },
     };
 
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         script_free(&s);
-        script_configure(&s, (struct conn_config){ .all_resets = cases[i].all_resets });
+        script_configure(
+            &s, (struct conn_config){ .all_resets = cases[i].all_resets, .stray_resets = cases[i].stray_resets });
+        if (cases[i].is_local)
+            conn_engine_set_local(s.table, &s.at[S].addr, 1);
         if (cases[i].listens)
             listen_with(5);
         sock(&s, C, CLIENT, CLOSED, SYN_SENT, CLIENT_PID);
@@ -238,7 +273,8 @@ static void refused_by_a_filter(void **state)
         send(&s, S, "RA", 0, 1, 0);
         reset(&s, C, false, "");
         sock(&s, C, CLIENT, SYN_SENT, CLOSED, 0);
-        listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID); /* that it listened then is what counts */
+        if (cases[i].listens) /* that it did then is what counts */
+            listener(&s, LISTENER, LISTEN, CLOSED, 0, SERVER_PID);
         outcome_is(VERDICT_REFUSED, cases[i].cause, 0);
     }
 }
@@ -505,6 +541,7 @@ int main(void)
         TEST(syn_is_dropped),
         TEST(syn_queue_is_full),
         TEST(ack_is_dropped),
+        TEST(an_overflow_is_answered_with_a_reset),
         TEST(dropped_and_then_completed),
         TEST(reset_by_the_listeners_close),
         TEST(closed_before_the_syn_came_through),

@@ -8,7 +8,9 @@
 
 #include <cjson/cJSON.h>
 
+#include "../../src/convert/say.h"
 #include "../trace/roundtrip.h"
+#include "tcplens/sink/timeline.h"
 
 #define DOCUMENT "docs/trace-format.md"
 #define EXAMPLES_MAX 64
@@ -61,6 +63,11 @@ static const char *again(const char *line, size_t len)
     return buf;
 }
 
+static bool is_header(size_t i)
+{
+    return strstr(examples[i], "{\"record\":\"header\"") == examples[i];
+}
+
 /* header: the first example has been read. */
 static void begin(bool header)
 {
@@ -81,8 +88,13 @@ static void every_kind_comes_back(void **state)
     (void)state;
     begin(false);
     for (size_t i = 0; i < example_count; i++) {
-        const char *text = again(examples[i], strlen(examples[i]));
+        const char *text;
 
+        if (is_header(i)) {
+            end();
+            begin(false);
+        }
+        text = again(examples[i], strlen(examples[i]));
         if (!text)
             fail_msg("%s: %s", error, examples[i]);
         assert_string_equal(text, examples[i]);
@@ -104,7 +116,7 @@ static void every_truncation(void **state)
 {
     (void)state;
     for (size_t i = 0; i < example_count; i++) {
-        begin(i != 0);
+        begin(!is_header(i));
         for (size_t len = 0; len + 1 < strlen(examples[i]); len++)
             assert_null(again(examples[i], len));
         end();
@@ -129,7 +141,7 @@ static void every_field(void **state)
             wrong = cJSON_Duplicate(line, true);
             assert_true(cJSON_ReplaceItemInObjectCaseSensitive(wrong, field->string, cJSON_CreateFalse()));
             text = cJSON_PrintUnformatted(wrong);
-            begin(i != 0);
+            begin(!is_header(i));
             if (again(text, strlen(text)))
                 fail_msg("taken: %s", text);
             if (strcmp(field->string, "record") != 0 && !strstr(error, field->string))
@@ -138,6 +150,68 @@ static void every_field(void **state)
             free(text);
             cJSON_Delete(wrong);
         }
+        cJSON_Delete(line);
+    }
+}
+
+#define HOSTILE "\x1b[31m\x07\x7f\xc2\x9b"
+
+/* No character that a terminal obeys; C1's is the one that is tried. */
+static void assert_obeyed_by_nobody(const char *text, const char *line)
+{
+    for (const char *p = text; *p; p++)
+        if (((unsigned char)*p < ' ' && !(*p == '\n' && !p[1])) || *p == 0x7f || strncmp(p, "\xc2\x9b", 2) == 0)
+            fail_msg("%s\n  of %s", text, line);
+}
+
+static void tell_hostile(const cJSON *root, bool header)
+{
+    char *text = cJSON_PrintUnformatted(root), said[SAY_MAX], shown[TIMELINE_LINE_MAX];
+    struct trace_line line;
+
+    begin(!header);
+    if (trace_decode(decoder, text, strlen(text), &line, error) == 0 && line.kind == TRACE_LINE_CHANGE) {
+        shown[timeline_format(&line.change, 0, false, shown)] = '\0';
+        assert_obeyed_by_nobody(shown, text);
+        assert_obeyed_by_nobody(say(&line.change, said), text);
+    }
+    assert_obeyed_by_nobody(error, text);
+    end();
+    free(text);
+}
+
+/* Each text, wherever it stands, and each name of a member. */
+static void make_hostile(const cJSON *root, cJSON *at, bool header)
+{
+    cJSON *child;
+
+    cJSON_ArrayForEach (child, at) {
+        char *name = child->string, *value = child->valuestring;
+        char hostile[] = HOSTILE;
+
+        if (name && at != root) {
+            child->string = hostile;
+            tell_hostile(root, header);
+            child->string = name;
+        }
+        if (cJSON_IsString(child)) {
+            child->valuestring = hostile;
+            tell_hostile(root, header);
+            child->valuestring = value;
+        }
+        make_hostile(root, child, header);
+    }
+}
+
+/* A trace comes from anywhere: what it says is text on a terminal, and nothing that this obeys. */
+static void every_text_is_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < example_count; i++) {
+        cJSON *line = cJSON_Parse(examples[i]);
+
+        assert_non_null(line);
+        make_hostile(line, line, is_header(i));
         cJSON_Delete(line);
     }
 }
@@ -162,7 +236,7 @@ static void order_of_lines(void **state)
 {
     (void)state;
     begin(false);
-    assert_null(again(examples[1], strlen(examples[1])));
+    assert_null(again(examples[example_count - 1], strlen(examples[example_count - 1])));
     assert_string_equal(error, "the first line is no header");
     assert_non_null(again(examples[0], strlen(examples[0])));
     assert_null(again(examples[0], strlen(examples[0])));
@@ -212,6 +286,7 @@ int main(void)
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(every_field),
+        cmocka_unit_test(every_text_is_text),
         cmocka_unit_test(what_a_later_version_adds),
         cmocka_unit_test(order_of_lines),
         cmocka_unit_test(large_numbers),

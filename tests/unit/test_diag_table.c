@@ -331,7 +331,7 @@ static void aborted(void **state)
 static void ports(void **state)
 {
     (void)state;
-    start_with((struct diag_table_config){ .filter = { .ports = { 5, 443 }, .port_count = 2 } });
+    start_with((struct diag_table_config){ .filter = { .ports = { { 5, 5 }, { 440, 443 } }, .port_count = 2 } });
     destroyed(4, 14);
     destroyed(5, 15);
     assert_string_equal(
@@ -377,7 +377,7 @@ static void many_destroyed(void **state)
 
     (void)state;
     for (unsigned i = 1; i <= LIMIT_SAMPLED_DESTRUCTIONS + 7; i++)
-        destroyed((uint16_t)i, i);
+        destroyed((uint16_t)(1 + i % 60000), i);
     diag_table_begin(run.table);
     assert_int_equal(diag_table_end(run.table, 1, START_NS, count_only, &told), 7);
     assert_int_equal(told, LIMIT_SAMPLED_DESTRUCTIONS);

@@ -627,7 +627,7 @@ static void test_longest_outcome(void **state)
     (void)state;
     memset(&c.outcome, 0xff, sizeof(c.outcome));
     c.outcome.verdict = VERDICT_STILL_OPEN;
-    c.outcome.has_wire = true;
+    c.outcome.has_wire = c.outcome.abort_on_overflow = true;
     c.outcome.final[0] = c.outcome.final[1] = TCP_STATE_SYN_RECEIVED;
     c.outcome.closed_by = c.outcome.reset_by = END_CLIENT;
     assert_in_range(strlen(format(&c)), 1000, TRACE_LINE_MAX / 2);

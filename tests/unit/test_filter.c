@@ -109,7 +109,7 @@ static void kinds_narrow_and_values_widen(void **state)
 
     (void)state;
     assert_true(filter_wants(&f, &client, &server));
-    f = (struct filter){ .ports = { 80, 443 }, .port_count = 2 };
+    f = (struct filter){ .ports = { { 80, 80 }, { 440, 443 } }, .port_count = 2 };
     assert_true(filter_wants(&f, &client, &server));
     assert_true(filter_wants(&f, &server, &client));
     f.hosts[f.host_count++] = parsed("192.0.2.3");
@@ -132,12 +132,14 @@ static void packets(void **state)
 
     (void)state;
     assert_string_equal(filter_packets(&f, false, buf), "tcp");
-    f = (struct filter){ .ports = { 80, 443 }, .port_count = 2, .hosts = { parsed("10.0.0.0/8"), parsed("::1") } };
-    assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or port 443)");
-    assert_string_equal(filter_packets(&f, true, buf), "(tcp or udp) and (port 80 or port 443)");
+    f = (struct filter){ .ports = { { 80, 80 }, { 440, 443 } },
+                         .port_count = 2,
+                         .hosts = { parsed("10.0.0.0/8"), parsed("::1") } };
+    assert_string_equal(filter_packets(&f, false, buf), "tcp and (port 80 or portrange 440-443)");
+    assert_string_equal(filter_packets(&f, true, buf), "(tcp or udp) and (port 80 or portrange 440-443)");
     f.host_count = 2;
     assert_string_equal(filter_packets(&f, false, buf),
-                        "tcp and (port 80 or port 443) and (net 10.0.0.0/8 or host ::1)");
+                        "tcp and (port 80 or portrange 440-443) and (net 10.0.0.0/8 or host ::1)");
     f.port_count = LIMIT_FILTER_PORTS;
     f.host_count = LIMIT_FILTER_HOSTS;
     memset(f.ports, 0xff, sizeof(f.ports));

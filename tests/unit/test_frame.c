@@ -43,13 +43,14 @@ static void test_header(void **state)
                               .netns = "new",
                               .interfaces = { "lo", "eth0" },
                               .interface_count = 2,
-                              .filter = { .ports = { 7007, 65535 },
-                                          .port_count = 2,
+                              .filter = { .ports = { { 7007, 7007 }, { 8000, 8010 }, { 65535, 65535 } },
+                                          .port_count = 3,
                                           .hosts = { { addr_from_ipv4((const uint8_t[]){ 10, 0, 0, 0 }), 104 },
                                                      { addr_from_ipv6((const uint8_t[16]){ [15] = 1 }), 128 } },
                                           .host_count = 2,
                                           .pids = { 4711 },
-                                          .pid_count = 1 },
+                                          .pid_count = 1,
+                                          .expression = "not port 22" },
                               .command = command,
                               .sysctl_count = 6,
                               .sysctl = { { "net.core.somaxconn", "4096\n" },
@@ -61,21 +62,22 @@ static void test_header(void **state)
     char *line = header_line(&h);
 
     (void)state;
-    assert_string_equal(line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
-                              "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"2026-11-21T03:00:00.123456789Z\","
-                              "\"kernel\":\"Linux 6.18.44 x86_64\",\"sources\":[\"kernel\",\"wire\"],"
-                              "\"missing\":[{\"source\":\"diag\",\"why\":\"no right\"}],\"netns\":\"new\","
-                              "\"interfaces\":[\"lo\",\"eth0\"],\"filter\":{\"ports\":[7007,65535],"
-                              "\"hosts\":[\"10.0.0.0/8\",\"::1\"],\"pids\":[4711]},"
-                              "\"command\":[\"tcplens-echo\",\"demo\"],\"sysctl\":{\"net.core.somaxconn\":4096,"
-                              "\"net.ipv4.tcp_fin_timeout\":-1,\"a\":\"4096\\u0009131072\",\"b\":\"cubic\","
-                              "\"c\":\"007\",\"d\":\"99999999999999999999\"}}");
+    assert_string_equal(
+        line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
+              "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"2026-11-21T03:00:00.123456789Z\","
+              "\"kernel\":\"Linux 6.18.44 x86_64\",\"sources\":[\"kernel\",\"wire\"],"
+              "\"missing\":[{\"source\":\"diag\",\"why\":\"no right\"}],\"netns\":\"new\","
+              "\"interfaces\":[\"lo\",\"eth0\"],\"filter\":{\"ports\":[7007,65535],\"port_ranges\":[[8000,8010]],"
+              "\"hosts\":[\"10.0.0.0/8\",\"::1\"],\"pids\":[4711],\"expression\":\"not port 22\"},"
+              "\"command\":[\"tcplens-echo\",\"demo\"],\"sysctl\":{\"net.core.somaxconn\":4096,"
+              "\"net.ipv4.tcp_fin_timeout\":-1,\"a\":\"4096\\u0009131072\",\"b\":\"cubic\","
+              "\"c\":\"007\",\"d\":\"99999999999999999999\"}}");
     free(line);
-    h = (struct trace_header){ .sources = { [WITNESS_WIRE] = true }, .input = "-" };
+    h = (struct trace_header){ .sources = { [WITNESS_WIRE] = true }, .input = "-", .part = 3 };
     line = header_line(&h);
     assert_string_equal(line, "{\"record\":\"header\",\"n\":0,\"t\":0,\"format\":\"tcplens-trace\",\"version\":1,"
                               "\"tool\":\"tcplens " TCPLENS_VERSION "\",\"start\":\"1970-01-01T00:00:00.000000000Z\","
-                              "\"sources\":[\"wire\"],\"input\":\"-\"}");
+                              "\"sources\":[\"wire\"],\"input\":\"-\",\"part\":3}");
     free(line);
     h = (struct trace_header){ .start_ns = UINT64_MAX };
     line = header_line(&h);
@@ -130,6 +132,9 @@ static void test_header_hostile(void **state)
     memset(&h.filter, 0xff, sizeof(h.filter));
     for (int i = 0; i < LIMIT_FILTER_HOSTS; i++)
         h.filter.hosts[i].len = 127;
+    for (int i = 0; i < LIMIT_FILTER_PORTS / 2; i++)
+        h.filter.ports[i].first--;
+    h.filter.expression = huge;
     h.filter.port_count = LIMIT_FILTER_PORTS;
     h.filter.host_count = LIMIT_FILTER_HOSTS;
     h.filter.pid_count = LIMIT_FILTER_PIDS;

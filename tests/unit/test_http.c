@@ -235,7 +235,7 @@ static void test_methods_and_paths(void **state)
     (void)state;
     static const char *const methods[] = { "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get" };
     static const char *const paths[] = {
-        "/nothing", "//", "/events/", "/trace.ndjson", "/../etc/passwd", "*", "http://evil.example/"
+        "/nothing", "//", "/events/", "/trace.ndjson", "/../etc/passwd", "*", "/http://evil.example/"
     };
     struct http *http = server_start(0);
     struct browser b;
@@ -254,6 +254,87 @@ static void test_methods_and_paths(void **state)
         assert_int_equal(browser_status(&b), 404);
         browser_close(&b);
     }
+    http_close(http);
+}
+
+/* What a request of its own words is answered with. */
+static int status_of(struct http *http, const char *request)
+{
+    struct browser b;
+    int status;
+
+    browser_dial(&b, http, 0);
+    browser_send(&b, request);
+    browser_receive_all(&b);
+    status = browser_status(&b);
+    browser_close(&b);
+    return status;
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    /* %u: the port, %s: the token */
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 200 },
+        { "GET http://127.0.0.1:%1$u/?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 200 },
+        { "GET HTTP://localhost:%1$u/trace?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 200 },
+        /* of two, the one in the URL is meant */
+        { "GET http://localhost:%1$u/?token=%2$s HTTP/1.1\r\nHost: evil.example\r\n\r\n", 200 },
+        { "GET http://evil.example/?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 403 },
+        { "GET http://127.0.0.1:%1$u@evil.example/?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 403 },
+        { "GET http:///?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 403 },
+        { "GET http://127.0.0.1:%1$u/none?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 404 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nHost: evil.example\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nhost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        { "GET /?token=%2$s%%00x HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 403 },
+        { "GET /?token=%2$s%%00 HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 403 },
+    };
+    struct http *http = server_start(0);
+    char request[512];
+
+    server_write(http, 0, 3);
+    http_finish(http);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(request, sizeof(request), cases[i].request, server_port(http), server_token(http));
+#pragma GCC diagnostic pop
+        if (status_of(http, request) != cases[i].status)
+            fail_msg("not %d: %s", cases[i].status, request);
+    }
+    http_close(http);
+}
+
+/* However many begin a request and do not go on, who asks for the page gets it; the oldest of them go. */
+static void test_half_requests(void **state)
+{
+    (void)state;
+    enum { HALF = 300 };
+    static struct browser half[HALF];
+    struct http *http = server_start(0);
+    struct browser b;
+
+    for (unsigned i = 0; i < HALF; i++) {
+        browser_dial(&half[i], http, 0);
+        browser_send(&half[i], "GET / HTTP/1.1\r\nX: ");
+        if (i % 50)
+            continue;
+        browser_get(&b, http, "/?token=", "");
+        browser_receive_all(&b);
+        assert_int_equal(browser_status(&b), 200);
+        browser_close(&b);
+    }
+    browser_get(&b, http, "/?token=", "");
+    browser_receive_all(&b);
+    assert_int_equal(browser_status(&b), 200);
+    browser_close(&b);
+    browser_receive_all(&half[0]);
+    for (unsigned i = 0; i < HALF; i++)
+        browser_close(&half[i]);
     http_close(http);
 }
 
@@ -493,6 +574,8 @@ int main(void)
         cmocka_unit_test(test_wildcard),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_methods_and_paths),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_half_requests),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_client_limit),
         cmocka_unit_test(test_endless_header),

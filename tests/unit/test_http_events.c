@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,38 @@ static void test_trace(void **state)
     http_close(http);
 }
 
+/* What the ring does not have any more is told, in a record of the trace. */
+static void test_trace_with_a_gap(void **state)
+{
+    (void)state;
+    static const char gap[] = "{\"record\":\"gap\",\"n\":%" SCNu64 ",\"t\":0,\"source\":\"kernel\",\"records\":%" SCNu64
+                              ",\"lost\":0,\"from\":0,\"to\":0}";
+    struct http *http = server_start(8192);
+    struct browser b;
+    uint64_t n, records;
+    char line[512], *at;
+
+    server_write(http, 0, 3000);
+    http_flush(http);
+    browser_get(&b, http, "/trace?token=", "");
+    browser_receive_all(&b);
+    at = b.body + server_line(line, sizeof(line), 0);
+    assert_memory_equal(b.body, line, strlen(line));
+    assert_int_equal(sscanf(at, gap, &n, &records), 2);
+    assert_int_equal(n, records); /* 1 to n are not there */
+    assert_true(n > 2000 && n < 3000);
+    at = strchr(at, '\n') + 1;
+    while (n++ < 3000) {
+        size_t len = server_line(line, sizeof(line), n);
+
+        assert_memory_equal(at, line, len);
+        at += len;
+    }
+    assert_ptr_equal(at, b.body + b.len);
+    browser_close(&b);
+    http_close(http);
+}
+
 static void test_old_http(void **state)
 {
     (void)state;
@@ -263,10 +296,15 @@ static void test_writer_and_readers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events),      cmocka_unit_test(test_late_client),
-        cmocka_unit_test(test_resume),      cmocka_unit_test(test_resume_after_dropped),
-        cmocka_unit_test(test_slow_client), cmocka_unit_test(test_trace),
-        cmocka_unit_test(test_old_http),    cmocka_unit_test(test_writer_and_readers),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_late_client),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume_after_dropped),
+        cmocka_unit_test(test_slow_client),
+        cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_trace_with_a_gap),
+        cmocka_unit_test(test_old_http),
+        cmocka_unit_test(test_writer_and_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

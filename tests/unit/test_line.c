@@ -101,12 +101,57 @@ static void test_does_not_fit(void **state)
     }
 }
 
+static const char *fitted(const char *line, unsigned columns, int indent)
+{
+    static char buf[256];
+    const size_t len = line_fit(line, strlen(line), columns, indent, buf, sizeof(buf) - 1);
+
+    buf[len] = '\0';
+    return buf;
+}
+
+static void lines_fit_into_columns(void **state)
+{
+    (void)state;
+    assert_string_equal(fitted("as it is\n", 8, -1), "as it is\n");
+    assert_string_equal(fitted("as it is\n", 0, 4), "as it is\n");
+    assert_string_equal(fitted("as it is\n", 7, -1), "as it …\n");
+    assert_string_equal(fitted("──────── ▶\n", 6, -1), "─────…\n");
+    /* colours have no width, and end with the line */
+    assert_string_equal(fitted("\x1b[1mbold\x1b[0m x\n", 6, -1), "\x1b[1mbold\x1b[0m x\n");
+    assert_string_equal(fitted("\x1b[1mbold\x1b[0m x\n", 4, -1), "\x1b[1mbol…\x1b[0m\n");
+    assert_string_equal(fitted("one two three four\n", 10, 2), "one two \n  three \n  four\n");
+    assert_string_equal(fitted("\x1b[1mone two three\x1b[0m four\n", 10, 2),
+                        "\x1b[1mone two \n  three\x1b[0m \n  four\n");
+    assert_string_equal(fitted("0123456789abcdef\n", 8, 2), "01234567\n  89abcd\n  ef\n");
+    /* where there is no room beside the blanks it is cut */
+    assert_string_equal(fitted("one two three\n", 8, 5), "one two…\n");
+}
+
+static void lines_that_fit_no_buffer(void **state)
+{
+    char line[512], buf[LINE_FIT_MIN + 1];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    for (int indent = -1; indent <= 3; indent++) {
+        for (unsigned columns = 1; columns < 200; columns++) {
+            buf[LINE_FIT_MIN] = 0x55;
+            assert_in_range(line_fit(line, sizeof(line), columns, indent, buf, LINE_FIT_MIN), 1, LINE_FIT_MIN);
+            assert_int_equal(buf[LINE_FIT_MIN], 0x55);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_styles),
         cmocka_unit_test(test_does_not_fit),
+        cmocka_unit_test(lines_fit_into_columns),
+        cmocka_unit_test(lines_that_fit_no_buffer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,23 @@ static void test_call(void **state)
               "blocked for 100.000 ms");
 }
 
+/* What only a tracer sees. */
+static void test_call_interrupted(void **state)
+{
+    struct change c = { .kind = CHANGE_CALL,
+                        AT_US(50),
+                        .call = { .call = { .name = "epoll_wait", .fd = 4, .task = ECHO } } };
+
+    (void)state;
+    c.call.call.ret = -514;
+    check(&c, "    0.000050                               epoll_wait(4) = -ERESTARTNOHAND  tcplens-echo[4711]  "
+              "interrupted by a signal");
+    c.call.call.ret = -4;
+    check(&c, "    0.000050                                        epoll_wait(4) = -EINTR  tcplens-echo[4711]");
+    c.call.call.ret = -525;
+    check(&c, "    0.000050                                          epoll_wait(4) = -525  tcplens-echo[4711]");
+}
+
 static void test_listener_and_queue(void **state)
 {
     struct change c = { .kind = CHANGE_LISTENER,
@@ -282,6 +299,11 @@ static void test_listener_and_queue(void **state)
     (void)state;
     check(&c, "    0.000000  L1                          listens on 127.0.0.1:7007 server  "
               "tcplens-echo[4711]  backlog 16: the accept queue holds 17");
+    c.listening.opened_by = (struct task){ .pid = 9, .tid = 9, .comm = "sh" };
+    c.listening.handed_on = true;
+    check(&c, "    0.000000  L1                          listens on 127.0.0.1:7007 server  "
+              "tcplens-echo[4711], opened by sh[9], which has ended  backlog 16: the accept queue holds 17");
+    c.listening.opened_by.pid = 0;
     c.listening.owner.pid = 0;
     c.listening.closed = true;
     check(&c, "    0.000000  L1                  stops listening on 127.0.0.1:7007 server");
@@ -327,6 +349,16 @@ static void test_timer(void **state)
     c.end = END_SERVER;
     c.timer = (typeof(c.timer)){ .name = TIMER_SYN_ACK, .phase = TIMER_FIRED, .count = 2 };
     check(&c, "    0.000084  #1                                timer syn-ack fired server  2 in a row");
+    c.timer = (typeof(c.timer)){
+        .name = TIMER_RETRANSMIT, .phase = TIMER_FIRED, .count = 1, .rto_ns = 1000000000, .waited_ns = 12000000
+    };
+    check(&c, "    0.000084  #1                             timer retransmit fired server  "
+              "1 in a row, after 12.000 ms, RTO 1.000 s");
+    c.timer.waited_ns = 0;
+    check(&c, "    0.000084  #1                             timer retransmit fired server  1 in a row, RTO 1.000 s");
+    c.timer = (typeof(c.timer)){ .name = TIMER_KEEPALIVE, .phase = TIMER_FIRED, .why = TIMER_WHY_NOT_IDLE };
+    check(&c, "    0.000084  #1                              timer keepalive fired server  "
+              "sends no probe: something is unacknowledged");
     c.timer = (typeof(c.timer)){ .name = TIMER_FIN_WAIT_2, .phase = TIMER_CANCELLED };
     check(&c, "    0.000084  #1                         timer fin-wait-2 cancelled server");
 }
@@ -504,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_segment),
         cmocka_unit_test(test_object),
         cmocka_unit_test(test_call),
+        cmocka_unit_test(test_call_interrupted),
         cmocka_unit_test(test_listener_and_queue),
         cmocka_unit_test(test_timer),
         cmocka_unit_test(test_lab),

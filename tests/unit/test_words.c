@@ -131,6 +131,27 @@ static void test_causes(void **state)
     }
 }
 
+/* The same cause, or none, where more is known. */
+static void test_more_of_a_cause(void **state)
+{
+    struct change c = { .kind = CHANGE_OUTCOME, .listener = 7, .outcome = { .closed_by = END_UNKNOWN } };
+    char text[VERDICT_TEXT_MAX];
+
+    (void)state;
+    c.outcome.verdict = VERDICT_NO_ANSWER;
+    c.outcome.final[END_CLIENT] = TCP_STATE_SYN_SENT;
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(
+        text, "No answer: no SYN,ACK came back to the client's SYN. The client still waited for one when last seen.");
+    c.outcome.verdict = VERDICT_RESET_BY_SERVER;
+    c.outcome.cause = CAUSE_ACCEPT_QUEUE_FULL;
+    c.outcome.abort_on_overflow = true;
+    verdict_format(&c, text, sizeof(text));
+    assert_string_equal(text,
+                        "Reset: the server aborted the connection with a RST. The accept queue of L7 was full, and a "
+                        "RST answered its ACK: net.ipv4.tcp_abort_on_overflow is set.");
+}
+
 /* What was done in vain when it was last seen. */
 static void test_stalled(void **state)
 {
@@ -280,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_more_of_a_cause),
         cmocka_unit_test(test_stalled),
         cmocka_unit_test(test_schema_has_the_words),
     };

@@ -17,16 +17,20 @@
 
 #include <cmocka.h>
 
+#include "tcplens/base/stop.h"
 #include "tcplens/base/writer.h"
 
 /* What the next calls of write() do: n > 0 writes at most n bytes, 0 returns 0, n < 0 fails with errno -n. */
 static long script[16];
 static unsigned script_len, script_at;
 static unsigned write_calls;
+static int raised; /* this signal comes with the next call of write() */
 
 ssize_t write(int fd, const void *data, size_t len)
 {
     write_calls++;
+    if (raised)
+        raise(raised);
     if (script_at < script_len) {
         long step = script[script_at++];
 
@@ -127,10 +131,16 @@ static void test_writes(void **state)
     assert_int_equal(writer_close(w), 0);
     assert_content("one\ntwo\nthree\n", 14);
 
-    /* A file that is there is overwritten. */
+    /* A file that is there is replaced by what is written, and by nothing less. */
     assert_int_equal(writer_open(path, &w), 0);
     assert_int_equal(writer_close(w), 0);
-    assert_content("", 0);
+    assert_content("one\ntwo\nthree\n", 14);
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_write(w, "four\n", 5);
+    assert_int_equal(writer_flush(w), 0);
+    writer_write(w, "five\n", 5);
+    assert_int_equal(writer_close(w), 0);
+    assert_content("four\nfive\n", 10);
     assert_int_equal(writer_close(NULL), 0);
 }
 
@@ -192,7 +202,7 @@ static void test_partial_writes(void **state)
     assert_int_equal(writer_close(w), 0);
 }
 
-/* The first error stays; nothing is written after it, so that the file does not get a hole. */
+/* The first error stays; nothing is written after it, so that the file does not get a hole, nor part of a line. */
 static void test_error_is_kept(void **state)
 {
     struct writer *w;
@@ -207,7 +217,128 @@ static void test_error_is_kept(void **state)
     assert_int_equal(writer_flush(w), -ENOSPC);
     assert_int_equal(writer_close(w), -ENOSPC);
     assert_int_equal(write_calls, 2);
-    assert_content("0123", 4);
+    assert_content("", 0);
+}
+
+/* What a full disk took of whole lines stays; what it took of the next one does not, but where somebody wrote behind it. */
+static void test_full_disk(void **state)
+{
+    struct writer *w;
+    FILE *other;
+
+    (void)state;
+    for (int appended = 0; appended < 2; appended++) {
+        assert_int_equal(writer_open(path, &w), 0);
+        writer_write(w, "whole\n", 6);
+        assert_int_equal(writer_flush(w), 0);
+        writer_write(w, "one\n", 4);
+        writer_write(w, "another\n", 8);
+        SCRIPT(7, -ENOSPC);
+        if (appended) {
+            other = fopen(path, "a");
+            assert_non_null(other);
+            assert_int_equal(fputs("by others\n", other) < 0, 0);
+            assert_int_equal(fclose(other), 0);
+        }
+        assert_int_equal(writer_close(w), -ENOSPC);
+        if (!appended)
+            assert_content("whole\none\n", 10);
+    }
+}
+
+static void test_one_writer_a_file(void **state)
+{
+    struct writer *first, *second;
+
+    (void)state;
+    assert_int_equal(writer_open(path, &first), 0);
+    writer_write(first, "kept\n", 5);
+    assert_int_equal(writer_flush(first), 0);
+    assert_int_equal(writer_open(path, &second), -EBUSY);
+    assert_content("kept\n", 5);
+    assert_int_equal(writer_close(first), 0);
+    assert_int_equal(writer_open(path, &second), 0);
+    assert_int_equal(writer_close(second), 0);
+}
+
+/* The state of a process of /proc: S where it sleeps. */
+static char state_of(pid_t pid)
+{
+    char name[32], state = '?';
+    FILE *f;
+
+    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+    f = fopen(name, "r");
+    if (f) {
+        (void)!fscanf(f, "%*d (%*[^)]) %c", &state);
+        fclose(f);
+    }
+    return state;
+}
+
+/* A reader that takes nothing: a signal ends the wait, and what is in the pipe are whole lines. */
+static void test_reader_stands_still(void **state)
+{
+    static char bytes[1 << 20];
+    size_t len = 0;
+    int fds[2], status = 0;
+    ssize_t n;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    assert_return_code(pid, errno);
+    if (pid == 0) {
+        struct writer *w;
+        char line[1000];
+        int r = stop_watch();
+
+        dup2(fds[1], STDOUT_FILENO);
+        close(fds[0]);
+        close(fds[1]);
+        r = r < 0 ? r : writer_open(NULL, &w);
+        for (unsigned i = 0; r == 0 && i < 1000; i++) {
+            memset(line, 'x', sizeof(line));
+            line[i % 900 + 50] = '\n';
+            writer_write(w, line, i % 900 + 51);
+            r = writer_flush(w);
+        }
+        _exit(r == -ECANCELED && writer_flush(w) == -ECANCELED ? 0 : 1);
+    }
+    close(fds[1]);
+    while (state_of(pid) != 'S') /* it fills the pipe before */
+        usleep(1000);
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    while ((n = read(fds[0], bytes + len, sizeof(bytes) - len)) > 0)
+        len += (size_t)n;
+    assert_true(len > 32768);
+    assert_int_equal(bytes[len - 1], '\n');
+    close(fds[0]);
+}
+
+/* In a process that must end by itself when it is told to: a FIFO that nobody opens to read. */
+static void test_nobody_reads_a_fifo(void **state)
+{
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pid = fork();
+    assert_return_code(pid, errno);
+    if (pid == 0) {
+        struct writer *w;
+
+        _exit(stop_watch() >= 0 && writer_open(path, &w) == -ECANCELED ? 0 : 1);
+    }
+    while (state_of(pid) != 'S')
+        usleep(1000);
+    kill(pid, SIGHUP);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 /* An error of a write that the w did by itself is not lost. */
@@ -333,6 +464,37 @@ static void test_standard_output(void **state)
     assert_int_equal(status, 0);
 }
 
+/* What is being written to a file is written before a signal ends the program. */
+static void test_signal_while_writing(void **state)
+{
+    char text[32];
+    int status;
+    pid_t pid = fork();
+    FILE *f;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct writer *w;
+
+        if (writer_open(path, &w) < 0)
+            _exit(1);
+        writer_write(w, "line 1\n", 7);
+        writer_write(w, "line 2\n", 7);
+        SCRIPT(9, 1);
+        raised = SIGINT;
+        (void)!writer_flush(w);
+        _exit(2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    assert_string_equal(text, "line 1\nline 2\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,12 +503,17 @@ int main(void)
         cmocka_unit_test_setup(test_buffer_boundaries, reset),
         cmocka_unit_test_setup(test_partial_writes, reset),
         cmocka_unit_test_setup(test_error_is_kept, reset),
+        cmocka_unit_test_setup(test_full_disk, reset),
+        cmocka_unit_test_setup(test_one_writer_a_file, reset),
+        cmocka_unit_test_setup(test_reader_stands_still, reset),
+        cmocka_unit_test_setup(test_nobody_reads_a_fifo, reset),
         cmocka_unit_test_setup(test_error_while_buffering, reset),
         cmocka_unit_test_setup(test_no_progress, reset),
         cmocka_unit_test_setup(test_open_errors, reset),
         cmocka_unit_test_setup(test_full_device, reset),
         cmocka_unit_test_setup(test_reader_went_away, reset),
         cmocka_unit_test_setup(test_standard_output, reset),
+        cmocka_unit_test_setup(test_signal_while_writing, reset),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

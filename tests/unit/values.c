@@ -77,11 +77,11 @@ void any_change(struct change *c, enum change_kind kind, const char *text)
         any_call(&c->call.call, text);
         c->call.has_end = true;
         break;
-    case CHANGE_LISTENER: c->listening.before_trace = c->listening.closed = true; break;
+    case CHANGE_LISTENER: c->listening.before_trace = c->listening.closed = c->listening.handed_on = true; break;
     case CHANGE_RESET: c->reset.sent = false; break;
     case CHANGE_DISAGREEMENT: c->disagreement.kernel = c->disagreement.wire = TCP_STATE_SYN_RECEIVED; break;
     case CHANGE_OUTCOME:
-        c->outcome.has_wire = true;
+        c->outcome.has_wire = c->outcome.abort_on_overflow = true;
         c->outcome.final[0] = c->outcome.final[1] = TCP_STATE_SYN_RECEIVED;
         break;
     case CHANGE_LAB: any_lab(c, text); break;

@@ -1,21 +1,20 @@
 // Pictures of the ladder and of the state machine, for slides: SVG that needs nothing of the page, and PNG of it.
 
-import { conn, currentRow, d, hiding, ladder, loadedName, told } from './state/app';
+import { render } from 'preact';
+import { conn, currentRow, d, hiding, ladder, loadedName, told, trace } from './state/app';
 import { kindOf, shortOf } from './kinds';
-import { nameOf } from './kinds/kind';
-import { callText, flagsOf, groupOf, seqText } from './trace/describe';
+import type { RowScene } from './kinds/kind';
+import { groupOf } from './trace/describe';
 import { spansOf } from './trace/lanes';
-import { primary } from './trace/model';
-import { ENDS, type End, type Rec } from './trace/records';
+import { around, primary } from './trace/model';
+import { ENDS, type Rec } from './trace/records';
+import { HEAD, LANE, LANE_WIDTH, RAIL, ROWS, WIDTH } from './drawing';
 import { address } from './text';
-import { known } from './i18n';
 
 export type Picture = 'ladder' | 'machine';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const NEEDED = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font', 'text-anchor', 'paint-order', 'opacity', 'color', 'transform'] as const;
-/** Rows of a picture: one of more would be too high to be looked at, or drawn. */
-const ROWS = 2000;
+const NEEDED = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font', 'letter-spacing', 'text-anchor', 'paint-order', 'opacity', 'color', 'transform'] as const;
 
 /** A drawing of the page with the page's style written into it. */
 function machine(): SVGSVGElement | undefined {
@@ -59,20 +58,38 @@ function put(into: SVGElement, tag: string, attributes: Attributes, text?: strin
   return e;
 }
 
-const WIDTH = 1000;
-const RAIL: Record<End, number> = { client: 250, server: 750 };
-const LANE: Record<End, number> = { client: 130, server: 750 };
-const HEAD = 64;
 
-function sayOf(rec: Rec): string {
-  const words = d.value;
-  switch (rec.record) {
-    case 'segment': return `${flagsOf(rec)}  ${seqText(rec)}${rec.notes ? `  ${rec.notes.map((n) => known(words.terms, n) ?? n).join(', ')}` : ''}`;
-    case 'state': return `${words.label[rec.end]}: ${rec.from} → ${rec.to}`;
-    case 'call': return `${rec.end ? `${words.label[rec.end]}: ` : ''}${callText(rec)}`;
-    default: return `${nameOf(words, rec.record)}${shortOf(rec) === rec.record ? '' : `: ${shortOf(rec)}`}`;
-  }
+/** The words of a row, as they stand on the page. */
+function sayOf(scene: RowScene, rec: Rec): string {
+  if (rec.record === 'state') return `${scene.d.label[rec.end]}${scene.d.colon}${rec.from} → ${rec.to}`;
+  const row = document.createElement('div');
+  render(kindOf(rec).row(scene, rec), row);
+  const words: string[] = [];
+  // What only a screen reader is told the arrow shows.
+  for (const e of row.querySelectorAll('.sr')) e.remove();
+  const walk = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) words.push(walk.currentNode.textContent!);
+  return words.join(' ').replace(/\s+/g, ' ').trim();
 }
+
+/** Characters that there is room for between the rails, at 14 px. */
+const ROOM = 68;
+
+/** In lines, between words, as many as the row is high enough for. */
+function linesOf(text: string, most: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > room(rest) && lines.length < most - 1) {
+    const at = rest.lastIndexOf(' ', room(rest));
+    const end = at > room(rest) / 2 ? at : room(rest);
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest.length > room(rest) ? `${rest.slice(0, room(rest) - 1)}…` : rest];
+}
+
+/** A Chinese character is as wide as two others. */
+const room = (text: string): number => (/[⺀-鿿]/.test(text) ? ROOM * 0.55 : ROOM) | 0;
 
 /** The whole ladder, evenly spaced; up to the cursor where the rest is hidden. */
 function sequence(): SVGSVGElement | undefined {
@@ -87,6 +104,7 @@ function sequence(): SVGSVGElement | undefined {
   const text = ink('--text');
   const soft = ink('--soft');
   const line = { stroke: text, 'stroke-width': 1.5 };
+  const scene = { d: d.value, around: around(trace.value!, c), go() {}, short: shortOf, selected: false };
   let y = HEAD;
   const at = new Map<number, number>();
   for (const e of events) {
@@ -101,8 +119,8 @@ function sequence(): SVGSVGElement | undefined {
       const top = s.n === undefined ? HEAD : (at.get(from) ?? y) + 15;
       const bottom = Math.min(y, next ? (at.get(rows.rowOf.get(next.n)!.index) ?? y) + 15 : y);
       if (bottom <= top) continue;
-      put(svg, 'rect', { x: LANE[end], y: top, width: 120, height: bottom - top, fill: ink(`--${groupOf(s.state)}`), 'fill-opacity': 0.22, stroke: ink(`--${groupOf(s.state)}`) });
-      if (bottom - top > 16) put(svg, 'text', { x: LANE[end] + 60, y: top + 15, 'text-anchor': 'middle', fill: text, 'font-weight': 600, 'font-size': 12 }, s.state);
+      put(svg, 'rect', { x: LANE[end], y: top, width: LANE_WIDTH, height: bottom - top, fill: ink(`--${groupOf(s.state)}`), 'fill-opacity': 0.22, stroke: ink(`--${groupOf(s.state)}`) });
+      if (bottom - top > 16) put(svg, 'text', { x: LANE[end] + LANE_WIDTH / 2, y: top + 15, 'text-anchor': 'middle', fill: text, 'font-weight': 600, 'font-size': 12 }, s.state);
     }
     put(svg, 'line', { x1: RAIL[end], x2: RAIL[end], y1: HEAD, y2: y, stroke: soft, 'stroke-width': 3 });
     put(svg, 'text', { x: RAIL[end], y: 24, 'text-anchor': 'middle', fill: text, 'font-weight': 700, 'font-size': 16 }, d.value.label[end]);
@@ -117,11 +135,14 @@ function sequence(): SVGSVGElement | undefined {
       const [x1, x2, by] = rec.from === 'client' ? [RAIL.client + 2, RAIL.server - 2, -1] : [RAIL.server - 2, RAIL.client + 2, 1];
       put(svg, 'line', { x1, y1: top + 22, x2, y2: top + 32, ...line, stroke: color });
       put(svg, 'path', { d: `M${x2} ${top + 32}l${by * 10} -6l0 10z`, fill: color });
-      put(svg, 'text', { x: 500, y: top + 17, 'text-anchor': 'middle', fill: color }, sayOf(rec));
+      put(svg, 'text', { x: 500, y: top + 17, 'text-anchor': 'middle', fill: color }, linesOf(sayOf({ ...scene, end: e.end }, rec), 1)[0]);
     } else {
       const end = 'end' in rec ? rec.end : undefined;
       const anchor = end === 'client' ? 'start' : end === 'server' ? 'end' : 'middle';
-      put(svg, 'text', { x: end === 'client' ? RAIL.client + 14 : end === 'server' ? RAIL.server - 14 : 500, y: top + 20, 'text-anchor': anchor, fill: rec.record === 'state' ? text : soft, 'font-weight': rec.record === 'state' ? 600 : 400 }, sayOf(rec));
+      const x = end === 'client' ? RAIL.client + 14 : end === 'server' ? RAIL.server - 14 : 500;
+      const { height } = kindOf(rec);
+      const lines = linesOf(sayOf({ ...scene, end: e.end }, rec), Math.max(1, Math.floor(height / 18)));
+      lines.forEach((line, k) => put(svg, 'text', { x, y: top + height / 2 + 6 + (k - (lines.length - 1) / 2) * 17, 'text-anchor': anchor, fill: rec.record === 'state' ? text : soft, 'font-weight': rec.record === 'state' ? 600 : 400 }, line));
     }
   });
   return framed(svg, WIDTH, y + 20, `0 0 ${WIDTH} ${y + 20}`);

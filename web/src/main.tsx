@@ -4,13 +4,13 @@ import { openServed } from './engine/served';
 import { loadTexts } from './i18n/packed';
 import { startLab } from './lab/state';
 import { App } from './panels/app';
-import { theme } from './state/app';
+import { source, theme } from './state/app';
 import { startPlayer } from './state/cursor';
-import { keepHash, readHash } from './state/hash';
+import { awaited, keepHash, readHash } from './state/hash';
 import { startKeys } from './state/keys';
 import { startPrinting } from './panels/print';
 import { startTeaching, startTour } from './state/teach';
-import { openFile, openLive } from './state/open';
+import { openFile, openLive, openSample } from './state/open';
 import { openEmbedded } from './state/report';
 import { work } from './trace/worker';
 import { warnOfLoss } from './state/marks';
@@ -33,7 +33,8 @@ async function page(): Promise<void> {
   startTour();
   startLab();
   warnOfLoss();
-  if (!openServed()) openLive();
+  // A link into the sample needs no file to be looked for.
+  if (!openServed() && !openLive() && awaited.value?.sample && source.value.kind === 'nothing') openSample();
   render(<App />, document.getElementById('app')!);
 }
 

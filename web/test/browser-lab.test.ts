@@ -37,8 +37,10 @@ test('what is asked is asked before anything of the trace can be seen; then the 
   await page.waitForSelector('.asked');
   assert.match((await page.textContent('.lab'))!, /accept\(\) comes late[\s\S]*Can B connect/);
   assert.equal(await page.$('.answered, .checks'), null, 'no feedback, no check');
-  assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'true');
-  assert.equal(await page.$('.ladder-body .row:has-text("ESTABLISHED")'), null);
+  // Neither rows nor tabs nor counts, and no key leads to them.
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('v');
+  assert.equal(await page.$('.ladder, .views, .badge, .stats, .controls, .overview, .list, .table'), null);
   await shot(page, 'asked-light');
   await choose(page, 'after-accept');
   await page.waitForSelector('.asked:has-text("Where is the word")');
@@ -51,6 +53,9 @@ test('what is asked is asked before anything of the trace can be seen; then the 
   assert.doesNotMatch(wrong, /Refused \(RST\)/, 'of the choice that was taken alone');
   assert.equal(await page.getAttribute('.answered.good', 'data-question'), 'q2');
   assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'false');
+  const told = (await page.textContent('.checks'))!;
+  assert.match(told, /state change \(connection of b, at the server, to ESTABLISHED/);
+  assert.doesNotMatch(told, /conn=|end=|[{}]/);
   assert.equal(await page.locator('.checks li.passed').count(), 4);
   // Whose work it is, when it was done, and what it came to: one prediction of two was right.
   assert.match((await page.textContent('.handed'))!, /^s123 · \d{4}-\d\d-\d\d \d\d:\d\d · 7 of 8 points$/);
@@ -101,7 +106,7 @@ test('served while it runs: the question stands there, and the ladder tells noth
     });
     const { page, complaints } = await open(browser, 'lang=en&theme=light', address);
     await page.waitForSelector('.asked');
-    assert.equal(await page.getAttribute('#hide', 'aria-pressed'), 'true');
+    assert.equal(await page.$('.ladder, .views'), null);
     await choose(page, 'established');
     await choose(page, 'kernel');
     await page.waitForSelector('.checks li.passed');

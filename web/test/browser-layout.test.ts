@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { leak } from './leak';
 import { makeTrace } from './scenes';
 import { axe, give, launch, open } from './page';
 
@@ -51,6 +52,10 @@ for (const [i, [width, height]] of SIZES.entries()) {
         if (tabs[i] && await tabs[i].isVisible()) await tabs[i].click();
         assert.ok(await page.isVisible(panel), `${panel} can be seen`);
         assert.ok(await page.isVisible('.why'), 'the explanation always is');
+        if (panel === '.list') {
+          const [title, order] = await Promise.all(['.list h2', '.list h2 select'].map(async (s) => (await page.locator(s).boundingBox())!));
+          assert.ok(title!.height < 1.7 * order!.height, 'the order stands in the line of the title');
+        }
         if (panel === '.queues') {
           // A panel that was hidden learns of its width a frame later.
           await page.waitForFunction(() => document.querySelector('.track-plot svg')!.clientWidth > 100);
@@ -76,4 +81,35 @@ test('on a narrow screen a connection that is tapped shows its sequence', async 
   await page.click('.row:has(.k-syn)');
   assert.match((await page.textContent('.why'))!, /asks for a connection/);
   await page.close();
+});
+
+test('how a connection ended is in sight in a narrow table, and in a laptop’s with its cause', async () => {
+  for (const width of [390, 640, 1280, 1366]) {
+    const { page } = await open(browser);
+    await page.setViewportSize({ width, height: 768 });
+    await give(page, 'x.ndjson', leak(2, 3), true);
+    await page.click('#view-answers');
+    await page.waitForSelector('.table .verdict:has-text("dropped by the listener")');
+    const verdicts = await page.$$eval('.table .verdict', (all) => all.map((e) => ({ right: e.getBoundingClientRect().right, cut: e.scrollWidth > e.clientWidth, text: e.textContent })));
+    if (width > 1200) assert.ok(await page.$eval('.table-row .badge', (e) => e.getBoundingClientRect().right) < width, 'with its problems');
+    assert.deepEqual(verdicts.filter((v) => v.right > width || (v.cut && !/dropped by the listener/.test(v.text!))), [], `${width}`);
+    await page.close();
+  }
+});
+
+test('what is chosen of speed and times, and both views, can be read', async () => {
+  for (const lang of ['en', 'zh']) for (const width of [1440, 1366, 1280, 640]) {
+    const { page } = await open(browser, `lang=${lang}`);
+    await page.setViewportSize({ width, height: 720 });
+    await give(page, 'x.ndjson', leak(2, 3));
+    const cut = await page.$$eval('.speed select, .views button', (all) => all.filter((e) => {
+      if (!(e instanceof HTMLSelectElement)) return e.scrollWidth > e.clientWidth;
+      const pen = document.createElement('canvas').getContext('2d')!;
+      pen.font = getComputedStyle(e).font;
+      // Its arrow and padding take some 22 pixels.
+      return pen.measureText(e.selectedOptions[0]!.text).width + 22 > e.clientWidth;
+    }).map((e) => e.textContent));
+    assert.deepEqual(cut, [], `${lang} ${width}`);
+    await page.close();
+  }
 });

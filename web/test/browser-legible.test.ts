@@ -23,6 +23,12 @@ test('every laptop sees a ladder; nothing is squeezed away when zoomed in, and a
     const tall = await page.$eval('.ladder-scroll', (e) => e.clientHeight);
     assert.ok(tall >= least, `${width}×${height}: ${tall}`);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    if (width > 1200) {
+      // Who opens the queues sees those of a listener, not its name alone.
+      await page.click('.queues h2 [aria-expanded]');
+      const seen = await page.$eval('.queues-scroll', (e) => e.clientHeight);
+      assert.ok(seen >= 75, `${width}×${height}: ${seen}`);
+    }
     await page.close();
   }
   const { page } = await shown(browser, makeTrace({ connections: 12 }));
@@ -59,6 +65,15 @@ test('the figure can be read: lines 3:1, labels 9 pixels, the way of each end in
       return [e.textContent, parseFloat(getComputedStyle(e).fontSize) * m.a] as const;
     }).filter(([, px]) => px < 8.9));
     assert.deepEqual(small, []);
+    const struck = await page.$$eval('.machine > svg .edge path:not(.wide)', (all) => {
+      const names = [...document.querySelectorAll('.machine > svg .box text')].map((e) => ({ name: e.textContent, box: e.getBoundingClientRect() }));
+      return (all as SVGPathElement[]).flatMap((path) => {
+        const m = path.getScreenCTM()!;
+        const points = Array.from({ length: Math.ceil(path.getTotalLength() / 2) }, (_, k) => path.getPointAtLength(2 * k).matrixTransform(m));
+        return names.filter(({ box }) => points.some(({ x, y }) => x > box.left && x < box.right && y > box.top && y < box.bottom)).map(({ name }) => name);
+      });
+    });
+    assert.deepEqual(struck, [], 'no line goes through the name of a state');
     const ways = await page.$$eval('.step.client path:not(.wide), .step.server path:not(.wide)', (all) => new Set(all.map((e) => getComputedStyle(e).stroke)).size);
     assert.equal(ways, 2, 'a colour for each end');
     assert.equal(await page.$$eval('.step', (all) => all.length), 10);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { client, leak, SERVER } from './leak';
+import { sampleText } from './sample';
 import { makeTrace } from './scenes';
 import { Talk, Writer } from './writer';
 import { axe, give, launch, matched, open, shown } from './page';
@@ -29,6 +30,19 @@ test('the list follows the trace: an outcome that comes last is in it without a 
   if (await page.$('#view-answers[aria-pressed=true]')) await page.click('#view-sequence');
   await page.waitForFunction(() => document.querySelector('#conn-1 .verdict')!.textContent!.includes('closed normally'));
   await page.close();
+});
+
+test('what has ended and is not judged yet is over, not open', async () => {
+  // As while a trace is live: the sample is in TIME-WAIT, and its outcome is still to come.
+  const text = sampleText().split('\n').filter((line) => !/^\{"record":"(outcome|end)"/.test(line)).join('\n');
+  for (const [lang, over, headline] of [['en', 'over', /^Over: client TIME-WAIT, server CLOSED\./], ['zh', '已结束', /^已结束：客户端 TIME-WAIT/]] as const) {
+    const { page } = await shown(browser, text, `lang=${lang}`);
+    assert.equal(await page.textContent('#conn-1 .verdict'), over);
+    assert.match((await page.textContent('.headline'))!, headline);
+    await page.fill('#filter', 'outcome:still-open');
+    await page.waitForFunction(() => !document.querySelector('#conn-1'));
+    await page.close();
+  }
 });
 
 test('the box of the filter and the list say the same, whatever Escape does', async () => {

@@ -26,7 +26,9 @@ test('paper gets the whole connection, light, with its arrows and marks', async 
   assert.equal(await page.isVisible('#app'), false);
   assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(255, 255, 255)');
   assert.ok(await page.$$eval('#paper .arrow svg path', (all) => all.length) > 10, 'arrowheads are drawn, not backgrounds');
-  await page.waitForSelector('#paper li:has-text("the end")');
+  // The note has the number that stands at its row.
+  const note = await page.$eval('#paper li:has-text("the end")', (e) => (e as HTMLLIElement).value);
+  await page.waitForSelector(`#paper tbody tr:last-child td:first-child:has-text("⚑ ${note}")`);
   await page.waitForSelector('#paper svg .token');
   await page.evaluate(() => dispatchEvent(new Event('afterprint')));
   await page.emulateMedia({ media: null });
@@ -53,6 +55,7 @@ test('pictures to take along: SVG and PNG of ladder and machine', async () => {
     assert.match(download.suggestedFilename(), /\.(svg|png)$/);
     if (begins === '<svg') {
       assert.match(bytes.toString(), /SYN-SENT/);
+      if (id === 'ladder-svg') assert.doesNotMatch(bytes.toString(), />(queue|connection|kernel object|outcome)</, 'rows say what they say on the page');
       assert.doesNotMatch(bytes.toString(), /<script|<img|var\(--/);
     } else assert.ok(bytes.length > 5000);
   }
@@ -103,6 +106,7 @@ test('a report opens where it was saved, with its marks in sight; marks are not 
   // The keys of a presenter's remote go from slide to slide, and so do the arrows.
   await again.click('.row >> nth=0');
   await again.keyboard.press('m');
+  await again.keyboard.press('Escape');
   for (const [key, place] of [['ArrowRight', 2], ['ArrowRight', 1], ['ArrowLeft', 2], ['PageUp', 1], ['PageDown', 2]] as const) {
     await again.keyboard.press(key);
     await again.waitForSelector(`.teacher:has-text("第 ${place} / 2 张")`);

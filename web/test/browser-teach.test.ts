@@ -50,6 +50,7 @@ test('which state comes next: asked before it is shown, with the score kept', as
   await page.waitForSelector('.teacher:has-text("The server is in LISTEN")');
   await page.locator('.choices button', { hasNotText: 'SYN-RECEIVED' }).first().click();
   await page.waitForSelector('.teacher:has-text("No: SYN-RECEIVED"):has-text("1 of 2 right")');
+  await page.waitForSelector('.teacher .reason:has-text("A SYN reached the listening socket")');
   await next();
   await page.click('.choices button:has-text("Reveal")');
   await page.waitForSelector('.teacher:has-text("1 of 2 right")');

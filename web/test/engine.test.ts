@@ -9,6 +9,8 @@ import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { readCapture } from '../src/engine/capture';
 import { CaptureError, DEFAULTS, Engine, type Options } from '../src/engine/module';
+import { Trace } from '../src/trace/model';
+import { Parser } from '../src/trace/parse';
 import { bytesOf, captures, damaged, program, random, Scratch, variable, type Said } from './captures';
 
 const VARIANTS = Number(process.env.VARIANTS ?? 10_000);
@@ -26,7 +28,7 @@ function engine(bytes: Uint8Array, name: string, options: Options = DEFAULTS, pi
   let message = '';
   let begun: Engine | undefined;
   try {
-    begun = new Engine(module, (l) => lines.push(Buffer.from(l)), name, options);
+    begun = new Engine(module, { lines: (l) => { lines.push(Buffer.from(l)); } }, name, options);
     for (let at = 0; at < bytes.length; at += piece) begun.feed(bytes.subarray(at, at + piece));
     begun.complete();
   } catch (e) {
@@ -44,7 +46,7 @@ async function page(bytes: Uint8Array, name: string, options: Options = DEFAULTS
   const lines: Buffer[] = [];
   const file = new File([bytes], name) as unknown as globalThis.File;
   try {
-    const { failed } = await readCapture({ file, engine: new Uint8Array(gzipSync(wasm)), options }, (l) => lines.push(Buffer.from(l)), {
+    const { failed } = await readCapture({ file, engine: new Uint8Array(gzipSync(wasm)), options }, { lines: (l) => { lines.push(Buffer.from(l)); } }, {
       everyMs: 0, progress() {},
     });
     return { trace: Buffer.concat(lines), message: failed ?? '' };
@@ -73,6 +75,51 @@ test('fits its budget', () => {
 
 test('says of every capture what the program says', async () => {
   for (const path of files) same(await page(bytesOf(path), basename(path)), program(path), path);
+});
+
+/** What the page keeps of a capture: all of its records. `text`: by lines alone. */
+function kept(bytes: Uint8Array, text: boolean, options: Options = DEFAULTS, most?: number) {
+  const trace = new Trace();
+  const parser = new Parser((slice) => trace.take(slice), most);
+  let lines = 0;
+  try {
+    const engine = new Engine(module, { lines(l) { lines += l.length; parser.feed(l); }, ...(!text && { columns: parser }) }, 'x', options);
+    for (let at = 0; at < bytes.length; at += 50_000) engine.feed(bytes.subarray(at, at + 50_000));
+    engine.complete();
+    engine.end(false);
+  } catch (e) {
+    if (!(e instanceof CaptureError)) throw e;
+    if (!parser.header) return undefined;
+  }
+  parser.finish();
+  assert.equal(parser.malformed, undefined);
+  return { lines, tooLarge: parser.tooLarge, ended: parser.ended, records: [...trace.records] };
+}
+
+test('what the engine gathers in columns are the records of its lines, of every capture, and most of them', () => {
+  let whole = 0;
+  let rest = 0;
+  for (const path of files.filter((f) => !f.endsWith('.gz'))) {
+    const bytes = bytesOf(path);
+    for (const options of [DEFAULTS, { ...DEFAULTS, udp: true, checksums: 'ignore' as const }]) {
+      const text = kept(bytes, true, options);
+      const columns = kept(bytes, false, options);
+      assert.deepEqual(columns?.records, text?.records, path);
+      assert.equal(columns?.ended, text?.ended, path);
+      whole += text?.lines ?? 0;
+      rest += columns?.lines ?? 0;
+    }
+  }
+  assert.ok(rest < whole * 0.8, `${rest} of ${whole} bytes were still written as text`);
+});
+
+test('columns, too, end where the page has no room for more', () => {
+  const bytes = bytesOf(files.filter((f) => !f.endsWith('.gz')).map((f) => [bytesOf(f).length, f] as const).sort((a, b) => b[0] - a[0])[0]![1]);
+  const all = kept(bytes, false)!;
+  assert.equal(all.tooLarge, false);
+  const some = kept(bytes, false, DEFAULTS, all.records.length - 1)!;
+  assert.equal(some.tooLarge, true);
+  assert.ok(some.records.length < all.records.length);
 });
 
 test('says the same wherever the bytes are cut', () => {
@@ -105,7 +152,7 @@ for (const [options, words] of asked) {
 
 test('refuses a port too many and a host that is none', () => {
   for (const wrong of [{ hosts: ['10.0.0.1/8'] }, { hosts: ['no'] }, { ports: Array.from({ length: 17 }, (_, i) => i + 1) }]) {
-    assert.throws(() => new Engine(module, () => undefined, 'x', { ...DEFAULTS, ...wrong }), (e) => e instanceof CaptureError && e.refused);
+    assert.throws(() => new Engine(module, { lines() {} }, 'x', { ...DEFAULTS, ...wrong }), (e) => e instanceof CaptureError && e.refused);
   }
 });
 

@@ -7,9 +7,10 @@ import { dictionaries, type Dictionary } from '../src/i18n';
 import { ERRNOS, REASONS } from '../src/i18n/types';
 import { explain } from '../src/kinds';
 import type { Around, Explanation } from '../src/kinds/kind';
-import type { CallRec, End, QueueRec, Rec, ResetRec, SegmentRec, StateRec, TimerRec } from '../src/trace/records';
+import { check, type CallRec, type End, type QueueRec, type Rec, type ResetRec, type SegmentRec, type StateRec, type TimerRec } from '../src/trace/records';
+import { moveOf } from '../src/trace/transitions';
 import {
-  CAUSES, DIFFERENCES, ENDS, HOWS, NOTES, QUEUE_WHYS, STATES, TIMERS, TIMER_WHYS, VERDICTS,
+  CAUSES, DIFFERENCES, DIRECTIONS, ENDS, HOWS, NOTES, QUEUE_WHYS, SHAPES, SOURCES, STATES, TIMERS, TIMER_WHYS, VERDICTS,
 } from '../src/trace/words';
 
 interface Case { rec: Rec; before: Rec[]; listened?: boolean }
@@ -27,7 +28,8 @@ function* states(): Generator<Case> {
   for (const end of ENDS) {
     const causes: Rec[][] = [
       [], [...BOTH_SYNS, segment(90, other(end), ['RST'])], [segment(1, 'client', ['SYN'], { seq: 0 }), segment(90, 'server', ['RST', 'ACK'])],
-      [...BOTH_SYNS, segment(80, end, ['FIN', 'ACK']), segment(90, other(end), ['ACK'])], [state(80, other(end), 'ESTABLISHED', 'FIN-WAIT-1')],
+      [...BOTH_SYNS, segment(80, end, ['FIN', 'ACK']), segment(90, other(end), ['ACK'])],
+      [...BOTH_SYNS, segment(80, end, ['FIN', 'ACK']), segment(90, other(end), ['FIN', 'ACK'])], [state(80, other(end), 'ESTABLISHED', 'FIN-WAIT-1')],
     ];
     for (const from of STATES) for (const to of STATES) for (const how of HOWS) for (const before of causes) {
       if (from === to) continue;
@@ -47,7 +49,7 @@ function* segments(): Generator<Case> {
       ...(syns ? BOTH_SYNS : []), segment(50, other(from), ['ACK'], { win: peerWindow }), ...(closed ? [segment(60, other(from), ['FIN', 'ACK'], { win: peerWindow })] : []),
     ];
     for (const f of flags) for (const len of [0, 1, 100]) for (const win of [0, 64]) {
-      for (const notes of [undefined, ...NOTES.map((n) => [n])]) yield { before, rec: segment(100, from, f, { len, win, ...(notes && { notes }), ack: 1 }) };
+      for (const notes of [undefined, ...NOTES.map((n) => [n]), ['duplicate-ack', 'challenge-ack']]) yield { before, rec: segment(100, from, f, { len, win, ...(notes && { notes }), ack: 1 }) };
     }
   }
   for (const end of ENDS) yield { before: [segment(1, other(end), ['SYN'], { seq: 0 })], rec: segment(100, end, ['RST', 'ACK']) };
@@ -99,12 +101,22 @@ const RULES: { of: Rec['record']; never: [RegExp, RegExp]; where: (c: Case) => b
     where: ({ rec, before }) => (rec as SegmentRec).flags.includes('RST') && before.length === 1 && (before[0] as SegmentRec).flags[0] === 'SYN' },
   { of: 'segment', why: 'a window without its scale is no number of bytes', never: [/64\u00a0B/, /64\u00a0B/],
     where: ({ rec, before }) => (rec as SegmentRec).win === 64 && !(rec as SegmentRec).flags.includes('SYN') && !before.some((r) => r.record === 'segment' && r.flags.includes('SYN')) },
+  { of: 'segment', why: 'a SYN is behind no hole', never: [/showed a hole/, /缺口/],
+    where: ({ rec }) => (rec as SegmentRec).flags.includes('SYN') && !!(rec as SegmentRec).notes?.includes('retransmission') },
+  { of: 'segment', why: 'a challenge asks for nothing that is missing', never: [/behind a hole/, /缺口/], where: ({ rec }) => !!(rec as SegmentRec).notes?.includes('challenge-ack') },
+  { of: 'segment', why: 'a RST that moves nothing cuts nothing off', never: [/cuts the connection off/, /中断连接/],
+    where: ({ rec }) => (rec as SegmentRec).flags.includes('RST') && !!(rec as SegmentRec).notes?.some((n) => n === 'unacceptable' || n === 'earlier-connection') },
   { of: 'call', why: 'a call that failed did nothing', never: [/took bytes|took a finished|handed bytes|closed (its|one)|made (a|the)|gave its|changed an|returned 0/, /取走|交给了|关闭了|创建了|绑定了|设为|修改了|返回 0/],
     where: ({ rec }) => (rec as CallRec).errno !== undefined },
   { of: 'call', why: 'a signal is no error', never: [/failed/, /失败/], where: ({ rec }) => /^(ERESTARTSYS|EINTR|EAGAIN|EINPROGRESS)$/.test((rec as CallRec).errno ?? '') },
   { of: 'call', why: 'a listener is no client', never: [/client/, /客户端/], where: ({ rec }) => (rec as CallRec).end === undefined && /^(socket|bind|listen|setsockopt)$/.test((rec as CallRec).name) },
   { of: 'state', why: 'a process may have ended', never: [/called close/, /调用了 close/], where: ({ rec }) => (rec as StateRec).call !== 'close' },
   { of: 'state', why: 'it may be the second', never: [/closed first/, /先关闭：/], where: ({ before, rec }) => (rec as StateRec).to === 'FIN-WAIT-1' && before.some((r) => r.record === 'state' && r.end !== (rec as StateRec).end && r.to === 'FIN-WAIT-1') },
+  { of: 'state', why: 'the kernel gave up', never: [/reset (was|came)|got a reset|last ACK arrived|SO_LINGER|orphan/, /RST|最后一个 ACK 到达|orphan/],
+    where: ({ rec, before }) => { const s = rec as StateRec; return s.error === 'ETIMEDOUT' && !/^(SYN-SENT|UNKNOWN)$/.test(s.from) && moveOf(s.from, s.to) !== undefined && !before.some((r) => r.record === 'segment' && r.flags.includes('RST')); } },
+  { of: 'state', why: 'the peer has closed with it', never: [/has to close/, /轮到/],
+    where: ({ rec, before }) => { const s = rec as StateRec; return s.from === 'FIN-WAIT-1' && s.to === 'FIN-WAIT-2' && before.some((r) => r.n === 90 && r.record === 'segment' && r.flags.includes('FIN')); } },
+  { of: 'state', why: 'nothing governs what was never so', never: [/net\.ipv4|\(\)/, /net\.ipv4|\(\)/], where: ({ rec }) => (rec as StateRec).how === 'corrected' },
   { of: 'state', why: 'its FIN was seen', never: [/without its own FIN/, /没有发出自己的 FIN/], where: ({ before, rec }) => before.some((r) => r.record === 'segment' && r.from === (rec as StateRec).end && r.flags.includes('FIN')) },
   { of: 'state', why: 'between two samples are steps, not resets', never: [/Resets and timeouts|without its own FIN/, /RST 和超时|没有发出自己的 FIN/],
     where: ({ rec }) => (rec as StateRec).how === 'sampled' && (rec as StateRec).rfc === undefined },
@@ -141,7 +153,10 @@ test('no sentence is told of a record that it cannot be true of', () => {
       assert.ok(e.what.trim() !== '' && e.why.trim() !== '', JSON.stringify(c.rec));
       assert.doesNotMatch(text, /undefined|NaN|\{\w+\}|\[object/, JSON.stringify(c.rec));
       const plain = e.what + e.why;
-      if (lang === 'zh') assert.match(plain, /[\u4e00-\u9fff]/);
+      if (lang === 'zh') {
+        assert.match(plain, /[\u4e00-\u9fff]/);
+        assert.doesNotMatch([e.title, ...e.more].join('\n'), /[\u4e00-\u9fff]: |[。：] /, 'punctuation of another language');
+      }
       for (const rule of RULES) {
         if (rule.of !== c.rec.record || !rule.where(c)) continue;
         applied.set(rule, applied.get(rule)! + 1);
@@ -153,6 +168,38 @@ test('no sentence is told of a record that it cannot be true of', () => {
   assert.deepEqual([...wrong], []);
   for (const [rule, n] of applied) assert.ok(n > 0, `never looked at: ${rule.why}`);
   assert.ok(cases > 5000);
+});
+
+/** A value of each tag of the schema, as little of it as check() lets through. */
+const LEAST: Record<string, unknown> = {
+  'int': 7, 'str': 'word', 'object': {}, 'true': true, 'array': [], 'state': 'ESTABLISHED', 'end': 'client', 'strings': ['word'], 'ints': { word: 7 },
+  'address': { addr: '::1', port: 7 }, 'words:HOWS': HOWS[0], 'words:SOURCES': SOURCES[0], 'words:DIRECTIONS': DIRECTIONS[0],
+};
+
+test('every kind has sentences for what the schema allows: no field, each, any two of them, all', () => {
+  const wrong = new Map<string, string>();
+  const said = (rec: Rec) => {
+    const around: Around = { byN: () => undefined, listener: () => undefined, events: [rec], listened: false };
+    for (const [lang, d] of Object.entries(dictionaries) as [string, Dictionary][]) {
+      const e = explain(d, around, rec);
+      const odd = /undefined|NaN|\{\w+\}|\[object/.exec(textOf(e))?.[0] ?? (e.what.trim() === '' ? 'no sentence' : undefined);
+      if (odd !== undefined) wrong.set(`${rec.record}: ${odd} (${lang})`, JSON.stringify(rec));
+    }
+  };
+  let cases = 0;
+  for (const [record, { need, may }] of Object.entries(SHAPES)) {
+    const valued = (fields: [string, string][]) => Object.fromEntries(fields.map(([name, tag]) => [name, LEAST[tag]]));
+    const fields = Object.entries(may);
+    const some = [[], fields, ...fields.flatMap((one, i) => fields.slice(i).map((two) => [one, two]))];
+    for (const more of some) {
+      const got = check({ n: 1, t: 1, record, ...valued(Object.entries(need)), ...valued(more) });
+      assert.ok('rec' in got, `${record}: ${JSON.stringify(got)}`);
+      said(got.rec);
+      cases++;
+    }
+  }
+  assert.deepEqual([...wrong], []);
+  assert.ok(cases > 1000);
 });
 
 test('titles do not say the name of the kind twice', () => {

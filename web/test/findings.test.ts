@@ -83,7 +83,7 @@ test('nothing is left out for being zero, nobody, or unknown', () => {
   assert.match(text({ kind: 'half-open-peer', peer: '192.0.2.1', evidence: { silent_ns: 26e9, unacknowledged: 1000 } }), /^192\.0\.2\.1 在 3 条连接上不再出声.*26.*1000|1,000/);
   assert.doesNotMatch(text({ kind: 'half-open-peer', peer: '192.0.2.1', cause: 'user-timeout' }), /不再出声/);
   assert.doesNotMatch(text({ kind: 'no-answer', peer: '192.0.2.1', evidence: {} }), /As written/);
-  assert.match(zh.problems.unreadable(zh.problems.damage('the file breaks off at byte 7946, after 52 packets')), /第 7946 字节处中断，之前有 52 个报文$/);
+  assert.match(zh.problems.unreadable(zh.problems.said('the file breaks off at byte 7946, after 52 packets')), /第 7946 字节处中断，之前有 52 个报文$/);
 });
 
 test('of several with one subject the last one counts', () => {

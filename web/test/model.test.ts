@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compile, matches, parseFilter } from '../src/trace/filter';
+import { dictionaries } from '../src/i18n';
+import { compile, complete, lastWord, matches, parseFilter } from '../src/trace/filter';
 import { barsOf, spansOf } from '../src/trace/lanes';
 import { LAST, stateAt, timerAt, Trace, type Conn } from '../src/trace/model';
 import { SLICE } from '../src/trace/columns';
 import { Parser } from '../src/trace/parse';
 import { factsOf } from '../src/trace/problems';
-import { buildLadder, firstRowBelow, rowAt } from '../src/trace/rows';
+import { buildLadder, firstRowBelow, landing, rowAt } from '../src/trace/rows';
 import { udpTrace, waitsTrace } from './doings';
+import { client, leak, SERVER } from './leak';
 import { sampleText } from './sample';
 import { timescale } from '../src/trace/timescale';
 import { makeTrace } from './scenes';
+import { Talk, Writer } from './writer';
 
 function load(text: string): Trace {
   const t = new Trace();
@@ -129,6 +132,51 @@ test('filter: words, keys, negation, short state names', () => {
   assert.equal(hits('nothing-like-this'), 0);
 });
 
+const english = (id: string) => (dictionaries.en.causes as Record<string, string>)[id] ?? (dictionaries.en.answers.problems as Record<string, string>)[id] ?? id;
+
+test('filter: quotes hold a value together, and what a table calls a cause finds it', () => {
+  const t = load(leak(2, 3));
+  const hits = (f: string) => t.conns.filter((c) => matches(c, compile(parseFilter(f), english), LAST)).length;
+  assert.equal(hits('cause:"dropped by the listener"'), 3);
+  assert.equal(hits('cause:listener-dropped'), 3);
+  assert.equal(hits('not cause:"dropped by the listener" final:close-wait'), 2);
+  assert.equal(hits('cause:"left in CLOSE-WAIT"'), 2, 'where no cause is known the table says that');
+  assert.equal(hits('"not"'), 0, 'in quotes it is text');
+  assert.equal(hits('cause:"dropped by'), 3, 'a quote that is still open reaches to the end');
+  assert.equal(lastWord('port:80 cause:"a b'), 'cause:"a b');
+  assert.equal(lastWord('port:80 '), '');
+  assert.deepEqual(complete('port:80 cause:"by the lis', t, english).map((c) => [c.text, c.says]), [['cause:listener-dropped', 'dropped by the listener']]);
+});
+
+test('filter: what is not understood, or can match nothing, is told, with what would do', () => {
+  const told = (f: string) => compile(parseFilter(f), english).hints.map((h) => `${h.kind} ${h.word} ${h.key ?? ''}`.trim());
+  assert.deepEqual(told('final:XYZ'), ['value final:xyz final']);
+  assert.deepEqual(told('sate:closed'), ['key sate:']);
+  assert.deepEqual(told('rtt>soon port:http'), ['time rtt>soon', 'number port:http']);
+  assert.deepEqual(told('or or curl'), ['operator or', 'operator or']);
+  assert.deepEqual(told('curl not or port:80'), ['operator not']);
+  assert.deepEqual(told('(final:CLOSED or rtt>1s)'), ['parenthesis (final:closed', 'parenthesis rtt>1s)']);
+  for (const fine of ['final:closed or', 'not', 'cause:any', 'outcome:refused', 'problem:gap', 'fe80::1', 'comm:(sd-pam)', 'cause:"left in close-wait"', 'ever:fin']) assert.deepEqual(told(fine), [], fine);
+});
+
+test('what stands out is counted as the program counts it, with where it lasted longest', () => {
+  const t = load(leak(2, 3));
+  assert.deepEqual([...t.standing], [['close-wait', { count: 2, ns: 12e9, conn: 2, end: 'server' }]]);
+  assert.equal(t.endings, 6);
+  assert.equal(t.badEndings, 2, 'half closed');
+  assert.deepEqual(t.conns.map((c) => c.stands), [false, true, true, false, false, false]);
+  // A window of zero is an answer: nothing was asked in vain.
+  const w = new Writer();
+  w.header();
+  (['zero-window', 'keep-alives'] as const).forEach((what, i) => {
+    const talk = new Talk(w, i + 1, { client: client(i), server: SERVER }, 100);
+    talk.handshake(2, 0, 1, 3, 500);
+    talk.outcome(10, 'still-open', 'Open.', { stalled: { what, end: 'client', count: 3, ns: (i + 2) * 1e9 } });
+  });
+  assert.deepEqual([...load(w.text()).standing], [
+    ['zero-window', { count: 1, ns: 2e9, conn: 1, end: 'client' }], ['in-vain', { count: 1, ns: 3e9, conn: 2, end: 'client' }]]);
+});
+
 test('filter: state is that at the cursor', () => {
   const t = load(sampleText());
   const c = t.conns[0]!;
@@ -202,6 +250,34 @@ test('a pair goes with its last datagram, and its calls with it', () => {
   assert.deepEqual(later.all.map((c) => c.id), [-3]);
   assert.deepEqual([later.conn(-1), later.callsOn(1)], [undefined, []]);
   assert.deepEqual(rowsOf(later, later.conn(-3)!), rows);
+});
+
+test('a segment lands where it arrives: to scale the slope is its time on the way; a lost one lands nowhere', () => {
+  const lines = [
+    { record: 'header', n: 0, t: 0, format: 'tcplens-trace', version: 1 },
+    { record: 'connection', n: 1, t: 0, conn: 1, client: { addr: '10.0.0.1', port: 1 }, server: { addr: '10.0.0.2', port: 2 } },
+    { record: 'segment', n: 2, t: 0, conn: 1, from: 'client', flags: ['SYN'], seq: 0, len: 0, notes: ['lost-on-wire'], sent: 0 },
+    { record: 'segment', n: 3, t: 1e9, conn: 1, from: 'client', flags: ['SYN'], seq: 0, len: 0, sent: 1e9, received: 1.02e9 },
+    { record: 'arrival', n: 4, t: 1.02e9, conn: 1, end: 'server', delay_ns: 2e7, because: 3 },
+  ];
+  const c = load(`${lines.map((l) => JSON.stringify(l)).join('\n')}\n`);
+  const even = buildLadder(c, c.conns[0]!);
+  assert.equal(landing(even.rowOf.get(2)!), undefined);
+  assert.equal(landing(even.rowOf.get(3)!), even.rowOf.get(4));
+  const scaled = buildLadder(c, c.conns[0]!, 10_000);
+  const sent = scaled.rowOf.get(3)!;
+  assert.equal(landing(sent)!.y - sent.y, 200); // 20 ms
+  // what is folded away has no arrow of its own
+  const many = lines.slice(0, 2);
+  for (let i = 0; i < 10; i++) {
+    const n = 2 + 2 * i;
+    many.push({ record: 'segment', n, t: n * 1e6, conn: 1, from: 'client', flags: ['ACK'], seq: i, ack: 1, len: 1, sent: n * 1e6, received: n * 1e6 + 1 } as never);
+    many.push({ record: 'arrival', n: n + 1, t: n * 1e6 + 1, conn: 1, end: 'server', delay_ns: 1, because: n });
+  }
+  const t = load(`${many.map((l) => JSON.stringify(l)).join('\n')}\n`);
+  const folded = buildLadder(t, t.conns[0]!, undefined, { on: true, open: new Set() });
+  assert.equal(folded.rows.filter((r) => r.kind === 'run').length, 1);
+  assert.equal(landing(folded.rowOf.get(4)!), undefined);
 });
 
 test('calls that wait stand at the end whose descriptor was ready, or whose thread it is; a process with its cost', () => {

@@ -39,6 +39,7 @@ const TRANSLATED: Record<string, Words> = {
   'finding.cause': (d, id) => pick(d.causes, id),
   'finding.severity': (d, id) => pick(d.why.severities, id),
   'check.result': (d, id) => pick(d.why.checkResults, id),
+  'header.merged.clock': (d, id) => pick(d.why.clockFits, id),
   'end.beyond': (d, id) => pick(d.why.beyond, id),
   'end.reason': (d, id) => pick(d.why.ends, id),
   'side': (d, id) => [...pick(d.label, id), d.end[id as 'client'].mid, d.end[id as 'client'].start],

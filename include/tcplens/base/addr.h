@@ -45,6 +45,8 @@ static inline bool addr_is_unspecified(const struct addr *a)
 {
     return !memcmp(a->bytes, (const uint8_t[16]){ 0 }, sizeof(a->bytes));
 }
+/* :: or 0.0.0.0: of a listener, all addresses. */
+bool addr_is_any(const struct addr *a);
 static inline bool addr_equal(const struct addr *a, const struct addr *b)
 {
     return !memcmp(a->bytes, b->bytes, sizeof(a->bytes));

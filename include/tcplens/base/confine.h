@@ -10,6 +10,8 @@ enum confine_may {
     CONFINE_SERVE = 1 << 1,    /* answer browsers on a socket that listens */
     CONFINE_HAND_OUT = 1 << 2, /* and give them files that are open */
     CONFINE_FEED = 1 << 3,     /* start a process of the same confinement that hands on what was read */
+    CONFINE_PUBLISH = 1 << 4,  /* connect to a server, by TCP */
+    CONFINE_SCREEN = 1 << 5,   /* draw on a terminal, and stop when asked to there (Ctrl-Z) */
 };
 
 #define CONFINE_SOCKETS_MAX 64

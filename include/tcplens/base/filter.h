@@ -18,12 +18,18 @@ struct prefix {
 
 #define PREFIX_TEXT_MAX (ADDR_TEXT_MAX + 4)
 
+/* Ports from first to last, both included. */
+struct port_range {
+    uint16_t first, last;
+};
+
 /* All zero: everything is wanted. */
 struct filter {
-    uint16_t ports[LIMIT_FILTER_PORTS]; /* of either end */
+    struct port_range ports[LIMIT_FILTER_PORTS]; /* of either end */
     struct prefix hosts[LIMIT_FILTER_HOSTS];
     uint32_t pids[LIMIT_FILTER_PIDS]; /* processes; only the kernel witness knows them */
     unsigned port_count, host_count, pid_count;
+    const char *expression; /* what else connections have to match (base/expression.h); NULL: nothing */
 };
 
 /* "192.0.2.1", "192.0.2.0/24", "2001:db8::/32". 0 or -EINVAL: no address, or bits are set beyond the length. */

@@ -23,12 +23,14 @@
       "`gap` of the wire, exit status 4")                                                                              \
     X(SAMPLED_SOCKETS, 65536, COUNT, "sockets followed by samples",                                                    \
       "not followed; what then finds room counts as older than the trace", "`gap` with hook `table`, exit status 4")   \
-    X(SAMPLED_DESTRUCTIONS, 4096, COUNT, "destructions announced between two samples", "they are lost",                \
+    X(SAMPLED_DESTRUCTIONS, 65536, COUNT, "destructions announced between two samples", "they are lost",                \
       "`gap` with hook `table`, exit status 4")                                                                        \
-    X(ANNOUNCEMENTS, 4 << 20, BYTES, "announcements of destructions that the kernel keeps", "they are lost",           \
+    X(ANNOUNCEMENTS, 32 << 20, BYTES, "announcements of destructions that the kernel keeps", "they are lost",           \
       "`gap` with hook `destroy`, exit status 4")                                                                      \
     X(HELD_EVENTS, 1000000, COUNT, "events held for order", "the earliest goes early",                                 \
       "`beyond` of `end`; what comes after it may be `late`")                                                          \
+    X(HELD_PACKETS, 64 << 20, BYTES, "packets of `--write` held for order", "the oldest are not written",              \
+      "a note at the end")                                                                                             \
     X(CONNECTIONS, 1000000, COUNT, "connections followed", "the one silent longest is forgotten",                      \
       "its `outcome`, `beyond` of `end`")                                                                              \
     X(LISTENERS, 65536, COUNT, "listeners followed", "further ones are not followed", "`beyond` of `end`")             \
@@ -47,7 +49,7 @@
       "a wrong checksum of one that was forgotten counts as right until one is", "the note `bad-checksum`")            \
     X(HELD_SEGMENTS, 16, COUNT, "SYNs into open connections that may begin another; as many RSTs before their data",   \
       "such a connection begins with its SYN,ACK", "its first `segment`")                                              \
-    X(FLIGHTS, 4096, COUNT, "segments on the wire of a lab at once", "the arrival of the earliest moves no state",     \
+    X(FLIGHTS, 65536, COUNT, "segments on their way at once, of a lab or a merged trace", "the arrival of the earliest moves no state",     \
       "it has no `arrival`")                                                                                           \
     X(TIMED_SEGMENTS, 2, COUNT, "segments timed at once, per direction", "later ones give no round-trip sample",       \
       "they have no `rtt`")                                                                                            \
@@ -67,7 +69,7 @@
       "`skipped` of `end`: `stray RST`")                                                                               \
     X(FILTERED_LINK_TYPES, 16, COUNT, "link types in one capture file with `--filter`", "refused",                     \
       "an error, exit status 1")                                                                                       \
-    X(FILTER_PORTS, 16, COUNT, "ports of `--port`", "refused", "an error, exit status 2")                              \
+    X(FILTER_PORTS, 16, COUNT, "ports and ranges of `--port`", "refused", "an error, exit status 2")                   \
     X(FILTER_HOSTS, 16, COUNT, "addresses of `--host`", "refused", "an error, exit status 2")                          \
     X(FILTER_PIDS, 16, COUNT, "processes of `--pid`", "refused", "an error, exit status 2")                            \
     X(INTERFACES, 16, COUNT, "interfaces of `--iface`", "refused", "an error, exit status 2")                          \
@@ -75,12 +77,37 @@
       "its checks are `inconclusive`, exit status 4")                                                                  \
     X(LAB_TRACE, 256 << 20, BYTES, "a trace that a lab is checked by, uncompressed", "refused",                        \
       "an error, exit status 1")                                                                                       \
+    X(MERGED_FILES, 16, COUNT, "files of `tcplens merge`", "refused", "an error, exit status 2")                       \
+    X(MERGED_SEGMENTS, 16 << 20, COUNT, "segments of all files of `tcplens merge`", "refused",                         \
+      "an error, exit status 1")                                                                                       \
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
     X(SERVED_FILES, 64, COUNT, "files of `tcplens view`", "refused", "an error, exit status 2")                        \
+    X(TOP_CONNECTIONS, 65536, COUNT, "connections that `tcplens top` holds",                                          \
+      "the one that ended longest ago makes room; where none has ended, further ones are not shown",                   \
+      "its first line: how many there are besides")                                                                    \
+    X(TOP_LISTENERS, 4096, COUNT, "listeners that `tcplens top` shows", "further ones are not shown",                  \
+      "its line of listeners: how many there are besides")                                                             \
+    X(TOP_HISTORY, 16 << 20, BYTES, "what `tcplens top` keeps of connections to show one's timeline; as much of segments", \
+      "the oldest lines are forgotten", "the first line of a timeline")                                                \
+    X(TOP_TIMELINE, 4096, COUNT, "lines of one timeline in `tcplens top`", "the newest are shown",                     \
+      "the first line of a timeline")                                                                                  \
     X(BROWSER_HISTORY, 64 << 20, BYTES, "a live trace kept for browsers", "the oldest lines are forgotten",            \
-      "`event: gap` in their stream")
+      "`event: gap` in their stream")                                                                                  \
+    X(PUBLISH_BUFFER, 64 << 20, BYTES, "records that wait for the process that publishes", "they are lost",            \
+      "a message, exit status 4")                                                                                      \
+    X(PUBLISH_LINE, 128 << 10, BYTES, "a record that is published", "it is lost", "a message, exit status 4")          \
+    X(SPOOL, 1 << 30, BYTES, "records that wait for the server of `--publish` (`--spool-size`)", "they are lost",      \
+      "a message, exit status 4")                                                                                      \
+    X(METRICS_ADDRESSES, 128, COUNT, "addresses of listeners that metrics tell apart",                                 \
+      "the figures of one where nobody listens, or of the further one, count for `other`",                             \
+      "`tcplens_listener_addresses_folded_total`, `tcplens_listeners_beyond_total`")                                   \
+    X(METRICS_LISTENERS, 4096, COUNT, "listeners at once whose queues metrics show",                                   \
+      "the depth of further ones is not shown", "`tcplens_listeners_beyond_total`")                                    \
+    X(METRICS_REASONS, 48, COUNT, "reasons of resets that metrics tell apart", "counted together", "reason `other`")   \
+    X(EXPORT_CONNECTIONS, 262144, COUNT, "connections followed by `tcplens export` (`--connections`)",                 \
+      "the one silent longest is forgotten", "`tcplens_connections_forgotten_total`")
 
 #define LIMIT_ENUM(name, value, unit, what, beyond, told) LIMIT_##name = (value),
 enum { LIMITS(LIMIT_ENUM) };

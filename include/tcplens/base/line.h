@@ -24,6 +24,7 @@ struct line {
     char *buf, *p, *end;
     unsigned cells;  /* wide so far */
     unsigned column; /* where the next text begins: blanks are written with what follows them, or not at all */
+    unsigned lane;   /* for who writes the line: how wide its widest column is */
     bool colour;     /* styles are written, as ANSI sequences */
     bool cut;        /* something did not fit, and is missing whole */
 };
@@ -52,5 +53,11 @@ void line_reset_style(struct line *l);
 /* A piece is put together apart, so that its width is known before its place; line_join() puts it there. */
 struct line line_piece(const struct line *l, char *buf, size_t size);
 void line_join(struct line *l, const struct line *piece);
+
+/* Fits a whole line, newline and colours included, into columns (0: any number). indent < 0: what is beyond is cut, with an
+ * ellipsis; else it goes on in further lines that begin with so many blanks, broken between words where there are some.
+ * Returns the length; what has no room in size bytes, at least LINE_FIT_MIN, is left out. */
+#define LINE_FIT_MIN 64
+size_t line_fit(const char *line, size_t len, unsigned columns, int indent, char *buf, size_t size);
 
 #endif

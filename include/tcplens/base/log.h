@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTE, LOG_LEVEL_DEBUG };
+enum log_level { LOG_LEVEL_NONE, LOG_LEVEL_ERROR, LOG_LEVEL_NOTE, LOG_LEVEL_DEBUG };
 
 /* Messages above this level are dropped; LOG_LEVEL_NOTE at the start, LOG_LEVEL_DEBUG with TCPLENS_DEBUG=1. */
 void log_set_level(enum log_level level);

@@ -9,14 +9,14 @@
 struct loop;
 
 struct loop_handlers {
-    void (*tick)(void *arg, uint64_t ticks);   /* ticks since the last call: more than 1 when the loop was late */
-    void (*signal)(void *arg, int number);     /* SIGINT or SIGTERM */
+    void (*tick)(void *arg, uint64_t ticks);   /* ticks since the last call: more than 1 when the loop was late, 0: the
+                                               * system's clock was set */
+    void (*signal)(void *arg, int number);     /* one of those of stop.h */
     void (*child)(void *arg, int wait_status); /* the watched child ended and was reaped */
     void *arg;
 };
 
-/* Blocks SIGINT and SIGTERM in this thread and those it makes later, and takes them from a descriptor.
- * tick_ms: milliseconds between ticks. 0 or -errno. */
+/* Takes the signals that ask to end from a descriptor: stop_watch(). tick_ms: milliseconds between ticks. 0 or -errno. */
 int loop_new(unsigned tick_ms, const struct loop_handlers *handlers, struct loop **ret_loop)
     __attribute__((warn_unused_result));
 /* Watches one child. 0 or -errno. */
@@ -25,8 +25,5 @@ int loop_watch_child(struct loop *loop, pid_t pid) __attribute__((warn_unused_re
 int loop_run(struct loop *loop) __attribute__((warn_unused_result));
 void loop_stop(struct loop *loop);
 struct loop *loop_free(struct loop *loop);
-
-/* For a child between fork and exec: the signals that loop_new() blocked are delivered again, and SIGPIPE ends it. */
-void loop_restore_signals(void);
 
 #endif

@@ -21,6 +21,7 @@ enum option_kind {
 enum option_completion {
     COMPLETE_NOTHING,
     COMPLETE_FILE,
+    COMPLETE_OUTPUT, /* as a file; it is written, and OPTION_TEXT: no two of a command may be the same */
     COMPLETE_INTERFACE,
     COMPLETE_PROCESS,
     COMPLETE_NAMESPACE,
@@ -67,8 +68,8 @@ enum options_style {
     OPTIONS_BEFORE_WORD /* the first word ends the options */
 };
 
-/* Sets every member that the tables name: to its default, then to what argv says (argv[0] is passed over). --help, -h and
- * --version are understood without a row. *ret_rest: index of the first word that is no option; words may have been moved
+/* Sets every member that the tables name: to its default, then to what argv says (argv[0] is passed over). --help, -h,
+ * --version and -V are understood without a row. *ret_rest: index of the first word that is no option; words may have been moved
  * behind the options. OPTIONS_WRONG: one line in error. */
 enum options_outcome options_parse(const struct option_set *sets, size_t count, enum options_style style, int argc,
                                    char **argv, int *ret_rest, char error[static OPTIONS_ERROR_MAX])
@@ -77,7 +78,7 @@ enum options_outcome options_parse(const struct option_set *sets, size_t count, 
 /* The options of --help, wrapped. */
 void options_print_help(const struct option_table *const *tables, size_t count, FILE *to);
 
-/* The one of n words that was probably meant; NULL: none is near. */
+/* The one of n words that was probably meant, whether in small letters or not; NULL: none is near. */
 const char *options_nearest(const char *word, const char *const *words, size_t n);
 /* " (did you mean 'x'?)", or "", into buf. Returns buf. */
 const char *options_hint(const char *word, const char *const *words, size_t n, char buf[static 96]);

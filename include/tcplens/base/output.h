@@ -2,8 +2,18 @@
 #ifndef TCPLENS_BASE_OUTPUT_H
 #define TCPLENS_BASE_OUTPUT_H
 
-/* Opens path to be written; flags: O_WRONLY or O_RDWR, with O_EXCL not one that is there already, which else is emptied. A new
- * file is readable to its owner alone (0600), who under sudo(8) is the user that called it. A descriptor or -errno. */
+#include <stdbool.h>
+
+/* The file behind this descriptor is being read: it is not opened to be written, under whatever name. For whatever a program reads. */
+void output_spare(int fd);
+bool output_is_spared(const char *path);
+
+/* Opens path to be written; flags: O_WRONLY or O_RDWR, with O_EXCL not one that is there already, with O_TRUNC emptied. A new
+ * file is readable to its owner alone (0600), who under sudo(8) is the user that called it. A regular file is locked (flock(2)) for as long as it is open. Waits for who reads a
+ * FIFO. A descriptor; -EBUSY: another has it open so; -EDEADLK: it is spared; -ECANCELED: asked to end meanwhile (stop.h); or
+ * -errno. */
 int output_open(const char *path, int flags) __attribute__((warn_unused_result));
+/* Why it could not. */
+const char *output_explain(int r);
 
 #endif

@@ -15,7 +15,8 @@
 int rights_drop(bool keep_kill) __attribute__((warn_unused_result));
 
 /* Drops all of it, and confines the process to what c allows: from here on it may read what others made. What cannot be had on
- * this machine, and does no harm by itself, is told in a note. 0, or -errno as above. */
+ * this machine, and does no harm by itself, is told in a note. A process that ends with its parent (PR_SET_PDEATHSIG) still does.
+ * 0, or -errno as above. */
 int rights_give_up(const struct confine *c) __attribute__((warn_unused_result));
 
 /* Drops the capabilities alone, and for good: programs that are run gain none. Who it is stays. 0 or -errno. */

@@ -28,12 +28,14 @@ struct conn_config {
         conn_max; /* connections followed at once; 0: LIMIT_CONNECTIONS. The one that was silent longest goes first */
     uint64_t hash_seed;
     enum conn_segments segments;
-    bool wire_only; /* only packets will come: a connection takes less memory */
+    bool wire_only;  /* only packets will come: a connection takes less memory */
+    bool no_packets; /* none will come: of what is closed no late ones are waited for */
     const char *const
         *sysctl; /* settings of the host, by enum sysctl, as /proc/sys has them; NULL: not known. Borrowed */
     enum conn_checksums checksums;
-    bool all_resets;  /* the kernel tells of each RST that its TCP sends */
-    bool all_packets; /* of all interfaces, so that what is not among them was not sent */
+    bool all_resets;   /* the kernel tells of each RST that a socket of it sends */
+    bool stray_resets; /* and of those in answer to what is for no socket */
+    bool all_packets;  /* of all interfaces, so that what is not among them was not sent */
     bool all_netns; /* the ends of a connection may be in two network namespaces, and its packets be seen in a third */
 };
 

@@ -161,6 +161,7 @@ struct sock_ending {
 enum fate {
     FATE_UNSAID, /* as captured: it is taken to arrive at once */
     FATE_LOST,
+    FATE_UNSEEN,     /* whether it arrived is not known, and nobody is to conclude that it did */
     FATE_ON_ITS_WAY, /* it arrives with an event of its own */
 };
 
@@ -183,6 +184,7 @@ struct event {
     const struct tunnel *tunnel;   /* what carries the packet; NULL: nothing */
     uint64_t cookie;               /* socket cookie of the kernel object; 0: not known or none */
     uint64_t frame;                /* number in the capture file, from 1; 0: live */
+    uint64_t packet;               /* of the wire: which of event/packets it was made of; 0: none is kept */
     struct endpoint local, remote; /* as the object sees it; of a segment: sender, receiver */
     union {
         struct {
@@ -258,8 +260,9 @@ struct event {
             int64_t value, delta;
         } counter;
         struct {
-            char hook[32]; /* empty for the wire */
-            uint64_t lost; /* events */
+            char hook[32];      /* empty for the wire */
+            char interface[32]; /* that went away; empty: none did */
+            uint64_t lost;      /* events */
             uint64_t from_ns, to_ns;
         } gap;
     };

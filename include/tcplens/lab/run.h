@@ -18,6 +18,7 @@ struct run_config {
     unsigned answer_count;
     void *const *sources;                  /* options of sources, one a row of their table */
     bool sampled;                          /* the kernel's table is sampled, whatever rights there are */
+    bool held;                             /* nothing happens before somebody looks on, or says so by Enter */
     const char *echo;                      /* path of tcplens-echo */
     int parent;                            /* process that ends with this one; 0: none */
     int complete;                          /* a byte is written here when the trace is; -1: nobody waits */

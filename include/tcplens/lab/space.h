@@ -52,6 +52,9 @@ int space_enter(const struct space_config *config, struct space *ret_space, char
 
 /* Writes a setting of the namespace this process is in. 0 or -errno. */
 int space_set(const char *name, const char *value) __attribute__((warn_unused_result));
+/* Whether that is possible: 0 or -ENOTSUP, with one line in error. Where a user namespace owns the network namespace, older kernels
+ * have less of it: nothing below net.core on Linux 6.1. */
+int space_can_set(const char *name, char error[static SPACE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* Closes the wire's sockets, which another process has by then. */
 void space_hand_over_wire(struct space *space);

@@ -8,13 +8,13 @@
 #include "tcplens/lab/wire_rules.h"
 
 /* What is told of a frame. */
-enum wire_word { WIRE_SENT, WIRE_LOST, WIRE_ARRIVED };
+enum wire_word { WIRE_SENT, WIRE_LOST, WIRE_ARRIVED, WIRE_OVERRUN };
 #define WIRE_SNAPLEN 256
 struct wire_report {
-    uint64_t realtime_ns; /* when it left its sender's interface, or went out to its receiver's */
-    uint32_t flight;      /* number of the frame, from 1 */
-    uint8_t word;         /* enum wire_word */
-    uint8_t from;         /* enum wire_side */
+    uint64_t realtime_ns; /* when it left its sender's interface, or went out to its receiver's; OVERRUN: was noticed */
+    uint32_t flight; /* number of the frame, from 1; OVERRUN: how many frames nobody has seen, as they came too fast */
+    uint8_t word;    /* enum wire_word */
+    uint8_t from;    /* enum wire_side */
     uint16_t caplen;
     uint32_t len;
     uint8_t bytes[WIRE_SNAPLEN]; /* Ethernet */

@@ -2,6 +2,7 @@
 #ifndef TCPLENS_SINK_HTTP_H
 #define TCPLENS_SINK_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@
 #include "tcplens/sink/sink.h"
 
 struct http;
+struct metrics;
 
 /* Where browsers are served; all zeros: nowhere. */
 struct http_address {
@@ -17,8 +19,8 @@ struct http_address {
 };
 /* "8480", "0.0.0.0:8480", "[::1]:8480", as an option takes it; member: a struct http_address. */
 int http_take_address(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
-/* Why http_open() failed with r there. */
-void http_explain(int r, const struct http_address *at, char error[static SINK_ERROR_MAX]);
+/* Why http_open() failed with r there. option: that asked for it, without the dashes. */
+void http_explain(int r, const char *option, const struct http_address *at, char error[static SINK_ERROR_MAX]);
 
 /* A regular file that is handed out. */
 struct http_file {
@@ -27,7 +29,8 @@ struct http_file {
     uint64_t size;
 };
 
-/* Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
+/* viewer_html may be NULL where only metrics are shown.
+ * Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
  * is read yet, so that this can be done before rights are dropped and in the network namespace of the browser.
  * viewer_html: the page, len bytes, borrowed for the life of the sink. history: bytes of trace kept for browsers that
  * come later or fall behind, 4096 at least are taken; older lines are dropped and said (`event: gap`), the header
@@ -39,17 +42,31 @@ int http_open(const char *address, uint16_t port, const char *viewer_html, size_
 /* Files for the page to fetch, instead of a live trace; borrowed for the life of the sink. Before http_start(). */
 void http_hand_out(struct http *http, const struct http_file *files, unsigned count);
 
+/* Answers /metrics with them; borrowed for the life of the sink. alone: with nothing else, and without a token, as a monitoring
+ * system asks; then the Host is looked at where the request came by loopback only. Before http_start(). */
+void http_show_metrics(struct http *http, struct metrics *metrics, bool alone);
+
 /* Starts to answer, in a thread of its own that takes no signals. Once; after an error only http_close() is left.
  *   /        the page
  *   /events  the trace as server-sent events: see http_stream_init_events(); Last-Event-ID resumes
  *   /trace   what is kept of it now, as NDJSON
  *   /files   the names of the files that are handed out, as a JSON array
  *   /file    one of them, as it is; ?n= counts from 0
+ *   /metrics where there are some, as Prometheus takes them
  * each with ?token=, for GET and HEAD. Errors: -errno. */
 int http_start(struct http *http) __attribute__((warn_unused_result));
 
+/* Instead of http_start(), in the caller's thread: answers what a connection asks, as far as that goes without waiting, and
+ * closes it. For tests, which this lets ask thousands of times a second. 0, -ETIMEDOUT (it is not over) or -errno. */
+int http_answer(struct http *http, int fd) __attribute__((warn_unused_result));
+
 /* "http://127.0.0.1:8080/?token=…"; for the wildcard address the one of loopback. Lives as long as the sink. */
 const char *http_url(const struct http *http);
+
+/* Where browsers connect to; the address is unspecified where that is any of this host. */
+struct endpoint http_endpoint(const struct http *http);
+/* Somebody is being sent the trace at this moment. Any thread may ask. */
+bool http_watched(const struct http *http);
 
 /* Notes that others can reach it, and read along, where its address is not loopback's. */
 void http_warn(const struct http_address *at);

@@ -29,8 +29,8 @@ struct http_batch {
     char *data;
     size_t len, size;
     size_t lines;
-    uint64_t last; /* record number of the last line */
-    uint64_t lost; /* lines that the ring no longer has */
+    uint64_t first, last; /* record numbers of the first and the last line */
+    uint64_t lost;        /* lines that the ring no longer has */
 };
 
 enum http_history_result {

@@ -10,14 +10,21 @@
 #include "tcplens/sink/http_history.h"
 
 #define HTTP_STREAM_END (-1)
+#define HTTP_STREAM_GAP_MAX 256
 
 struct http_stream {
     struct http_history *history;
     struct http_cursor cursor;
     struct http_batch batch;
-    size_t sent;  /* of batch.data, up to batch.len */
-    bool events;  /* server-sent events; else lines */
-    bool comment; /* say something although there is nothing to say */
+    size_t sent; /* of batch.data, up to batch.len */
+    struct {
+        char text[HTTP_STREAM_GAP_MAX]; /* a line that goes before them */
+        size_t len, sent;
+    } gap;
+    uint64_t missing; /* records that no gap told of yet */
+    uint64_t last_t;  /* of the last line that was found, in nanoseconds */
+    bool events;      /* server-sent events; else lines */
+    bool comment;     /* say something although there is nothing to say */
     bool ended;
 };
 
@@ -25,7 +32,7 @@ struct http_stream {
  * messages of up to 500 lines with the last record number as id, `gap` where lines are lost, `end` at the end
  * (HTML Living Standard, 9.2 Server-sent events). history is borrowed for the life of the stream. */
 void http_stream_init_events(struct http_stream *stream, struct http_history *history, uint64_t after);
-/* What is there now, as lines. Lost ones show as a hole in the record numbers. */
+/* What is there now, as lines: a trace, in which a `gap` tells how many records are not there any more. */
 void http_stream_init_lines(struct http_stream *stream, struct http_history *history);
 void http_stream_done(struct http_stream *stream);
 

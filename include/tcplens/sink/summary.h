@@ -9,9 +9,10 @@
 
 #define SUMMARY_LINE_MAX 1024
 
-/* Both write one line, newline included, without NUL, and return its length. */
-size_t summary_header(char buf[static SUMMARY_LINE_MAX]);
+/* Both write one line, newline included, without NUL, and return its length. columns: of the terminal, which may have room for
+ * fewer columns of the table; 0: any number. */
+size_t summary_header(unsigned columns, char buf[static SUMMARY_LINE_MAX]);
 /* A connection's outcome makes its line; 0 for any other change. */
-size_t summary_format(const struct change *change, char buf[static SUMMARY_LINE_MAX]);
+size_t summary_format(const struct change *change, unsigned columns, char buf[static SUMMARY_LINE_MAX]);
 
 #endif

@@ -31,12 +31,21 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
  * namespaces are watched, of each that a process is in. Needs the rights that opening needed. 0 or -errno. */
 int source_bpf_snapshot(struct source_bpf *source, event_fn emit, void *arg) __attribute__((warn_unused_result));
 
-/* Hands over all that has been collected. Order is nearly, not exactly, that of time. Where the process
- * of a listener has ended, asks who holds the sockets now. last: nothing comes after. */
+/* Hands over all that happened before the call, and returns however much happens meanwhile. Order is nearly, not exactly, that
+ * of time. Where the process of a listener has ended, asks who holds the sockets now. last: nothing comes after. */
 void source_bpf_drain(struct source_bpf *source, bool last, event_fn emit, void *arg);
+
+/* As trace_clock.calls. */
+const uint64_t *source_bpf_clock_calls(const struct source_bpf *source);
+/* As trace_clock.call; source: that. */
+struct clock_call source_bpf_clock_call(const void *source, uint64_t number);
 
 /* Events for which there was no room so far; each loss also came as an EVENT_GAP. */
 uint64_t source_bpf_lost(const struct source_bpf *source);
+
+/* It tells of each RST that TCP sends here, also in answer to what is for no socket: some kernels tell of those of sockets
+ * alone (before Linux 6.10), and a filter by processes knows of no other. */
+bool source_bpf_all_resets(const struct source_bpf *source);
 
 /* NULL is fine; returns NULL. */
 struct source_bpf *source_bpf_close(struct source_bpf *source);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "tcplens/event/event.h"
+#include "tcplens/event/packets.h"
 #include "tcplens/trace/encode.h"
 
 #define CAPTURE_ERROR_MAX 512
@@ -28,6 +29,8 @@ struct capture_config {
     struct filter filter; /* of the connections that events are told of, inside tunnels too; processes do not count */
     bool datagrams;       /* UDP too */
     bool headers;         /* of segments, byte by byte */
+    packet_fn packet;     /* takes each packet that is looked at, before what it tells; NULL: nobody wants them */
+    void *packet_arg;
 };
 
 /* 0 or -ENOMEM. */

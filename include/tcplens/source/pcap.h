@@ -8,6 +8,7 @@
 #include "tcplens/base/clock.h"
 #include "tcplens/base/filter.h"
 #include "tcplens/event/event.h"
+#include "tcplens/event/packets.h"
 #include "tcplens/trace/encode.h"
 
 struct source_pcap;
@@ -21,12 +22,13 @@ struct source_pcap_config {
     bool datagrams;       /* UDP too */
     bool headers;         /* of segments, byte by byte */
     uint32_t netns;       /* goes into the events */
-    size_t buffer_bytes;  /* per interface; 0: 32 MiB */
+    packet_fn packet;     /* takes each packet that tells of something; NULL: nobody wants them */
+    void *packet_arg;
 };
 
 /* Opens for live capture in the namespace this process is in. clock is borrowed for the life of the source.
  * 0 or -errno, with one line of explanation in error: -EPERM (CAP_NET_RAW), -ENODEV, -EINVAL. */
-int source_pcap_open_live(const struct source_pcap_config *config, const struct trace_clock *clock,
+int source_pcap_open_live(const struct source_pcap_config *config, struct trace_clock *clock,
                           struct source_pcap **ret_source, char error[static SOURCE_PCAP_ERROR_MAX])
     __attribute__((warn_unused_result));
 

@@ -8,20 +8,23 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/base/options.h"
 #include "tcplens/event/event.h"
+#include "tcplens/event/packets.h"
 #include "tcplens/trace/encode.h"
 
 #define SOURCE_ERROR_MAX 512
 
 /* What all sources of a trace share; borrowed for the life of the source. */
 struct source_context {
-    const struct trace_clock *clock;
+    struct trace_clock *clock;
     struct filter filter;
     uint32_t netns;                  /* inode number of the namespace this process is in; goes into the events */
     const struct netns_scope *scope; /* NULL: that one; else these, of which this process is in the last */
     uint32_t command_pid; /* process id of the command traced, as the machine knows it; 0: none, or not known */
     bool datagrams;       /* UDP too, where the source can see it */
     bool headers;         /* of segments, byte by byte */
-    bool all_netns;       /* not that one alone is watched, where the source can do that */
+    packet_fn packet;     /* takes each packet that tells of something, as it was captured; NULL: nobody wants them */
+    void *packet_arg;
+    bool all_netns; /* not that one alone is watched, where the source can do that */
 };
 
 /* Tells one thing that a source needs, and whether it is there. detail: what is lost without it, and the remedy. */
@@ -43,7 +46,8 @@ struct source_ops {
 
     const struct option_table *options; /* its own, for the commands that use it; NULL: it has none */
     size_t config_size;                 /* bytes of what they write to; all zeros are the defaults of OPTION_TAKEN */
-    /* The options ask for this source, which then must work. NULL: they never do. */
+    /* The options (the first of the table, or what goes with it) ask for this source, which then must work. NULL: they never
+     * do. */
     bool (*is_asked_for)(const void *config);
 
     /* Opens; events are collected from here on, but nothing is parsed yet. Needs rights. 0 or -errno, with one line of
@@ -63,6 +67,8 @@ struct source_ops {
     void (*skipped)(const void *source, struct trace_end *end);
     /* What a trace's header says of it besides its name. NULL: nothing. */
     void (*describe)(const void *config, struct trace_header *header);
+    /* It tells of each RST that the host's TCP sends, also where no socket is. NULL: no source of its witness does. */
+    bool (*all_resets)(const void *source);
     /* Works, but not wholly: one line of what is not seen and why. NULL, or returns NULL: nothing to say. */
     const char *(*caveat)(const void *source);
     /* How far it has come: bytes read, bytes in all (0: not known), packets. NULL: it has no end. */

@@ -18,6 +18,7 @@ struct trace_check_result {
     int version;                            /* that of the header, with TRACE_IS_OTHER_VERSION */
     bool header;                            /* accepted */
     bool ended;                             /* the `end` record was there: the trace is whole */
+    uint32_t part;                          /* of a trace in several files; 0: it is in one */
     uint64_t records, broken, first_broken; /* first_broken: number of a line, from 1 */
 };
 

@@ -31,7 +31,17 @@ static inline uint64_t trace_time(uint64_t ts_ns, uint64_t start_ns)
 
 #define TRACE_SYSCTL_MAX SYSCTL_N
 #define TRACE_SKIPPED_NAME_MAX 128
-#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 5)
+#define TRACE_SKIPPED_MAX (LIMIT_SKIPPED_KINDS + LIMIT_STRAY_RESETS + 6)
+
+/* One of the files that a trace was merged of, and its clock beside that of the first. */
+struct trace_merged {
+    const char *input, *host; /* host: NULL where it says none */
+    enum clock_fit_kind clock;
+    int64_t offset_ns, skew_ppb; /* ahead of the first one's, as the trace begins; and fast */
+    uint64_t band_ns;
+    uint64_t segments; /* it follows from; 0: offset, skew and band are not known, or none */
+    uint64_t steps;    /* times it was set */
+};
 
 /* First line of a trace. All strings are borrowed; NULL where they do not apply. */
 struct trace_header {
@@ -49,6 +59,9 @@ struct trace_header {
     } sysctl[TRACE_SYSCTL_MAX];
     unsigned sysctl_count;
     struct host host; /* all zeros: of a capture file */
+    struct trace_merged merged[LIMIT_MERGED_FILES];
+    unsigned merged_count;
+    uint32_t part; /* of a trace in several files, which of them, from 1; 0: it is in one */
 };
 
 /* Packets that told of no connection, for one reason. */
@@ -63,6 +76,10 @@ struct trace_end {
     enum end_reason reason;
     int status; /* of the command; < 0: there was none */
     uint64_t counts[CHANGE_KIND_N], lost[WITNESS_N], late, beyond[BEYOND_N];
+    struct {
+        uint64_t set, suspended_ns;
+        int64_t set_by_ns;
+    } clock; /* all 0: nothing to say */
     struct trace_skipped skipped[TRACE_SKIPPED_MAX];
     unsigned skipped_count;
 };
@@ -79,6 +96,8 @@ size_t trace_encode(const struct change *change, uint64_t start_ns, char buf[sta
 #define TRACE_ERRNO_NAME_MAX 16
 #define TRACE_ERRNO_MAX 4096 /* MAX_ERRNO of linux/err.h, and one more */
 const char *trace_errno_name(unsigned code, char buf[static TRACE_ERRNO_NAME_MAX]);
+/* A signal interrupted the call: it is made again, or its application gets EINTR. */
+bool trace_errno_is_restart(unsigned code);
 
 /* The cold lines. *ret_line is for the caller to free(), newline included. 0, -ENOMEM, or
  * -EMSGSIZE (names of sysctls that are no names). Many or long arguments of the command end in an ellipsis. */

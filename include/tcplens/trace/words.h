@@ -74,7 +74,8 @@
     X(NOTE_BIT, FAST_RETRANSMISSION, "fast-retransmission", "with `retransmission`: duplicate ACKs asked for it")      \
     X(NOTE_BIT, SPURIOUS_RETRANSMISSION, "spurious-retransmission",                                                    \
       "with `retransmission`: it had been acknowledged already")                                                       \
-    X(NOTE_BIT, ACKED_UNSEEN, "acked-unseen", "acknowledges what was not captured")                                    \
+    X(NOTE_BIT, ACKED_UNSEEN, "acked-unseen",                                                                          \
+      "acknowledges what was not captured, and can have been sent: what cannot is `unacceptable`")                     \
     X(NOTE_BIT, ZERO_WINDOW_PROBE, "zero-window-probe", "one byte into a zero window")                                 \
     X(NOTE_BIT, ZERO_WINDOW_PROBE_ACK, "zero-window-probe-ack", "the answer to that")                                  \
     X(NOTE_BIT, WINDOW_FULL, "window-full", "its sender may send no more until there is a new window")                 \
@@ -86,7 +87,8 @@
     X(NOTE_BIT, CHALLENGE_ACK, "challenge-ack", "answers a SYN or RST that is not acceptable (RFC 5961)")              \
     X(NOTE_BIT, EARLIER_CONNECTION, "earlier-connection", "of an earlier use of the same endpoints")                   \
     X(NOTE_BIT, COPY, "copy", "the same again, sooner than it can have been sent: a mirrored port shows all twice")    \
-    X(NOTE_BIT, LOST_ON_WIRE, "lost-on-wire", "the wire of a lab did not deliver it")
+    X(NOTE_BIT, LOST_ON_WIRE, "lost-on-wire",                                                                          \
+      "it did not arrive: the wire of a lab lost it, or in a merged trace its receiver's host never saw it")
 
 #define WORDS_verdict(X)                                                                                               \
     X(VERDICT, UNKNOWN, "unknown", "not enough was seen")                                                              \
@@ -218,16 +220,34 @@
     X(END_REASON, COMMAND, "command", "it ended")                                                                      \
     X(END_REASON, INTERRUPT, "interrupt", "Ctrl-C, or a signal")                                                       \
     X(END_REASON, DURATION, "duration", "its time was over")                                                           \
+    X(END_REASON, COUNT, "count", "as many segments came as were wanted")                                              \
     X(END_REASON, INPUT, "input", "the capture file ended")                                                            \
     X(END_REASON, ERROR, "error", "something failed")
 
 /* What a trace had more of than is kept at once (base/limits.h). */
+/* How the clock of a merged file was put onto that of the first (tcplens merge). */
+#define WORDS_clock_fit(X)                                                                                             \
+    X(CLOCK, UNKNOWN, "unknown", "nothing was seen that tells, and its times are as they were")                        \
+    X(CLOCK, SAME, "same", "the first one's, or one of the same host that no segment contradicts")                     \
+    X(CLOCK, LINE, "line", "an offset and a skew")                                                                     \
+    X(CLOCK, CONSTANT, "constant", "an offset: of a skew too little was seen, or none is needed")                      \
+    X(CLOCK, ONE_SIDED, "one-sided", "an offset from segments of one direction, as if the fastest took no time")
+
 #define WORDS_beyond(X)                                                                                                \
     X(BEYOND, CONNECTIONS, "connections", "those silent longest were forgotten")                                       \
     X(BEYOND, LISTENERS, "listeners", "not followed")                                                                  \
     X(BEYOND, FINDINGS, "findings", "what shows one, not told")                                                        \
     X(BEYOND, HELD_EVENTS, "held-events", "told before their order was sure")                                          \
     X(BEYOND, PAIRS, "pairs", "connections of a process whose packets were told no more")
+
+/* No finding, and yet worth a look where there is none: what a person is told behind the end, and in front of how long it
+ * lasted at most. */
+#define WORDS_standing(X)                                                                                              \
+    X(STANDS, CLOSE_WAIT, "close-wait", "stayed in CLOSE-WAIT, which its application did not close,")                  \
+    X(STANDS, UNANSWERED, "unanswered", "sent no byte back for what it got, in a connection that lasted")              \
+    X(STANDS, OPENING, "opening", "waited in SYN-SENT")                                                                \
+    X(STANDS, IN_VAIN, "in-vain", "sent again or probed, and was not answered,")                                       \
+    X(STANDS, ZERO_WINDOW, "zero-window", "could send nothing, for its peer's window was zero,")
 
 /* In the order of their bits, which is that of the header. */
 #define WORDS_segment_flag(X)                                                                                          \
@@ -293,7 +313,9 @@ enum finding_kind { WORDS_finding_kind(WORD_ENUM) FINDING_N };
 enum severity { WORDS_severity(WORD_ENUM) SEVERITY_N };
 enum check_result { WORDS_check_result(WORD_ENUM) CHECK_RESULT_N };
 enum end_reason { WORDS_end_reason(WORD_ENUM) END_REASON_N };
+enum clock_fit_kind { WORDS_clock_fit(WORD_ENUM) CLOCK_FIT_N };
 enum beyond { WORDS_beyond(WORD_ENUM) BEYOND_N };
+enum standing { WORDS_standing(WORD_ENUM) STANDS_N };
 enum segment_note_bit { WORDS_segment_note(WORD_ENUM) NOTE_N };
 enum segment_flag_bit { WORDS_segment_flag(WORD_ENUM) FLAG_N };
 enum sysctl { WORDS_sysctl(WORD_ENUM) SYSCTL_N };
@@ -325,7 +347,9 @@ enum segment_note { WORDS_segment_note(WORD_NOTE) };
     L(severity, SEVERITY_N)                                                                                            \
     L(check_result, CHECK_RESULT_N)                                                                                    \
     L(end_reason, END_REASON_N)                                                                                        \
+    L(clock_fit, CLOCK_FIT_N)                                                                                          \
     L(beyond, BEYOND_N)                                                                                                \
+    L(standing, STANDS_N)                                                                                              \
     L(process_event, PROCESS_EVENT_N)                                                                                  \
     L(datagram_checksum, DATAGRAM_CHECKSUM_N)                                                                          \
     L(poll_event, POLL_EVENT_N)                                                                                        \
@@ -350,8 +374,11 @@ const char *cause_name(enum cause cause);
 const char *finding_name(enum finding_kind kind);
 const char *severity_name(enum severity severity);
 const char *check_result_name(enum check_result result);
+const char *clock_fit_name(enum clock_fit_kind kind);
 const char *end_reason_name(enum end_reason reason);
 const char *beyond_name(enum beyond beyond);
+/* What of it a person is told: how long follows. */
+const char *standing_text(enum standing standing);
 const char *sysctl_name(enum sysctl sysctl);
 const char *poll_event_name(unsigned bit);
 const char *process_event_name(enum process_event event);

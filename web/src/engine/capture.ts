@@ -2,7 +2,7 @@
 
 import { breathe } from '../trace/breathe';
 import type { Telling } from '../trace/source';
-import { CaptureError, Engine, type Options } from './module';
+import { CaptureError, Engine, type Options, type Taker } from './module';
 
 /** What is read, and by what: the module, gzipped. */
 export interface CaptureJob { file: File; engine: Uint8Array<ArrayBuffer>; options: Options }
@@ -14,6 +14,8 @@ const PIECE = 1 << 16;
 const PART = 1 << 23;
 
 type Bytes = ReadableStream<Uint8Array>;
+/** Is told how many bytes of the file were read. */
+type Took = (bytes: number) => void;
 const gunzip = () => new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>;
 
 export async function compile(engine: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
@@ -22,7 +24,7 @@ export async function compile(engine: Uint8Array<ArrayBuffer>): Promise<WebAssem
 
 /** What a gzip stream holds up to where it is damaged or ends too early, and then the error. Such a stream forgets what it had
  * unpacked and nobody had read yet: so it is given the next piece only where all is read. */
-async function* unpacked(packed: Bytes): AsyncGenerator<Uint8Array> {
+async function* unpacked(packed: Bytes, took: Took): AsyncGenerator<Uint8Array> {
   const { readable, writable } = gunzip();
   const writer = writable.getWriter();
   const out = readable.getReader();
@@ -33,7 +35,7 @@ async function* unpacked(packed: Bytes): AsyncGenerator<Uint8Array> {
     while (!waiting);
   };
   const fill = async () => {
-    for await (const bytes of plain(packed)) {
+    for await (const bytes of plain(packed, took)) {
       for (let at = 0; at < bytes.length; at += PIECE) {
         await drained();
         await writer.write(bytes.subarray(at, at + PIECE));
@@ -63,12 +65,13 @@ async function* unpacked(packed: Bytes): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* plain(bytes: Bytes): AsyncGenerator<Uint8Array> {
+async function* plain(bytes: Bytes, took: Took): AsyncGenerator<Uint8Array> {
   const reader = bytes.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      took(value.length);
       yield value;
     }
   } finally {
@@ -76,25 +79,20 @@ async function* plain(bytes: Bytes): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The lines of the trace go to `lines`, which must take them at once. Throws CaptureError where the file is no capture. */
+/** Throws CaptureError where the file is no capture. */
 export async function readCapture(
-  job: CaptureJob, lines: (bytes: Uint8Array) => void, tell: Telling, signal?: AbortSignal,
+  job: CaptureJob, to: Taker, tell: Telling, signal?: AbortSignal,
 ): Promise<Captured> {
   const { file } = job;
-  const engine = new Engine(await compile(job.engine), lines, file.name, job.options);
+  const engine = new Engine(await compile(job.engine), to, file.name, job.options);
   const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   let read = 0;
   let told = -Infinity;
   let begun = false;
   let failed: string | undefined;
-  const counted = file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, out) {
-      read += chunk.byteLength;
-      out.enqueue(chunk);
-    },
-  }));
+  const took = (bytes: number) => { read += bytes; };
   const feed = async () => {
-    for await (const bytes of GZIP.every((b, i) => head[i] === b) ? unpacked(counted) : plain(counted)) {
+    for await (const bytes of GZIP.every((b, i) => head[i] === b) ? unpacked(file.stream(), took) : plain(file.stream(), took)) {
       for (let at = 0; at < bytes.length; at += PIECE) {
         if (signal?.aborted) return;
         begun = true;
@@ -123,7 +121,7 @@ export async function makeTrace(job: CaptureJob, tell: Telling, signal?: AbortSi
   let whole = new Blob();
   let parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  const take = (lines: Uint8Array) => {
+  const lines = (lines: Uint8Array) => {
     parts.push(lines.slice());
     size += lines.length;
     if (size < PART) return;
@@ -131,6 +129,6 @@ export async function makeTrace(job: CaptureJob, tell: Telling, signal?: AbortSi
     parts = [];
     size = 0;
   };
-  await readCapture(job, take, tell, signal);
+  await readCapture(job, { lines }, tell, signal);
   return new Blob([whole, ...parts]);
 }

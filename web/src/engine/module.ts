@@ -1,6 +1,9 @@
 // The engine: `tcplens read` as a WebAssembly module (src/wasm/engine.c). One instance reads one capture, and its memory goes
 // with it. Knows no files, no page.
 
+import type { Wide } from '../trace/columns';
+import { SharedColumns } from './columns';
+
 export const SEGMENTS = ['all', 'control', 'none'] as const;
 export const CHECKSUMS = ['auto', 'check', 'ignore'] as const;
 /** What `tcplens read` can be asked for, by the names of its options. */
@@ -15,6 +18,7 @@ export const DEFAULTS: Options = { ports: [], hosts: [], segments: 'all', checks
 
 interface Exports {
   memory: WebAssembly.Memory;
+  engine_columns(): number;
   engine_input(): number;
   engine_input_size(): number;
   engine_error(): number;
@@ -26,6 +30,19 @@ interface Exports {
   engine_end(failed: number): number;
   engine_packets(): number;
   engine_offloaded(): number;
+}
+
+/** What the engine says: lines of the trace, which lie in its memory and are to be taken before it returns. */
+export interface Taker {
+  lines(bytes: Uint8Array): void;
+  /** Instead of most lines there are columns, to which the rest is to be added. */
+  columns?: {
+    share(columns: Wide): void;
+    /** They are full: takes what is in them. */
+    flush(): void;
+    /** Of the line that came last: the number of its template, if that has so many holes and none for strings; else 0. */
+    likeWith(holes: number): number;
+  };
 }
 
 /** The file is no capture: there is no trace. EINVAL of wasi-libc. */
@@ -42,13 +59,21 @@ export class Engine {
   readonly #c: Exports;
   readonly #input: number;
   readonly #size: number;
+  #columns: SharedColumns | undefined;
 
-  /** `lines` is given whole lines of the trace, which lie in the engine's memory: they are to be taken before it returns. */
-  constructor(module: WebAssembly.Module, lines: (bytes: Uint8Array) => void, name: string, options: Options) {
+  constructor(module: WebAssembly.Module, to: Taker, name: string, options: Options) {
     const instance = new WebAssembly.Instance(module, {
-      tcplens: { lines: (at: number, length: number) => lines(new Uint8Array(this.#c.memory.buffer, at, length)) },
+      tcplens: {
+        lines: (at: number, length: number, holes: number) => {
+          this.#columns?.look();
+          if (length === 0) to.columns?.flush();
+          else to.lines(new Uint8Array(this.#c.memory.buffer, at, length));
+          return holes > 0 ? to.columns?.likeWith(holes) ?? 0 : 0;
+        },
+      },
     });
     this.#c = instance.exports as unknown as Exports;
+    if (to.columns) to.columns.share((this.#columns = new SharedColumns(this.#c.memory, this.#c.engine_columns())));
     this.#input = this.#c.engine_input();
     this.#size = this.#c.engine_input_size();
     for (const port of options.ports) this.#take(this.#c.engine_port(port), `port ${port}`);
@@ -86,7 +111,9 @@ export class Engine {
 
   /** Writes the last lines: what became of each connection, and the end. Nothing may follow. */
   end(failed: boolean): void {
-    if (this.#c.engine_end(Number(failed)) < 0) throw new CaptureError('out of memory', false);
+    const status = this.#c.engine_end(Number(failed));
+    this.#columns?.look();
+    if (status < 0) throw new CaptureError('out of memory', false);
   }
 
   // Anew each time: memory that grew is another buffer.
@@ -103,6 +130,7 @@ export class Engine {
   }
 
   #check(status: number): void {
+    this.#columns?.look();
     if (status >= 0) return;
     const at = this.#c.engine_error();
     const bytes = new Uint8Array(this.#c.memory.buffer, at, 512);

@@ -1,4 +1,4 @@
-// A segment came out of the wire of a lab.
+// A segment came to its receiver: out of the wire of a lab, or where both hosts were watched.
 
 import { who } from '../i18n';
 import type { ArrivalRec } from '../trace/records';

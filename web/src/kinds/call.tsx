@@ -45,10 +45,10 @@ export const call: KindOf<CallRec> = {
   explain(d, _around, rec, e) {
     const f = d.why.fields;
     const kind = callKind(rec);
-    e.title = `${rec.end ? `${d.label[rec.end]}: ` : ''}${callText(rec)}`;
+    e.title = `${rec.end ? `${d.label[rec.end]}${d.colon}` : ''}${callText(rec)}`;
     tell(e, told(d, rec, kind), caller(d, rec));
     const errno = known(d.why.errno, rec.errno);
-    if (errno) e.more.push(`${rec.errno}: ${errno}`);
+    if (errno) e.more.push(`${rec.errno}${d.colon}${errno}`);
     if (rec.ret !== undefined) e.facts.push({ label: f.result, value: `${rec.ret}${rec.errno ? ` ${show(rec.errno, 20)}` : ''}` });
     const args = Object.entries(rec.args ?? {}).map(([k, v]) => `${show(k, 24)} ${show(v, 60)}`);
     if (rec.socket !== undefined) e.facts.push({ label: f.socket, value: `#${rec.socket}` });
@@ -66,7 +66,7 @@ export const call: KindOf<CallRec> = {
     const end = rec.end ?? at;
     return (
       <div class={`chip call ${end} ${callFailed(rec) ? 'failed' : ''}`}>
-        <span class="sr">{d.end[end].start}: </span>
+        <span class="sr">{d.end[end].start}{d.colon}</span>
         <code>{callText(rec)}</code>{rec.blocked && ' …'}{' '}
         {typeof rec.args?.watched === 'number' && <span>{d.view.watched(count(rec.args.watched))}</span>}{' '}
         {rec.ready && <span class="lit">{readyText(rec)}</span>}{' '}

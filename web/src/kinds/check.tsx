@@ -3,6 +3,7 @@
 import { known } from '../i18n';
 import type { CheckRec } from '../trace/records';
 import { show } from '../text';
+import { expectText } from './expect-text';
 import { fact, tell, type KindOf } from './kind';
 
 export const check: KindOf<CheckRec> = {
@@ -11,8 +12,8 @@ export const check: KindOf<CheckRec> = {
   problem: (rec) => (rec.result === 'failed' ? 'failed' : undefined),
   explain(d, _around, rec, e) {
     tell(e, d.why.check);
-    e.title = `${d.kinds.check} ${show(rec.check)}: ${known(d.why.checkResults, rec.result) ?? show(rec.result)}`;
-    fact(e, d.why.fields.expected, show(rec.expected ?? '', 240));
+    e.title = `${d.kinds.check} ${show(rec.check)}${d.colon}${known(d.why.checkResults, rec.result) ?? show(rec.result)}`;
+    fact(e, d.why.fields.expected, expectText(d, rec.expected ?? ''));
     fact(e, d.why.fields.seen, show(rec.seen ?? '', 240));
   },
   row({ d }, rec) {

@@ -45,7 +45,7 @@ export const datagram: KindOf<DatagramRec> = {
       <div class={`seg udp ${from} k-data ${trouble ? 'again' : ''}`}>
         <Arrow right={from === 'client'} lost={rec.lost} />
         <div class="seg-text">
-          <span class="sr">{d.end[from].start} → {d.end[opposite(from)].mid}: </span>
+          <span class="sr">{d.end[from].start} → {d.end[opposite(from)].mid}{d.colon}</span>
           <b>{rec.icmp ? 'ICMP' : 'UDP'}</b>
           {trouble && <em> {trouble}</em>}
           <span class="nums"> {dnsOf(rec) ?? `len ${count(rec.len)}`}</span>

@@ -10,7 +10,7 @@ export const disagreement: KindOf<DisagreementRec> = {
   problem: (rec) => (rec.known === undefined ? 'disagreement' : undefined),
   explain(d, _around, rec, e) {
     const f = d.why.fields;
-    e.title = `${d.label[rec.end]}: ${rec.kernel} ≠ ${rec.wire}`;
+    e.title = `${d.label[rec.end]}${d.colon}${rec.kernel} ≠ ${rec.wire}`;
     tell(e, d.why.disagreement, who(d, rec.end));
     e.more.push(known(d.why.differences, rec.known) ?? (rec.known === undefined ? d.why.unexplained : ''));
     fact(e, d.source.kernel, rec.kernel);
@@ -22,7 +22,7 @@ export const disagreement: KindOf<DisagreementRec> = {
     const words = d;
     return (
       <div class={`chip differ ${rec.end} ${rec.known === undefined ? 'failed' : ''}`}>
-        <span class="sr">{words.end[rec.end].start}: </span>
+        <span class="sr">{words.end[rec.end].start}{words.colon}</span>
         <span aria-hidden="true">≠</span> <span>{words.ui.kernelSays} <b>{rec.kernel}</b></span> <span>{words.ui.packetsSay} <b>{rec.wire}</b></span>
       </div>
     );

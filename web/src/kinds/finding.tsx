@@ -13,7 +13,7 @@ export const finding: KindOf<FindingRec> = {
   explain(d, _around, rec, e) {
     const f = d.why.fields;
     const told = findingText(d, rec);
-    e.title = `${nameOf(d, 'finding')}: ${told.name}`;
+    e.title = `${nameOf(d, 'finding')}${d.colon}${told.name}`;
     e.why = known(d.why.severities, rec.severity) ?? '';
     e.what = told.text;
     e.more.push(...told.remedy);

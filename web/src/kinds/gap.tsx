@@ -10,12 +10,16 @@ export const gap: KindOf<GapRec> = {
   problem: () => 'gap',
   explain(d, _around, rec, e) {
     const f = d.why.fields;
-    tell(e, d.why.gap);
-    fact(e, f.lost, count(rec.lost));
+    tell(e, rec.interface !== undefined ? d.why.gapInterface : rec.records !== undefined ? d.why.gapRecords : d.why.gap);
+    fact(e, f.interface, rec.interface === undefined ? undefined : show(rec.interface));
+    fact(e, f.lost, rec.lost ? count(rec.lost) : undefined);
+    fact(e, f.records, rec.records === undefined ? undefined : count(rec.records));
     fact(e, f.hook, rec.hook === undefined ? undefined : show(rec.hook));
     fact(e, f.source, known(d.source, rec.source) ?? show(rec.source));
   },
   row({ d }, rec) {
-    return <div class="gap-row">⚠ {d.ui.lostHere(count(rec.lost))}</div>;
+    const what = rec.interface !== undefined ? d.ui.interfaceGone(show(rec.interface))
+      : rec.records !== undefined ? d.ui.recordsGone(count(rec.records)) : d.ui.lostHere(count(rec.lost));
+    return <div class="gap-row">⚠ {what}</div>;
   },
 };

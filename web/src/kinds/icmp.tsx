@@ -13,7 +13,7 @@ export const icmp: KindOf<IcmpRec> = {
   problem: () => 'icmp',
   explain(d, _around, rec, e) {
     const f = d.why.fields;
-    e.title = `ICMP: ${errorOf(d, rec)}`;
+    e.title = `ICMP${d.colon}${errorOf(d, rec)}`;
     tell(e, d.why.icmp, who(d, rec.end));
     fact(e, f.by, rec.by === undefined ? undefined : show(rec.by));
     fact(e, f.mtu, rec.mtu === undefined ? undefined : bytes(rec.mtu));
@@ -24,7 +24,7 @@ export const icmp: KindOf<IcmpRec> = {
   row({ d }, rec) {
     return (
       <div class={`chip soft failed ${rec.end}`}>
-        <span class="sr">{d.end[rec.end].start}: </span>
+        <span class="sr">{d.end[rec.end].start}{d.colon}</span>
         <b>ICMP</b>
         <span class="tag">{errorOf(d, rec)}</span>
       </div>

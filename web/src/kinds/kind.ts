@@ -39,6 +39,8 @@ export interface RowScene {
   selected: boolean;
   /** Whose it is, of what does not say so itself. */
   end?: End | undefined;
+  /** Of a segment: its arrow is drawn apart, to where it arrives. */
+  flies?: boolean;
   /** Goes to another record. */
   go(n: number): void;
   /** A few characters that name a record. */

@@ -15,7 +15,7 @@ export const lab: KindOf<LabRec> = {
     tell(e, rec.actor === undefined ? d.why.lab : d.why.labStep);
     fact(e, f.lab, show(rec.lab));
     fact(e, f.actor, rec.actor === undefined ? undefined : show(rec.actor));
-    fact(e, f.step, rec.op === undefined ? undefined : `${rec.step === undefined ? '' : `${rec.step}: `}${show(rec.op)} ${show(rec.text ?? '')}`);
+    fact(e, f.step, rec.op === undefined ? undefined : `${rec.step === undefined ? '' : `${rec.step}${d.colon}`}${show(rec.op)} ${show(rec.text ?? '')}`);
     fact(e, f.result, result(rec));
     fact(e, f.took, rec.duration_ns === undefined ? undefined : span(rec.duration_ns));
   },

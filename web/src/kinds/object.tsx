@@ -9,7 +9,7 @@ export const object: KindOf<ObjectRec> = {
   height: 28,
   explain(d, _around, rec, e) {
     const f = d.why.fields;
-    e.title = `${nameOf(d, 'object')}: ${show(rec.from, 16)} → ${show(rec.to, 16)}`;
+    e.title = `${nameOf(d, 'object')}${d.colon}${show(rec.from, 16)} → ${show(rec.to, 16)}`;
     const { sock, timewait, waits, other } = d.why.objects;
     tell(e, rec.to === 'sock' ? sock : rec.to !== 'timewait' ? other : rec.state === 'TIME-WAIT' ? waits : timewait, who(d, rec.end));
     fact(e, d.ui.state, d.ui.stateStays(rec.state));

@@ -34,7 +34,7 @@ export const outcome: KindOf<OutcomeRec> = {
 
 /** What a list says of a connection: how it ended, why or what held it up, and how that looks. */
 export interface Ended { verdict: string; cause: string | undefined; tone: 'good' | 'late' | 'bad' | 'open' }
-interface Judged { verdict: string | undefined; cause: string | undefined; troubles: number; udp: boolean; datagrams: number }
+interface Judged { verdict: string | undefined; cause: string | undefined; troubles: number; stands: boolean; over: boolean; udp: boolean; datagrams: number }
 export function outcomeWords(d: Dictionary, c: Judged, hidden: boolean): Ended {
   if (hidden) return { verdict: '', cause: undefined, tone: 'open' };
   if (c.udp) return { verdict: d.view.udp(count(c.datagrams), c.datagrams === 1), cause: undefined, tone: c.troubles ? 'late' : 'open' };
@@ -42,9 +42,9 @@ export function outcomeWords(d: Dictionary, c: Judged, hidden: boolean): Ended {
   const cause = c.cause === undefined ? held : known(d.causes, c.cause) ?? show(c.cause, 32);
   const how = tone(c.verdict ?? 'still-open');
   return {
-    verdict: c.verdict === undefined ? d.verdict['still-open'] : known(d.verdict, c.verdict) ?? show(c.verdict, 24), cause,
+    verdict: c.verdict === undefined ? (c.over ? d.ui.over : d.verdict['still-open']) : known(d.verdict, c.verdict) ?? show(c.verdict, 24), cause,
     // Who waited for seconds is not as well as who did not.
-    tone: how !== 'bad' && c.troubles & DELAYS ? 'late' : how,
+    tone: how !== 'bad' && (c.troubles & DELAYS || c.stands) ? 'late' : how,
   };
 }
 

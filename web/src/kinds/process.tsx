@@ -10,8 +10,7 @@ export const process: KindOf<ProcessRec> = {
   short: (rec) => show(rec.event, 12),
   explain(d, _around, rec, e) {
     const f = d.why.fields;
-    const told = known(d.why.processes, rec.event);
-    if (told) tell(e, told);
+    tell(e, known(d.why.processes, rec.event) ?? d.why.processOther);
     fact(e, f.owner, owner(rec));
     fact(e, f.parent, rec.parent === undefined ? undefined : String(rec.parent));
     fact(e, f.status, rec.status === undefined ? undefined : String(rec.status));

@@ -42,7 +42,7 @@ export const queue: KindOf<QueueRec> = {
           {ui.acceptQueue} <b>{count(rec.accept)}{limit !== undefined && ` / ${count(limit)}`}</b>
         </span>
         {bad && <em> {rec.why === 'overflow' ? ui.full : d.terms[rec.why as 'expired' | 'dropped']}</em>}
-        {bad && rec.drops !== undefined && rec.drops > 0 && <em> {ui.drops(count(rec.drops))}</em>}
+        {bad && rec.drops !== undefined && rec.drops > 0 && <span class="muted"> {ui.dropsInAll(count(rec.drops))}</span>}
       </div>
     );
   },

@@ -21,18 +21,20 @@ export const reset: KindOf<ResetRec> = {
   problem: () => 'reset',
   explain(d, around, rec, e) {
     const f = d.why.fields;
-    e.title = `${d.label[rec.end]}: ${d.ui.rst[rec.direction]}`;
+    e.title = `${d.label[rec.end]}${d.colon}${d.ui.rst[rec.direction]}`;
     const refusal = rec.direction === 'sent' && rec.end === 'server' && sent(around, rec, 'client', 'SYN') && !sent(around, rec, 'server', 'SYN');
     tell(e, refusal ? d.why.resetRefusal : d.why.reset[rec.direction], who(d, rec.end));
     if (known(d.why.reasons, rec.reason)) e.more.push(d.evidence.reason(d.end[rec.end].mid, known(d.why.reasons, rec.reason)!));
     fact(e, f.reason, rec.reason === undefined ? undefined : show(rec.reason));
-    e.governs = { rfc: ['3.5.2', '3.5.3'], ...GOVERNS[rec.reason ?? ''] };
+    // Where no SYN is refused, no listener is what is missing.
+    const governs = rec.reason === 'NO_SOCKET' && !refusal ? {} : GOVERNS[rec.reason ?? ''];
+    e.governs = { rfc: ['3.5.2', '3.5.3'], ...governs };
   },
   row({ d }, rec) {
     const words = d;
     return (
       <div class={`chip soft failed ${rec.end}`}>
-        <span class="sr">{words.end[rec.end].start}: </span>
+        <span class="sr">{words.end[rec.end].start}{words.colon}</span>
         <b>{words.ui.rst[rec.direction]}</b>
         {rec.reason !== undefined && <span class="tag" title={known(words.why.reasons, rec.reason)}>{show(rec.reason, 32)}</span>}
       </div>

@@ -1,11 +1,11 @@
 // One segment on the wire.
 
-import { known, who } from '../i18n';
+import { known, who, type Dictionary } from '../i18n';
 import { flagsOf, segmentKind, seqText, type SegmentKind } from '../trace/describe';
 import { isTrouble, noteProblem } from '../trace/problems';
 import type { SegmentRec } from '../trace/records';
 import { bytes, count, show, span } from '../text';
-import { Arrow } from './arrow';
+import { Arrow, segmentClass } from './arrow';
 import { opposite, scaleKnown, sent, windowOf } from './earlier';
 import { tell, type Around, type KindOf } from './kind';
 
@@ -16,11 +16,17 @@ function kindIn(around: Around, rec: SegmentRec): SegmentKind {
   if (kind === 'keep-alive' && windowOf(around, rec, peer) === 0) return 'window-probe';
   if (kind === 'fin' && sent(around, rec, peer, 'FIN')) return 'fin-last';
   if (kind === 'rst' && sent(around, rec, peer, 'SYN') && !sent(around, rec, rec.from, 'SYN')) return 'rst-refused';
+  if (kind === 'rst' && rec.notes?.some((n) => n === 'unacceptable' || n === 'earlier-connection')) return 'rst-void';
   return kind;
 }
 
-/** Wireshark's definition takes the probe of a closed window, and its answer, for those of a keep-alive. */
-const MEANT: Record<string, 'zero-window-probe-ack' | undefined> = { 'keep-alive-ack': 'zero-window-probe-ack' };
+/** What a note says of this segment: its name is Wireshark's, whose definition takes the probe of a closed window, and its answer,
+ * for those of a keep-alive, and a challenge for one more ACK of the same. */
+function noteText({ why }: Dictionary, rec: SegmentRec, note: string): string | undefined {
+  if (note === 'keep-alive' || (note === 'duplicate-ack' && rec.notes?.includes('challenge-ack'))) return undefined;
+  if (note === 'keep-alive-ack' && rec.win === 0) return why.notes['zero-window-probe-ack'];
+  return note === 'retransmission' && rec.flags.includes('SYN') ? why.synAgain : known(why.notes, note);
+}
 
 /** The header's fields, byte by byte (RFC 9293 3.1): ports, numbers, flags and window, checksum and urgent pointer, options. */
 const headerText = (hex: string): string =>
@@ -34,11 +40,11 @@ export const segment: KindOf<SegmentRec> = {
   explain(d, around, rec, e) {
     const f = d.why.fields;
     const kind = kindIn(around, rec);
-    e.title = `${d.label[rec.from]}: ${flagsOf(rec)}`;
+    e.title = `${d.label[rec.from]}${d.colon}${flagsOf(rec)}`;
     tell(e, d.why.segments[kind], who(d, rec.from));
     for (const note of rec.notes ?? []) {
-      const text = known(d.why.notes, (rec.win === 0 && MEANT[note]) || note);
-      if (text && note !== 'keep-alive') e.more.push(text);
+      const text = noteText(d, rec, note);
+      if (text) e.more.push(text);
     }
     if (rec.win === 0 && !rec.flags.includes('RST') && !rec.notes?.includes('zero-window')) e.more.push(d.why.notes['zero-window']);
     e.facts.push({
@@ -55,26 +61,27 @@ export const segment: KindOf<SegmentRec> = {
     if (options.length > 0) e.facts.push({ label: f.options, value: options.join(' · ') });
     if (rec.dup_ack !== undefined) e.facts.push({ label: f.count, value: count(rec.dup_ack) });
     if (rec.rtt_ns !== undefined) e.facts.push({ label: f.rtt, value: span(rec.rtt_ns) });
+    if (rec.sent !== undefined && rec.received !== undefined) e.facts.push({ label: f.took, value: span(rec.received - rec.sent) });
     if (rec.header !== undefined) e.facts.push({ label: f.header, value: headerText(rec.header) });
     if (rec.frame !== undefined) e.facts.push({ label: f.frame, value: count(rec.frame) });
     if (rec.notes?.length) e.facts.push({ label: f.notes, value: rec.notes.map((n) => known(d.terms, n) ?? show(n, 32)).join(', ') });
     const sections: Record<typeof kind, string[]> = {
       'syn': ['3.5', '3.2'], 'syn-ack': ['3.5'], 'handshake-ack': ['3.5'], 'data': ['3.7', '3.8'], 'ack': ['3.4', '3.8.6'],
-      'fin': ['3.6'], 'fin-data': ['3.6'], 'fin-last': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'rst-refused': ['3.5.2', '3.10.7.1'],
+      'fin': ['3.6'], 'fin-data': ['3.6'], 'fin-last': ['3.6'], 'rst': ['3.5.2', '3.5.3'], 'rst-refused': ['3.5.2', '3.10.7.1'], 'rst-void': ['3.5.3'],
       'keep-alive': ['3.8.4'], 'window-probe': ['3.8.6.1'], 'odd': ['3.1'],
     };
     e.governs = { rfc: sections[kind] };
   },
-  row({ d }, rec) {
+  row({ d, flies }, rec) {
     const words = d;
-    const kind = rec.flags.includes('RST') ? 'rst' : rec.flags.includes('SYN') ? 'syn' : rec.flags.includes('FIN') ? 'fin' : rec.len > 0 ? 'data' : 'ack';
+    const kind = segmentClass(rec);
     const again = rec.notes?.includes('retransmission');
     const right = rec.from === 'client';
     return (
       <div class={`seg ${rec.from} k-${kind} ${again ? 'again' : ''}`}>
-        <Arrow right={right} lost={rec.notes?.includes('lost-on-wire')} />
+        {!flies && <Arrow right={right} lost={rec.notes?.includes('lost-on-wire')} />}
         <div class="seg-text">
-          <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}: </span>
+          <span class="sr">{words.end[rec.from].start} → {words.end[rec.from === 'client' ? 'server' : 'client'].mid}{words.colon}</span>
           <b>{flagsOf(rec)}</b>
           {rec.win === 0 && !rec.flags.includes('RST') && <em> win 0</em>}
           {rec.notes?.map((n) => <em key={n} class={isTrouble(n) ? '' : 'mild'} title={known(words.why.notes, n)}> {known(words.terms, n) ?? show(n, 24)}</em>)}

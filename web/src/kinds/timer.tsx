@@ -17,7 +17,7 @@ export const timer: KindOf<TimerRec> = {
   problem: (rec) => (rec.fired && rec.name !== 'time-wait' ? 'timeout' : undefined),
   explain(d, around, rec, e) {
     const f = d.why.fields;
-    e.title = `${d.label[rec.end]}: ${known(d.terms, rec.name) ?? show(rec.name, 24)}`;
+    e.title = `${d.label[rec.end]}${d.colon}${known(d.terms, rec.name) ?? show(rec.name, 24)}`;
     const syn = rec.name === 'retransmit' && stateBefore(around, rec, rec.end) === 'SYN-SENT';
     tell(e, syn ? d.why.synTimer : isUnsent(around, rec) ? d.why.unsentTimer : known(d.why.timers, rec.name) ?? d.why.timerOther, who(d, rec.end));
     if (rec.fired) e.more.push(d.why.fired);

@@ -3,6 +3,7 @@
 import { d, trace } from '../state/app';
 import { known } from '../i18n';
 import { count, show } from '../text';
+import { expectText } from '../kinds/expect-text';
 import { blocks, pieces, type Guide } from './guide';
 import { answers, checks, choose, guide, lab, open, proofOf, revealed, score, showRecord, student, type Question } from './state';
 
@@ -68,7 +69,7 @@ function Checks({ g }: { g: Guide }) {
           <li class={c.result} data-check={c.check}>
             <b>{known(why.checkResults, c.result) ?? show(c.result)}</b> <Inline text={g.sections.get(c.check)?.text.trim() ?? show(c.check)} />
             <dl>
-              <dt>{why.fields.expected}</dt><dd>{show(c.expected ?? '', 240)}</dd>
+              <dt>{why.fields.expected}</dt><dd>{expectText(d.value, c.expected ?? '')}</dd>
               <dt>{why.fields.seen}</dt><dd>{show(c.seen ?? '', 240)}</dd>
             </dl>
             <Records label="" list={c.because ?? []} />

@@ -38,6 +38,8 @@ export const answers = computed<ReadonlyMap<string, string>>(() => {
   return new Map(all.filter(([question, choice]) => choices.get(question)?.includes(choice)).reverse());
 });
 export const open = computed(() => lab.value?.questions.find((q) => !answers.value.has(q.id)));
+/** Something is still asked: nothing of the trace may be seen. */
+export const sealed = computed(() => open.value !== undefined);
 /** All is answered: the trace may tell. */
 export const revealed = computed(() => lab.value !== undefined && open.value === undefined);
 

@@ -2,7 +2,7 @@
 
 import { around } from '../trace/model';
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
-import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, tab, trace, view, type Tab } from '../state/app';
+import { conn, currentRec, d, grown, lang, loadedName, loading, maximised, queuesOpen, tab, trace, view, visible, type Tab } from '../state/app';
 import { CaptureBar } from '../engine/panel';
 import { hasEngine } from '../engine/state';
 import { second } from '../state/beside';
@@ -10,7 +10,7 @@ import { openFiles } from '../state/open';
 import { sizes } from '../state/sizes';
 import { clock, show } from '../text';
 import { LabGuide } from '../lab/panel';
-import { guide, lab } from '../lab/state';
+import { guide, lab, sealed } from '../lab/state';
 import { Controls, FileInput, TopBar } from './bar';
 import { Beside } from './beside';
 import { Empty } from './empty';
@@ -45,17 +45,28 @@ export function App() {
       <CaptureBar />
       <Loading />
       <Notices />
-      {t ? view.value === 'answers' ? <Answers /> : <Panels /> : !loading.value && <Empty />}
-      {t && <Teacher />}
+      {t ? sealed.value ? <Sealed /> : view.value === 'answers' ? <Answers /> : <Panels /> : !loading.value && <Empty />}
+      {t && !sealed.value && <Teacher />}
       <Help />
       <DropTarget />
     </>
   );
 }
 
-function Answers() {
+/** A lab whose questions are not all answered: tabs, counts and rows would tell what they ask. */
+function Sealed() {
   return (
-    <main class="answers">
+    <main class="sealed">
+      <Guard><LabGuide /></Guard>
+      <p class="muted">{d.value.lab.sealed}</p>
+    </main>
+  );
+}
+
+function Answers() {
+  // The findings have what the table does not need.
+  return (
+    <main class="answers" style={{ '--rows': `${84 + 30 * Math.max(2, visible.value.length)}px` }}>
       <Guard><Findings /></Guard>
       <Guard><Table /></Guard>
     </main>
@@ -66,9 +77,10 @@ const TABS: Tab[] = ['list', 'ladder', 'machine', 'queues'];
 
 function Panels() {
   const ui = d.value.ui;
-  const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queues };
-  // Who makes the queues higher, or looks at graphs, wants the ladder lower.
-  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(sizes.value.queues || graphing.value ? [['--ladder', '200px']] : []));
+  const names: Record<Tab, string> = { list: lab.value ? d.value.lab.tab : ui.connections, ladder: ui.ladder, machine: ui.machine, queues: ui.queuesTab };
+  // Who makes the queues higher, looks at graphs or opens the queues wants the ladder lower.
+  const ladderLeast = sizes.value.queues || graphing.value ? '200px' : queuesOpen.value ? '300px' : undefined;
+  const sized = Object.fromEntries(Object.entries(sizes.value).map(([name, px]) => [`--${name}`, `${px}px`]).concat(ladderLeast ? [['--ladder', ladderLeast]] : []));
   return (
     <main style={sized} class={`panels tab-${tab.value} ${maximised.value ? `max max-${maximised.value}` : ''} ${second.value ? 'two' : ''} ${lab.value ? 'with-lab' : ''}`}>
       <Controls />

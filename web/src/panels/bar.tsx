@@ -13,6 +13,7 @@ import { Teaching } from './teach';
 import { toggleFollow } from '../state/keys';
 import { given, openFiles, openGiven, shownFile } from '../state/open';
 import { original, saveReport, saving } from '../state/report';
+import { sealed } from '../lab/state';
 import { clock, count, show } from '../text';
 import { BesideButton } from './beside';
 import { Icon } from './parts';
@@ -40,6 +41,7 @@ export function TopBar() {
   const t = trace.value;
   const kind = loadedKind.value;
   void revision.value;
+  const seen = sealed.value ? undefined : t;
   const name = kind && (kind === 'sample' ? words.ui.sampleName : kind === 'live' ? words.ui.liveName : show(loadedName.value, 60));
   return (
     <header class="bar top">
@@ -49,11 +51,11 @@ export function TopBar() {
             {given.value.map((f, i) => <option key={i} value={String(i)}>{show(f.name, 60)}</option>)}
           </select>
         : name && <span class="file" title={t?.header?.command?.map((a) => show(a)).join(' ')}>{name}</span>}
-      {t && <span class="muted stats">{words.ui.stats(count(t.records.length), count(t.conns.length), t.conns.length === 1)}</span>}
-      {t && <Views />}
+      {seen && <span class="muted stats">{words.ui.stats(count(seen.records.length), count(seen.conns.length), seen.conns.length === 1)}</span>}
+      {seen && <Views />}
       <span class="grow" />
       {t && <button onClick={pick} aria-label={words.ui.open} title={words.ui.open}><Icon name="open" /> <span class="label">{words.ui.open}</span></button>}
-      {t && <BesideButton />}
+      {seen && <BesideButton />}
       {t && <button id="save" disabled={!original.value || saving.value} aria-label={words.ui.save} title={words.ui.saveHint} onClick={() => void saveReport()}><Icon name="save" /> <span class="label">{words.ui.save}</span></button>}
       <LangSwitch />
       <ThemeSwitch />
@@ -72,7 +74,7 @@ function Views() {
   };
   return (
     <div class="switch views" role="group" aria-label={words.answers}>
-      <button id="view-answers" aria-pressed={view.value === 'answers'} onClick={() => go('answers')}>{words.answers}{bad > 0 && <b class="badge"> ‼ {bad}</b>}</button>
+      <button id="view-answers" aria-pressed={view.value === 'answers'} onClick={() => go('answers')}>{words.answers}{bad > 0 && !hiding.value && <b class="badge"> ‼ {bad}</b>}</button>
       <button id="view-sequence" aria-pressed={view.value === 'sequence'} onClick={() => go('sequence')}>{words.sequence}</button>
     </div>
   );
@@ -108,7 +110,7 @@ function ThemeSwitch() {
 }
 
 /** A time as people write it: `1.25`, `1.25 s`, `12 ms`, `350us`; in ns. */
-export function parseTime(text: string): number | undefined {
+function parseTime(text: string): number | undefined {
   const m = /^\s*(\d[\d,\s\u202f]*(?:\.[\d\s\u202f]*)?|\.\d+)\s*(s|ms|us|µs|ns)?\s*$/i.exec(text);
   if (!m) return undefined;
   const unit = { s: 1e9, ms: 1e6, us: 1e3, 'µs': 1e3, ns: 1 }[(m[2] ?? 's').toLowerCase()]!;

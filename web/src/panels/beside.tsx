@@ -4,7 +4,7 @@ import {
   alignment, chosenBeside, closeBeside, connBeside, ladderBeside, offset, offsets, openBeside, openedBeside, pointBeside, rowBeside,
   second, secondTrace, wish,
 } from '../state/beside';
-import { conn, d, hiding, trace } from '../state/app';
+import { conn, d, hiding, touched, trace, view } from '../state/app';
 import { moveToTime } from '../state/cursor';
 import { given, shownFile } from '../state/open';
 import { ALIGNMENTS, type Alignment } from '../trace/orders';
@@ -20,6 +20,12 @@ const MOST = 500;
 /** Files that were given together are at hand; any other is looked for. */
 export function BesideButton() {
   const words = d.value.beside;
+  // Where only one connection is looked at there is a place beside it.
+  const go = (file: File) => {
+    touched.value = true;
+    view.value = 'sequence';
+    void openBeside(file);
+  };
   const others = given.value.map((file, i) => ({ file, i })).filter(({ i }) => i !== shownFile.value);
   return (
     <>
@@ -27,12 +33,12 @@ export function BesideButton() {
         id="file-beside" type="file" class="sr" tabIndex={-1} aria-hidden="true"
         onChange={(e) => {
           const [file] = e.currentTarget.files ?? [];
-          if (file) void openBeside(file);
+          if (file) go(file);
           e.currentTarget.value = '';
         }}
       />
       {others.map(({ file, i }) => (
-        <button key={i} class="beside-given" title={words.hint} onClick={() => void openBeside(file)}>{words.with(show(file.name, 24))}</button>
+        <button key={i} class="beside-given" title={words.hint} onClick={() => go(file)}>{words.with(show(file.name, 24))}</button>
       )).slice(0, 1)}
       <button id="beside" title={words.hint} onClick={() => document.getElementById('file-beside')?.click()}>{words.open}</button>
     </>

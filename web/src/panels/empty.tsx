@@ -3,12 +3,27 @@
 import { d } from '../state/app';
 import { openSample } from '../state/open';
 import { hasEngine } from '../engine/state';
+import { awaited } from '../state/hash';
 import { tour } from '../state/teach';
+import { show } from '../text';
 import { pick } from './bar';
 import { Refused } from './notices';
 import { Copy } from './parts';
 
 const COMMAND = 'sudo tcplens trace --netns new --output trace.ndjson -- COMMAND';
+
+/** A link leads into a file that only the reader can give. */
+function Awaited() {
+  const ui = d.value.ui;
+  if (!awaited.value) return null;
+  const file = show(awaited.value.file, 80);
+  return (
+    <div class="awaited" role="status">
+      <p>{ui.leadsInto(file)}</p>
+      <button class="primary" id="awaited" onClick={pick}>{ui.openIt(file)}</button>
+    </div>
+  );
+}
 
 export function Empty() {
   const ui = d.value.ui;
@@ -16,6 +31,7 @@ export function Empty() {
     <main class="empty">
       <Refused />
       <div class="card">
+        <Awaited />
         <h2>{ui.emptyTitle}</h2>
         <p class="lead">{ui.emptyLead}</p>
         <div class="actions">

@@ -1,9 +1,10 @@
 // The filter's line, with what the word under the hand could become.
 
 import { useState } from 'preact/hooks';
-import { atTheEnd, d, filter, filterText, trace, visible } from '../state/app';
+import { atTheEnd, d, filter, filterText, nameOf, trace, visible } from '../state/app';
 import { select } from '../state/cursor';
-import { complete } from '../trace/filter';
+import { complete, lastWord, valuesOf, type Hint } from '../trace/filter';
+import { FILTER_KEYS } from '../trace/filter-keys';
 import { count, show } from '../text';
 import { Icon } from './parts';
 
@@ -11,7 +12,7 @@ export function Filter() {
   const ui = d.value.ui;
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
-  const all = open ? complete(filterText.value, trace.value) : [];
+  const all = open ? complete(filterText.value, trace.value, nameOf) : [];
   const on = all.length > 0;
 
   const set = (text: string) => {
@@ -21,7 +22,8 @@ export function Filter() {
   const take = (i: number) => {
     const { text } = all[i]!;
     // A key wants its value next; a value is done.
-    set(filterText.value.replace(/\S*$/, () => (text.endsWith(':') ? text : `${text} `)));
+    const before = filterText.value.slice(0, filterText.value.length - lastWord(filterText.value).length);
+    set(`${before}${text}${text.endsWith(':') ? '' : ' '}`);
     if (!text.endsWith(':')) setOpen(false);
   };
   const key = (e: KeyboardEvent) => {
@@ -53,17 +55,25 @@ export function Filter() {
       {filterText.value && (
         <button class="bare" aria-label={ui.clearFilter} title={ui.clearFilter} onClick={() => set('')}><Icon name="close" /></button>
       )}
-      {filter.value.unknown.length > 0 && <p class="unknown" role="status">{d.value.answers.unknownKey(show(filter.value.unknown.join(' '), 80))}</p>}
+      {filter.value.hints.length > 0 && <p class="unknown" role="status">{filter.value.hints.slice(0, 3).map((h) => <span key={h.word}>{hintText(h)} </span>)}</p>}
       <ul id="completions" class="completions" role="listbox" aria-label={ui.filter} hidden={!on}>
         {all.map((c, i) => (
           <li
             key={c.text} id={`completion-${i}`} role="option" aria-selected={i === at}
             onPointerDown={(e) => { e.preventDefault(); take(i); }}
-          ><code>{show(c.text, 48)}</code>{c.key && <small> {ui.filterKeys[c.key]}</small>}</li>
+          ><code>{show(c.text, 48)}</code>{c.key ? <small> {ui.filterKeys[c.key]}</small> : c.says !== undefined && <small> {show(c.says, 48)}</small>}</li>
         ))}
       </ul>
     </div>
   );
+}
+
+/** Values that are named, of those there are. */
+const NAMED = 16;
+
+function hintText({ kind, word, key }: Hint): string {
+  const known = kind === 'key' ? FILTER_KEYS : key ? valuesOf(key, trace.value) : [];
+  return d.value.answers.filterHints[kind](show(word, 48), `${known.slice(0, NAMED).map((v) => show(v, 32)).join(', ')}${known.length > NAMED ? ' …' : ''}`);
 }
 
 /** Why there is nothing in the list, and what there would be. */

@@ -2,13 +2,13 @@
 // and data in flight, round trips. A range that is chosen tells its totals.
 
 import { signal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { conn, cursor, d, grown, hiding, revision, theme } from '../state/app';
 import { goTo } from '../state/cursor';
 import { seriesOf, totalsOf, type Mode, type Series, MODES } from '../trace/series';
 import { ENDS, type End } from '../trace/records';
 import { bytes, clock, count, span } from '../text';
-import { useViewport } from './parts';
+import { penFor, useViewport } from './parts';
 
 export const graphing = signal(false);
 const mode = signal<Mode>('stevens');
@@ -32,7 +32,7 @@ export function Graph() {
   const series = useMemo(() => (c ? seriesOf(c.events, from.value, mode.value) : undefined), [c, grown.value, mode.value, from.value]);
   const upTo = hiding.value ? at : Infinity;
   useEffect(() => { range.value = undefined; }, [c]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current && series) draw(canvas.current, width, height, series, at, upTo, range.value);
   });
   const timeOf = (e: PointerEvent): number => {
@@ -77,16 +77,9 @@ export function Graph() {
 }
 
 function draw(el: HTMLCanvasElement, width: number, height: number, s: Series, at: number, upTo: number, chosen: readonly [number, number] | undefined): void {
-  const ratio = devicePixelRatio || 1;
-  el.width = Math.round(width * ratio);
-  el.height = Math.round(height * ratio);
-  el.style.width = `${width}px`;
-  el.style.height = `${height}px`;
-  const g = el.getContext('2d');
-  if (!g) return;
-  const css = getComputedStyle(el);
-  const ink = (name: string) => css.getPropertyValue(name).trim();
-  g.scale(ratio, ratio);
+  const pen = penFor(el, width, height);
+  if (!pen) return;
+  const { g, ink } = pen;
   const [t0, t1] = s.time;
   const [v0, v1] = s.value;
   const x = (t: number) => PAD.left + ((t - t0) / Math.max(1, t1 - t0)) * (width - PAD.left - PAD.right);

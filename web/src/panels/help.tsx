@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { d, helpOpen, singleKeys } from '../state/app';
+import { FILTER_EXAMPLES, FILTER_KEYS } from '../trace/filter-keys';
 import { Icon } from './parts';
 import { Legend } from './summary';
 
@@ -12,9 +13,17 @@ export function Help() {
     if (open && !el.open) el.showModal();
     if (!open && el.open) el.close();
   }, [open]);
-  const words = d.value;
   return (
     <dialog ref={ref} aria-labelledby="help-title" onClose={() => { helpOpen.value = false; }}>
+      {open && <Text />}
+    </dialog>
+  );
+}
+
+function Text() {
+  const words = d.value;
+  return (
+    <>
       <div class="dialog-head">
         <h2 id="help-title">{words.ui.help}</h2>
         <button class="square" aria-label={words.ui.close} onClick={() => { helpOpen.value = false; }}><Icon name="close" /></button>
@@ -26,6 +35,13 @@ export function Help() {
       <label class="check">
         <input type="checkbox" checked={singleKeys.value} onChange={(e) => { singleKeys.value = e.currentTarget.checked; }} /> {words.ui.singleKeys}
       </label>
+      <h3>{words.ui.filter}</h3>
+      <dl class="states-list" id="filter-help">
+        {FILTER_EXAMPLES.map((word) => <div key={word}><dt><code>{word}</code></dt><dd>{words.answers.filterWords[word]}</dd></div>)}
+        {FILTER_KEYS.map((key) => <div key={key}><dt><code>{key}</code></dt><dd>{words.ui.filterKeys[key]}</dd></div>)}
+      </dl>
+      <h3>{words.teach.title}</h3>
+      {words.teach.howTo.map((text) => <p key={text} class="how-to">{text}</p>)}
       <h3>{words.ui.legend}</h3>
       <Legend />
       <h3>{words.teach.glossary}</h3>
@@ -33,6 +49,6 @@ export function Help() {
       <dl class="states-list">
         {Object.entries(words.states).map(([s, text]) => <div key={s}><dt>{s}</dt><dd>{text}</dd></div>)}
       </dl>
-    </dialog>
+    </>
   );
 }

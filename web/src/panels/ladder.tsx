@@ -2,7 +2,7 @@
 // sight are in the document, and those rows are the table that a screen reader walks.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { conn, cursor, currentRow, d, folding, hiding, hovered, inSight, ladder, legendOpen, playing, told, trace, unfolded, zoom } from '../state/app';
 import { shownUpTo } from '../state/teach';
 import type { Point } from '../trace/records';
@@ -12,10 +12,11 @@ import { marks } from '../state/marks';
 import { callText, groupOf } from '../trace/describe';
 import { barsOf, marksOf, spansOf, type Mark, type Span } from '../trace/lanes';
 import { around, primary, type Conn, type Trace } from '../trace/model';
-import { firstRowBelow, rowAbove, type EventRow, type Ladder as Rows, type RunRow } from '../trace/rows';
+import { firstRowBelow, landing, rowAbove, type EventRow, type Ladder as Rows, type RunRow } from '../trace/rows';
 import { causeOf, ENDS, type End } from '../trace/records';
 import { kindOf, shortOf } from '../kinds';
 import { bytes, count, owner, show, span as spanText } from '../text';
+import { Flight } from '../kinds/arrow';
 import { Glyph } from '../glyph';
 import { Address, Maximise, useViewport } from './parts';
 import { Legend } from './summary';
@@ -62,22 +63,22 @@ export function Ladder() {
 export function Lifelines({ side, head, foot, onSight }: {
   side: Side | undefined; head?: ComponentChildren; foot?: ComponentChildren; onSight?: (from?: number, to?: number) => void;
 }) {
-  const { ref, view } = useViewport<HTMLDivElement>();
+  const { ref, view, scrollTo } = useViewport<HTMLDivElement>();
   const rows = side?.rows;
   const c = side?.conn;
   const row = side?.now;
 
   // The cursor's row stays in sight, wherever the cursor was moved from.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const el = ref.current;
     if (!el || !row) return;
     const room = Math.min(90, el.clientHeight / 4);
-    if (row.y < el.scrollTop + room) el.scrollTop = row.y - room;
-    else if (row.y + row.h > el.scrollTop + el.clientHeight - room) el.scrollTop = row.y + row.h - el.clientHeight + room;
+    if (row.y < el.scrollTop + room) scrollTo(row.y - room);
+    else if (row.y + row.h > el.scrollTop + el.clientHeight - room) scrollTo(row.y + row.h - el.clientHeight + room);
   }, [row?.y, row?.rec.n, c?.id]);
 
   // What is in sight, for the overview.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const first = rows && (rowAbove(rows, view.top) ?? rows.events[0]);
     const end = rows && rowAbove(rows, view.top + view.height);
     if (first && end) onSight?.(first.rec.t, Math.max(first.rec.t, end.rec.t));
@@ -182,6 +183,7 @@ function Body({ side, top, height }: { side: Side; top: number; height: number }
   return (
     <div class="ladder-body" style={{ height: `${Math.max(full, height)}px` }} role="presentation">
       <Lanes rows={rows} conn={c} at={side.at} from={from} to={Math.min(to, full)} end={full} />
+      <Flights rows={rows} from={from} to={to} last={last} />
       {shown.map((row) => row.kind === 'idle'
         ? <div key={`i${row.n}`} class="idle" aria-hidden="true" style={{ top: `${row.y}px`, height: `${row.h}px` }}>
             <span>{words.ui.idle(spanText(row.ns))}</span>
@@ -195,12 +197,31 @@ function Body({ side, top, height }: { side: Side; top: number; height: number }
             onClick={() => side.move(row.rec)} onMouseEnter={() => side.hover(row.rec.n)}
           >
             <div role="gridcell" class="time">{side.marked.has(row.rec.n) && <span class="flag">⚑<span class="sr"> {words.ui.mark}</span> </span>}{side.told(row.rec.t, rows.events[row.index - 1]?.rec.t)}</div>
-            <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now, end: row.end }, row.rec)}</div>
+            <div role="gridcell" class="what">{kindOf(row.rec).row({ ...scene, selected: row === now, end: row.end, flies: landing(row) !== undefined }, row.rec)}</div>
           </div>)}
       {now && cause && rec?.record === 'state' && now.y > cause.y && (
         <Cause end={rec.end} top={cause.y + cause.h / 2} bottom={now.y + now.h / 2} />
       )}
       {playing.value && !hiding.value && now && <div class="curtain" aria-hidden="true" style={{ top: `${now.y + now.h}px` }} />}
+    </div>
+  );
+}
+
+/** Segments on their way: so many rows back is looked for those that left above what is in sight. */
+const FAR = 400;
+
+/** From when each left to when it came, in the ladder's own scale. */
+function Flights({ rows, from, to, last }: { rows: Rows; from: number; to: number; last: number }) {
+  const end = (rowAbove(rows, to)?.index ?? -1) + 1;
+  const first = Math.max(0, (rowAbove(rows, from)?.index ?? 0) - FAR);
+  return (
+    <div aria-hidden="true">
+      {rows.events.slice(first, end).map((row) => {
+        const landed = landing(row);
+        const { rec } = row;
+        if (!landed || rec.record !== 'segment' || row.index > last || landed.y + landed.h < from) return undefined;
+        return <Flight key={rec.n} rec={rec} top={row.y + 23} bottom={landed.index > last ? undefined : landed.y + landed.h / 2} />;
+      })}
     </div>
   );
 }
@@ -239,7 +260,7 @@ function Lanes({ rows, conn: c, at, from, to, end: full }: { rows: Rows; conn: C
           {wire.filter((s) => s.bottom > from && s.top < to).map((s) => (
             <div
               key={`w${s.n ?? -1}`} class={`lane wire ${end} s-${groupOf(s.state)}`}
-              title={`${d.value.ui.inferredLane}: ${s.state}`} style={{ top: `${s.top}px`, height: `${Math.min(s.bottom, full) - s.top}px` }}
+              title={`${d.value.ui.inferredLane}${d.value.colon}${s.state}`} style={{ top: `${s.top}px`, height: `${Math.min(s.bottom, full) - s.top}px` }}
             />
           ))}
           {bars.filter((b) => b.bottom > from && b.top < to).map((b) => (

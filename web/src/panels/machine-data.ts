@@ -4,7 +4,7 @@
 import type { State } from '../trace/records';
 
 export const WIDTH = 466;
-export const HEIGHT = 436;
+export const HEIGHT = 442;
 /** Labels stand a little beyond the boxes. */
 export const VIEW_BOX = `-12 0 ${WIDTH + 30} ${HEIGHT}`;
 export const BOX = { w: 104, h: 24 };
@@ -31,18 +31,18 @@ export const DRAWN: Record<string, Drawn> = {
   'CLOSED>LISTEN': { path: 'M218 32V70', label: [212, 48, 'end'] },
   'LISTEN>CLOSED': { path: 'M242 72V34', label: [248, 48, 'start'] },
   'CLOSED>SYN-SENT': { path: 'M282 20C370 20 408 60 408 132', label: [401, 40, 'start'] },
-  'SYN-SENT>CLOSED': { path: 'M376 134C374 84 346 40 284 28', label: [362, 98, 'end'] },
-  'LISTEN>SYN-RECEIVED': { path: 'M196 96L114 133', label: [146, 110, 'end'] },
-  'LISTEN>SYN-SENT': { path: 'M264 96L346 133', label: [297, 119, 'end'] },
+  'SYN-SENT>CLOSED': { path: 'M376 134C374 84 346 40 284 28', label: [360, 84, 'end'] },
+  'LISTEN>SYN-RECEIVED': { path: 'M196 96L114 133', label: [145, 107, 'end'] },
+  'LISTEN>SYN-SENT': { path: 'M264 96L346 133', label: [287, 121, 'end'] },
   'SYN-RECEIVED>LISTEN': { path: 'M58 134C58 104 110 84 176 84', label: [84, 92, 'end', true] },
   'SYN-SENT>SYN-RECEIVED': { path: 'M338 142H124', label: [230, 153, 'middle', true] },
-  'SYN-RECEIVED>ESTABLISHED': { path: 'M104 158L182 184', label: [132, 183, 'end'] },
+  'SYN-RECEIVED>ESTABLISHED': { path: 'M104 158L182 184', label: [54, 187, 'start'] },
   'SYN-SENT>ESTABLISHED': { path: 'M356 158L278 184', label: [328, 183, 'start'] },
   'SYN-RECEIVED>FIN-WAIT-1': { path: 'M46 158V244', label: [41, 200, 'end'] },
   'ESTABLISHED>FIN-WAIT-1': { path: 'M192 208L114 245', label: [134, 218, 'end'] },
   'ESTABLISHED>CLOSE-WAIT': { path: 'M268 208L346 245', label: [326, 218, 'start'] },
-  'FIN-WAIT-1>FIN-WAIT-2': { path: 'M50 270V322', label: [56, 294, 'start'] },
-  'FIN-WAIT-1>CLOSING': { path: 'M122 264L188 305', label: [166, 278, 'start'] },
+  'FIN-WAIT-1>FIN-WAIT-2': { path: 'M50 270V322', label: [56, 298, 'start'] },
+  'FIN-WAIT-1>CLOSING': { path: 'M122 264L188 305', label: [172, 274, 'start'] },
   'FIN-WAIT-2>TIME-WAIT': { path: 'M72 348C76 384 120 398 176 398', label: [74, 380, 'end'] },
   'CLOSING>TIME-WAIT': { path: 'M230 330V382', label: [224, 360, 'end'] },
   'CLOSE-WAIT>LAST-ACK': { path: 'M390 270V322', label: [396, 294, 'start'] },

@@ -37,7 +37,7 @@ export function Machine() {
   return (
     // In a tab of its own it scrolls, so keys must reach it.
     <section class="panel machine" aria-labelledby="machine-title" tabIndex={tab.value === 'machine' ? 0 : undefined}>
-      <h2 id="machine-title">{words.ui.machine} <small>RFC 9293{words.tag === 'en' ? ', figure 5' : ' 图 5'}</small> <Maximise name="machine" /></h2>
+      <h2 id="machine-title">{words.ui.machine} <small>{words.ui.figure}</small> <Maximise name="machine" /></h2>
       <Figure />
       <dl class="ends">
         {ends.map(({ end, now, change }) => (
@@ -70,7 +70,7 @@ export function Figure({ of = 'f' }: { of?: string }) {
     return { end, now: there, change: c && lastChange(c, end, at) };
   });
   const steps = c ? ENDS.flatMap((end) => wayOf(c, end)) : [];
-  const label = ends.map(({ end, now }) => `${words.end[end].start}: ${now?.state ?? '—'}`).join('; ');
+  const label = ends.map(({ end, now }) => `${words.end[end].start}${words.colon}${now?.state ?? '—'}`).join('; ');
   return (
     <svg viewBox={VIEW_BOX} role="img" aria-label={`${words.ui.machine}. ${label}`}>
       <defs>
@@ -121,7 +121,7 @@ function Trail({ of, step: s, path }: { of: string; step: Step; path: string }) 
   const now = currentRec.value?.n === s.rec.n;
   return (
     <g class={`step ${s.end} ${s.last ? 'last' : ''} ${now ? 'now' : ''}`} onClick={() => moveToRecord(s.rec.n)}>
-      <title>{`${d.value.end[s.end].start}: ${s.rec.from} → ${s.rec.to}, ${d.value.teach.trail(s.step)}`}</title>
+      <title>{`${d.value.end[s.end].start}${d.value.colon}${s.rec.from} → ${s.rec.to}, ${d.value.teach.trail(s.step)}`}</title>
       <path class="wide" d={path} />
       <path d={path} marker-end={`url(#${of}-${s.end})`} />
     </g>
@@ -155,7 +155,7 @@ function Box({ place, state, on }: { place: Place; state: State; on: boolean }) 
       <title>{d.value.states[state]}</title>
       <rect x={-BOX.w / 2} y={-BOX.h / 2} width={BOX.w} height={BOX.h} rx="4" />
       <g transform={`translate(${5 - BOX.w / 2} -6)`}><Glyph group={groupOf(state)} /></g>
-      <text x="8" y="4.2" text-anchor="middle">{state}</text>
+      <text class={state.length > 11 ? 'long' : undefined} x="8" y="4.2" text-anchor="middle">{state}</text>
     </g>
   );
 }

@@ -30,18 +30,18 @@ export function Notices() {
       {live.value === 'refused' && <Note tone="bad">{p.liveRefused}</Note>}
       {live.value === 'ended' && <Note tone="info">{p.liveEnded}</Note>}
       {liveLost.value > 0 && <Note tone="warn">{p.liveDropped(count(liveLost.value))}</Note>}
-      {otherTrace.value && <Note tone="info">{d.value.ui.otherTrace}</Note>}
+      {otherTrace.value !== undefined && <Note tone="info">{d.value.ui.otherTrace(show(otherTrace.value, 60))}</Note>}
       {stopped.value && <Note tone="info">{p.stopped}</Note>}
-      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}: {failed.value.kind === 'unreadable' ? p.readTo(p.damage(show(failed.value.message, 200))) : `${refusalText(failed.value)} · ${p.stopped}`}</Note>}
+      {failed.value && <Note tone="bad">{show(loadedName.value ?? '', 80)}{d.value.colon}{failed.value.kind === 'unreadable' ? p.readTo(p.said(show(failed.value.message, 200))) : `${refusalText(failed.value)} · ${p.stopped}`}</Note>}
       {truncated.value && <Note tone="warn">{p.truncated}</Note>}
       {lost > 0 && <Note tone="warn">{p.gap(count(lost), t!.gaps.length)}</Note>}
-      {m && <Note tone="warn">{p.malformed(m.count, m.line, m.why)} <code>{show(m.text, 60)}</code></Note>}
-      {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(show(saveFailed.value, 160))}</Note>}
+      {m && <Note tone="warn">{p.malformed(m.count, m.line, p.said(m.why))} {m.text && <code>{show(m.text, 60)}</code>}</Note>}
+      {saveFailed.value !== undefined && <Note tone="bad">{p.saveFailed(p.said(show(saveFailed.value, 160)))}</Note>}
       {tooLarge.value && <Note tone="warn">{p.tooLarge(count(t?.records.length ?? 0))}</Note>}
       {conn.value?.cut && <Note tone="info">{p.longConn(count(MAX_EVENTS))}</Note>}
       {traces.value > 1 && <Note tone="info">{d.value.view.moreTraces(count(traces.value))}</Note>}
       {missing.map((w, i) => w && typeof w === 'object' && (
-        <Note key={i} tone="info">{p.missing(known(d.value.source, w.source) ?? show(w.source, 16), show(w.why, 160))}</Note>
+        <Note key={i} tone="info">{p.missing(known(d.value.source, w.source) ?? show(w.source, 16), p.said(show(w.why, 160)))}</Note>
       ))}
     </div>
   );
@@ -86,6 +86,6 @@ export function refusalText(why: Refusal): string {
     case 'not-trace': return p.notTrace(show(why.head, 80));
     case 'version': return p.version(Number.isNaN(why.found) ? '?' : String(why.found));
     case 'capture': return p.capture;
-    case 'unreadable': return p.unreadable(p.damage(show(why.message, 200)));
+    case 'unreadable': return p.unreadable(p.said(show(why.message, 200)));
   }
 }

@@ -1,13 +1,13 @@
 // The whole trace in one strip, on the time axis that the queues have too: density of events,
 // problems, losses, the life of the selected connection, what the ladder shows of it, the cursor.
 
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { conn, cursor, d, hiding, inSight, revision, theme, timeAxis, trace, truncated } from '../state/app';
 import { goTo } from '../state/cursor';
 import type { Trace } from '../trace/model';
 import type { Scale } from '../trace/timescale';
 import { clock, count } from '../text';
-import { useViewport } from './parts';
+import { penFor, useViewport } from './parts';
 
 const HEIGHT = 44;
 const BAR = 2;
@@ -25,17 +25,19 @@ export function Overview() {
   const t = trace.value;
   const scale = timeAxis.value;
   const width = Math.max(60, view.width);
+  const hide = hiding.value;
   const at = cursor.value;
   const c = conn.value;
   const sight = inSight.value;
   const bins = useMemo(() => (t ? densityOf(t, scale, Math.floor(width / BAR)) : []), [t, scale, width]);
   const troubles = useMemo(() => (t ? troublesOf(t, scale, width) : []), [t, scale, width]);
 
-  useEffect(() => {
+  // In the frame of what it goes with.
+  useLayoutEffect(() => {
     const el = canvas.current;
     if (!el || !t) return;
     const life = c && [c.rec.t, c.until] as const;
-    draw(el, width, { bins, troubles, scale, t, life, sight, at: at.t, cut: truncated.value, hide: hiding.value });
+    draw(el, width, { bins, troubles, scale, t, life, sight, at: at.t, cut: truncated.value, hide });
   });
 
   const go = (e: PointerEvent) => {
@@ -54,7 +56,7 @@ export function Overview() {
         onPointerMove={(e) => { if (e.currentTarget.hasPointerCapture(e.pointerId)) go(e); }}
       >
         <canvas ref={canvas} height={HEIGHT} aria-hidden="true" />
-        {t && <span class="sr">{count(t.troubles.length)} ⚠</span>}
+        {t && !hide && <span class="sr">{count(t.troubles.length)} ⚠</span>}
       </div>
     </section>
   );
@@ -89,16 +91,9 @@ interface Picture {
 }
 
 function draw(el: HTMLCanvasElement, width: number, p: Picture): void {
-  const ratio = devicePixelRatio || 1;
-  el.width = Math.round(width * ratio);
-  el.height = Math.round(HEIGHT * ratio);
-  el.style.width = `${width}px`;
-  el.style.height = `${HEIGHT}px`;
-  const g = el.getContext('2d');
-  if (!g) return;
-  const css = getComputedStyle(el);
-  const ink = (name: string) => css.getPropertyValue(name).trim();
-  g.scale(ratio, ratio);
+  const pen = penFor(el, width, HEIGHT);
+  if (!pen) return;
+  const { g, ink } = pen;
   const x = (time: number) => p.scale.at(time) * width;
   const base = HEIGHT - 9;
 

@@ -91,29 +91,54 @@ export class Guard extends Component<{ children: ComponentChildren }, { failed: 
   }
 }
 
+/** An empty canvas of that size, sharp on any screen; `ink` knows the theme's colours by name. */
+export function penFor(el: HTMLCanvasElement, width: number, height: number) {
+  const ratio = devicePixelRatio || 1;
+  el.width = Math.round(width * ratio);
+  el.height = Math.round(height * ratio);
+  el.style.width = `${width}px`;
+  el.style.height = `${height}px`;
+  const g = el.getContext('2d');
+  if (!g) return undefined;
+  g.scale(ratio, ratio);
+  const css = getComputedStyle(el);
+  return { g, ink: (name: string) => css.getPropertyValue(name).trim() };
+}
+
 /** Size and scroll position of an element, kept up to date; what virtual lists are cut to. */
 export function useViewport<T extends HTMLElement>() {
   const ref = useRef<T>(null);
   const [view, setView] = useState({ top: 0, height: 600, width: 800 });
+  const read = (el: T) => {
+    const next = { top: el.scrollTop, height: el.clientHeight, width: el.clientWidth };
+    setView((v) => (v.top === next.top && v.height === next.height && v.width === next.width ? v : next));
+  };
   useEffect(() => {
     const el = ref.current;
     if (!el) return;
     let frame = 0;
-    const read = () => {
-      frame = 0;
-      const next = { top: el.scrollTop, height: el.clientHeight, width: el.clientWidth };
-      setView((v) => (v.top === next.top && v.height === next.height && v.width === next.width ? v : next));
+    const soon = () => {
+      frame ||= requestAnimationFrame(() => {
+        frame = 0;
+        read(el);
+      });
     };
-    const soon = () => { frame ||= requestAnimationFrame(read); };
     const sizes = new ResizeObserver(soon);
     sizes.observe(el);
     el.addEventListener('scroll', soon, { passive: true });
-    read();
+    read(el);
     return () => {
       sizes.disconnect();
       el.removeEventListener('scroll', soon);
       cancelAnimationFrame(frame);
     };
   }, []);
-  return { ref, view };
+  /** Scrolls, and draws what is then in sight in the same frame. */
+  const scrollTo = (top: number) => {
+    const el = ref.current;
+    if (!el) return;
+    el.scrollTop = top;
+    read(el);
+  };
+  return { ref, view, scrollTo };
 }

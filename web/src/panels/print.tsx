@@ -3,7 +3,7 @@
 import { Fragment, render } from 'preact';
 import { conn, currentRow, d, hiding, ladder, loadedName, told, trace } from '../state/app';
 import { moveToRecord } from '../state/cursor';
-import { markList } from '../state/marks';
+import { markList, marks } from '../state/marks';
 import { ended } from '../state/teach';
 import { kindOf, shortOf } from '../kinds';
 import { headline } from '../kinds/outcome';
@@ -44,7 +44,7 @@ function Paper() {
               <Fragment key={row.rec.n}>
                 {gap >= 200e6 && <tr class="paper-idle"><td /><td /><td>{words.ui.idle(span(gap))}</td><td /></tr>}
                 <tr>
-                  <td>{told(row.rec.t, before?.t)}</td>
+                  <td>{told(row.rec.t, before?.t)}{marks.value.has(row.rec.n) && <><br />⚑ {row.rec.n}</>}</td>
                   <td>{same ? '' : states[0]}</td>
                   <td class="paper-what" style={{ height: `${row.h}px` }}><div class="what">{kindOf(row.rec).row({ ...scene, end: row.end }, row.rec)}</div></td>
                   <td>{same ? '' : states[1]}</td>

@@ -1,12 +1,13 @@
 // What a teacher uses: the switch that hides what comes, the question, slides, the tour, and ways to take a picture along.
 
 import { useState } from 'preact/hooks';
-import { d, hiding, trace } from '../state/app';
+import { conn, d, hiding, trace } from '../state/app';
 import { looked } from '../state/hash';
 import { markList } from '../state/marks';
 import { answer, answered, asking, forgetAnswers, fullScreen, question, reveal, score, showSlide, showTour, slide, touring } from '../state/teach';
 import { count, show } from '../text';
-import { shortOf } from '../kinds';
+import { explain, shortOf } from '../kinds';
+import { around } from '../trace/model';
 import { savePng, saveSvg } from '../export';
 import { Icon, StateName } from './parts';
 
@@ -15,7 +16,7 @@ export function Teaching() {
   return (
     <>
       <button id="hide" aria-pressed={hiding.value} title={words.hideHint} onClick={() => { hiding.value = !hiding.value; forgetAnswers(); }}>{words.hide}</button>
-      {hiding.value && <label class="check ask"><input id="ask" type="checkbox" checked={asking.value} onChange={(e) => { asking.value = e.currentTarget.checked; forgetAnswers(); }} /> {words.ask}</label>}
+      <label class="check ask" title={words.ask}><input id="ask" type="checkbox" aria-label={words.ask} disabled={!hiding.value} checked={hiding.value && asking.value} onChange={(e) => { asking.value = e.currentTarget.checked; forgetAnswers(); }} /> {words.askShort}</label>
       <Share />
     </>
   );
@@ -28,7 +29,7 @@ function Share() {
   const item = (id: string, label: string, act: () => void) => <button id={id} onClick={() => { setOpen(false); act(); }}>{label}</button>;
   const [link, setLink] = useState<{ refused: string | undefined }>();
   const copy = async () => {
-    const text = `${location.href.split('#')[0]}#${looked()}`;
+    const text = `${location.href.split('#')[0]}#${looked(true)}`;
     // A page from a file or over plain HTTP may be refused the clipboard: then the link is there to be copied by hand.
     const refused = await (async () => navigator.clipboard.writeText(text))().then(() => undefined, () => text);
     setLink({ refused });
@@ -38,7 +39,7 @@ function Share() {
       <button id="share" aria-expanded={open} aria-controls="share-menu" onClick={() => (open ? close() : setOpen(true))}>{words.view.more} ▾</button>
       <div id="share-menu" class="menu-list" hidden={!open} role="group" aria-label={words.view.more}>
         {item('full-screen', words.view.fullScreen, fullScreen)}
-        {markList.value.length > 0 && item('slides', words.teach.slides, () => showSlide(0))}
+        <button id="slides" disabled={markList.value.length === 0} title={markList.value.length === 0 ? words.teach.slidesHint : undefined} onClick={() => { setOpen(false); showSlide(0); }}>{words.teach.slides}{markList.value.length === 0 && <small> {words.teach.slidesHint}</small>}</button>
         <button id="copy-link" onClick={() => void copy()}>{words.view.copyLink}</button>
         {link && <p id="copied-link" role="status">{link.refused === undefined ? words.ui.copied : words.view.copyRefused}</p>}
         {link?.refused !== undefined && <input type="text" id="link" readOnly value={link.refused} aria-label={words.view.copyLink} ref={(e) => { e?.select(); }} />}
@@ -79,10 +80,17 @@ function Question() {
             <button class="bare" onClick={reveal}>{words.reveal}</button>
           </p>
         </>
-      ) : <p>{last ? (last.choice === last.rec.to ? words.right : words.wrong(last.rec.to)) : words.hidden}</p>}
+      ) : last ? <Reason of={last} /> : <p>{words.hidden}</p>}
       {of > 0 && <p class="score">{words.score(right, of)}</p>}
     </aside>
   );
+}
+
+/** What came, and why: who was wrong wants to know, and who was right may have guessed. */
+function Reason({ of: { rec, choice } }: { of: NonNullable<typeof answered.value> }) {
+  const words = d.value.teach;
+  const e = explain(d.value, around(trace.value!, conn.value), rec);
+  return <div class="reason"><p>{choice === rec.to ? words.right : words.wrong(rec.to)}</p><p>{e.what}{d.value.gap()}{e.why}</p></div>;
 }
 
 function Bar({ title, text, next, previous, close }: { title: string; text: string; next: (() => void) | undefined; previous: (() => void) | undefined; close: () => void }) {

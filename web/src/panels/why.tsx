@@ -26,7 +26,7 @@ export function Why() {
             <h3>{words.ui.wireSays}</h3>
             {row.attached.map((s) => (
               <button key={s.n} class="small" onClick={() => moveToRecord(s.n)} title={words.ui.jump(s.n)}>
-                {words.label[s.end]}: {s.from} → {s.to}
+                {words.label[s.end]}{words.colon}{s.from} → {s.to}
               </button>
             ))}
           </div>
@@ -44,7 +44,7 @@ function Mark({ n }: { n: number }) {
       <button class="small" aria-pressed={note !== undefined} title="M" onClick={() => toggleMark(n)}>⚑ {ui.mark}</button>
       {note !== undefined && (
         <textarea
-          rows={2} maxLength={NOTE_MAX} aria-label={ui.note} placeholder={ui.note} value={note}
+          id="note" rows={2} maxLength={NOTE_MAX} aria-label={ui.note} placeholder={ui.note} value={note}
           onInput={(e) => setNote(n, e.currentTarget.value)}
         />
       )}
@@ -86,7 +86,7 @@ function Text() {
       {e.why && <p>{e.why}</p>}
       {because && (
         <p class="cause-line">
-          {words.ui.cause}: <button class="small" title={words.ui.jump(because.n)} onClick={() => moveToRecord(because.n)}>#{because.n} {shortOf(because)}</button>
+          {words.ui.cause}{words.colon}<button class="small" title={words.ui.jump(because.n)} onClick={() => moveToRecord(because.n)}>#{because.n} {shortOf(because)}</button>
         </p>
       )}
       <dl class="facts">

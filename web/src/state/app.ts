@@ -45,7 +45,7 @@ export const times = signal<Times>('start');
 export const maximised = signal<Exclude<Tab, 'list'> | 'why' | 'graph' | undefined>(undefined);
 /** Nothing is shown of what comes after the cursor. */
 export const hiding = signal(false);
-export const queuesOpen = signal(typeof innerHeight === 'undefined' || innerHeight >= 790);
+export const queuesOpen = signal(typeof innerHeight === 'undefined' || innerHeight >= 830);
 export const legendOpen = signal(false);
 
 /** The trace grows in place; `revision` tells that it did. */
@@ -70,8 +70,8 @@ export const truncated = of((s) => (s.kind === 'live' ? s.cut : (s.kind === 'fil
 export const stopped = of((s) => (s.kind === 'file' || s.kind === 'sample') && s.state.is === 'stopped');
 export const live = of((s) => (s.kind === 'live' ? s.state : undefined));
 export const liveLost = of((s) => (s.kind === 'live' ? s.lost : 0));
-/** The address named a place in another trace. */
-export const otherTrace = signal(false);
+/** The address named a place in another trace: that one's name, as far as it is known. */
+export const otherTrace = signal<string | undefined>(undefined);
 export const follow = signal(false);
 /** Following goes on to each connection that begins. */
 export const followNewest = signal(false);
@@ -89,7 +89,7 @@ export function reset(): void {
   batch(() => {
     trace.value = undefined;
     source.value = { kind: 'nothing' };
-    otherTrace.value = false;
+    otherTrace.value = undefined;
     selected.value = hovered.value = undefined;
     cursor.value = { t: 0, n: 0 };
     playing.value = false;
@@ -101,8 +101,8 @@ export function reset(): void {
   });
 }
 
-/** What this language calls a verdict or a cause. */
-const nameOf = (id: string): string => known(d.value.verdict, id) ?? known(d.value.causes, id) ?? id;
+/** What this language calls a verdict, a cause or a problem. */
+export const nameOf = (id: string): string => known(d.value.verdict, id) ?? known(d.value.causes, id) ?? known(d.value.answers.problems, id) ?? id;
 export const filter = computed(() => compile(parseFilter(filterText.value), nameOf));
 
 export const sort = signal<Sort>('start');

@@ -5,8 +5,9 @@ import {
   currentRec, filterText, follow, helpOpen, hiding, live, maximised, playing, singleKeys, tab, touched, trace, view,
 } from './app';
 import { first, isState, last, play, step, stepConn, stepProblem, toNewest } from './cursor';
-import { toggleMark } from './marks';
+import { marks, toggleMark } from './marks';
 import { fullScreen, showSlide, showTour, slide, touring } from './teach';
+import { sealed } from '../lab/state';
 import { fit, scrollLadder, toggleFold, toggleScale, zoomBy } from './zoom';
 
 function typing(target: EventTarget | null): boolean {
@@ -66,7 +67,12 @@ function run(e: KeyboardEvent): boolean {
     case 'KeyX': toggleFold(); return true;
     case 'KeyH': hiding.value = !hiding.value; return true;
     case 'KeyV': view.value = view.value === 'answers' ? 'sequence' : 'answers'; touched.value = true; return true;
-    case 'KeyM': if (currentRec.value) toggleMark(currentRec.value.n); return true;
+    case 'KeyM':
+      if (!currentRec.value) return true;
+      if (!marks.value.has(currentRec.value.n)) toggleMark(currentRec.value.n);
+      // Before the next key: what is typed then is the note.
+      queueMicrotask(() => document.getElementById('note')?.focus());
+      return true;
     case 'KeyE': document.getElementById('why')?.focus(); return true;
     case 'KeyL': if (live.value) toggleFollow(); return true;
     case 'Slash':
@@ -86,7 +92,11 @@ export function startKeys(): void {
     if (e.isComposing || e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.code === 'Escape') {
       if (helpOpen.value) helpOpen.value = false;
-      else if (typing(e.target)) (e.target as HTMLElement).blur();
+      // From a note the keys are the page's again: the cursor's panel has them.
+      else if (typing(e.target)) {
+        (e.target as HTMLElement).blur();
+        if ((e.target as HTMLElement).id === 'note') document.querySelector<HTMLElement>('.ladder-scroll')?.focus();
+      }
       else if (touring.value !== undefined) showTour(undefined);
       else if (slide.value !== undefined) showSlide(undefined);
       else if (maximised.value) maximised.value = undefined;
@@ -94,7 +104,7 @@ export function startKeys(): void {
       else playing.value = false;
       return;
     }
-    if (document.querySelector('dialog[open]') || !trace.value || typing(e.target)) return;
+    if (document.querySelector('dialog[open]') || !trace.value || sealed.value || typing(e.target)) return;
     // A focused button keeps Space and Enter for itself.
     if (e.code === 'Space' && e.target instanceof HTMLElement &&
         e.target.closest('button, summary, a, input, [role=button]')) return;

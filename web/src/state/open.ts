@@ -95,7 +95,7 @@ export const traces = signal(1);
 
 /** Where something is wrong the page opens on that, unless it is a lab's, a place was asked for or a hand has chosen one. */
 function showAnswers(): void {
-  if (!touched.value && !placed() && !otherTrace.value && !lab.value && wrongs.value > 0) view.value = 'answers';
+  if (!touched.value && !placed() && otherTrace.value === undefined && !lab.value && wrongs.value > 0) view.value = 'answers';
 }
 
 export async function openFile(file: File, kind: 'file' | 'sample' = 'file'): Promise<void> {

@@ -87,7 +87,7 @@ async function gzip(blob: Blob): Promise<Uint8Array> {
 }
 
 /** The page with the trace and the marks inside. */
-export async function makeReport(trace: Blob): Promise<Blob> {
+async function makeReport(trace: Blob): Promise<Blob> {
   const [t, n] = PLACES.map((p) => page.indexOf(p) + p.length) as [number, number];
   return new Blob([
     page.slice(0, t), ...toBase64(await gzip(trace)), page.slice(t, n), ...toBase64(packMarks(looked())), page.slice(n),
@@ -95,7 +95,7 @@ export async function makeReport(trace: Blob): Promise<Blob> {
 }
 
 /** The name of what is open, to be part of a file's name. */
-export function baseName(): string {
+function baseName(): string {
   return (loadedName.value ?? 'trace').replace(/[^\w.-]+/g, '-').replace(/\.(gz|ndjson|jsonl|json|html)(?=\.|$)/g, '');
 }
 

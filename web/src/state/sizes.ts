@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 
 /** The smallest, and the largest in hundredths of the window. theme.css keeps to the same, for windows that shrink later. */
-export const SIZED = { list: { least: 160, most: 34 }, side: { least: 280, most: 46 }, queues: { least: 60, most: 60 } } as const;
+const SIZED = { list: { least: 160, most: 34 }, side: { least: 280, most: 46 }, queues: { least: 60, most: 60 } } as const;
 export type Sized = keyof typeof SIZED;
 const NAMES = Object.keys(SIZED) as Sized[];
 

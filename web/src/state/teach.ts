@@ -20,7 +20,7 @@ export const answered = signal<{ rec: StateRec; choice: State } | undefined>(und
 const CHOICES = 4;
 
 /** The state that came, and others that an end could go to from there, in the order of the figure. */
-export function choicesOf(rec: StateRec): State[] {
+function choicesOf(rec: StateRec): State[] {
   const likely = EDGES.filter((e) => e.from === rec.from && e.to !== rec.from).map((e) => e.to);
   const rest = STATES.filter((s) => s !== 'UNKNOWN' && s !== rec.from);
   // Not always the same ones beside it.

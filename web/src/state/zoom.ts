@@ -6,7 +6,7 @@ const LEAST = 1e-3;
 const MOST = 1e10;
 
 /** The whole connection within the panel, as far as rows have a height. */
-export function zoomToFit(height = document.querySelector('.ladder-scroll')?.clientHeight ?? 600): void {
+function zoomToFit(height = document.querySelector('.ladder-scroll')?.clientHeight ?? 600): void {
   const c = conn.value;
   const all = c?.events.filter((e) => e.record !== 'outcome');
   if (!all || all.length === 0) return;

@@ -4,14 +4,14 @@
 import type { CallRec, Rec, SegmentRec, State } from './records';
 import { count, show } from '../text';
 
-export const CALLS = [
+const CALLS = [
   'socket', 'bind', 'listen', 'connect', 'accept', 'send', 'recv', 'recv-eof', 'close', 'shutdown',
   'setsockopt',
 ] as const;
 export type CallKind = (typeof CALLS)[number];
 
 export const SEGMENTS = [
-  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'fin-last', 'rst', 'rst-refused', 'keep-alive', 'window-probe', 'odd',
+  'syn', 'syn-ack', 'handshake-ack', 'data', 'ack', 'fin', 'fin-data', 'fin-last', 'rst', 'rst-refused', 'rst-void', 'keep-alive', 'window-probe', 'odd',
 ] as const;
 export type SegmentKind = (typeof SEGMENTS)[number];
 

@@ -2,8 +2,8 @@
 // on the sockets of a UDP pair, their own beginning and end.
 
 import { callKind, type CallKind } from './describe';
-import { stateNow, type Conn } from './model';
-import { ENDS, LAST, type CallRec, type End, type Rec } from './records';
+import type { Conn } from './model';
+import type { CallRec, End, Rec } from './records';
 
 /** A record, and at whose end it belongs. */
 export interface Doing { rec: Rec; end: End | undefined }
@@ -42,18 +42,17 @@ function waitedAt(a: Actors, rec: CallRec): End | undefined {
   return a.tids.get(rec.tid ?? rec.pid ?? -1);
 }
 
-/** What is not over is waited for still. */
-const isOver = (conn: Conn): boolean => conn.udp || ENDS.every((end) => /^(CLOSED|TIME-WAIT)$/.test(stateNow(conn, end, LAST)));
 const entryOf = (rec: CallRec): number => rec.t - (rec.duration_ns ?? 0);
 const MOVES = new Set<CallKind | undefined>(['send', 'recv', 'recv-eof']);
 
 /** Calls on the sockets of a UDP pair, and from when to when the pair lives. Through a socket that has several peers others'
  * datagrams go too: what it moves counts while this pair lives. */
 function callsOf(conn: Conn): { calls: Doing[]; from: number; until: number } {
-  const all = [...conn.sockets].map(([socket, end]) => ({ end, calls: conn.trace.callsOn(socket), shared: conn.trace.peersOf(socket) > 1 }));
+  const all = [...conn.sockets ?? []].map(([socket, end]) => ({ end, calls: conn.trace.callsOn(socket), shared: conn.trace.peersOf(socket) > 1 }));
   const own = all.flatMap(({ calls, shared }) => (shared ? [] : calls.map((rec) => rec.t)));
   const from = own.reduce((a, b) => Math.min(a, b), conn.rec.t);
-  const until = isOver(conn) ? own.reduce((a, b) => Math.max(a, b), conn.until) : Infinity;
+  // What is not over is waited for still.
+  const until = conn.udp || conn.over ? own.reduce((a, b) => Math.max(a, b), conn.until) : Infinity;
   const counts = (rec: CallRec) => !MOVES.has(callKind(rec)) || (rec.t >= from && entryOf(rec) <= until);
   const calls = all.flatMap(({ end, calls: on, shared }) => on.filter((rec) => !shared || counts(rec)).map((rec) => ({ rec, end })));
   return { calls, from, until };

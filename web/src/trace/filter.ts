@@ -1,12 +1,12 @@
-// The filter of the connections: `state:TIME-WAIT port:443 rtt>10ms or cause:abort`, and free text. All words must match,
-// unless `or` stands between them; what follows `not`, or begins with `-`, must not.
+// The filter of the connections: `state:TIME-WAIT port:443 rtt>10ms or cause:"listener closed"`, and free text. All words must
+// match, unless `or` stands between them; what follows `not`, or begins with `-`, must not. Quotes hold a value with blanks together.
 
-import { FIGURES, FILTER_KEYS, type FilterKey } from './filter-keys';
+import { FIGURES, FILTER_KEYS, type FilterKey, type HintKind } from './filter-keys';
 import { CAUSES, VERDICTS } from './words';
 import { ENDS, STATES, type Address, type State } from './records';
 import { LAST, pidsOf, stateNow, type Conn, type Point, type Trace } from './model';
 import { nameOfConn } from '../text';
-import { PROBLEMS } from './problems';
+import { factsOf, PROBLEMS } from './problems';
 
 type Comparison = ':' | '=' | '<' | '>' | '<=' | '>=';
 export interface Word { not: boolean; key: string; op: Comparison; value: string }
@@ -15,23 +15,32 @@ const KEYS = new Set<string>(FILTER_KEYS);
 const WORD = /^([a-z][a-z_-]*)(:?(?:[<>]=?|=)|:)(.*)$/;
 const HEX = /^[\da-f]+$/;
 
+/** `lonely`: an `or` or `not` that has nothing to stand before. */
+export interface Parsed { groups: readonly (readonly Word[])[]; lonely: readonly string[] }
+
+/** One word as it is typed. A quote that is not closed yet reaches to the end. */
+const TOKEN = /(?:[^\s"]|"[^"]*(?:"|$))+/g;
+
 /** Words that must all match, and other such words, one group of which must. */
-export function parseFilter(text: string): Word[][] {
+export function parseFilter(text: string): Parsed {
   const groups: Word[][] = [[]];
+  const lonely: string[] = [];
   let not = false;
-  for (const raw of text.toLowerCase().split(/\s+/)) {
-    if (raw === '' || raw === '-' || raw === 'and') continue;
-    if (raw === 'or' || raw === '||') groups.push([]);
+  for (const raw of text.toLowerCase().match(TOKEN) ?? []) {
+    if (raw === '-' || raw === 'and') continue;
+    const or = raw === 'or' || raw === '||';
+    if (or && (not || groups[groups.length - 1]!.length === 0)) lonely.push(not ? 'not' : raw);
+    if (or) groups.push([]);
     else if (raw === 'not' || raw === '!') {
       not = !not;
       continue;
     } else {
-      const minus = raw.startsWith('-');
-      groups[groups.length - 1]!.push({ not: minus !== not, ...wordOf(minus ? raw.slice(1) : raw) });
+      const minus = /^[-!]/.test(raw);
+      groups[groups.length - 1]!.push({ not: minus !== not, ...wordOf((minus ? raw.slice(1) : raw).replaceAll('"', '')) });
     }
     not = false;
   }
-  return groups.filter((g, i) => g.length > 0 || (i === 0 && groups.length === 1));
+  return { groups: groups.filter((g, i) => g.length > 0 || (i === 0 && groups.length === 1)), lonely };
 }
 
 function wordOf(word: string): Omit<Word, 'not'> {
@@ -71,25 +80,46 @@ function stateKey(s: string): string {
 interface Test { not: boolean; holds: (conn: Conn, at: Point) => boolean; atCursor: boolean }
 export interface Filter {
   groups: readonly (readonly Test[])[]; atCursor: boolean;
-  /** Keys there are none of, and values that are none. */
-  unknown: readonly string[];
+  /** What is not understood, or can match nothing. */
+  hints: readonly Hint[];
 }
-/** What the page calls a verdict or a cause: who reads Chinese looks for that. */
+/** `key`: whose values would do. */
+export interface Hint { kind: HintKind; word: string; key?: FilterKey }
+/** What the page calls a verdict, a cause or a problem: who reads Chinese looks for that. */
 export type Names = (id: string) => string;
 const same: Names = (id) => id;
 
 /** The work that is the same for every connection is done here, once. */
-export function compile(groups: readonly (readonly Word[])[], names: Names = same): Filter {
-  const unknown: string[] = [];
+export function compile({ groups, lonely }: Parsed, names: Names = same): Filter {
+  const hints: Hint[] = lonely.map((word) => ({ kind: 'operator', word }));
   const tests = groups.map((g) => g.filter((w) => w.value !== '').map((w) => {
-    const kind = FIGURES[w.key as FilterKey];
-    if (w.key !== '' && !KEYS.has(w.key)) unknown.push(`${w.key}:`);
-    else if (kind && figureOf(w.value, kind) === undefined) unknown.push(`${w.key}${w.op}${w.value}`);
-    else return compileWord(w, names);
-    return undefined;
+    const hint = hintOf(w, names);
+    if (hint) hints.push(hint);
+    // What is no key, or no figure, asks for nothing.
+    return hint && hint.kind !== 'value' && hint.kind !== 'parenthesis' ? undefined : compileWord(w, names);
   }).filter((t) => t !== undefined));
-  return { groups: tests, unknown, atCursor: tests.some((g) => g.some((t) => t.atCursor)) };
+  return { groups: tests, hints, atCursor: tests.some((g) => g.some((t) => t.atCursor)) };
 }
+
+function hintOf({ key, op, value }: Word, names: Names): Hint | undefined {
+  const word = key === '' ? value : `${key}${op}${value}`;
+  const known = key as FilterKey;
+  if (key !== 'comm' && /^\(|\)$/.test(word)) return { kind: 'parenthesis', word };
+  if (key === '') return undefined;
+  if (!KEYS.has(key)) return { kind: 'key', word: `${key}:` };
+  const figure = FIGURES[known];
+  if (figure) return figureOf(value, figure) === undefined ? { kind: figure, word } : undefined;
+  const words = WORDS[known];
+  const isOne = !words || (known === 'state' || known === 'final' || known === 'ever' ? statesLike(value).size > 0
+    : (known !== 'outcome' && value === 'any') || words.some((w) => isCalled(w, value, names)));
+  return isOne ? undefined : { kind: 'value', word, key: known };
+}
+
+/** Keys whose values are words of a list. */
+const WORDS: Partial<Record<FilterKey, readonly string[]>> = {
+  state: STATES, final: STATES, ever: STATES, outcome: VERDICTS, cause: [...CAUSES, 'held'], problem: PROBLEMS,
+};
+const isCalled = (id: string, value: string, names: Names) => id.includes(value) || names(id).toLowerCase().includes(value);
 
 /** Does a connection match, given where the cursor is (states are those at the cursor)? */
 export function matches(conn: Conn, filter: Filter, at: Point): boolean {
@@ -117,12 +147,14 @@ function compileWord({ not, key, op, value }: Word, names: Names): Test {
       return test((c) => comm(c.comms));
     }
     case 'outcome': {
-      const named = once((v: string) => v.includes(value) || names(v).toLowerCase().includes(value));
-      return test((c) => named(c.verdict ?? 'still-open'));
+      const named = once((v: string) => isCalled(v, value, names));
+      return test((c) => named(c.verdict ?? (c.over ? '' : 'still-open')));
     }
     case 'cause': {
-      const named = once((v: string) => v.includes(value) || names(v).toLowerCase().includes(value));
-      return test((c) => c.cause !== undefined && (value === 'any' || named(c.cause)));
+      const named = once((v: string) => isCalled(v, value, names));
+      // Where no cause is known the page says in its place that an end was left in CLOSE-WAIT.
+      const held = named('held');
+      return test((c) => (c.cause !== undefined ? value === 'any' || named(c.cause) : held && factsOf(c.troubles).includes('held')));
     }
     case 'ever': {
       const mask = maskOf(STATES, (s) => states.has(s));
@@ -132,7 +164,7 @@ function compileWord({ not, key, op, value }: Word, names: Names): Test {
       if (value === 'any') return test((c) => c.problems > 0);
       // A loss is of no connection: of all that were there, as in the ladder.
       if (value === 'gap') return test((c) => c.trace.gaps.some((g) => (g.to ?? g.t) >= c.rec.t && (g.from ?? g.t) <= c.until));
-      const mask = maskOf(PROBLEMS, (p) => p.startsWith(value));
+      const mask = maskOf(PROBLEMS, (p) => isCalled(p, value, names));
       return test((c) => (c.troubles & mask) !== 0);
     }
   }
@@ -172,7 +204,7 @@ const anyComm = (value: string) => once((comms: Conn['comms']) => [...comms].som
 /** Free text: in number, addresses, verdict and names. */
 function hasText(value: string, names: Names): Test['holds'] {
   const comm = anyComm(value);
-  const verdict = once((v: string | undefined) => v !== undefined && (v.includes(value) || names(v).toLowerCase().includes(value)));
+  const verdict = once((v: string | undefined) => v !== undefined && isCalled(v, value, names));
   const number = /^#?\d*$/.test(value);
   // What no address has in it is not looked for in one.
   const address = /^[\da-f.:]*$/.test(value);
@@ -183,23 +215,29 @@ function hasText(value: string, names: Names): Test['holds'] {
     address && (inAddress(c.rec.client) || inAddress(c.rec.server));
 }
 
-export interface Completion { text: string; key?: FilterKey }
+/** says: what the page calls it. */
+export interface Completion { text: string; key?: FilterKey; says?: string }
 const MOST = 13;
 /** Connections looked at for ports, addresses and names: enough to find those that matter. */
 const LOOKED_AT = 2000;
 
+/** The word at the end of the text that is still being typed; empty after a blank. */
+export function lastWord(text: string): string {
+  const last = text.match(TOKEN)?.pop() ?? '';
+  return text.endsWith(last) ? last : '';
+}
+
 /** How the last word of the text could go on. */
-export function complete(text: string, trace: Trace | undefined): Completion[] {
-  const word = /\S*$/.exec(text)![0];
-  const [, not, key, value] = /^(-?)(?:([a-z]+):)?(.*)$/i.exec(word)!;
-  if (key === undefined) {
-    return FILTER_KEYS.filter((k) => k.startsWith(value!.toLowerCase())).map((k) => ({ text: `${not}${k}:`, key: k }));
-  }
-  if (!KEYS.has(key.toLowerCase())) return [];
-  const begins = value!.toLowerCase();
-  return valuesOf(key.toLowerCase() as FilterKey, trace)
-    .filter((v) => v.toLowerCase().startsWith(begins) && v.toLowerCase() !== begins && !/\s/.test(v))
-    .slice(0, MOST).map((v) => ({ text: `${not}${key}:${v}` }));
+export function complete(text: string, trace: Trace | undefined, names: Names = same): Completion[] {
+  const [, not, key, typed] = /^(-?)(?:([a-z]+):)?([^]*)$/i.exec(lastWord(text))!;
+  const value = typed!.replaceAll('"', '').toLowerCase();
+  if (key === undefined) return FILTER_KEYS.filter((k) => k.startsWith(value)).map((k) => ({ text: `${not}${k}:`, key: k }));
+  const known = key.toLowerCase() as FilterKey;
+  if (!KEYS.has(known)) return [];
+  const named = WORDS[known] && known !== 'state' && known !== 'final' && known !== 'ever';
+  return valuesOf(known, trace)
+    .filter((v) => v.toLowerCase() !== value && !v.includes('"') && (v.toLowerCase().startsWith(value) || (named && names(v).toLowerCase().includes(value))))
+    .slice(0, MOST).map((v) => ({ text: `${not}${key}:${/\s/.test(v) ? `"${v}"` : v}`, ...(named && names(v) !== v && { says: names(v) }) }));
 }
 
 /** Nobody looks for what is not known first. */
@@ -208,7 +246,8 @@ const knownFirst = (words: readonly string[]) => {
   return [...words.filter((w) => !isUnknown(w)), ...words.filter(isUnknown)];
 };
 
-function valuesOf(key: FilterKey, trace: Trace | undefined): readonly string[] {
+/** Values that a key can have: of words all, else those that this trace has. */
+export function valuesOf(key: FilterKey, trace: Trace | undefined): readonly string[] {
   switch (key) {
     case 'state': case 'final': case 'ever': return knownFirst(STATES);
     case 'outcome': return knownFirst(VERDICTS);

@@ -13,7 +13,9 @@ import {
   type ListenerRec, type OutcomeRec, type Point, type Rec, type State, type StateRec,
   type TimerRec,
 } from './records';
+import { isUnanswered, STANDS_OUT_NS, standsOf, sumUp, waitsOf, type Sum } from './standing';
 import { Store } from './store';
+import type { Standing, Verdict } from './words';
 import { address } from '../text';
 
 /** The host's own word (eBPF, sock_diag) or what the packets imply. */
@@ -43,6 +45,9 @@ const KEPT = 64;
 /** Sockets that have made calls and become nothing yet. */
 const SOCKETS = 1 << 16;
 const NOBODY: ReadonlySet<string> = new Set();
+const NO_DOERS: readonly number[] = [];
+/** Endings that nobody asks about, where no cause is told. */
+const GOOD: ReadonlySet<string> = new Set<Verdict>(['closed-normally', 'closed-both', 'still-open', 'midstream', 'unknown']);
 
 export class Conn {
   readonly id: number;
@@ -59,15 +64,17 @@ export class Conn {
   /** Sets as bits: kinds of PROBLEMS it had, STATES that either end was in by either witness. */
   troubles = 0;
   ever = 0;
+  /** An end of it waited for long, which is no finding. */
+  stands = false;
   /** The listener it came through. */
   listener: number | undefined;
   /** Time of its last record. */
   until: number;
   /** Of UDP: how many there were, and whose end each socket is. */
   datagrams = 0;
-  readonly sockets = new Map<number, End>();
+  sockets: Map<number, End> | undefined;
   /** Processes at its ends whose doings were looked at. */
-  doers: readonly number[] = [];
+  doers = NO_DOERS;
   /** Calls on its sockets from before it was there. */
   early: CallRec[] | undefined;
   /** Bit per end: the host tells of it. */
@@ -83,6 +90,8 @@ export class Conn {
 
   /** Datagrams between two endpoints: a connection there is not, and no state. */
   get udp(): boolean { return this.id < 0; }
+  /** Nothing is left of it but TIME-WAIT, whatever its ending will be called. */
+  get over(): boolean { return ENDS.every((end) => /^(CLOSED|TIME-WAIT)$/.test(stateNow(this, end, LAST))); }
   /** Whose record it is: of a datagram, its sender's. */
   endOf(rec: Rec): End | undefined {
     if (rec.record === 'datagram') return isAt(rec.from, this.rec.client) ? 'client' : 'server';
@@ -137,6 +146,10 @@ export class Trace {
   readonly checks: CheckRec[] = [];
   /** The last record of each kind and subject, which is the one that counts. */
   readonly findings = new Map<string, FindingRec>();
+  /** Connections that have an outcome, and those of them that ended as nobody wants; what stands out of them beside findings. */
+  endings = 0;
+  badEndings = 0;
+  readonly standing = new Map<Standing, Sum>();
   /** Times and numbers of all problems, as they came. */
   troubles: Point[] = [];
   /** Time of the last event, ns. */
@@ -181,7 +194,13 @@ export class Trace {
     const { records } = this;
     const from = records.end;
     records.add(slice);
-    for (const { like } of records.templates.slice(this.#traits.length)) this.#traits.push(like && traitsOf(like));
+    for (let k = this.#traits.length; k < records.templates.length; k++) {
+      const { like } = records.templates[k]!;
+      const traits = like && traitsOf(like);
+      if (traits) traits.conn = records.holeAt(k, ['conn']);
+      if (like?.record === 'outcome') traits!.waits = waitsOf(like).map(({ what, path, end }) => ({ what, hole: records.holeAt(k, path), end })).filter(({ hole }) => hole >= 0);
+      this.#traits.push(traits);
+    }
     for (let i = from; i < records.end; i++) this.#index(i);
   }
 
@@ -206,7 +225,7 @@ export class Trace {
       case 'listener': this.#addListener(records.get(i) as ListenerRec); return;
       case 'queue': this.#listeners.get(records.integer(i, 'listener')!)?.queue.add(this.#queued(i, t, like.why)); break;
     }
-    const conn = this.conn(records.integer(i, 'conn'));
+    const conn = this.conn(traits.conn >= 0 ? records.filled(i, traits.conn) : records.integer(i, 'conn'));
     if (like.record === 'call') this.#tieSocket(i, conn, like.name);
     if (like.record === 'call' && like.conn === undefined && like.listener === undefined && like.socket === undefined) this.#addDoing(i);
     if (!conn) return;
@@ -250,8 +269,22 @@ export class Trace {
   #ended(conn: Conn, traits: Traits, i: number): void {
     const { records } = this;
     conn.verdict = traits.verdict;
-    conn.bytes = (records.integer(i, 'client', 'bytes') ?? 0) + (records.integer(i, 'server', 'bytes') ?? 0);
+    const client = records.integer(i, 'client', 'bytes') ?? 0;
+    const server = records.integer(i, 'server', 'bytes') ?? 0;
+    conn.bytes = client + server;
     conn.rtt = records.integer(i, 'rtt_ns');
+    this.endings++;
+    if (!GOOD.has(traits.verdict!) || traits.cause !== undefined) this.badEndings++;
+    const stands = (what: Standing, ns: number, end: End) => {
+      if (ns < STANDS_OUT_NS) return;
+      conn.stands ||= ns >= HELD_NS;
+      sumUp(this.standing, what, ns, conn.id, end);
+    };
+    if (!traits.waits) for (const { what, ns, end } of standsOf(records.get(i) as OutcomeRec)) stands(what, ns, end);
+    else {
+      for (const { what, hole, end } of traits.waits) stands(what, records.filled(i, hole), end);
+      if (isUnanswered(client, server, records.integer(i, 'server', 'segments'))) stands('unanswered', records.integer(i, 'duration_ns') ?? 0, 'server');
+    }
     if (!traits.held) return;
     const { durations } = records.get(i) as OutcomeRec;
     if (ENDS.some((e) => (durations?.[e]?.['CLOSE-WAIT'] ?? 0) >= HELD_NS)) {
@@ -370,8 +403,8 @@ export class Trace {
   }
 
   #meets(pair: Conn, socket: number | undefined, end: End): void {
-    if (socket === undefined || pair.sockets.has(socket)) return;
-    pair.sockets.set(socket, end);
+    if (socket === undefined || pair.sockets?.has(socket)) return;
+    (pair.sockets ??= new Map()).set(socket, end);
     this.#peers.set(socket, this.peersOf(socket) + 1);
   }
 
@@ -400,7 +433,7 @@ export class Trace {
 
   /** Grows with what the ladder of a connection shows beside its own records. */
   doneBy(conn: Conn): number {
-    const calls = [...conn.sockets.keys()].map((s) => this.#sockets.get(s)?.length ?? 0);
+    const calls = [...conn.sockets?.keys() ?? []].map((s) => this.#sockets.get(s)?.length ?? 0);
     return [...conn.doers.map((pid) => this.newestOf(pid)), ...calls].reduce((a, b) => a + b, 0);
   }
 
@@ -442,8 +475,8 @@ function addTo(to: Details, rec: Rec): void {
   else if (rec.record === 'outcome') to.outcome = rec;
 }
 
-/** What all records of a template have in common, as far as the index needs it. */
-interface Traits { ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: 'owner' | 'own'; verdict?: string; cause?: string; again?: boolean; held?: boolean }
+/** What all records of a template have in common, as far as the index needs it; `conn`: the hole that its number is in. */
+interface Traits { conn: number; ever: number; host: number; lane: number; problem: number; queued: boolean; comm?: 'owner' | 'own'; verdict?: string; cause?: string; again?: boolean; held?: boolean; waits?: { what: Standing; hole: number; end: End }[] }
 
 /** Shift of a lane's four bits. */
 const laneOf = (end: End, w: Witness) => 4 * (ENDS.indexOf(end) + (w === 'host' ? 2 : 0));
@@ -452,7 +485,7 @@ const bitOf = (s: State) => 1 << STATES.indexOf(s);
 function traitsOf(like: Rec): Traits {
   const problem = problemOf(like);
   const traits: Traits = {
-    ever: 0, host: 0, lane: -1, problem: problem === undefined ? -1 : PROBLEMS.indexOf(problem),
+    conn: -1, ever: 0, host: 0, lane: -1, problem: problem === undefined ? -1 : PROBLEMS.indexOf(problem),
     queued: (like.record === 'queue' || like.record === 'call') && like.listener !== undefined,
   };
   if (like.record === 'state') {

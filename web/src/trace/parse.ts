@@ -3,14 +3,14 @@
 // where it is looked at (store.ts). Knows no files and no sockets: bytes of both end here, in a worker
 // or on the page.
 
-import { pack, putInteger, SLICE, wide, type Slice } from './columns';
+import { pack, putInteger, SLICE, wide, type Slice, type Wide } from './columns';
 import { Pool } from './pool';
 import { check, type HeaderRec, type Rec } from './records';
 
-export const FORMAT = 'tcplens-trace';
-export const VERSION = 1;
+const FORMAT = 'tcplens-trace';
+const VERSION = 1;
 /** Records kept; beyond it the page would run out of memory before it could say so. */
-export const MAX_RECORDS = 20_000_000;
+const MAX_RECORDS = 20_000_000;
 const MAX_LINE = 1 << 20;
 /** Lines that fit no template beyond these are kept as text. */
 const MAX_TEMPLATES = 1 << 15;
@@ -72,7 +72,9 @@ export class Parser {
   #skipping = false;
   #line = 0;
   #records = 0;
+  /** Numbers of the newest record and of the one before it. */
   #newest = -1;
+  #before = -1;
   #templates = new Pool();
   #places: Place[] = [];
   #strings = new Pool();
@@ -83,7 +85,7 @@ export class Parser {
   // The line at hand: its template, and what is in the holes of it.
   #text = new Uint8Array(1 << 12);
   #holes = new Float64Array(1 << 10);
-  #wide = wide(SLICE, SLICE * 16);
+  #wide: Wide = wide(SLICE, SLICE * 16);
 
   /** `most`: records taken, all in all. */
   constructor(private readonly sink: (slice: Slice) => void, private readonly most = MAX_RECORDS) {
@@ -149,9 +151,33 @@ export class Parser {
     this.flush();
   }
 
+  /** From now on the records are in these columns, where another adds those that are like lines it knows. */
+  share(columns: Wide): void {
+    this.#wide = columns;
+  }
+
+  /** Of the line that came last: the number of its template, if that has so many holes and none for strings; else 0. */
+  likeWith(holes: number): number {
+    const { bytes } = this.#templates;
+    const end = this.#templates.end(this.#last);
+    let there = 0;
+    for (let k = this.#templates.start(this.#last); k < end; k++) {
+      if (bytes[k] === 1) return 0;
+      if (bytes[k] === 0) there++;
+    }
+    const { n, t } = this.#places[this.#last]!;
+    return this.#last !== TEXT && there === holes && n === 0 && t === 1 ? this.#last : 0;
+  }
+
   /** Hands over what has come since the last time. */
   flush(): void {
     if (this.#wide.count === 0) return;
+    this.#records += this.#wide.count;
+    if (this.#records > this.most) {
+      this.tooLarge = true;
+      this.#wide.count = this.#wide.used = 0;
+      return;
+    }
     const { templates, strings } = this.#fresh;
     this.#fresh = { templates: [], strings: [] };
     const slice = pack(this.#wide, templates, strings);
@@ -172,7 +198,6 @@ export class Parser {
   #fill(id: number, b: Uint8Array, from: number, to: number): number {
     const { bytes } = this.#templates;
     const end = this.#templates.end(id);
-    const holes = this.#holes;
     let count = 0;
     let i = from;
     for (let k = this.#templates.start(id); k < end; k++) {
@@ -182,9 +207,8 @@ export class Parser {
         if (b[i++] !== c) return -1;
         continue;
       }
-      i = c === 0 ? this.#integer(b, i, to) : this.#string(b, i, to);
+      i = c === 0 ? this.#integer(b, i, to, count++) : this.#string(b, i, to, count++);
       if (i < 0) return -1;
-      holes[count++] = c === 0 ? this.#value : this.#id;
     }
     return i === to ? count : -1;
   }
@@ -195,7 +219,6 @@ export class Parser {
       this.#holes = new Float64Array(to - from);
     }
     const text = this.#text;
-    const holes = this.#holes;
     let length = 0;
     let count = 0;
     let hash = SEED;
@@ -219,18 +242,18 @@ export class Parser {
         } else if (c < 2) c = 2;
       } else if (c === QUOTE) {
         quoted = true;
-        const end = text[length - 1] === COLON && isFree(text, length) ? this.#string(b, i + 1, to) : -1;
+        const end = text[length - 1] === COLON && isFree(text, length) ? this.#string(b, i + 1, to, count) : -1;
         if (end >= 0) {
           text[length++] = c;
           hash = Math.imul(hash ^ c, PRIME);
-          holes[count++] = this.#id;
+          count++;
           c = 1;
           i = end - 1;
         }
       } else if (c === MINUS || digit(c)) {
-        const end = this.#integer(b, i, to);
+        const end = this.#integer(b, i, to, count);
         if (end >= 0) {
-          holes[count++] = this.#value;
+          count++;
           c = 0;
           i = end - 1;
         } else {
@@ -258,10 +281,9 @@ export class Parser {
 
   /** Where the line at hand begins. */
   #begin = 0;
-  #value = 0;
-  /** Reads an integer into `#value`, and tells where it ends. -1: a fraction, an exponent, a leading zero or what no double holds,
+  /** Reads an integer into a hole, and tells where it ends. -1: a fraction, an exponent, a leading zero or what no double holds,
    * which stay as they are written. */
-  #integer(b: Uint8Array, from: number, to: number): number {
+  #integer(b: Uint8Array, from: number, to: number, hole: number): number {
     const minus = b[from] === MINUS;
     const first = minus ? from + 1 : from;
     let end = first;
@@ -270,13 +292,12 @@ export class Parser {
     const next = end < to ? b[end] : 0;
     if (end === first || end - first > 16 || v > (minus ? 1e15 : Number.MAX_SAFE_INTEGER) || (b[first] === ZERO && end - first > 1) ||
         (minus && v === 0) || next === 0x2e || next === 0x65 || next === 0x45) return -1;
-    this.#value = minus ? -v : v;
+    this.#holes[hole] = minus ? -v : v;
     return end;
   }
 
-  #id = 0;
-  /** Finds the end of a string and, in `#id`, its number. -1: it is none that JSON knows, or there are too many. */
-  #string(b: Uint8Array, from: number, to: number): number {
+  /** Puts the number of a string into a hole, and tells where the string ends. -1: it is none that JSON knows, or there are too many. */
+  #string(b: Uint8Array, from: number, to: number, hole: number): number {
     let hash = SEED;
     let end = from;
     for (; end < to && b[end] !== QUOTE; end++) {
@@ -284,11 +305,14 @@ export class Parser {
       hash = Math.imul(hash ^ b[end]!, PRIME);
     }
     if (end >= to) return -1;
-    this.#id = this.#strings.find(hash, b, from, end - from);
-    if (this.#id >= 0) return end;
+    const known = this.#strings.find(hash, b, from, end - from);
+    if (known >= 0) {
+      this.#holes[hole] = known;
+      return end;
+    }
     const text = decoder.decode(b.subarray(from, end));
     if (this.#strings.used > MAX_STRINGS || !parses(`"${text}"`)) return -1;
-    this.#id = this.#strings.add(hash, b, from, end - from);
+    this.#holes[hole] = this.#strings.add(hash, b, from, end - from);
     this.#fresh.strings.push(text);
     return end;
   }
@@ -314,7 +338,7 @@ export class Parser {
     }
     const rec = value as Rec;
     const template = decoder.decode(this.#text.subarray(0, length));
-    const where = holesOf(template);
+    const { where } = holesOf(template);
     // A number that is in no hole, 1e3 or 0.5, would be taken for the number of one.
     const whole = !NUMBER_LEFT.test(template);
     if (!whole || this.#templates.size >= MAX_TEMPLATES) this.#keep(rec, text);
@@ -347,20 +371,21 @@ export class Parser {
     this.#followers[this.#last] = id;
     this.#last = id;
     if (place.end) this.ended = true;
-    // A stream that was interrupted may send again what is already here.
-    if (n <= this.#newest) return;
-    if (this.#records >= this.most) {
+    const w = this.#wide;
+    if (n <= this.#newest) {
+      // A stream that was interrupted may send again what is already here.
+      if (n <= this.#before || n === this.#newest) return;
+      // Else the line before was further ahead than what follows it: its number is damaged, and nothing else may be lost for that.
+      if (w.count > 0) w.used = w.at[--w.count]!;
+      this.#bad('a number beyond those that follow', NOTHING, this.#line - 1);
+    } else this.#before = this.#newest;
+    if (this.#records + w.count >= this.most) {
       this.tooLarge = true;
       return;
     }
     this.#newest = n;
-    this.#records++;
-    const w = this.#wide;
-    if (w.used + count * 8 > w.ints.length) {
-      const more = new Uint8Array((w.used + count * 8) * 2);
-      more.set(w.ints);
-      w.ints = more;
-    }
+    if (w.count === SLICE || (w.count > 0 && w.used + count * 8 > w.ints.length)) this.flush();
+    if (count * 8 > w.ints.length) w.ints = new Uint8Array(count * 8);
     const i = w.count++;
     w.kind[i] = id;
     w.n[i] = n;
@@ -372,16 +397,17 @@ export class Parser {
     if (w.count === SLICE) this.flush();
   }
 
-  #bad(why: string, line: Uint8Array): void {
+  #bad(why: string, line: Uint8Array, at = this.#line): void {
     if (this.malformed) this.malformed.count++;
-    else this.malformed = { count: 1, line: this.#line, why, text: decoder.decode(line.subarray(0, 240)).slice(0, 80) };
+    else this.malformed = { count: 1, line: at, why, text: decoder.decode(line.subarray(0, 240)).slice(0, 80) };
   }
 }
 
-/** A template read as JSON, with the number of its hole in place of each value that it leaves out. */
-export function holesOf(template: string): Record<string, unknown> {
-  let hole = 0;
-  return JSON.parse(template.replace(/\0|"\x01"/g, () => String(hole++))) as Record<string, unknown>;
+/** A template read as JSON, with the number of its hole in place of each value that it leaves out; and how many there are. */
+export function holesOf(template: string): { where: Record<string, unknown>; holes: number } {
+  let holes = 0;
+  const where = JSON.parse(template.replace(/\0|"\x01"/g, () => String(holes++))) as Record<string, unknown>;
+  return { where, holes };
 }
 
 /** Does the text, read backwards, end with the name of a field of FREE? */

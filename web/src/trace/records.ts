@@ -19,6 +19,7 @@ export interface HeaderRec extends Base {
   sysctl?: Record<string, unknown>;
   host?: { name?: string; machine_id?: string; boot_id?: string };
   clock?: { synchronized?: boolean; maxerror_us?: number; esterror_us?: number };
+  merged?: { input?: string; host?: string; clock?: string; offset_ns?: number; skew_ppb?: number; band_ns?: number }[];
 }
 export interface ConnectionRec extends Base {
   record: 'connection'; conn: number; client: Address; server: Address; family?: string;
@@ -37,7 +38,7 @@ export interface ObjectRec extends Base {
 export interface SegmentRec extends Base {
   record: 'segment'; conn: number; from: End; flags: string[]; seq: number; ack?: number;
   seq_abs?: number; len: number; win?: number; options?: Record<string, unknown>; notes?: string[];
-  cut?: true; dup_ack?: number; rtt_ns?: number; header?: string; frame?: number;
+  cut?: true; dup_ack?: number; rtt_ns?: number; sent?: number; received?: number; header?: string; frame?: number;
 }
 export interface IcmpRec extends Base {
   record: 'icmp'; conn: number; end: End; error: string; by?: string; seq_abs?: number; mtu?: number; frame?: number;
@@ -67,7 +68,7 @@ export interface QueueRec extends Base {
 }
 export interface TimerRec extends Base {
   record: 'timer'; conn: number; end: End; name: string; expires?: number; fired?: true;
-  cancelled?: true; count?: number; source?: string; why?: string; rto_ns?: number;
+  cancelled?: true; count?: number; source?: string; why?: string; rto_ns?: number; waited_ns?: number;
 }
 export interface ResetRec extends Base {
   record: 'reset'; conn: number; end: End; direction: 'sent' | 'received'; reason?: string;
@@ -77,13 +78,13 @@ export interface DisagreementRec extends Base {
   record: 'disagreement'; conn: number; end: End; kernel: State; wire: State; known?: string; because?: number;
 }
 export interface GapRec extends Base {
-  record: 'gap'; source?: string; hook?: string; lost: number; from?: number; to?: number;
+  record: 'gap'; source?: string; hook?: string; interface?: string; records?: number; lost: number; from?: number; to?: number;
 }
 export interface OutcomeRec extends Base {
   record: 'outcome'; conn: number; verdict: string; text?: string; conn_state?: string;
   history?: string; final?: PerEnd<State>; netns?: PerEnd<number>; bytes?: PerEnd<number>; segments?: PerEnd<number>;
   duration_ns?: number; rtt_ns?: number; durations?: PerEnd<Record<string, number>>; closed_by?: End; reset_by?: End;
-  cause?: string; cause_end?: End; stalled?: { what: string; end: End; count: number; ns: number }; errno?: string; unread?: number; listener?: number; drops?: number;
+  cause?: string; cause_end?: End; stalled?: { what: string; end: End; count: number; ns: number }; errno?: string; unread?: number; listener?: number; drops?: number; abort_on_overflow?: true;
 }
 export interface FindingRec extends Base {
   record: 'finding'; kind: string; severity: string; count?: number; conns?: number[]; first?: number; last?: number;
@@ -104,6 +105,7 @@ export interface CheckRec extends Base {
 export interface EndRec extends Omit<Base, 'late'> {
   record: 'end'; reason?: string; status?: number; lost?: Record<string, number>; late?: number;
   beyond?: Record<string, number>; skipped?: Record<string, number>;
+  clock?: { set?: number; set_by_ns?: number; suspended_ns?: number };
 }
 
 export type Rec =

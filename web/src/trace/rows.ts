@@ -7,8 +7,8 @@ import { doingsOf, type Doing } from './doings';
 import { before, type End, type GapRec, type Rec, type StateRec } from './records';
 import { lastAt, primary, witnessOf, type Conn, type Point, type Trace } from './model';
 
-/** `end`: whose it is, where it is of one. */
-export interface EventRow { kind: 'event'; rec: Rec; end: End | undefined; attached: StateRec[]; y: number; h: number; index: number }
+/** `end`: whose it is, where it is of one. `landed`: of a segment, the row of its arrival. `folded`: a run stands in its place. */
+export interface EventRow { kind: 'event'; rec: Rec; end: End | undefined; attached: StateRec[]; y: number; h: number; index: number; landed?: EventRow; folded?: true }
 export interface IdleRow { kind: 'idle'; ns: number; t: number; n: number; y: number; h: number }
 /** Rows of data, ACKs and calls that went well, in the place of one: events from..to of the ladder. */
 export interface RunRow { kind: 'run'; from: number; to: number; n: number; y: number; h: number; client: number; server: number }
@@ -23,21 +23,25 @@ export interface Ladder {
 }
 
 /** Silence that is folded: longer than any round trip a learner would call part of an exchange. */
-export const IDLE_NS = 200_000_000;
-export const IDLE_HEIGHT = 30;
+const IDLE_NS = 200_000_000;
+const IDLE_HEIGHT = 30;
 
 /** Are runs of data folded? `open`: those that are not, by the number of their first record. */
 export interface Fold { on: boolean; open: ReadonlySet<number> }
 const NO_FOLD: Fold = { on: false, open: new Set() };
 /** A run of fewer is not worth a row of its own. */
 const RUN = 6;
-export const RUN_HEIGHT = 34;
+const RUN_HEIGHT = 34;
+
+/** The row where the arrow of a segment ends, where both are drawn: of a wire whose both ends were seen. */
+export const landing = (row: EventRow): EventRow | undefined => (row.folded || row.landed?.folded ? undefined : row.landed);
 
 /** What a run may hold: what moves data along, and nothing that went wrong or moved a state. */
 function ordinary(row: EventRow): boolean {
   const { rec } = row;
   if (row.attached.length > 0 || isProblem(rec)) return false;
   if (rec.record === 'segment') return !rec.flags.some((f) => f === 'SYN' || f === 'FIN' || f === 'RST');
+  if (rec.record === 'arrival') return true;
   if (rec.record === 'call') return /^(send|recv|read|write|epoll|poll|select)/.test(rec.name);
   return rec.record === 'timer' && rec.name === 'retransmit';
 }
@@ -61,6 +65,8 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
     const row: EventRow = { kind: 'event', rec, end, attached: [], y: 0, h: kindOf(rec).height, index: events.length };
     events.push(row);
     rowOf.set(rec.n, row);
+    const sent = rec.record === 'arrival' && rec.because !== undefined && rowOf.get(rec.because);
+    if (sent) sent.landed = row;
   }
   const points = loose.length > 0 ? events.map((e) => e.rec) : [];
   for (const rec of loose) {
@@ -96,7 +102,7 @@ export function buildLadder(trace: Trace, conn: Conn, zoom?: number, fold: Fold 
       for (; i <= to; i++) {
         const { rec } = events[i]!;
         if (rec.record === 'segment') run[rec.from] += rec.len;
-        Object.assign(events[i]!, { y: y + Math.min((rec.t - begun) * perNs, h - RUN_HEIGHT), h: RUN_HEIGHT });
+        Object.assign(events[i]!, { y: y + Math.min((rec.t - begun) * perNs, h - RUN_HEIGHT), h: RUN_HEIGHT, folded: true });
       }
       i--;
       rows.push(run);

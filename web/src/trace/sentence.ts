@@ -4,11 +4,11 @@
 import type { End, OutcomeRec } from './records';
 import { VERDICTS, type State } from './words';
 
-export const SENTENCES = [
+const SENTENCES = [
   'closed-normally', 'closed-normally.by', 'closed-normally.waits', 'closed-normally.waited', 'closed-both', 'still-open',
   'half-closed', 'half-closed.by', 'closing', 'refused', 'reset', 'reset.own-fin', 'reset.others-fin', 'reset.foreign', 'timed-out', 'no-answer',
   'handshake-incomplete', 'midstream', 'unknown',
-  'cause.accept-queue-full', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.none', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
+  'cause.accept-queue-full', 'cause.accept-queue-full.reset', 'cause.no-answer.waits', 'cause.syn-queue-full', 'cause.listener-dropped', 'cause.none', 'stalled.retransmissions', 'stalled.keep-alives', 'stalled.zero-window',
   'cause.listener-closed', 'cause.no-listener', 'cause.signature-refused', 'cause.signature-refused.end', 'cause.filter-reset',
   'cause.syn-backlog-full', 'cause.deferred', 'cause.unread-data', 'cause.abort',
   'cause.data-after-close', 'cause.no-socket', 'cause.killed', 'cause.retransmission-timeout',
@@ -47,13 +47,18 @@ function verdictKey(o: OutcomeRec, by: End | undefined, resetter: End | undefine
   }
 }
 
+function unknownCause(o: OutcomeRec): SentenceKey {
+  return o.verdict === 'no-answer' && o.final?.client === 'SYN-SENT' ? 'cause.no-answer.waits' : 'cause.none';
+}
+
 /** Undefined: a verdict of a later version, which speaks for itself. */
 export function sentenceOf(o: OutcomeRec): Sentence | undefined {
   const first = o.closed_by;
   const resetter: End | undefined = o.verdict === 'reset-by-client' ? 'client' : o.verdict === 'reset-by-server' ? 'server' : undefined;
   const verdict = verdictKey(o, first, resetter);
-  const cause = o.cause === undefined && FAILURES.has(o.verdict) && !o.stalled ? 'cause.none' : `cause.${o.cause}`;
-  const refused = cause === 'cause.signature-refused' && o.listener === undefined ? `${cause}.end` : cause;
+  const cause = o.cause === undefined && FAILURES.has(o.verdict) && !o.stalled ? unknownCause(o) : `cause.${o.cause}`;
+  const refused = cause === 'cause.signature-refused' && o.listener === undefined ? `${cause}.end`
+    : o.abort_on_overflow ? `${cause}.reset` : cause;
   const stalled = `stalled.${o.stalled?.what}`;
   if (verdict === undefined || !KEYS.has(verdict)) return undefined;
   const other = first && opposite(first);

@@ -1,21 +1,30 @@
 // All records of a trace in slices of columns. A record is made where it is looked at, and forgotten
 // again: only what others hold on to stays.
 
-import { Integers, join, numberOf, SLICE, timeOf, type Slice } from './columns';
+import { integerAfter, Integers, join, numberOf, SLICE, timeOf, type Slice } from './columns';
 import { holesOf, INTEGER, STRING, TEXT } from './parse';
 import { check, type Rec } from './records';
+import { valueAt } from './standing';
 
+/** Of a live trace a few records come at a time: slices up to that are one. */
+const FEW = SLICE >> 2;
 /** Records kept ready once they were looked at. */
 const READY = 1 << 12;
 
 export interface Template {
-  /** The text around its holes, in turn with what they are. */
-  parts: string[];
   /** A record of it: right in all but its holes. Undefined for lines that are kept as text. */
   like: Rec | undefined;
   /** As `like`, with the number of its hole in place of each value. */
   where: Record<string, unknown>;
+  /** How many holes; those of record number and time, which are columns of their own. */
+  holes: number;
+  n: number;
+  t: number;
+  shape: Shape;
 }
+
+/** What is in an object of a record: values of its own, those that are in holes, and objects that have some. */
+interface Shape { like: object; filled: { key: string; hole: number; string: boolean }[]; inside: { key: string; shape: Shape }[] }
 
 /** A slice, where it begins, and how far back the record before each is of the same connection: 0 for none. */
 interface Kept extends Slice { base: number; back: Uint32Array }
@@ -41,7 +50,7 @@ export class Store {
     for (const text of slice.strings) this.strings.push(text);
     const last = this.#slices[this.#slices.length - 1];
     this.#near = undefined;
-    if (last && last.count + slice.count <= SLICE) {
+    if (last && last.count + slice.count <= FEW) {
       const back = new Uint32Array(last.count + slice.count);
       back.set(last.back);
       this.#slices[this.#slices.length - 1] = { ...join(last, slice), base: last.base, back };
@@ -107,22 +116,36 @@ export class Store {
     s.back[i - s.base] = i - before;
   }
 
-  /** An integer or free string of a record, without the record being made. */
-  #hole(i: number, hole: unknown, where: Record<string, unknown>): number {
-    if (hole === where.n) return this.number(i);
-    if (hole === where.t) return this.time(i);
+  /** The integer in a hole of a record's template, or the number of its string: without the record being made. */
+  filled(i: number, hole: number): number {
     const s = this.#slice(i);
-    const h = hole as number;
-    return new Integers(s.ints, s.at[i - s.base]!).skip(h - Number(h > (where.n as number)) - Number(h > (where.t as number))).next();
+    const k = i - s.base;
+    const { n, t } = this.templates[s.kind[k]!]!;
+    if (hole === n) return numberOf(s, k);
+    if (hole === t) return timeOf(s, k);
+    return integerAfter(s.ints, s.at[k]!, hole - Number(hole > n) - Number(hole > t));
+  }
+
+  /** Its fields: of a line that is kept as text themselves, else the numbers of their holes. */
+  #fields(i: number): Record<string, unknown> {
+    const kind = this.kind(i);
+    return (kind === TEXT ? this.get(i) : this.templates[kind]!.where) as unknown as Record<string, unknown>;
+  }
+
+  #integer(i: number, v: unknown): number | undefined {
+    if (typeof v !== 'number') return undefined;
+    return this.kind(i) === TEXT ? v : this.filled(i, v);
   }
 
   integer(i: number, field: string, inside?: string): number | undefined {
-    const kind = this.kind(i);
-    const { where } = this.templates[kind]!;
-    const of = (kind === TEXT ? this.get(i) : where) as unknown as Record<string, unknown>;
-    const v = (inside === undefined ? of : of[inside] as Record<string, unknown> | undefined)?.[field];
-    if (typeof v !== 'number') return undefined;
-    return kind === TEXT ? v : this.#hole(i, v, where);
+    const of = this.#fields(i);
+    return this.#integer(i, (inside === undefined ? of : of[inside] as Record<string, unknown> | undefined)?.[field]);
+  }
+
+  /** The hole of a template that an integer is in, by the names that lead to it; -1: there is none such. */
+  holeAt(kind: number, path: readonly string[]): number {
+    const hole = kind === TEXT ? undefined : valueAt(this.templates[kind]!.where, path);
+    return typeof hole === 'number' ? hole : -1;
   }
 
   /** A free string: of the record, or of one of its objects. */
@@ -131,7 +154,7 @@ export class Store {
     const { where } = this.templates[kind]!;
     const of = (kind === TEXT ? this.get(i) : where) as Record<string, unknown>;
     const hole = (inside === undefined ? of : of[inside] as Record<string, unknown> | undefined)?.[field];
-    return typeof hole === 'number' ? this.strings[this.#hole(i, hole, where)] : hole as string | undefined;
+    return typeof hole === 'number' ? this.#text(this.filled(i, hole)) : hole as string | undefined;
   }
 
   get(i: number): Rec {
@@ -143,25 +166,29 @@ export class Store {
     return rec;
   }
 
+  /** A free string by its number: kept as it is written. */
+  #text(id: number): string {
+    const text = this.strings[id]!;
+    return text.includes('\\') ? JSON.parse(`"${text}"`) as string : text;
+  }
+
   #make(i: number): Rec {
     const s = this.#slice(i);
-    const at = i - s.base;
-    const kind = s.kind[at]!;
-    const { parts, where } = this.templates[kind]!;
-    const holes = new Integers(s.ints, s.at[at]!);
-    let text = '';
-    if (kind === TEXT) text = this.strings[holes.next()]!;
-    for (let k = 0, hole = 0; kind !== TEXT && k < parts.length; k++) {
-      const part = parts[k]!;
-      if (part === STRING) text += this.strings[holes.next()]!;
-      else if (part !== INTEGER) {
-        text += part;
-        continue;
-      } else text += hole === where.n ? numberOf(s, at) : hole === where.t ? timeOf(s, at) : holes.next();
-      hole++;
-    }
+    const k = i - s.base;
+    const { n, t, holes, shape } = this.templates[s.kind[k]!]!;
+    const integers = new Integers(s.ints, s.at[k]!);
     // The parser has checked it.
-    return (check(JSON.parse(text)) as { rec: Rec }).rec;
+    if (s.kind[k] === TEXT) return (check(JSON.parse(this.strings[integers.next()]!)) as { rec: Rec }).rec;
+    for (let h = 0; h < holes; h++) this.#holes[h] = h === n ? numberOf(s, k) : h === t ? timeOf(s, k) : integers.next();
+    return this.#fill(shape) as Rec;
+  }
+  readonly #holes: number[] = [];
+
+  #fill({ like, filled, inside }: Shape): object {
+    const to = (Array.isArray(like) ? [...like as unknown[]] : { ...like }) as Record<string, unknown>;
+    for (const { key, hole, string } of filled) to[key] = string ? this.#text(this.#holes[hole]!) : this.#holes[hole];
+    for (const { key, shape } of inside) to[key] = this.#fill(shape);
+    return to;
   }
 
   /** A record that was changed after it was made. */
@@ -189,7 +216,20 @@ export class Store {
 }
 
 function templateOf(text: string, id: number): Template {
-  if (id === TEXT) return { parts: [], like: undefined, where: { n: 0, t: 1 } };
-  const like = check(JSON.parse(text.replaceAll(INTEGER, '0').replaceAll(STRING, ''))) as { rec: Rec };
-  return { parts: text.split(/([\0\x01])/), like: like.rec, where: holesOf(text) };
+  if (id === TEXT) return { like: undefined, where: { n: 0, t: 1 }, holes: 3, n: 0, t: 1, shape: { like: {}, filled: [], inside: [] } };
+  const raw = text.replaceAll(INTEGER, '0').replaceAll(STRING, '');
+  const { rec } = check(JSON.parse(raw)) as { rec: Rec };
+  const { where, holes } = holesOf(text);
+  return { like: rec, where, holes, n: where.n as number, t: where.t as number, shape: shapeOf(rec, JSON.parse(raw) as object, where) };
+}
+
+/** A field that check() dropped is in none, and one that it changed is what it made of it. */
+function shapeOf(like: object, raw: object, where: object): Shape {
+  const shape: Shape = { like, filled: [], inside: [] };
+  for (const [key, value] of Object.entries(like)) {
+    const [was, hole] = [raw, where].map((o) => (o as Record<string, unknown>)[key]);
+    if (typeof hole === 'object' && hole !== null && typeof value === 'object') shape.inside.push({ key, shape: shapeOf(value as object, was as object, hole) });
+    else if (typeof hole === 'number' && value === was) shape.filled.push({ key, hole, string: typeof value === 'string' });
+  }
+  return shape;
 }

@@ -53,6 +53,11 @@ export interface Governs { sysctl?: Sysctl[]; calls?: string[]; rfc: string[] }
 const SYN_RETRIES: Sysctl = 'net.ipv4.tcp_syn_retries';
 const BACKLOG: Sysctl[] = ['net.core.somaxconn', 'net.ipv4.tcp_max_syn_backlog', 'net.ipv4.tcp_syncookies'];
 
+/** Of an end whose peer does not answer. */
+export const GIVES_UP: Governs = {
+  calls: ['setsockopt(TCP_USER_TIMEOUT)', 'setsockopt(SO_KEEPALIVE)'], sysctl: ['net.ipv4.tcp_retries2'], rfc: ['3.8.3', '3.10.8'],
+};
+
 export const GOVERNS: Record<Move, Governs> = {
   'CLOSED>LISTEN': { calls: ['listen()'], sysctl: ['net.core.somaxconn'], rfc: ['3.10.1'] },
   'CLOSED>SYN-SENT': { calls: ['connect()'], sysctl: [SYN_RETRIES], rfc: ['3.5', '3.10.1'] },

@@ -74,7 +74,7 @@ export const DIFFERENCES = [
 export type Difference = (typeof DIFFERENCES)[number];
 
 export const END_REASONS = [
-  'command', 'interrupt', 'duration', 'input', 'error',
+  'command', 'interrupt', 'duration', 'count', 'input', 'error',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
@@ -97,10 +97,20 @@ export const CHECK_RESULTS = [
 ] as const;
 export type CheckResult = (typeof CHECK_RESULTS)[number];
 
+export const CLOCK_FITS = [
+  'unknown', 'same', 'line', 'constant', 'one-sided',
+] as const;
+export type ClockFit = (typeof CLOCK_FITS)[number];
+
 export const BEYONDS = [
   'connections', 'listeners', 'findings', 'held-events', 'pairs',
 ] as const;
 export type Beyond = (typeof BEYONDS)[number];
+
+export const STANDINGS = [
+  'close-wait', 'unanswered', 'opening', 'in-vain', 'zero-window',
+] as const;
+export type Standing = (typeof STANDINGS)[number];
 
 export const ICMP_ERRORS = [
   'net-unreachable', 'host-unreachable', 'protocol-unreachable', 'port-unreachable', 'fragmentation-needed',
@@ -169,7 +179,7 @@ export const SAYS: Record<Kind, string> = {
   timer: 'A deadline of one end was set, fired, or was cancelled',
   reset: 'The kernel sent or received a RST',
   disagreement: 'The kernel and the packets tell different states of one end',
-  gap: 'Events were lost',
+  gap: 'Something was not seen, or is not here',
   counter: 'A counter of the network namespace, as nstat(8) has them',
   outcome: 'A connection ended, or the trace did',
   finding: 'Something is wrong, or worth knowing, over many connections',
@@ -177,6 +187,15 @@ export const SAYS: Record<Kind, string> = {
   answer: 'What was predicted before a lab ran',
   check: 'What the trace of a lab was held against, and whether it is so',
   end: 'The last line. Where it is missing the trace was cut',
+};
+
+/** What stands out where there is no finding: how long follows. */
+export const STANDS: Record<Standing, string> = {
+  'close-wait': 'stayed in CLOSE-WAIT, which its application did not close,',
+  'unanswered': 'sent no byte back for what it got, in a connection that lasted',
+  'opening': 'waited in SYN-SENT',
+  'in-vain': 'sent again or probed, and was not answered,',
+  'zero-window': 'could send nothing, for its peer\'s window was zero,',
 };
 
 /** Fields that a reader cannot do without, and those that may be there; with what tells a value of theirs. */
@@ -188,6 +207,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     may: {
       tool: 'str', start: 'str', kernel: 'str', sources: 'strings', missing: 'array', input: 'str', netns: 'str',
       interfaces: 'strings', filter: 'object', command: 'strings', sysctl: 'object', host: 'object', clock: 'object',
+      merged: 'array', part: 'int',
     },
   },
   connection: {
@@ -220,7 +240,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       seq_abs: 'int', ack: 'int', win: 'int', options: 'object', notes: 'strings', dup_ack: 'int', rtt_ns: 'int',
-      cut: 'true', header: 'str', frame: 'int', because: 'int',
+      cut: 'true', sent: 'int', received: 'int', header: 'str', frame: 'int', because: 'int',
     },
   },
   arrival: {
@@ -281,7 +301,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       listener: 'int', syn: 'int', accept: 'int',
     },
     may: {
-      limit: 'int', drops: 'int', cause: 'str', why: 'str', conn: 'int', because: 'int',
+      limit: 'int', drops: 'int', cause: 'str', max_syn_backlog: 'int', why: 'str', conn: 'int', because: 'int',
     },
   },
   timer: {
@@ -289,8 +309,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       conn: 'int', end: 'end', name: 'str',
     },
     may: {
-      expires: 'int', fired: 'true', cancelled: 'true', why: 'str', count: 'int', rto_ns: 'int', source: 'str',
-      because: 'int',
+      expires: 'int', fired: 'true', cancelled: 'true', why: 'str', count: 'int', rto_ns: 'int', waited_ns: 'int',
+      source: 'str', because: 'int',
     },
   },
   reset: {
@@ -314,7 +334,7 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
       lost: 'int',
     },
     may: {
-      source: 'str', hook: 'str', from: 'int', to: 'int', because: 'int',
+      source: 'str', hook: 'str', interface: 'str', records: 'int', from: 'int', to: 'int', because: 'int',
     },
   },
   counter: {
@@ -331,9 +351,9 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
     },
     may: {
       conn_state: 'str', history: 'str', text: 'str', cause: 'str', cause_end: 'end', errno: 'str', unread: 'int',
-      listener: 'int', drops: 'int', stalled: 'object', final: 'object', netns: 'ints', bytes: 'ints',
-      segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end', reset_by: 'end',
-      because: 'int',
+      listener: 'int', drops: 'int', abort_on_overflow: 'true', stalled: 'object', final: 'object', netns: 'ints',
+      bytes: 'ints', segments: 'ints', duration_ns: 'int', rtt_ns: 'int', durations: 'object', closed_by: 'end',
+      reset_by: 'end', because: 'int',
     },
   },
   finding: {
@@ -373,7 +393,8 @@ export const SHAPES: Record<Kind, { need: Record<string, string>; may: Record<st
   end: {
     need: {},
     may: {
-      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int', beyond: 'ints', skipped: 'ints',
+      reason: 'str', status: 'int', counts: 'object', lost: 'ints', late: 'int', beyond: 'ints', clock: 'object',
+      skipped: 'ints',
     },
   },
 };

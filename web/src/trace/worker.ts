@@ -4,7 +4,7 @@
 
 import { makeTrace, readCapture, type Captured, type CaptureJob } from '../engine/capture';
 import { breathe } from './breathe';
-import { buffersOf, type Slice } from './columns';
+import { bufferOf, type Slice } from './columns';
 import { Parser, Refused, type Malformed, type Refusal } from './parse';
 import { readFile, type Progress, type Telling } from './source';
 
@@ -30,14 +30,14 @@ async function readJob(job: Job, parser: Parser, tell: Telling, signal?: AbortSi
     return tell.progress(p);
   };
   if ('save' in job) return { ...statusOf(parser), saved: await makeTrace(job, tell, signal) };
-  const captured = await readCapture(job, (lines) => parser.feed(lines), { ...tell, progress }, signal);
+  const captured = await readCapture(job, { lines: (lines) => parser.feed(lines), columns: parser }, { ...tell, progress }, signal);
   parser.finish();
   return { ...statusOf(parser), captured };
 }
 
 /** The worker's side: one file in, slices and progress out, and at last `done` or `refused`. */
 export async function serve(job: Job, tell: (m: Message, give?: Transferable[]) => void): Promise<void> {
-  const parser = new Parser((slice) => tell({ slice }, buffersOf(slice)));
+  const parser = new Parser((slice) => tell({ slice }, [bufferOf(slice)]));
   const progress = (progress: Progress) => tell({ progress, status: statusOf(parser) });
   try {
     tell({ done: await readJob(job, parser, { everyMs: 100, progress }) });

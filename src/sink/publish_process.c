@@ -1,0 +1,164 @@
+#include "publish_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tcplens/base/cleanup.h"
+#include "tcplens/base/log.h"
+#include "tcplens/base/rights.h"
+#include "tcplens/base/stop.h"
+
+#define PIPE_SIZE (1 << 20) /* /proc/sys/fs/pipe-max-size, unless somebody changed it */
+
+#define PATIENCE_MS 3000 /* before it is said what is being waited for */
+
+enum { STATUS_STORED = 0, STATUS_NOT_ALL = 1 };
+
+/* Of what the parent has open, these three stay: standard error, the pipe, and where they talk. */
+static int keep_only(int *frames, int *talk)
+{
+    enum { FRAMES = STDERR_FILENO + 1, TALK, REST };
+    const int f = fcntl(*frames, F_DUPFD_CLOEXEC, REST), t = fcntl(*talk, F_DUPFD_CLOEXEC, REST);
+
+    if (f < 0 || t < 0 || dup2(f, FRAMES) < 0 || dup2(t, TALK) < 0 || syscall(SYS_close_range, REST, ~0u, 0) < 0)
+        return -errno;
+    *frames = FRAMES;
+    *talk = TALK;
+    return 0;
+}
+
+/* It ends with its pipe, and not by what a terminal sends to all. SIGSYS, blocked, would end it. */
+static void leave_signals(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    prctl(PR_SET_NAME, "tcplens-publish");
+}
+
+static int begin(const struct sender_config *config, const char *folder, uint64_t spool_size, struct spool *spool,
+                 struct sender **ret_sender, char error[static PUBLISH_ERROR_MAX])
+{
+    int r = spool_open(spool, folder, spool_size);
+    if (r < 0) {
+        snprintf(error, PUBLISH_ERROR_MAX, "cannot make a spool in %.300s: %s", folder, strerror(-r));
+        return r;
+    }
+    r = rights_give_up(&(struct confine){ .may = CONFINE_PUBLISH });
+    if (r < 0) {
+        snprintf(error, PUBLISH_ERROR_MAX, "cannot drop rights: %s", strerror(-r));
+        return r;
+    }
+    return sender_new(config, spool, ret_sender, error);
+}
+
+static _Noreturn void be_publisher(struct sender_config *config, const char *folder, uint64_t spool_size)
+{
+    char error[PUBLISH_ERROR_MAX] = "";
+    struct sender *sender = NULL;
+    struct spool spool;
+
+    leave_signals();
+    if (keep_only(&config->frames, &config->talk) < 0)
+        _exit(STATUS_NOT_ALL);
+    if (begin(config, folder, spool_size, &spool, &sender, error) < 0) {
+        if (write(config->talk, error, strlen(error)) < 0)
+            _exit(STATUS_NOT_ALL);
+        _exit(STATUS_NOT_ALL);
+    }
+    if (write(config->talk, "", 1) != 1)
+        _exit(STATUS_NOT_ALL);
+    _exit(sender_run(sender) ? STATUS_NOT_ALL : STATUS_STORED);
+}
+
+/* An empty word: it goes on. */
+static bool has_begun(int talk, char error[static PUBLISH_ERROR_MAX])
+{
+    size_t len = 0;
+    ssize_t n;
+
+    while (len < PUBLISH_ERROR_MAX - 1 && (n = read(talk, error + len, PUBLISH_ERROR_MAX - 1 - len)) > 0) {
+        len += (size_t)n;
+        if (!error[0])
+            return true;
+    }
+    error[len] = '\0';
+    if (!len)
+        snprintf(error, PUBLISH_ERROR_MAX, "the process that publishes ended at once");
+    return false;
+}
+
+int publish_process_start(struct publish_process *p, struct sender_config *config, const char *folder,
+                          uint64_t spool_size, char error[static PUBLISH_ERROR_MAX])
+{
+    int frames[2], talk[2];
+    pid_t pid;
+
+    snprintf(error, PUBLISH_ERROR_MAX, "cannot start the process that publishes: out of descriptors or memory");
+    if (pipe2(frames, O_CLOEXEC) < 0)
+        return -errno;
+    CLEANUP_CLOSE int frames_read = frames[0], frames_write = frames[1];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) < 0)
+        return -errno;
+    CLEANUP_CLOSE int ours = talk[0], theirs = talk[1];
+    (void)fcntl(frames_write, F_SETPIPE_SZ, PIPE_SIZE); /* as large as may be: what finds no room there is kept here */
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        config->frames = frames_read;
+        config->talk = theirs;
+        be_publisher(config, folder, spool_size);
+    }
+    close(cleanup_keep(&theirs));
+    if (!has_begun(ours, error)) {
+        waitpid(pid, NULL, 0);
+        return -EPROTO;
+    }
+    if (fcntl(frames_write, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    *p = (struct publish_process){ .pid = pid, .frames = cleanup_keep(&frames_write), .talk = cleanup_keep(&ours) };
+    return 0;
+}
+
+/* Until it has ended. Who does not want to wait says so with a signal. */
+static void await_end(const struct publish_process *p)
+{
+    struct pollfd news[] = { { .fd = p->talk, .events = POLLIN }, { .fd = stop_watch(), .events = POLLIN } };
+    int n, patience_ms = PATIENCE_MS;
+
+    while ((n = poll(news, 2, patience_ms)) >= 0 || errno == EINTR) {
+        if (n > 0 && news[0].revents)
+            return;
+        if (n > 0 && stop_take() && write(p->talk, "", 1) < 0)
+            return;
+        if (n == 0) {
+            log_note("publish: what waits in the spool is still being sent; another Ctrl-C (or signal) leaves it");
+            patience_ms = -1;
+        }
+    }
+}
+
+int publish_process_end(struct publish_process *p)
+{
+    int status;
+
+    cleanup_close(&p->frames);
+    await_end(p);
+    cleanup_close(&p->talk);
+    if (waitpid(p->pid, &status, 0) != p->pid)
+        return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STORED ? 0 : -ENODATA;
+}

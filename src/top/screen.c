@@ -1,0 +1,243 @@
+#include "tcplens/top/screen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <ncurses.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define ESCAPE_MS 25 /* that the rest of a key's sequence may take; ssh sends it in one piece */
+
+static struct {
+    SCREEN *screen;
+    FILE *keys; /* the terminal, where standard input is something else */
+    bool colour;
+    volatile sig_atomic_t hung_up;
+    struct termios before;
+    char restore[128]; /* what makes the terminal's screen what it was */
+} term;
+
+/* ---- whatever ends the program */
+
+static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGSYS };
+
+/* A handler may do little: what there is to write was made before. A fault is then met again, without a handler; what was
+ * sent by somebody (signal(7): si_code) ends the program here. */
+static void on_deadly(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    tcsetattr(STDOUT_FILENO, TCSADRAIN, &term.before);
+    if (write(STDOUT_FILENO, term.restore, strlen(term.restore)) < 0 || info->si_code <= 0 ||
+        info->si_code == SI_KERNEL)
+        _exit(128 + number);
+}
+
+static void on_hangup(int number)
+{
+    (void)number;
+    term.hung_up = true;
+}
+
+/* Who runs it under nohup(1) wants it to go on. */
+static void notice_hangup(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        signal(SIGHUP, on_hangup);
+}
+
+/* A capability with a delay in it cannot be written as it is; no terminal of today has one in these. */
+static void add_restoring(const char *capability)
+{
+    const char *text = tigetstr(capability);
+    const size_t len = strlen(term.restore);
+
+    if (text && text != (char *)-1 && !strstr(text, "$<"))
+        snprintf(term.restore + len, sizeof(term.restore) - len, "%s", text);
+}
+
+static void prepare_for_the_worst(void)
+{
+    static const char *const capabilities[] = { "sgr0", "cnorm", "rmkx", "rmcup" };
+    const struct sigaction action = { .sa_sigaction = on_deadly, .sa_flags = (int)SA_RESETHAND | SA_SIGINFO };
+
+    for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
+        add_restoring(capabilities[i]);
+    for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++)
+        sigaction(deadly[i], &action, NULL);
+}
+
+static void forget_the_worst(void)
+{
+    for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++)
+        signal(deadly[i], SIG_DFL);
+}
+
+/* ---- taking it */
+
+int top_screen_check(char error[static TOP_SCREEN_ERROR_MAX])
+{
+    const char *type = getenv("TERM");
+    int found;
+
+    if (!isatty(STDOUT_FILENO)) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "standard output is no terminal: --once prints what there is, and ends");
+        return -ENOTTY;
+    }
+    if (!type || !*type || setupterm(type, STDOUT_FILENO, &found) < 0) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "the terminal's type is not known (TERM=%.60s): set TERM, or use --once",
+                 type ? type : "");
+        return -ENOTTY;
+    }
+    if (!cursor_address || !clear_screen) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX,
+                 "a terminal of type %.60s cannot put text anywhere: set TERM to what it is, or use --once", type);
+        return -ENOTTY;
+    }
+    return 0;
+}
+
+/* What is drawn is UTF-8. A terminal of today takes it; whether the locale says so (LANG=C over ssh) is another matter. */
+static void take_utf8(void)
+{
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static void define_colours(void)
+{
+    static const short colours[LINE_STYLE_N] = {
+        [STYLE_ALARM] = COLOR_RED, [STYLE_YELLOW] = COLOR_YELLOW,   [STYLE_GREEN] = COLOR_GREEN,
+        [STYLE_BLUE] = COLOR_BLUE, [STYLE_MAGENTA] = COLOR_MAGENTA, [STYLE_CYAN] = COLOR_CYAN,
+    };
+
+    start_color();
+    use_default_colors();
+    for (int i = 0; i < LINE_STYLE_N; i++)
+        if (colours[i])
+            init_pair((short)i, colours[i], -1);
+}
+
+int top_screen_open(bool colour, char error[static TOP_SCREEN_ERROR_MAX])
+{
+    take_utf8();
+    if (!isatty(STDIN_FILENO) && !(term.keys = fopen("/dev/tty", "re"))) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "no terminal to read keys from: %s", strerror(errno));
+        return -ENOTTY;
+    }
+    tcgetattr(STDOUT_FILENO, &term.before);
+    term.screen = newterm(NULL, stdout, term.keys ? term.keys : stdin);
+    if (!term.screen) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "cannot use this terminal (TERM=%.60s)", getenv("TERM"));
+        return -ENOTTY;
+    }
+    prepare_for_the_worst();
+    notice_hangup();
+    term.colour = colour && has_colors();
+    if (term.colour)
+        define_colours();
+    cbreak();
+    noecho();
+    nonl();
+    curs_set(0);
+    keypad(stdscr, TRUE);
+    nodelay(stdscr, TRUE);
+    set_escdelay(ESCAPE_MS);
+    return 0;
+}
+
+void top_screen_leave(void)
+{
+    if (term.screen)
+        endwin();
+}
+
+void top_screen_close(void)
+{
+    if (term.screen) {
+        endwin();
+        delscreen(term.screen);
+        forget_the_worst();
+    }
+    if (term.keys)
+        fclose(term.keys);
+    term.screen = NULL;
+    term.keys = NULL;
+    *term.restore = '\0';
+}
+
+bool top_screen_is_gone(void)
+{
+    struct pollfd keys = { .fd = fileno(term.keys ? term.keys : stdin), .events = POLLIN };
+
+    return term.hung_up || (poll(&keys, 1, 0) > 0 && (keys.revents & (POLLHUP | POLLERR | POLLNVAL)));
+}
+
+/* ---- drawing */
+
+static attr_t attributes(enum line_style style, bool inverse)
+{
+    attr_t a = inverse ? A_REVERSE : A_NORMAL;
+
+    if (style == STYLE_BOLD || style == STYLE_ALARM)
+        a |= A_BOLD;
+    if (style == STYLE_DIM)
+        a |= A_DIM;
+    return a;
+}
+
+static void draw(void *arg, unsigned y, unsigned x, enum line_style style, bool inverse, const char *text)
+{
+    const short pair = term.colour && style > STYLE_DIM ? (short)style : 0;
+
+    (void)arg;
+    attr_set(attributes(style, inverse), pair, NULL);
+    mvaddstr((int)y, (int)x, text);
+}
+
+void top_screen_paint(struct top_view *view, uint64_t now_ns)
+{
+    const struct top_paint paint = { .width = (unsigned)COLS, .height = (unsigned)LINES, .text = draw };
+
+    erase();
+    top_view_paint(view, &paint, now_ns);
+    refresh(); /* sends what differs from what is there */
+}
+
+int top_screen_key(bool *ret_resized)
+{
+    const int key = getch();
+
+    *ret_resized = key == KEY_RESIZE;
+    switch (key) {
+    case ERR:
+    case KEY_RESIZE: return 0;
+    case KEY_UP: return TOP_KEY_UP;
+    case KEY_DOWN: return TOP_KEY_DOWN;
+    case KEY_LEFT: return TOP_KEY_LEFT;
+    case KEY_RIGHT: return TOP_KEY_RIGHT;
+    case KEY_PPAGE: return TOP_KEY_PAGE_UP;
+    case KEY_NPAGE: return TOP_KEY_PAGE_DOWN;
+    case KEY_HOME: return TOP_KEY_HOME;
+    case KEY_END: return TOP_KEY_END;
+    case KEY_BACKSPACE:
+    case 0x7f:
+    case '\b': return TOP_KEY_BACKSPACE;
+    case KEY_ENTER:
+    case '\r':
+    case '\n': return TOP_KEY_ENTER;
+    case '\t': return TOP_KEY_TAB;
+    case 0x1b: return TOP_KEY_ESCAPE;
+    default: return key < 256 ? key : 0;
+    }
+}

@@ -1,0 +1,423 @@
+#!/usr/bin/env python3
+"""Tests of `--publish`, with a real NATS server: each record is stored once, whatever becomes of the server meanwhile, and
+who traces does not wait for it.
+
+Usage: publish_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+
+Runs in a network namespace of its own.
+"""
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from lib import case, check, check_equal, connections, one_line, wait_for
+
+PORT = 7007
+NOTE = r"publish: subjects tcplens\.\S+\.>, trace ([0-9a-f]{32})"
+
+
+class Server:
+    """nats-server with what it stores, that can be stopped and started."""
+
+    def __init__(self, stack, *options, store=True):
+        self.stack, self.folder = stack, lib.temporary(stack)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.options = [*options, *(["-js", "-sd", f"{self.folder}/store"] if store else [])]
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        self.process = lib.Running(["nats-server", "-a", "127.0.0.1", "-p", str(self.port), *self.options], self.stack)
+        self.process.wait_line("Server is ready", "stderr")
+
+    def stop(self):
+        self.process.process.terminate()
+        self.process.wait()
+
+
+def replay(server, *options):
+    done = lib.run("fetch", *options, server.url)
+    check_equal((done.status, done.stderr), (0, ""), done.stderr)
+    return done.stdout
+
+
+def last_of(lines):
+    """The number of the last record."""
+    return json.loads(lines.splitlines()[-1]).get("n", 0)
+
+
+@contextlib.contextmanager
+def traced(nats, *options, command="trace"):
+    """tcplens trace that publishes, and the file that has the same; it is told to end at last."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/t.ndjson"
+        process = lib.begin(stack, command, "-q", "-o", path, "--publish", nats.url, *options)
+        process.path = path
+        process.wait_line(NOTE, "stderr")
+        wait_for(lambda: os.path.exists(path) and os.path.getsize(path), "the header")
+        process.server = stack.enter_context(socket.create_server(("127.0.0.1", PORT), backlog=64))
+        yield process
+
+
+def end(process, status=0):
+    process.interrupt()
+    check_equal(process.wait(), status, process.stderr)
+    return lib.read(process.path).decode()
+
+
+def written(process, count):
+    """So many records are in the file, which the tracer writes as it publishes."""
+    wait_for(lambda: lib.read(process.path).count(b"\n") > count, "records")
+
+
+@case
+def each_record_once():
+    """The stream has what the file has, byte for byte; the subjects tell of host and kind; ids are the trace's and the number."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            connections(process.server, 100)
+            trace = end(process)
+            identity = re.search(NOTE, process.stderr)[1]
+        check_equal(replay(nats), trace, "replayed")
+        check(f'"port":{nats.port}}}' not in trace, "to publish makes connections, which must not be published")
+        check(trace.count("\n") > 1000)
+        check_equal(replay(nats, "--trace", identity[:8]), trace)
+        listed = replay(nats, "--list").split()
+        check_equal(listed[0], identity)
+        check_equal(listed[2], json.loads(trace.split("\n")[0])["start"])
+        # another one beside it: the newest is meant
+        with traced(nats) as process:
+            connections(process.server, 1)
+            second = end(process)
+        check_equal(replay(nats), second)
+        check_equal(replay(nats, "--trace", identity), trace)
+        check_equal(replay(nats, "--list").count("\n"), 2)
+        host = socket.gethostname()
+        check_equal(replay(nats, "--list", "--host", host).count("\n"), 2)
+        check_equal(replay(nats, "--list", "--host", f"{host}.elsewhere"), "")
+        check_equal(replay(nats, "--host", host), second)
+
+
+@case
+def server_comes_later():
+    """It is away when the trace begins: records wait, and are stored when it comes."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        nats.stop()
+        with traced(nats) as process:
+            process.wait_line(r"no NATS server answers at 127\.0\.0\.1, port \d+; records wait in the spool", "stderr")
+            connections(process.server, 100)
+            nats.start()
+            process.wait_line("the server stores records", "stderr")
+            trace = end(process)
+        check_equal(replay(nats), trace)
+
+
+class Proxy:
+    """Between a tracer and the server; what the server answers can be kept from it, as an outage does."""
+
+    def __init__(self, stack, port):
+        self.listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.port, self.to, self.muted, self.pairs = self.listener.getsockname()[1], port, False, []
+        self.url = f"nats://127.0.0.1:{self.port}"
+        stack.callback(self.cut)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.to))
+                self.pairs.append((client, server))
+                for source, sink, back in (client, server, False), (server, client, True):
+                    threading.Thread(target=self.carry, args=(source, sink, back), daemon=True).start()
+
+    def carry(self, source, sink, back):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                if not back or not self.muted:
+                    sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        """All connections end; those that come are new."""
+        pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for one in pair:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+
+def make_stream(nats, **limits):
+    """The stream, by who runs the server, before tcplens would make it."""
+    config = json.dumps({"name": "tcplens", "subjects": ["tcplens.>"], "storage": "file", "num_replicas": 1, **limits})
+    with socket.create_connection(("127.0.0.1", nats.port)) as server:
+        server.sendall(b'CONNECT {"verbose":false}\r\nSUB _INBOX.made 1\r\n'
+                       + f"PUB $JS.API.STREAM.CREATE.tcplens _INBOX.made {len(config)}\r\n{config}\r\n".encode())
+        answer = b""
+        while b"_INBOX.made" not in answer or not answer.endswith(b"}\r\n"):
+            answer += server.recv(1 << 16)
+    check(b'"error"' not in answer, answer)
+
+
+@case
+def longer_than_ids_are_remembered():
+    """Stored, but not acknowledged, and the server has forgotten the ids when it is asked again; beside another trace."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        make_stream(nats, duplicate_window=100_000_000)
+        proxy = Proxy(stack, nats.port)
+        with traced(proxy, "--port", str(PORT)) as process:
+            identity = re.search(NOTE, process.stderr)[1]
+
+            def stored():
+                return lib.run("fetch", "--trace", identity, nats.url).stdout.count("\n")
+
+            connections(process.server, 20)
+            wait_for(lambda: stored() > 200, "records in the stream")
+            proxy.muted = True
+            before = stored()
+            connections(process.server, 20)
+            wait_for(lambda: stored() > before + 200, "records that are stored, and not acknowledged")
+            other = lib.begin(stack, "trace", "-q", "--publish", nats.url, "--port", str(PORT))
+            other.wait_line(NOTE, "stderr")
+            other.interrupt()
+            check_equal(other.wait(), 0, other.stderr)
+            time.sleep(1)  # the ids are forgotten; later is as well
+            proxy.muted = False
+            proxy.cut()
+            connections(process.server, 20)
+            trace = end(process)
+        check_equal(lib.run("fetch", "--trace", identity, nats.url).stdout, trace)
+
+
+@case
+def left_at_the_end():
+    """What waits is sent on as long as it takes, unless a second signal says that nobody wants to wait."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            wait_for(lambda: replay_now(nats), "the header in the stream")
+            nats.process.process.send_signal(signal.SIGSTOP)
+            connections(process.server, 10)
+            process.interrupt()
+            process.wait_line("another Ctrl-C", "stderr")
+            process.interrupt()
+            check_equal(process.wait(), 4, process.stderr)
+            check(re.search(r"publish: \d+ records were not stored: 0 found no room in the spool", process.stderr), process.stderr)
+        nats.process.process.send_signal(signal.SIGCONT)
+
+
+def outage(interrupt, resume):
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            connections(process.server, 300)
+            interrupt(nats)
+            before = lib.read(process.path).count(b"\n")
+            for _ in range(4):
+                connections(process.server, 200)
+            written(process, before + 5000)  # it traces on, and nobody takes its records
+            resume(nats)
+            connections(process.server, 100)
+            trace = end(process)
+        check('"record":"gap"' not in trace, "events were lost")
+        check_equal(replay(nats), trace)
+
+
+@case
+def server_is_killed():
+    """While connections are traced; it comes back: nothing is lost, nothing stored twice."""
+    def kill(nats):
+        nats.process.process.kill()
+        nats.process.wait()
+    outage(kill, Server.start)
+
+
+@case
+def server_is_silent():
+    """It is there, takes what is sent, and acknowledges nothing for a while."""
+    outage(lambda nats: nats.process.process.send_signal(signal.SIGSTOP),
+           lambda nats: nats.process.process.send_signal(signal.SIGCONT))
+
+
+@case
+def spool_is_full():
+    """What finds no room is counted, and said; what has room is stored when the server is back."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats, "--spool-size", "1") as process:
+            nats.stop()
+            while "spool is full" not in process.stderr:
+                connections(process.server, 50)
+            nats.start()
+
+            def has_room():
+                before = last_of(lib.read(process.path).decode().rpartition("\n")[0])
+                connections(process.server, 1)
+                stored = replay_now(nats)  # nothing at first: the server has just come back
+                return stored and last_of(stored) > before
+
+            wait_for(has_room, "room in the spool")
+            trace = end(process, 4)
+            lost = int(re.search(r"publish: (\d+) records were not stored: \1 found no room in the spool, 0 were", process.stderr)[1])
+        stored = replay_now(nats)  # the end itself may have found no room
+        check(lost > 0)
+        check_equal(stored.count("\n") + lost, trace.count("\n"))
+        check(set(stored.splitlines()) <= set(trace.splitlines()), "something else was stored")
+
+
+@case
+def server_stays_away():
+    """At the end it is not waited for on and on; what is not stored is counted."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            wait_for(lambda: replay_now(nats), "the header in the stream")
+            nats.stop()
+            connections(process.server, 10)
+            trace = end(process, 4)
+            lost = int(re.search(r"publish: (\d+) records were not stored: 0 found no room", process.stderr)[1])
+        nats.start()
+        # one that was stored just before, and whose acknowledgement did not come, counts as not stored
+        missing = trace.count("\n") - replay_now(nats).count("\n")
+        check(0 < missing <= lost <= trace.count("\n"), missing, lost)
+
+
+@case
+def by_export():
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        process = lib.begin(stack, "export", "--publish", nats.url)
+        process.wait_line(NOTE, "stderr")
+        with socket.create_server(("127.0.0.1", PORT)) as server:
+            connections(server, 5)
+            wait_for(lambda: replay_now(nats).count('"record":"connection"') >= 5, "the connections")
+        process.process.terminate()
+        check_equal(process.wait(), 0, process.stderr)
+        trace = lib.parse(replay(nats))
+        check_equal(trace.end["reason"], "interrupt")
+        check('"record":"segment"' not in replay(nats), "packets, which nobody asked for")
+
+
+def replay_now(nats):
+    """What is stored while it goes on; nothing may be yet."""
+    done = lib.run("fetch", nats.url)
+    check(not done.status or "is stored there" in done.stderr, done.stderr)
+    return done.stdout
+
+
+@case
+def who_publishes():
+    """It is a process of its own, without rights, with a list of system calls; who traces has no connection."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+                child = [int(pid) for pid in file.read().split()]
+            check_equal(len(child), 1)
+            with open(f"/proc/{child[0]}/status", encoding="ascii") as file:
+                status = dict(re.findall(r"^(\w+):\s+(.*)", file.read(), re.M))
+            check_equal(status["Name"], "tcplens-publish")
+            check_equal((status["CapEff"], status["CapPrm"], status["NoNewPrivs"], status["Seccomp"]),
+                        ("0" * 16, "0" * 16, "1", "2"))
+            check(status["Uid"].split()[0] != "0", status["Uid"])
+            theirs = {os.readlink(f"/proc/{child[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{child[0]}/fd")}
+            check(process.path not in theirs and not any("bpf" in name for name in theirs), theirs)
+            with open("/proc/net/tcp", encoding="ascii") as file:
+                inodes = {line.split()[9] for line in file if f":{nats.port:04X} 01 " in line}
+            check(any(f"socket:[{inode}]" in theirs for inode in inodes), "it has no connection", theirs)
+            ours = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
+            check(not any(f"socket:[{inode}]" in ours for inode in inodes), "who traces has the connection", ours)
+            end(process)
+
+
+@case
+def a_file_that_is_there_is_kept():
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        path = f"{lib.temporary(stack)}/kept"
+        lib.write(path, b"mine\n")
+        with traced(nats) as process:
+            connections(process.server, 1)
+            end(process, 0)
+        stored = replay(nats)
+        none = f"{lib.temporary(stack)}/none"
+        check_equal(lib.run("fetch", nats.url, "-o", none, "--trace", "none").status, 1)
+        check(not os.path.exists(none), "a file that nothing came for")
+        for options, status in (((), 1), (("--force", "--trace", "none"), 1), (("--force",), 0)):
+            done = lib.run("fetch", nats.url, "-o", path, *options)
+            check_equal(done.status, status, done.stderr)
+            check_equal(lib.read(path).decode(), "mine\n" if status else stored)
+
+
+@case
+def wrong_lines():
+    with contextlib.ExitStack() as stack:
+        bare = Server(stack, store=False)
+        guarded = Server(stack, "--user", "u", "--pass", "p")
+        guarded_at = guarded.url.removeprefix("nats://")
+        for url, status, parts in (
+                ("http://x", 2, ["takes nats://", "'http://x'"]),
+                ("nats://", 2, ["takes nats://"]),
+                ("nats://u@h", 2, ["takes nats://[USER:PASSWORD@]HOST"]),
+                ("nats://h:0", 2, ["takes nats://"]),
+                ("nats://no-such-host.invalid", 1, ["no address of 'no-such-host.invalid'"]),
+                (bare.url, 1, ["has no JetStream", "-js"]),
+                (guarded.url, 1, ["wants other credentials"]),
+                (f"nats://u:wrong@{guarded_at}", 1, ["wants other credentials"])):
+            for command in ("trace", "--source", "diag", "-q", "--duration", "1"), ("export", "--source", "diag"):
+                done = lib.run(*command, "--publish", url)
+                check_equal(done.status, status, (command, url, done.stderr))
+                one_line(done.stderr, *parts)
+                check("wrong" not in done.stderr, "a password is told")
+            done = lib.run("fetch", url)
+            check_equal(done.status, status, ("fetch", url, done.stderr))
+            one_line(done.stderr)
+        done = lib.run("trace", "--source", "diag", "-q", "--publish", f"nats://u:p@{guarded_at}", "--spool", "/no/such")
+        check_equal(done.status, 1)
+        one_line(done.stderr, "cannot make a spool in /no/such")
+        done = lib.run("trace", "--source", "diag", "-q", "--publish", f"nats://u:p@{guarded_at}", "--duration", "1")
+        check_equal(done.status, 0, done.stderr)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            nobody = f"nats://127.0.0.1:{free.getsockname()[1]}"
+        done = lib.run("fetch", nobody)
+        check_equal(done.status, 1)
+        one_line(done.stderr, "no NATS server answers at 127.0.0.1, port")
+        done = lib.run("fetch", "--trace", "ffff", f"nats://u:p@{guarded_at}")
+        check_equal(done.status, 1)
+        one_line(done.stderr, "no trace whose id begins with ffff is stored", "--list")
+        done = lib.run("fetch", "--host", "no.such", f"nats://u:p@{guarded_at}", "-o", f"{lib.temporary(stack)}/none")
+        check_equal(done.status, 1)
+        one_line(done.stderr, "no trace of host no.such is stored", "--list")
+        for arguments, part in (((), "from where?"), (("nats://a", "nats://b"), "one server"), (("--lst", "nats://a"), "--list"),
+                                (("a:4222",), "the address of the server takes nats://"), (("--trace", "", "nats://a"), "--trace is empty"),
+                                (("--list", "-o", "x", "nats://a"), "--list prints")):
+            done = lib.run("fetch", *arguments)
+            check_equal(done.status, 2)
+            one_line(done.stderr, part)
+
+
+def main():
+    if os.geteuid() == 0 and "OWN_NAMESPACE" not in os.environ:
+        os.environ["OWN_NAMESPACE"] = "yes"
+        os.execvp("unshare", ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv])
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if not any(os.access(f"{d}/nats-server", os.X_OK) for d in os.get_exec_path()):
+        return lib.cannot_run("the program nats-server is missing")
+    return lib.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

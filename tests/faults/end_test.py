@@ -1,0 +1,463 @@
+#!/usr/bin/env python3
+"""Tests of how a trace ends when something goes wrong around it: whole lines, an end that says why, the right exit status, and
+the traced command left alone where it is not to blame.
+
+Usage: end_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
+"""
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import pty
+import re
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from lib import case, check, check_equal
+
+NEW = ("trace", "--netns", "new")
+OUTPACE = os.path.abspath(os.environ.get("OUTPACE", f"{os.environ.get('O', 'build')}/tests/faults/outpace.so"))
+WITHOUT_ROOM = 128 << 10  # bytes, which CHURN fills within the second
+
+# Connections until it is told to end, which it does with status 0: 128 + 15 would be that nobody asked.
+CHURN = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server = listen()
+ready(os.getpid())
+while True:
+    client = connect(); peer, _ = server.accept()
+    client.close(); rest(peer); peer.close()
+"""
+
+# Few of them: such a trace is read by the test.
+SOME = CHURN.replace("while True:", "while True:\n    time.sleep(0.02)")
+
+# The same as CHURN until standard input says so.
+CHURN_UNTIL_TOLD = """
+server = listen()
+ready(os.getpid())
+while not select.select([sys.stdin], [], [], 0)[0]:
+    client = connect(); peer, _ = server.accept()
+    client.close(); rest(peer); peer.close()
+sys.exit(3)
+"""
+SOME_UNTIL_TOLD = CHURN_UNTIL_TOLD.replace("[], [], 0)", "[], [], 0.02)")
+
+
+def lines_of(data):
+    """The records of what was written so far, each of which must be whole."""
+    check(data.endswith(b"\n"), "the last line is cut:", data[-200:])
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Writing:
+    """tcplens with standard output given to it, and the command that it traces."""
+
+    def __init__(self, stack, arguments, command, stdout=subprocess.DEVNULL, **options):
+        # what the command prints goes to standard error where the trace goes to standard output
+        self.log = f"{lib.temporary(stack)}/log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([lib.TCPLENS, *arguments, "--", *command], stdin=subprocess.PIPE, stdout=stdout,
+                                            stderr=log, **options)
+        stack.callback(self.reap)
+
+    def reap(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.wait()
+
+    @property
+    def stderr(self):
+        return lib.read(self.log).decode()
+
+    def says(self, part):
+        lib.wait_for(lambda: part in self.stderr, f"{part!r} in {self.stderr!r}")
+
+    def child(self):
+        return int(lib.wait_for(lambda: re.search(r"^ready (\d+)$", self.stderr, re.M), "the command")[1])
+
+    def wait(self):
+        return self.process.wait(lib.DEADLINE)
+
+
+def is_full(fd):
+    """Nothing more can be written there: the program waits."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return not poll.poll(0)
+
+
+def ended_by(number):
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, *NEW, "-q", "-o", path, "--", *lib.script(SOME))
+        child = int(tracer.wait_line(r"^ready (\d+)")[1])
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        tracer.process.send_signal(number)
+        check_equal(tracer.wait(), 0, f"exit status, with stderr {tracer.stderr!r}:")
+        trace = lib.read_trace(path)
+        check_equal((trace.end["reason"], trace.end["status"]), ("interrupt", 0))
+        check(not is_alive(child), "the command goes on")
+
+
+for name in ("INT", "TERM", "HUP", "QUIT"):
+    lib.CASES[f"signal_{name}"] = functools.partial(ended_by, getattr(signal, f"SIG{name}"))
+
+
+@case
+def nohup():
+    """Where SIGHUP is ignored (nohup) it ends nothing."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        run = Writing(stack, (*NEW, "-q", "-o", path), lib.script(SOME_UNTIL_TOLD),
+                      preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        run.process.send_signal(signal.SIGHUP)
+        before = os.path.getsize(path)
+        lib.wait_for(lambda: os.path.getsize(path) > before + 8192, "more of the trace")
+        run.process.stdin.close()
+        check_equal(run.wait(), 0, run.stderr)
+        check_equal(lib.read_trace(path).end["reason"], "command")
+
+
+def standing_still(stack, arguments, writes, reads):
+    """Fills what nobody reads from, and tells the tracer to end; the command must end with it."""
+    run = Writing(stack, arguments, lib.script(CHURN), stdout=writes)
+    stack.callback(os.close, writes)
+    lib.wait_for(lambda: is_full(writes), "a full output")
+    run.process.send_signal(signal.SIGTERM)
+    return run
+
+
+@case
+def reader_of_a_pipe_stands_still():
+    with contextlib.ExitStack() as stack:
+        reads, writes = os.pipe()
+        stack.callback(os.close, reads)
+        run = standing_still(stack, (*NEW, "-o", "-"), writes, reads)
+        child = run.child()
+        check_equal(run.wait(), 1, run.stderr)
+        run.says("its reader takes nothing")
+        check(not is_alive(child), "the command goes on")
+        os.set_blocking(reads, False)
+        records = lines_of(os.read(reads, 1 << 20))
+        check_equal([r["n"] for r in records], list(range(len(records))), "numbers:")
+
+
+@case
+def reader_that_goes_on_gets_the_end():
+    with contextlib.ExitStack() as stack:
+        reads, writes = os.pipe()
+        path = f"{lib.temporary(stack)}/kept"
+        run = standing_still(stack, (*NEW, "-o", "-"), os.dup(writes), reads)
+        os.close(writes)
+        with open(path, "wb") as kept:
+            subprocess.Popen(["cat"], stdin=reads, stdout=kept)
+        os.close(reads)
+        status = run.wait()
+        check(status in (0, 4), status, run.stderr)  # events may be lost while nobody reads: that is told
+        data = lib.wait_for(lambda: (d := lib.read(path)).endswith(b"\n") and b'"record":"end"' in d and d, "the end")
+        check_equal(lines_of(data)[-1]["reason"], "interrupt")
+
+
+def fill_terminal(master, terminal):
+    """Until its reader's buffer is full and what is before that too. Linux moves bytes from the one to the other and tells
+    nobody who waits that there is room, so a tracer may stand still where poll() says that it need not."""
+    def is_filled():
+        with contextlib.suppress(BlockingIOError):
+            while os.write(terminal, b"x" * 4096):
+                pass
+        waiting = struct.unpack("i", fcntl.ioctl(master, termios.FIONREAD, bytes(4)))[0]
+        return waiting >= 4095 and is_full(terminal)
+
+    lib.wait_for(is_filled, "a full terminal")
+
+
+@case
+def terminal_stands_still():
+    with contextlib.ExitStack() as stack:
+        master, slave = pty.openpty()
+        stack.callback(os.close, master)
+        terminal = os.open(os.ttyname(slave), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        stack.callback(os.close, terminal)
+        run = Writing(stack, NEW, lib.script("sys.stdout = sys.stderr\n" + CHURN), stdout=slave)
+        os.close(slave)
+        run.child()
+        fill_terminal(master, terminal)
+        run.process.send_signal(signal.SIGTERM)
+        check_equal(run.wait(), 1, run.stderr)
+        run.says("its reader takes nothing")
+
+
+@case
+def standard_error_stands_still():
+    """Notes are not worth waiting for."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        reads, writes = os.pipe()
+        stack.callback(os.close, reads)
+        os.set_blocking(writes, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writes, b"x" * 4096):
+                pass
+        os.set_blocking(writes, True)
+        tracer = subprocess.Popen([lib.TCPLENS, *NEW, "-q", "-o", path, "--", *lib.script(SOME)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=writes)
+        os.close(writes)
+        stack.callback(lambda: tracer.poll() is None and (tracer.kill(), tracer.wait()))
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        tracer.send_signal(signal.SIGTERM)
+        check(tracer.wait(lib.DEADLINE) in (0, 4), tracer.returncode)
+        check_equal(lib.read_trace(path).end["reason"], "interrupt")
+
+
+@case
+def fifo_without_a_reader():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/fifo"
+        os.mkfifo(path)
+        run = Writing(stack, (*NEW, "-q", "-o", path), ["true"])
+        run.says(f"waiting for somebody to read {path}")
+        run.process.send_signal(signal.SIGINT)
+        check_equal(run.wait(), 1, run.stderr)
+        run.says("nobody opened it to read")
+
+
+@case
+def fifo_whose_reader_comes_later():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/fifo"
+        os.mkfifo(path)
+        run = Writing(stack, (*NEW, "-q", "-o", path), ["true"])
+        run.says("waiting for somebody to read")
+        with open(path, "rb") as fifo:
+            records = lines_of(fifo.read())
+        check_equal(run.wait(), 0, run.stderr)
+        check_equal((records[0]["record"], records[-1]["record"]), ("header", "end"))
+
+
+def not_stopped_by(run, path):
+    """The output took no more; the command goes on until it is told, and the exit status says that the trace is not whole."""
+    run.says("goes on, and is traced no more")
+    child = run.child()
+    check(is_alive(child), "the command was ended")
+    run.process.stdin.close()
+    check_equal(run.wait(), 1, run.stderr)
+    run.says("ended with status 3")
+    records = lines_of(lib.read(path))
+    check(len(records) > 10, "little was written")
+    check_equal([r["n"] for r in records], list(range(len(records))), "numbers:")
+
+
+def limited(stack, *arguments, **options):
+    return Writing(stack, (*NEW, *arguments), lib.script("print = lambda *w, **o: os.write(2, b'ready %d\\n' % w[1])"
+                                                         + CHURN_UNTIL_TOLD), **options)
+
+
+@case
+def full_disk():
+    with contextlib.ExitStack() as stack:
+        folder = lib.temporary(stack)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={WITHOUT_ROOM}", "tmpfs", folder], check=True)
+        stack.callback(subprocess.run, ["umount", folder], check=True)
+        run = limited(stack, "-q", "-o", f"{folder}/trace.ndjson")
+        run.says("No space left on device")
+        not_stopped_by(run, f"{folder}/trace.ndjson")
+
+
+@case
+def file_that_may_not_grow():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        run = limited(stack, "-q", "-o", path,
+                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (WITHOUT_ROOM, WITHOUT_ROOM)))
+        run.says("File too large")
+        not_stopped_by(run, path)
+
+
+@case
+def two_tracers_on_one_file():
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, *NEW, "-q", "-o", path, "--", *lib.script(SOME))
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        second = lib.run(*NEW, "-q", "--force", "-o", path, "--", "true")
+        check_equal(second.status, 1)
+        lib.one_line(second.stderr, path, "another program is writing it")
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        lib.validate(path)
+
+
+@case
+def quiet_alone():
+    done = lib.run(*NEW, "-q", "--", "true")
+    check_equal((done.status, done.stdout), (2, ""))
+    lib.one_line(done.stderr, "--quiet", "--output")
+
+
+def in_namespace(name, *command):
+    subprocess.run(["ip", "-n", name, *command], check=True, capture_output=True)
+
+
+def without_interface(stack, arguments, command):
+    """(tracer, namespace, path): traces an interface v0, of a pair, in a namespace that has a name."""
+    name = stack.enter_context(lib.named_namespace())
+    in_namespace(name, "link", "add", "v0", "type", "veth", "peer", "name", "v1")
+    in_namespace(name, "link", "set", "v0", "up")
+    path = f"{lib.temporary(stack)}/trace.ndjson"
+    command = ["--", *command] if command else []
+    return lib.begin(stack, "trace", "--netns", name, "-q", "-o", path, *arguments, *command), name, path
+
+
+TWO_STEPS = """
+server = listen()
+for step in range(2):
+    client = connect(); peer, _ = server.accept()
+    client.close(); rest(peer); peer.close()
+    ready(step)
+    sys.stdin.readline()
+sys.exit(3)
+"""
+
+
+@case
+def removed_interface():
+    """What is left is traced on."""
+    with contextlib.ExitStack() as stack:
+        tracer, name, path = without_interface(stack, ("-i", "lo", "-i", "v0"), lib.script(TWO_STEPS))
+        tracer.wait_line("^ready 0")
+        in_namespace(name, "link", "delete", "v0")
+        lib.wait_trace(path, '"gap"')
+        tracer.say()
+        tracer.wait_line("^ready 1")
+        tracer.say()
+        check_equal(tracer.wait(), 4, tracer.stderr)
+        check("interface v0: " in tracer.stderr, tracer.stderr)
+        trace = lib.read_trace(path)
+        check_equal((trace.end["reason"], trace.end["status"]), ("command", 3))
+        gap = trace.one("gap")
+        check_equal((gap["interface"], gap["source"], gap["lost"]), ("v0", "wire", 0))
+        check_equal([r["verdict"] for r in trace.all("outcome")], ["closed-normally"] * 2)
+        second = trace.all("connection")[1]
+        check(second["n"] > gap["n"], "both connections came before the gap")
+        check(trace.all("segment", conn=second["conn"]), "no packets after the gap")
+
+
+@case
+def removed_only_interface():
+    """The kernel's own account goes on."""
+    with contextlib.ExitStack() as stack:
+        tracer, name, path = without_interface(stack, ("-i", "v0"), lib.script(TWO_STEPS))
+        tracer.wait_line("^ready 0")
+        in_namespace(name, "link", "delete", "v0")
+        lib.wait_trace(path, '"gap"')
+        tracer.say()
+        tracer.wait_line("^ready 1")
+        tracer.say()
+        check_equal(tracer.wait(), 4, tracer.stderr)
+        check("tracing goes on without the wire witness" in tracer.stderr, tracer.stderr)
+        trace = lib.read_trace(path)
+        check_equal(trace.end["reason"], "command")
+        check(trace.all("connection")[1]["n"] > trace.one("gap")["n"], "both connections came before the gap")
+
+
+@case
+def nothing_left_to_watch():
+    with contextlib.ExitStack() as stack:
+        tracer, name, path = without_interface(stack, ("-i", "v0", "--source", "wire"), lib.script(TWO_STEPS))
+        tracer.wait_line("^ready 0")
+        in_namespace(name, "link", "delete", "v0")
+        tracer.wait_line("goes on, and is traced no more", "stderr")
+        tracer.say()
+        tracer.wait_line("^ready 1")
+        tracer.say()
+        check_equal(tracer.wait(), 1, tracer.stderr)
+        check("ended with status 3" in tracer.stderr, tracer.stderr)
+        trace = lib.read_trace(path)
+        check_equal(trace.end["reason"], "error")
+        check_equal(trace.one("gap")["interface"], "v0")
+
+
+@case
+def nothing_left_and_no_command():
+    with contextlib.ExitStack() as stack:
+        tracer, name, path = without_interface(stack, ("-i", "v0", "--source", "wire"), None)
+        lib.wait_trace(path, '"header"')
+        in_namespace(name, "link", "delete", "v0")
+        check_equal(tracer.wait(), 1, tracer.stderr)
+        check_equal(lib.read_trace(path).end["reason"], "error")
+
+
+@case
+def removed_namespace():
+    """Its name goes; it lives on for as long as somebody is in it, and the tracer is."""
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(lib.named_namespace())
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        tracer = lib.begin(stack, "trace", "--netns", name, "-q", "-o", path, "--", *lib.script(TWO_STEPS))
+        tracer.wait_line("^ready 0")
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+        tracer.say()
+        tracer.wait_line("^ready 1")
+        tracer.say()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+        check_equal((trace.end["reason"], len(trace.all("outcome"))), ("command", 2))
+        subprocess.run(["ip", "netns", "add", name], check=True)  # for the end of the case
+
+
+# Makes an event whenever it is asked, with the next number.
+MAKER = """
+asks, number = socket.socket(fileno=int(sys.argv[1])), 0
+ready()
+sys.stdin.readline()
+one = socket.socket()
+while True:
+    number += 1
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, number)
+    if number > 1: asks.send(b"x")
+    if not asks.recv(1): break
+"""
+
+
+@case
+def events_outpace_the_reader():
+    """Before one is read there is always another: the program writes all the same, hears that it shall end, and does."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        asks, answers = map(stack.enter_context, socket.socketpair())
+        maker = lib.Running(["unshare", "--net", *lib.script(MAKER, answers.fileno())], stack, pass_fds=[answers.fileno()])
+        maker.wait_line("^ready")
+        tracer = lib.Running(["env", f"LD_PRELOAD={OUTPACE}", f"OUTPACE_FD={asks.fileno()}", lib.TCPLENS, "trace", "-q", "--calls",
+                              "--netns", str(maker.pid), "-o", path], stack, pass_fds=[asks.fileno()])
+        lib.wait_trace(path, '"header"')
+        maker.say()
+        lib.wait_for(lambda: lib.read(path).count(b'"setsockopt"') >= 20, "that what was read is written")
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+        numbers = [r["args"]["value"] for r in trace.all("call", name="setsockopt")]
+        check_equal(numbers, list(range(1, len(numbers) + 1)), "once each, in order:")
+
+
+if __name__ == "__main__":
+    sys.exit(lib.main(sys.argv[1:]))
