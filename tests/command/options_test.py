@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import Skip, case, check_equal, one_line, own_directory, read, run_cases, tcplens, wait_for, write
+from lib import (Skip, case, check_equal, children_of, has_ended, one_line, own_directory, read, run_cases, tcplens, wait_for,
+                 write)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 ECHO = os.environ["ECHO"]
@@ -375,10 +376,10 @@ def nobody_is_left_behind():
         with subprocess.Popen([os.environ["TCPLENS"], *words], stderr=subprocess.DEVNULL) as command, open("fifo", "wb") as fifo:
             fifo.write(read(CAPTURE)[:200])
             fifo.flush()
-            reader = wait_for(lambda: read(f"/proc/{command.pid}/task/{command.pid}/children").split(), "a reader")[0].decode()
+            reader = wait_for(lambda: children_of(command.pid), "a reader")[0]
             command.kill()
             command.wait()
-            wait_for(lambda: not os.path.exists(f"/proc/{reader}") or b"\nState:\tZ" in read(f"/proc/{reader}/status"), "its end")
+            wait_for(lambda: has_ended(reader), "its end")
         if os.path.exists("out"):
             os.remove("out")
 

@@ -18,7 +18,7 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import case, check, check_equal, connections, one_line, wait_for
+from lib import case, check, check_equal, children_of, connections, one_line, status_of, wait_for
 
 PORT = 7007
 NOTE = r"publish: subjects tcplens\.\S+\.>, trace ([0-9a-f]{32})"
@@ -324,11 +324,9 @@ def who_publishes():
     with contextlib.ExitStack() as stack:
         nats = Server(stack)
         with traced(nats) as process:
-            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-                child = [int(pid) for pid in file.read().split()]
+            child = children_of(process.pid)
             check_equal(len(child), 1)
-            with open(f"/proc/{child[0]}/status", encoding="ascii") as file:
-                status = dict(re.findall(r"^(\w+):\s+(.*)", file.read(), re.M))
+            status = status_of(child[0])
             check_equal(status["Name"], "tcplens-publish")
             check_equal((status["CapEff"], status["CapPrm"], status["NoNewPrivs"], status["Seccomp"]),
                         ("0" * 16, "0" * 16, "1", "2"))

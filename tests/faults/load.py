@@ -13,7 +13,7 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import case, check, check_equal
+from lib import case, check, check_equal, status_of
 
 SOCKETS = int(os.environ.get("SOCKETS", 20000))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 1000000))
@@ -69,7 +69,7 @@ def many_sockets_under_samples():
         wait_long(tracer, lambda: sum(b'"to":"ESTABLISHED"' in line for line in open(path, "rb")) >= SOCKETS)
         tracer.say()
         status = tracer.process.wait(600)
-        lost, seen = 0, 0
+        seen = 0
         with open(path, "rb") as file:
             for line in file:
                 seen += line.startswith(b'{"record":"connection"')
@@ -80,8 +80,7 @@ def many_sockets_under_samples():
 
 
 def peak_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+    return int(status_of(pid)["VmHWM"].split()[0])
 
 
 def read_events(site, state):

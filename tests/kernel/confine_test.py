@@ -16,7 +16,7 @@ import tempfile
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, case, check, check_equal, wait_for
+from lib import NOBODY, case, check, check_equal, children_of, has_ended, status_of, wait_for
 
 PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
 NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -36,11 +36,6 @@ def bystander(user=NOBODY):
     finally:
         process.kill()
         process.wait()
-
-
-def status_of(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
 def probed(arguments, before=(), victim=1, **environment):
@@ -147,8 +142,7 @@ def tracing(*before):
             with open(ready, encoding="utf-8") as file:
                 command = int(file.read())
             tracer = int(status_of(command)["PPid"])
-            with open(f"/proc/{tracer}/task/{tracer}/children", encoding="utf-8") as file:
-                guard = next(pid for pid in map(int, file.read().split()) if pid != command)
+            guard = next(pid for pid in children_of(tracer) if pid != command)
             wait_for(lambda: status_of(guard)["Seccomp"] == "2", "the guard")
             yield process, tracer, command, guard
         finally:
@@ -169,13 +163,6 @@ def rights_are_gone():
         check_equal((int(status["CapPrm"], 16), int(status["CapEff"], 16)), (CAP_KILL, CAP_KILL))
         check_equal((status["NoNewPrivs"], "0" in status["Uid"].split()), ("1", False))
         check_equal(sorted(os.listdir(f"/proc/{guard}/fd")), ["0", "1"])
-
-
-def has_ended(pid):
-    try:
-        return status_of(pid)["State"].startswith("Z")
-    except (FileNotFoundError, ProcessLookupError):  # before it was opened, and since
-        return True
 
 
 @case

@@ -17,7 +17,7 @@ import threading
 import xml.etree.ElementTree
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import DEADLINE, ECHO, case, check, check_equal, wait_for
+from lib import DEADLINE, ECHO, case, check, check_equal, children_of, has_ended, read_of, wait_for
 from lib.echo import (ACK, EPOLL, MODES, RST, SYN, TIME_WAIT, Server, capture_loopback, case_of, check_four_way_close,
                       main, receive, run, segments, set_sysctl, tcp_sockets)
 
@@ -488,26 +488,15 @@ def demo_killed_leaves_nothing():
                             stderr=subprocess.DEVNULL)  # the server's report may find no reader
     while not demo.stdout.readline().startswith("client: connected"):
         check(demo.poll() is None, "the demo ended")
-    with open(f"/proc/{demo.pid}/task/{demo.pid}/children", encoding="ascii") as file:
-        children = file.read().split()
+    children = children_of(demo.pid)
     check_equal(len(children), 2, "children:")
-    names = set()
-    for pid in children:
-        with open(f"/proc/{pid}/cmdline", encoding="ascii") as file:
-            names.add(tuple(file.read().split("\0")[:2]))
+    names = {tuple(read_of(pid, "cmdline").split("\0")[:2]) for pid in children}
     check_equal(names, {("tcplens-echo", "server"), ("tcplens-echo", "client")})
     demo.kill()
     demo.wait()
     demo.stdout.close()
 
-    def is_gone(pid):  # or a zombie, if whoever adopted it does not wait for it
-        try:
-            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-                return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-
-    wait_for(lambda: all(map(is_gone, children)), "the children to end")
+    wait_for(lambda: all(map(has_ended, children)), "the children to end")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import DEADLINE, ECHO, case, check, check_equal, read, wait_for
+from lib import DEADLINE, ECHO, case, check, check_equal, read, read_of, wait_for
 from lib.echo import (CLOSE_WAIT, FIN_WAIT2, MANY, MODES, ONE_THREAD, TIME_WAIT, Server, capture_loopback, case_of,
                       check_four_way_close, echo, main, receive, receive_all, run, segments, set_sysctl, tcp_sockets,
                       unacknowledged_bytes, unread_bytes)
@@ -479,16 +479,12 @@ def reader_of_stdout_goes_away():
 
 @case
 def process_names():
-    def name(pid):
-        with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-            return file.read().strip()
-
     with Server("--verbose") as server:
-        check_equal(name(server.pid), "echo-server")
+        check_equal(read_of(server.pid, "comm"), "echo-server\n")
         client = subprocess.Popen([ECHO, "client", "--port", str(server.port)],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         server.wait_line("accept()")
-        check_equal(name(client.pid), "echo-client")
+        check_equal(read_of(client.pid, "comm"), "echo-client\n")
         client.communicate(timeout=DEADLINE)
         check_equal(client.returncode, 0)
 

@@ -19,7 +19,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, NOBODY, PASSIVE, Skip, case, check,
-                 check_demo_segments, check_equal, flags, one_line, script, trace_of)
+                 check_demo_segments, check_equal, flags, has_ended, one_line, script, trace_of)
 
 CAP_KILL = 1 << 5
 
@@ -182,7 +182,7 @@ def ended_by(stop, number):
         command = int(tracer.wait_line(r"^ready (\d+)")[1])
         stop(tracer, number)
         check_equal(tracer.wait(), 0, "exit status:")
-        check(not running(command), "the command still runs")
+        check(has_ended(command), "the command still runs")
         trace = lib.read_trace(path)
     trace.check_whole("interrupt", trace.end["status"])
     check(trace.end["status"] in (128 + signal.SIGINT, 128 + signal.SIGTERM), trace.end)
@@ -191,14 +191,6 @@ def ended_by(stop, number):
     check_equal({r["to"] for r in trace.all("state", source="kernel")[-2:]} & {"CLOSED", "TIME-WAIT"} != set(), True)
     outcome = trace.one("outcome")
     check(set(outcome["final"].values()) <= {"CLOSED", "TIME-WAIT"}, outcome)
-
-
-def running(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except FileNotFoundError:
-        return False
 
 
 @case
@@ -221,7 +213,7 @@ def duration():
         command = int(tracer.wait_line(r"^ready (\d+)")[1])
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)
-        lib.wait_for(lambda: not running(command), "the command to end")
+        lib.wait_for(lambda: has_ended(command), "the command to end")
     check_equal(trace.end["reason"], "duration")
     check(trace.end["t"] >= 0.9e9 * seconds, "ended early:", trace.end)
     check_equal(trace.path(1, "client")[:len(ACTIVE)], ACTIVE)
@@ -240,7 +232,7 @@ def command_that_heeds_no_signal():
                 tracer.interrupt()
             check_equal(tracer.wait(), 0, tracer.stderr)
             check("did not end when it was told to" in tracer.stderr, tracer.stderr)
-            check(not running(command), "the command still runs")
+            check(has_ended(command), "the command still runs")
             trace = lib.read_trace(path)
         check_equal(trace.end["reason"], "duration" if options else "interrupt")
 
@@ -300,7 +292,7 @@ while True:
             check_equal(tracer.wait(lib.DEADLINE), 0, "exit status:")
         except subprocess.TimeoutExpired:
             raise AssertionError("goes on without a reader") from None
-        lib.wait_for(lambda: not running(command), "the command to end")
+        lib.wait_for(lambda: has_ended(command), "the command to end")
         check("tcplens: " not in tracer.stderr.read(), "head has just seen enough")
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, wait_for
+from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, read_of, stat_of, wait_for
 
 DONE, FAILED, USAGE, CANNOT_TELL, CHECK_FAILED = 0, 1, 2, 4, 5
 # Two actors and no wait for a timer.
@@ -677,11 +677,8 @@ def processes_now():
     """pid: (parent, start time, whether it is more than a zombie); a pid alone may be taken anew."""
     now = {}
     for each in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        now[int(each)] = int(fields[1]), fields[19], fields[0] != "Z"
+        if fields := stat_of(each):
+            now[int(each)] = int(fields[1]), fields[19], fields[0] != "Z"
     return now
 
 
@@ -734,8 +731,7 @@ def nothing_stays():
     write_lab(json.dumps(waits), "waits")
 
     def child(process, processes):
-        return next(p for p, _ in processes if p != process.pid and
-                    Path(f"/proc/{p}/comm").read_text(encoding="utf-8") == "tcplens\n")
+        return next(p for p, _ in processes if p != process.pid and read_of(p, "comm") == "tcplens\n")
 
     status, told = ended_by(lambda process, _: os.kill(process.pid, signal.SIGKILL))
     check_equal(status, -signal.SIGKILL)

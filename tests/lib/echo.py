@@ -22,6 +22,7 @@ import time
 import traceback
 
 from .cases import CASES, DEADLINE, SLOWDOWN, cannot_run, check, check_equal, wait_for
+from .processes import children_of, descriptors_of, stat_of, status_of
 from .programs import ECHO
 
 CASE_DEADLINE = 180.0 * SLOWDOWN
@@ -96,36 +97,23 @@ class Server:
         wait_for(lambda: any(part in line for line in self.lines), f"the line {part!r}")
 
     def children(self):
-        """Of the main thread, zombies too."""
-        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
-            return file.read().split()
-
-    def processes(self):
-        return [str(self.pid), *self.children()]
+        return children_of(self.pid)
 
     def memory(self):
-        """Resident, kB, of all its processes."""
+        """Resident, kB, of all its processes; one that has ended has none."""
         def of(pid):
-            with open(f"/proc/{pid}/status", encoding="ascii") as file:
-                return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.M)[1])
-        return sum(map(of, self.processes()))
+            return int((status_of(pid) or {}).get("VmRSS", "0 kB").split()[0])
+        return sum(map(of, [self.pid, *self.children()]))
 
     def descriptors(self):
         """Of all its processes but the parent's own that its children have copies of."""
-        def of(pid):
-            try:
-                return len(os.listdir(f"/proc/{pid}/fd"))
-            except (FileNotFoundError, ProcessLookupError):
-                return 3  # it has ended meanwhile
-        own, *others = map(of, self.processes())
-        return own + sum(n - 3 for n in others)
+        return descriptors_of(self.pid) + sum(max(descriptors_of(child) - 3, 0) for child in self.children())
 
     def cpu_seconds(self):
+        """Of all its processes, those that it has waited for too."""
         def of(pid):
-            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return sum(map(of, self.processes()))
+            return sum(map(int, (stat_of(pid) or [])[11:15]))  # utime, stime, cutime, cstime
+        return sum(map(of, [self.pid, *self.children()])) / os.sysconf("SC_CLK_TCK")
 
     def is_idle(self):
         """A busy loop would burn this half second whole. (A loaded machine only hides some.)"""

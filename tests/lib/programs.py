@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from .cases import DEADLINE, check, wait_for
+from .processes import status_of
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TCPLENS = os.path.abspath(os.environ.get("TCPLENS", "build/tcplens"))
@@ -99,8 +100,7 @@ class Running:
             raise AssertionError(f"did not end; stderr: {self.stderr!r}") from None
 
     def status_field(self, key):
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return re.search(rf"^{key}:\s+(.*)", file.read(), re.M)[1].split()
+        return status_of(self.pid)[key].split()
 
 
 def begin(stack, *arguments):
