@@ -51,13 +51,10 @@ struct lines {
     int fd; /* what the writer is on */
 };
 
-/* What came over the network has no newline of its own, or it would be two lines. */
 static bool write_line(void *arg, const char *line, size_t len)
 {
     struct lines *l = arg;
 
-    if (memchr(line, '\n', len) || len >= WRITER_LINE_MAX - 1)
-        return true;
     writer_write(l->writer, line, len);
     writer_write(l->writer, "\n", 1);
     return true;
@@ -80,8 +77,8 @@ static void list_trace(void *arg, const struct publish_trace *t)
 static int read_trace(struct publish_reader *reader, const struct fetch_options *o, struct lines *l)
 {
     char error[PUBLISH_ERROR_MAX] = "";
-    bool complete = false;
-    int r = publish_reader_read(reader, o->trace, o->host, write_line, l, &complete, error), w;
+    struct publish_came came = { 0 };
+    int r = publish_reader_read(reader, o->trace, o->host, write_line, l, &came, error), w;
 
     if (r < 0) {
         log_error("%s", error);
@@ -92,7 +89,12 @@ static int read_trace(struct publish_reader *reader, const struct fetch_options 
         log_error("cannot write %s: %s", o->output ? o->output : "standard output", strerror(-w));
         return EXIT_FAILED;
     }
-    if (!complete)
+    if (came.refused)
+        log_note("%llu messages that say they are of the trace are left out: they hold no line of one",
+                 (unsigned long long)came.refused);
+    if (came.missing)
+        log_note("%llu records of the trace are missing: they are not stored there", (unsigned long long)came.missing);
+    if (!came.complete)
         log_note("the trace has no end yet: these are the records that are stored now");
     return EXIT_DONE;
 }

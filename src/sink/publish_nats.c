@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tcplens/base/writer.h"
+
 #define TIMEOUT_MS 3000
 #define WALK_WAIT_MS 5000 /* for the next one */
 #define WALK_ACK_EVERY 1024
+#define WALK_PENDING (2 * WALK_ACK_EVERY)
 #define WALK_REST_NS (30 * 24 * 3600 * 1000000000ll) /* so long whoever takes them may stand still */
 
 static int explain(const struct publish_server *server, natsStatus status, char error[static PUBLISH_ERROR_MAX])
@@ -163,12 +166,13 @@ natsStatus publish_walk(const struct publish_connection *c, const struct publish
     /* The server waits for an acknowledgement now and then, so what is on its way is bounded; and for as long as it takes, as
      * else it would send the same again, whether there is room or not. An ordered consumer would do that by heartbeats, whose
      * timer resets it while it is read and taken down. How many are still to come the server does not know for certain (2.9
-     * says none with three left), so the end is a place. */
+     * says none with three left), so the end is a place. A server that sends more than
+     * it may ends the walk (NATS_SLOW_CONSUMER). */
     options.Stream = PUBLISH_STREAM;
     options.ManualAck = true;
     options.Config.AckPolicy = js_AckAll;
     options.Config.AckWait = WALK_REST_NS;
-    options.Config.MaxAckPending = 2 * WALK_ACK_EVERY;
+    options.Config.MaxAckPending = WALK_PENDING;
     options.Config.HeadersOnly = walk->headers_only;
     if (walk->from) {
         options.Config.DeliverPolicy = js_DeliverByStartSequence;
@@ -177,7 +181,7 @@ natsStatus publish_walk(const struct publish_connection *c, const struct publish
     *ret_code = 0;
     s = js_SubscribeSync(&sub, c->js, walk->subject, NULL, &options, ret_code);
     if (s == NATS_OK)
-        s = natsSubscription_SetPendingLimits(sub, -1, -1);
+        s = natsSubscription_SetPendingLimits(sub, 2 * WALK_PENDING, 2 * WALK_PENDING * WRITER_LINE_MAX);
     while (more && s == NATS_OK) {
         natsMsg *message = NULL;
 

@@ -86,17 +86,17 @@ static bool is_wanted(const void *config)
     return *((const struct options *)config)->server.host;
 }
 
-static void name_host(char host[static 64])
+static void name_host(char host[static PUBLISH_HOST_MAX])
 {
-    if (gethostname(host, 64) < 0 || !*host)
+    if (gethostname(host, PUBLISH_HOST_MAX) < 0 || !*host)
         strcpy(host, "unknown");
-    host[63] = '\0';
-    publish_name_word(host);
+    host[PUBLISH_HOST_MAX - 1] = '\0';
+    publish_host_word(host);
 }
 
-static int name_trace(char id[static TRACE_ID_LEN + 1])
+static int name_trace(char id[static PUBLISH_TRACE_LEN + 1])
 {
-    unsigned char bytes[TRACE_ID_LEN / 2];
+    unsigned char bytes[PUBLISH_TRACE_LEN / 2];
 
     if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
         return -EIO;

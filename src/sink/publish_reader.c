@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "publish_nats.h"
+#include "tcplens/sink/publish_message.h"
 
 #define HEADERS "tcplens.*.header"
-#define ID_LEN 32
-#define HOST_MAX 64
 
 struct publish_reader {
     struct publish_server server;
@@ -19,7 +18,8 @@ struct publish_reader {
 
 /* A trace that is being looked for, or was found. */
 struct found {
-    char id[ID_LEN + 1], host[HOST_MAX];
+    struct publish_id id;
+    struct publish_subject subject;
     uint64_t at; /* where its header is in the stream; 0: none was found */
 };
 
@@ -63,25 +63,18 @@ static int explain(const struct publish_reader *r, natsStatus s, jsErrCode code,
     return s == NATS_NOT_FOUND ? -ENOENT : -EPROTO;
 }
 
-/* "<trace id>-<n>": the id alone; false: it has none. */
-static bool id_of(natsMsg *message, char id[static ID_LEN + 1])
+/* What it says of itself; false: it is nothing that tcplens has published. */
+static bool take_message(natsMsg *message, struct found *f)
 {
-    const char *text;
+    const char *id;
 
-    if (natsMsgHeader_Get(message, PUBLISH_ID, &text) != NATS_OK || strcspn(text, "-") != ID_LEN)
-        return false;
-    memcpy(id, text, ID_LEN);
-    id[ID_LEN] = '\0';
-    return true;
+    return natsMsgHeader_Get(message, PUBLISH_ID, &id) == NATS_OK && publish_id_take(id, &f->id) &&
+           publish_subject_take(natsMsg_GetSubject(message), &f->subject);
 }
 
-/* "tcplens.HOST.header" */
-static void host_of(natsMsg *message, char host[static HOST_MAX])
+static bool has_line(natsMsg *message)
 {
-    const char *from = strchr(natsMsg_GetSubject(message), '.');
-    const char *text = from ? from + 1 : "";
-
-    snprintf(host, HOST_MAX, "%.*s", (int)strcspn(text, "."), text);
+    return publish_is_line(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
 }
 
 /* Hands on what is stored under a subject now, from a place of the stream on, until take says that it is enough (false). */
@@ -100,12 +93,12 @@ static int walk(struct publish_reader *r, const char *subject, uint64_t from,
 /* host: as a user says it; NULL: any will do. */
 static bool is_of(const char *word, const char *host)
 {
-    char wanted[HOST_MAX];
+    char wanted[PUBLISH_HOST_MAX];
 
     if (!host)
         return true;
     snprintf(wanted, sizeof(wanted), "%s", host);
-    publish_name_word(wanted);
+    publish_host_word(wanted);
     return strcmp(word, wanted) == 0;
 }
 
@@ -118,13 +111,12 @@ struct listing {
 static bool list_one(void *arg, natsMsg *message, uint64_t at)
 {
     const struct listing *l = arg;
-    char id[ID_LEN + 1], host[HOST_MAX];
+    struct found f;
 
     (void)at;
-    host_of(message, host);
-    if (id_of(message, id) && is_of(host, l->host))
-        l->tell(l->arg, &(struct publish_trace){ .id = id,
-                                                 .host = host,
+    if (take_message(message, &f) && has_line(message) && is_of(f.subject.host, l->host))
+        l->tell(l->arg, &(struct publish_trace){ .id = f.id.trace,
+                                                 .host = f.subject.host,
                                                  .header = natsMsg_GetData(message),
                                                  .header_len = (size_t)natsMsg_GetDataLength(message) });
     return true;
@@ -147,8 +139,8 @@ static bool find_one(void *arg, natsMsg *message, uint64_t at)
     struct wanted *w = arg;
     struct found f = { .at = at };
 
-    host_of(message, f.host);
-    if (id_of(message, f.id) && (!w->id || strncmp(f.id, w->id, strlen(w->id)) == 0) && is_of(f.host, w->host))
+    if (take_message(message, &f) && has_line(message) && (!w->id || strncmp(f.id.trace, w->id, strlen(w->id)) == 0) &&
+        is_of(f.subject.host, w->host))
         w->newest = f;
     return true;
 }
@@ -157,30 +149,36 @@ struct reading {
     const struct found *trace;
     bool (*take)(void *arg, const char *line, size_t len);
     void *arg;
-    bool complete;
+    uint64_t records, last; /* those of it, refused ones too; the highest number */
+    struct publish_came came;
 };
 
 static bool read_one(void *arg, natsMsg *message, uint64_t at)
 {
     struct reading *r = arg;
-    const char *last = strrchr(natsMsg_GetSubject(message), '.');
-    char id[ID_LEN + 1];
+    struct found f;
 
     (void)at;
-    if (!id_of(message, id) || strcmp(id, r->trace->id) != 0)
+    if (!take_message(message, &f) || strcmp(f.id.trace, r->trace->id.trace) != 0)
         return true;
-    r->complete = last && strcmp(last, ".end") == 0;
-    return r->take(r->arg, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)) && !r->complete;
+    r->records++;
+    r->last = f.id.n > r->last ? f.id.n : r->last;
+    if (!has_line(message)) {
+        r->came.refused++;
+        return true;
+    }
+    r->came.complete = strcmp(f.subject.kind, "end") == 0;
+    return r->take(r->arg, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)) && !r->came.complete;
 }
 
 int publish_reader_read(struct publish_reader *r, const char *id, const char *host,
-                        bool (*take)(void *arg, const char *line, size_t len), void *arg, bool *ret_complete,
+                        bool (*take)(void *arg, const char *line, size_t len), void *arg, struct publish_came *ret_came,
                         char error[static PUBLISH_ERROR_MAX])
 {
     struct wanted w = { .id = id, .host = host };
     struct reading reading = { .trace = &w.newest, .take = take, .arg = arg };
     int status = walk(r, HEADERS, 0, find_one, &w, error);
-    char subject[HOST_MAX + 16];
+    char subject[PUBLISH_HOST_MAX + 16];
 
     if (status < 0)
         return status;
@@ -190,8 +188,10 @@ int publish_reader_read(struct publish_reader *r, const char *id, const char *ho
                  host ? host : "");
         return -ENOENT;
     }
-    snprintf(subject, sizeof(subject), "tcplens.%s.>", w.newest.host);
+    snprintf(subject, sizeof(subject), "tcplens.%s.>", w.newest.subject.host);
     status = walk(r, subject, w.newest.at, read_one, &reading, error);
-    *ret_complete = reading.complete;
+    if (reading.records <= reading.last)
+        reading.came.missing = reading.last + 1 - reading.records;
+    *ret_came = reading.came;
     return status;
 }

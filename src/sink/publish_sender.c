@@ -27,7 +27,6 @@
 #define SILENT_MS 5000 /* with records on their way: then the connection is given up */
 #define DRAIN_MS 20000 /* at the end, while nothing more is stored: a busy server can be silent for a while */
 #define SUBJECT_MAX 128
-#define ID_MAX (TRACE_ID_LEN + 24)
 
 struct on_its_way {
     uint64_t n, behind; /* its number; the position behind it */
@@ -84,17 +83,17 @@ static void on_closed(natsConnection *connection, void *arg)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* "<trace id>-<n>"; false: it is another trace's. */
+/* The record's; false: it is another trace's. */
 static bool number_of(const struct sender *s, natsMsg *message, uint64_t *ret_n)
 {
-    const char *id;
-    char *rest;
+    struct publish_id id;
+    const char *text;
 
-    if (natsMsgHeader_Get(message, PUBLISH_ID, &id) != NATS_OK || strncmp(id, s->config.trace_id, TRACE_ID_LEN) != 0 ||
-        id[TRACE_ID_LEN] != '-')
+    if (natsMsgHeader_Get(message, PUBLISH_ID, &text) != NATS_OK || !publish_id_take(text, &id) ||
+        strcmp(id.trace, s->config.trace_id) != 0)
         return false;
-    *ret_n = strtoull(id + TRACE_ID_LEN + 1, &rest, 10);
-    return !*rest;
+    *ret_n = id.n;
+    return true;
 }
 
 /* Numbers only grow from one to the next. NULL: it is not among them. */
@@ -262,15 +261,17 @@ static void subject_of(const struct sender *s, const char *line, size_t len, cha
 
 static natsStatus publish(struct sender *s, const struct publish_frame *f, const char *line)
 {
-    char subject[SUBJECT_MAX], id[ID_MAX];
+    char subject[SUBJECT_MAX], text[PUBLISH_ID_MAX];
+    struct publish_id id = { .n = f->n };
     natsMsg *message = NULL;
     natsStatus status;
 
     subject_of(s, line, f->len, subject);
-    snprintf(id, sizeof(id), "%s-%llu", s->config.trace_id, (unsigned long long)f->n);
+    memcpy(id.trace, s->config.trace_id, sizeof(id.trace));
+    publish_id_text(&id, text);
     status = natsMsg_Create(&message, subject, NULL, line, (int)f->len - (f->len && line[f->len - 1] == '\n'));
     if (status == NATS_OK)
-        status = natsMsgHeader_Set(message, PUBLISH_ID, id);
+        status = natsMsgHeader_Set(message, PUBLISH_ID, text);
     if (status == NATS_OK)
         status = js_PublishMsgAsync(s->connection.js, &message, NULL);
     natsMsg_Destroy(message);

@@ -4,13 +4,12 @@
 
 #include "publish_nats.h"
 #include "publish_spool.h"
-
-#define TRACE_ID_LEN 32
+#include "tcplens/sink/publish_message.h"
 
 struct sender_config {
     struct publish_server server; /* resolved */
-    char host[64];                /* as it stands in subjects */
-    char trace_id[TRACE_ID_LEN + 1];
+    char host[PUBLISH_HOST_MAX];  /* as it stands in subjects */
+    char trace_id[PUBLISH_TRACE_LEN + 1];
     int frames; /* the pipe */
     int talk;   /* a byte from there: what is left is not waited for */
 };

@@ -69,13 +69,6 @@ int publish_server_take(const char *value, void *member, char why[static OPTIONS
     return -EINVAL;
 }
 
-void publish_name_word(char *name)
-{
-    for (char *p = name; *p; p++)
-        if (*p <= ' ' || *p > '~' || strchr(".*>", *p))
-            *p = '_';
-}
-
 int publish_server_resolve(struct publish_server *s, char error[static PUBLISH_ERROR_MAX])
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };

@@ -6,9 +6,11 @@ Usage: publish_test.py [CASE]...     with the programs' paths in the environment
 
 Runs in a network namespace of its own.
 """
+import concurrent.futures
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -21,6 +23,7 @@ import lib
 from lib import case, check, check_equal, children_of, connections, one_line, status_of, wait_for
 
 PORT = 7007
+DAMAGED = int(os.environ.get("TEST_DAMAGED", "60"))  # conversations with a server
 NOTE = r"publish: subjects tcplens\.\S+\.>, trace ([0-9a-f]{32})"
 
 
@@ -124,12 +127,13 @@ def server_comes_later():
 
 
 class Proxy:
-    """Between a tracer and the server; what the server answers can be kept from it, as an outage does."""
+    """Between a tracer and the server; what the server answers can be kept from it, as an outage does, or changed."""
 
-    def __init__(self, stack, port):
+    def __init__(self, stack, port, change=lambda data: data):
         self.listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         self.port, self.to, self.muted, self.pairs = self.listener.getsockname()[1], port, False, []
         self.url = f"nats://127.0.0.1:{self.port}"
+        self.change = change
         stack.callback(self.cut)
         threading.Thread(target=self.run, daemon=True).start()
 
@@ -145,8 +149,10 @@ class Proxy:
     def carry(self, source, sink, back):
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if not back or not self.muted:
+                if not back:
                     sink.sendall(data)
+                elif not self.muted:
+                    sink.sendall(self.change(data))
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
 
@@ -405,6 +411,84 @@ def wrong_lines():
             done = lib.run("fetch", *arguments)
             check_equal(done.status, 2)
             one_line(done.stderr, part)
+
+
+def publish(nats, subject, identity, line):
+    """A message as anybody can store it; the server has it when this returns."""
+    header = b"NATS/1.0\r\nNats-Msg-Id: " + identity + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", nats.port)) as server:
+        server.sendall(b'CONNECT {"verbose":false,"headers":true}\r\nSUB _INBOX.stored 1\r\n'
+                       + b"HPUB %s _INBOX.stored %d %d\r\n" % (subject, len(header), len(header) + len(line))
+                       + header + line + b"\r\n")
+        answer = b""
+        while b'"seq"' not in answer:
+            answer += server.recv(1 << 16)
+
+
+@case
+def what_others_stored():
+    """Messages that are none of a trace, and some that say they are of one: nothing of them reaches a terminal."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        make_stream(nats)
+        trace, other = b"0123456789abcdef" * 2, b"\x1b[2J56789abcdef0" * 2
+        header, end = b'{"record":"header","n":0,"start":"2026-11-28T12:00:00.000000000Z"}', b'{"record":"end","n":6}'
+        publish(nats, b"tcplens.h.header", trace + b"-0", header)
+        for n, line in enumerate((b'{"a":"\x1b[2J"}', b"{\n}", b"", b"{" + b" " * 65536 + b"}", b"{\xc2\x9b}"), 1):
+            publish(nats, b"tcplens.h.state", trace + b"-%d" % n, line)
+        publish(nats, b"tcplens.h.end", trace + b"-6", end)
+        publish(nats, b"tcplens.h.header", other + b"-0", header)
+        publish(nats, b"tcplens.\x1b[2J.header", other[::-1] + b"-0", header)
+        publish(nats, b"tcplens.h.header", b"f" * 32 + b"-0", b"\x1b[2J")
+        check_equal(replay(nats, "--list"), f"{trace.decode()} h 2026-11-28T12:00:00.000000000Z\n")
+        done = lib.run("fetch", nats.url)
+        check_equal((done.status, done.stdout), (0, (header + b"\n" + end + b"\n").decode()))
+        check_equal(done.stderr, "tcplens: 5 messages that say they are of the trace are left out: they hold no line of one\n")
+
+
+def damage(seed, length):
+    """A function that changes what passes, at up to three places among so many bytes."""
+    draw = random.Random(seed)
+    places = sorted(draw.randrange(length) for _ in range(draw.choice((0, 1, 1, 3))))
+    passed = 0
+
+    def change(data):
+        nonlocal passed
+        pieces, here = [], 0
+        while places and places[0] < passed + len(data):
+            at = places.pop(0) - passed
+            pieces += [data[here:at], draw.choice((b"", b"\x1b[2J", b"\r\n", b"9", b"-", b"\0", b"\xff", data[:at]))]
+            here = at + draw.choice((0, 1, 9))
+        passed += len(data)
+        return b"".join(pieces) + data[here:]
+    return change
+
+
+@case
+def server_lies():
+    """What it sends is damaged at random: fetch ends, says why, and shows nothing that is no line of a trace."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            connections(process.server, 3)
+            trace = end(process)
+
+        def fetch_damaged(seed):
+            with contextlib.ExitStack() as own:
+                proxy = Proxy(own, nats.port, damage(seed, 2000 + 2 * len(trace)))
+                done = lib.run("fetch", *(["--list"] if seed % 3 == 0 else []), proxy.url)
+                print(f"     {seed}: status {done.status}, {done.stdout.count(chr(10))} lines, {done.stderr.strip()}")
+                check(done.status in (0, 1) and (done.status == 0 or done.stderr), seed, done)
+                check(not re.search("broke down|Sanitizer|runtime error", done.stderr), seed, done.stderr)
+                check(not re.search(r"[^\x20-\x7e\n]", done.stdout + done.stderr), seed, done)
+                check(done.stderr.count("\n") <= 3, seed, done.stderr)
+                check(done.status or done.stderr or seed % 3 == 0 or done.stdout.count("\n") == trace.count("\n"),
+                      seed, "lines are missing, and nobody is told")
+                return done.stdout == trace
+
+        with concurrent.futures.ThreadPoolExecutor(12) as several:
+            whole = sum(several.map(fetch_damaged, range(DAMAGED)))
+        check(0 < whole < DAMAGED, f"{whole} of {DAMAGED} were fetched as they are")
 
 
 def main():

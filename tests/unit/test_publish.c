@@ -15,6 +15,8 @@
 
 #include "../../src/sink/publish_queue.h"
 #include "../../src/sink/publish_spool.h"
+#include "tcplens/base/writer.h"
+#include "tcplens/sink/publish_message.h"
 #include "tcplens/sink/publish_server.h"
 
 #define SIZE 1000u
@@ -214,11 +216,95 @@ static void test_server(void **state)
     assert_null(strstr(why, "secret"));
 }
 
+#define TRACE "0123456789abcdef0123456789abcdef"
+
+static void test_id(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "-",
+        TRACE,
+        TRACE "-",
+        TRACE "-x",
+        TRACE "-1x",
+        TRACE "--1",
+        TRACE "-+1",
+        TRACE "- 1",
+        TRACE "0-1",
+        TRACE "-18446744073709551616",
+        "0123456789ABCDEF0123456789abcdef-1",
+        "\x1b[2J56789abcdef0123456789abcdef-1",
+    };
+    struct publish_id id = { .n = UINT64_MAX }, again;
+    char text[PUBLISH_ID_MAX];
+
+    strcpy(id.trace, TRACE);
+    publish_id_text(&id, text);
+    assert_string_equal(text, TRACE "-18446744073709551615");
+    assert_true(publish_id_take(text, &again));
+    assert_string_equal(again.trace, TRACE);
+    assert_int_equal(again.n, UINT64_MAX);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_false(publish_id_take(wrong[i], &id));
+}
+
+static void test_subject(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "tcplens",
+        "tcplens.",
+        "tcplens.h",
+        "tcplens.h.",
+        "tcplens..end",
+        "tcplens.h.end.x",
+        "other.h.end",
+        "tcplens.\x1b[2J.end",
+        "tcplens.h.\xc2\x9b",
+        "tcplens.*.end",
+        "tcplens.h.>",
+        "tcplens.h.123456789012345678901234567890ab",
+        "tcplens.1234567890123456789012345678901234567890123456789012345678901234.end",
+    };
+    struct publish_subject s;
+    char name[] = "a.b c*>\x1b\xc2\x9b~";
+
+    assert_true(publish_subject_take("tcplens.host-1_a.header", &s));
+    assert_string_equal(s.host, "host-1_a");
+    assert_string_equal(s.kind, "header");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_false(publish_subject_take(wrong[i], &s));
+    publish_host_word(name);
+    assert_string_equal(name, "a_b_c_____~");
+}
+
+static void test_line(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "", "{", "}", "[]", "{}\n", "{\n}", "{\x1b}", "{\x7f}", "{\xc2\x9b}", " {}" };
+    char long_one[WRITER_LINE_MAX + 1];
+
+    assert_true(publish_is_line("{}", 2));
+    assert_false(publish_is_line("{\0}", 3));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_false(publish_is_line(wrong[i], strlen(wrong[i])));
+    memset(long_one, ' ', sizeof(long_one));
+    long_one[0] = '{';
+    long_one[WRITER_LINE_MAX - 2] = '}';
+    assert_true(publish_is_line(long_one, WRITER_LINE_MAX - 1)); /* and a newline */
+    long_one[WRITER_LINE_MAX - 2] = ' ';
+    long_one[WRITER_LINE_MAX - 1] = '}';
+    assert_false(publish_is_line(long_one, WRITER_LINE_MAX));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ring),   cmocka_unit_test(test_full),   cmocka_unit_test(test_begins_anew),
-        cmocka_unit_test(test_folder), cmocka_unit_test(test_server), cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_ring),   cmocka_unit_test(test_full),    cmocka_unit_test(test_begins_anew),
+        cmocka_unit_test(test_folder), cmocka_unit_test(test_server),  cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_id),     cmocka_unit_test(test_subject), cmocka_unit_test(test_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "tcplens/sink/publish_server.h"
 
@@ -13,6 +14,13 @@ struct publish_reader;
 struct publish_trace {
     const char *id, *host, *header; /* header: its line, without a newline */
     size_t header_len;
+};
+
+/* What came of reading one. */
+struct publish_came {
+    bool complete;    /* its end was among its lines */
+    uint64_t refused; /* messages that say they are of it, and hold no line of a trace */
+    uint64_t missing; /* records before the last of them that are not there */
 };
 
 /* server: resolved. 0, or -errno with one line in error: -ENOENT: there is no stream. */
@@ -26,9 +34,9 @@ int publish_reader_list(struct publish_reader *reader, const char *host,
                         char error[static PUBLISH_ERROR_MAX]);
 /* The lines of a trace, in their order, up to its end or to what is stored now. id: of the trace, or how it begins; host: of it,
  * as it names itself or as it stands in subjects; NULL: any; of several, the newest. take returns false where it wants no more.
- * *ret_complete: its end was among them. 0; -ENOENT: there is no such trace; -errno; with one line in error. */
+ * 0; -ENOENT: there is no such trace; -errno; with one line in error. */
 int publish_reader_read(struct publish_reader *reader, const char *id, const char *host,
-                        bool (*take)(void *arg, const char *line, size_t len), void *arg, bool *ret_complete,
+                        bool (*take)(void *arg, const char *line, size_t len), void *arg, struct publish_came *ret_came,
                         char error[static PUBLISH_ERROR_MAX]);
 
 #endif

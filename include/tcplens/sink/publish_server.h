@@ -22,8 +22,6 @@ struct publish_server {
 
 /* "nats://[USER:PASSWORD@]HOST[:PORT]", as an option takes it; member: a struct publish_server. */
 int publish_server_take(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
-/* Makes of a host's name what stands in subjects, where it is one word: no dot, no blank, no wildcard. */
-void publish_name_word(char *name);
 /* Looks its name up, which needs files. 0, or -EHOSTUNREACH with one line in error. */
 int publish_server_resolve(struct publish_server *server, char error[static PUBLISH_ERROR_MAX]);
 
