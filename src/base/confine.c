@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #define ALWAYS 0u
+#define SOCKET_TYPE 0xf /* SOCK_TYPE_MASK, include/linux/net.h */
 #define IF_MAX 2
 
 /* Refused with this errno and without a word, where a library tries and does without. */
@@ -142,7 +144,7 @@ static const struct rule rules[] = {
     ALLOW_IF(bpf, CONFINE_WATCH, IS(0, BPF_OBJ_GET_INFO_BY_FD)),
     ALLOW(recvfrom, CONFINE_WATCH | CONFINE_SERVE),
     ALLOW(recvmsg, CONFINE_WATCH),
-    ALLOW_IF(sendto, CONFINE_WATCH | CONFINE_SERVE, IS(4, 0)),
+    ALLOW_IF(sendto, CONFINE_WATCH | CONFINE_SERVE, IS(4, 0), HAS(3, MSG_FASTOPEN, 0)), /* which would connect */
     ALLOW_IF(getsockopt, CONFINE_WATCH, IS(1, SOL_PACKET)),
     ALLOW_IF(getsockopt, CONFINE_WATCH | CONFINE_SERVE, IS(1, SOL_SOCKET)),
     ALLOW_IF(ioctl, CONFINE_WATCH, IS(1, SIOCGIFFLAGS)), /* libpcap: is the interface still there? */
@@ -152,7 +154,7 @@ static const struct rule rules[] = {
     REFUSE_IF(setsockopt, CONFINE_WATCH, EPERM, IS(1, SOL_PACKET), IS(2, PACKET_RX_RING)),
     /* browsers */
     ALLOW(accept4, CONFINE_SERVE),
-    ALLOW(sendmsg, CONFINE_SERVE),
+    ALLOW_IF(sendmsg, CONFINE_SERVE, HAS(2, MSG_FASTOPEN, 0)), /* likewise, a listening socket that is shut down */
     ALLOW(sendfile, CONFINE_SERVE),
     ALLOW(shutdown, CONFINE_SERVE),
     ALLOW(getpeername, CONFINE_SERVE),
@@ -174,8 +176,8 @@ static const struct rule rules[] = {
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TIOCGPGRP)),
     ALLOW(getpgrp, CONFINE_SCREEN),
     /* a server that is connected to, again and again */
-    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET)),
-    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET6)),
+    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET), HAS(1, SOCKET_TYPE, SOCK_STREAM)),
+    ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET6), HAS(1, SOCKET_TYPE, SOCK_STREAM)),
     ALLOW(connect, CONFINE_PUBLISH),
     ALLOW(recvfrom, CONFINE_PUBLISH),
     ALLOW_IF(sendto, CONFINE_PUBLISH, IS(4, 0)),
@@ -320,6 +322,10 @@ int confine(const struct confine *c)
 #ifdef __SANITIZE_ADDRESS__
     /* The sanitizers' runtime stops and traces the process when it looks for leaks at the end. Such a build is for tests. */
     return 0;
+#endif
+#ifdef __GLIBC__
+    /* where a thread has memory of its own, giving some back reads a setting of the kernel: opens a file */
+    mallopt(M_ARENA_MAX, 1);
 #endif
     tell_refused();
     if (c->socket_count)

@@ -10,6 +10,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,11 @@ static int out;
 static void tell(const char *name, long result)
 {
     dprintf(out, "%s %d\n", name, result < 0 ? errno : 0);
+}
+
+static struct sockaddr_in somewhere(void)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(INADDR_LOOPBACK) } };
 }
 
 /* ---- the packet sockets ---- */
@@ -150,14 +156,46 @@ static void try_mapped_maps(FILE *maps)
     dprintf(out, "maps-read-only %u\nmaps-writable %u\n", read_only, writable);
 }
 
+/* ---- sockets that browsers connect to ---- */
+
+/* Shut down, it is a closed one, which can be connected by what is sent. */
+static void try_connecting(int fd)
+{
+    struct sockaddr_in to = somewhere();
+    struct iovec piece = { "secret", 6 };
+    struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = sizeof(to) };
+
+    shutdown(fd, SHUT_RDWR);
+    tell("listener-connect", connect(fd, (struct sockaddr *)&to, sizeof(to)));
+    tell("listener-sendto", sendto(fd, "secret", 6, MSG_FASTOPEN, (struct sockaddr *)&to, sizeof(to)));
+    tell("listener-send", send(fd, "secret", 6, MSG_FASTOPEN));
+    tell("listener-sendmsg", sendmsg(fd, &message, MSG_FASTOPEN));
+    tell("listener-sendmmsg", sendmmsg(fd, &(struct mmsghdr){ .msg_hdr = message }, 1, MSG_FASTOPEN));
+    tell("listener-fast-open", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){ 1 }, sizeof(int)));
+}
+
+static void try_listeners(void)
+{
+    unsigned found = 0;
+
+    for (int fd = 3; fd < 256; fd++) {
+        int listens = 0;
+        socklen_t len = sizeof(listens);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens)
+            continue;
+        found++;
+        try_connecting(fd);
+    }
+    dprintf(out, "listeners %u\n", found);
+}
+
 /* ---- anything else ---- */
 
 static void try_the_rest(void)
 {
     char *const argv[] = { "true", NULL }, *const none[] = { NULL };
-    struct sockaddr_in somewhere = { .sin_family = AF_INET,
-                                     .sin_port = htons(9),
-                                     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct sockaddr_in to = somewhere();
     long child;
     int ends[2], victim = getenv("PROBE_VICTIM") ? atoi(getenv("PROBE_VICTIM")) : 1;
 
@@ -172,7 +210,7 @@ static void try_the_rest(void)
     tell("socket-packet", socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)));
     tell("socket-netlink", socket(AF_NETLINK, SOCK_RAW, 0));
     tell("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
-    tell("connect", connect(0, (struct sockaddr *)&somewhere, sizeof(somewhere)));
+    tell("connect", connect(0, (struct sockaddr *)&to, sizeof(to)));
     tell("kill", kill(victim, SIGTERM));
     tell("kill-all", kill(-1, SIGTERM));
     tell("pidfd-open", syscall(SYS_pidfd_open, victim, 0));
@@ -214,6 +252,7 @@ int seccomp_load(void *filter)
     try_packet_sockets();
     try_maps();
     try_mapped_maps(maps);
+    try_listeners();
     try_the_rest();
     if (getenv("PROBE_END"))
         _exit(0);

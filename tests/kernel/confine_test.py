@@ -23,7 +23,8 @@ NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "
 CAP_KILL = 1 << 5  # capability(7)
 FRAMES = {f"frame-{way}" for way in ("write", "write-disguised", "writev", "send", "send-disguised", "sendto", "sendmsg")}
 ON_SOCKETS = FRAMES | {"filter-attach", "filter-detach", "filter-unlock", "promiscuous", "rebind", "dup", "dup2", "fcntl-dup"}
-FIGURES = {"user", "capabilities", "packet-sockets", "maps-read-only", "maps-writable"}
+ON_LISTENERS = {f"listener-{how}" for how in ("connect", "sendto", "send", "sendmsg", "sendmmsg", "fast-open")}
+FIGURES = {"user", "capabilities", "packet-sockets", "maps-read-only", "maps-writable", "listeners"}
 
 
 @contextlib.contextmanager
@@ -92,6 +93,8 @@ def serves_and_no_more():
                              PROBE_END="1")
         check_equal(other.poll(), None)
     check_watched(found, 1)
+    check_refused(found, ON_LISTENERS)
+    check_equal(found["listeners"], [1])
     check_equal(done.returncode, 0, done.stderr)
 
 
