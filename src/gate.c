@@ -10,6 +10,7 @@
 struct gate {
     struct gate_config config;
     bool serves;         /* a sink is asked for the trace over TCP */
+    uint64_t of_apart;   /* events of connections with the server that a sink sends to */
     uint32_t own_pid;    /* of this process, as the kernel tells it; 0: not known */
     uint64_t of_viewer;  /* events of those connections */
     struct pairs *pairs; /* the connections whose packets are told; NULL: all */
@@ -26,7 +27,7 @@ int gate_new(const struct gate_config *config, struct gate **ret_gate)
     if (!g)
         return -ENOMEM;
     g->config = *config;
-    g->serves = sinks_address(config->sinks) != NULL;
+    g->serves = sinks_serve(config->sinks);
     g->own_pid = g->serves && config->place && host_shows_pids() ? (uint32_t)getpid() : 0;
     r = config->pairs ? pairs_new(&g->pairs) : 0;
     if (r < 0) {
@@ -94,8 +95,10 @@ static bool is_of_viewer(const struct gate *g, const struct event *e)
 
 bool gate_admits(struct gate *g, const struct event *event)
 {
-    if (is_apart(g, event))
+    if (is_apart(g, event)) {
+        g->of_apart++;
         return false;
+    }
     if (g->serves && is_of_viewer(g, event)) {
         g->of_viewer++;
         return false;
@@ -132,6 +135,7 @@ void gate_skipped(const struct gate *g, struct trace_end *end)
 {
     trace_end_skipped(end, "of other processes", g->of_others);
     trace_end_skipped(end, "of the viewer", g->of_viewer);
+    trace_end_skipped(end, "of the publisher", g->of_apart);
 }
 
 uint64_t gate_pairs_forgotten(const struct gate *g)

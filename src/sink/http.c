@@ -30,6 +30,7 @@
 
 #include "tcplens/base/json.h"
 #include "tcplens/base/limits.h"
+#include "tcplens/base/netns.h"
 #include "tcplens/metrics/metrics.h"
 #include "tcplens/sink/http_history.h"
 #include "tcplens/sink/http_site.h"
@@ -70,6 +71,7 @@ struct http {
     const struct http_file *files;
     unsigned file_count;
     struct http_site site;
+    uint32_t netns; /* that it listens in; 0: not known */
     struct http_history *history;
     struct metrics *metrics; /* NULL: none are shown */
     bool metrics_alone;      /* and nothing else is */
@@ -519,6 +521,7 @@ int http_open(const char *address, uint16_t port, const char *viewer_html, size_
     http->listen_fd = -1;
     http->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     http->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    (void)!netns_current(&http->netns);
     r = http->wake_fd < 0 || http->tick_fd < 0 ? -errno : 0;
     if (r == 0)
         r = http_history_new(history, &http->history);
@@ -612,9 +615,9 @@ const char *http_url(const struct http *http)
     return http->site.url;
 }
 
-struct endpoint http_endpoint(const struct http *http)
+bool http_serves_at(const struct http *http, const struct endpoint *at, uint32_t netns)
 {
-    return (struct endpoint){ .addr = http->site.addr, .port = http->site.port };
+    return at->port == http->site.port && netns && netns == http->netns && addr_fit(&http->site.addr, &at->addr);
 }
 
 static void wake(struct http *http)

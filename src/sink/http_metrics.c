@@ -89,6 +89,11 @@ static int ops_flush(void *sink, bool all)
     return 0;
 }
 
+static bool ops_serves_at(const void *sink, const struct endpoint *at, uint32_t netns)
+{
+    return http_serves_at(((const struct shown *)sink)->http, at, netns);
+}
+
 static int ops_close(void *sink)
 {
     struct shown *s = sink;
@@ -110,5 +115,6 @@ const struct sink_ops sink_metrics_ops = {
     .start = ops_start,
     .change = ops_change,
     .flush = ops_flush,
+    .serves_at = ops_serves_at,
     .close = ops_close,
 };

@@ -7,7 +7,6 @@
 #include "tcplens/base/addr.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
-#include "tcplens/base/netns.h"
 #include "tcplens/metrics/metrics.h"
 #include "tcplens/sink/http.h"
 #include "tcplens/sink/sink.h"
@@ -19,7 +18,6 @@
 struct served {
     struct http *http;
     struct metrics *metrics;
-    uint32_t netns; /* where it listens; 0: not known */
     unsigned flushes;
 };
 
@@ -101,7 +99,6 @@ static int ops_open(struct sink_context *context, const void *config, void **ret
     }
     http_show_metrics(s->http, s->metrics, false);
     http_warn(o);
-    (void)!netns_current(&s->netns);
     *ret_sink = s;
     return 0;
 }
@@ -143,10 +140,7 @@ static const char *ops_address(const void *sink)
 
 static bool ops_serves_at(const void *sink, const struct endpoint *at, uint32_t netns)
 {
-    const struct served *s = sink;
-    const struct endpoint own = http_endpoint(s->http);
-
-    return at->port == own.port && netns == s->netns && netns && addr_fit(&own.addr, &at->addr);
+    return http_serves_at(((const struct served *)sink)->http, at, netns);
 }
 
 static bool ops_watched(const void *sink)

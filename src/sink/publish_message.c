@@ -51,6 +51,23 @@ static const char *take_word(const char *text, char *word, size_t size)
     return text + len;
 }
 
+void publish_subject_text(const char *host, const char *line, size_t len, char text[static PUBLISH_SUBJECT_MAX])
+{
+    static const char before[] = "{\"record\":\"";
+    const size_t from = sizeof(before) - 1;
+    char kind[PUBLISH_KIND_MAX];
+    size_t n = 0;
+
+    if (len > from && memcmp(line, before, from) == 0)
+        while (n < sizeof(kind) - 1 && from + n < len && line[from + n] >= 'a' && line[from + n] <= 'z') {
+            kind[n] = line[from + n];
+            n++;
+        }
+    kind[n] = '\0';
+    snprintf(text, PUBLISH_SUBJECT_MAX, FIRST "%.*s.%s", PUBLISH_HOST_MAX - 1, host,
+             n && from + n < len && line[from + n] == '"' ? kind : "other");
+}
+
 bool publish_subject_take(const char *text, struct publish_subject *ret)
 {
     if (strncmp(text, FIRST, strlen(FIRST)) != 0)

@@ -26,7 +26,6 @@
 #define RETRY_MS 500
 #define SILENT_MS 5000 /* with records on their way: then the connection is given up */
 #define DRAIN_MS 20000 /* at the end, while nothing more is stored: a busy server can be silent for a while */
-#define SUBJECT_MAX 128
 
 struct on_its_way {
     uint64_t n, behind; /* its number; the position behind it */
@@ -247,26 +246,14 @@ static const char *look(struct sender *s, uint64_t at, size_t len)
     return at + len <= s->piece_at + s->piece_len ? s->piece + (at - s->piece_at) : NULL;
 }
 
-/* {"record":"state",...: what follows the host in the subject. */
-static void subject_of(const struct sender *s, const char *line, size_t len, char subject[static SUBJECT_MAX])
-{
-    static const char before[] = "{\"record\":\"";
-    const char *word = line + sizeof(before) - 1, *end = NULL;
-
-    if (len > sizeof(before) && memcmp(line, before, sizeof(before) - 1) == 0)
-        end = memchr(word, '"', len - sizeof(before) + 1);
-    snprintf(subject, SUBJECT_MAX, "tcplens.%s.%.*s", s->config.host, end ? (int)(end - word) : 5,
-             end ? word : "other");
-}
-
 static natsStatus publish(struct sender *s, const struct publish_frame *f, const char *line)
 {
-    char subject[SUBJECT_MAX], text[PUBLISH_ID_MAX];
+    char subject[PUBLISH_SUBJECT_MAX], text[PUBLISH_ID_MAX];
     struct publish_id id = { .n = f->n };
     natsMsg *message = NULL;
     natsStatus status;
 
-    subject_of(s, line, f->len, subject);
+    publish_subject_text(s->config.host, line, f->len, subject);
     memcpy(id.trace, s->config.trace_id, sizeof(id.trace));
     publish_id_text(&id, text);
     status = natsMsg_Create(&message, subject, NULL, line, (int)f->len - (f->len && line[f->len - 1] == '\n'));
@@ -362,7 +349,7 @@ static natsStatus find_stored(struct sender *s, const struct publish_connection 
     struct search search = { .sender = s };
     struct publish_walk walk = { .headers_only = true, .take = take_stored, .arg = &search };
     const char *bytes = look(s, spool_head(s->spool), sizeof(struct publish_frame));
-    char subject[SUBJECT_MAX];
+    char subject[PUBLISH_SUBJECT_MAX];
     struct publish_frame f;
     natsStatus status;
     jsErrCode code = 0;
@@ -478,7 +465,7 @@ static void wait_for_news(struct sender *s, unsigned ms)
 {
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += (long)ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -592,6 +579,7 @@ int sender_new(const struct sender_config *config, struct spool *spool, struct s
                char error[static PUBLISH_ERROR_MAX])
 {
     struct sender *s = calloc(1, sizeof(*s));
+    pthread_condattr_t by_what;
     int r = s ? 0 : -ENOMEM;
 
     if (r == 0)
@@ -604,7 +592,10 @@ int sender_new(const struct sender_config *config, struct spool *spool, struct s
     s->config = *config;
     s->spool = spool;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->news, NULL);
+    pthread_condattr_init(&by_what);
+    pthread_condattr_setclock(&by_what, CLOCK_MONOTONIC); /* which nobody sets */
+    pthread_cond_init(&s->news, &by_what);
+    pthread_condattr_destroy(&by_what);
     r = connect_now(s, error);
     if (r == -ECONNREFUSED) { /* it may come yet */
         tell_away(s, error);

@@ -93,6 +93,7 @@ def each_record_once():
             identity = re.search(NOTE, process.stderr)[1]
         check_equal(replay(nats), trace, "replayed")
         check(f'"port":{nats.port}}}' not in trace, "to publish makes connections, which must not be published")
+        check(json.loads(trace.splitlines()[-1])["skipped"]["of the publisher"] > 10, "and that is not told")
         check(trace.count("\n") > 1000)
         check_equal(replay(nats, "--trace", identity[:8]), trace)
         listed = replay(nats, "--list").split()

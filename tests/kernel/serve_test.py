@@ -203,6 +203,34 @@ def many_browsers():
         run.stop()
 
 
+# A browser each, that many at once, again and again.
+BROWSERS = """
+port, token = int(sys.argv[1]), sys.argv[2]
+for _ in range(10):
+    browsers = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
+    for browser in browsers:
+        browser.sendall(f"GET /events?token={token} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n".encode())
+    for browser in browsers:
+        browser.recv(1)
+    for browser in browsers:
+        browser.close()
+"""
+
+
+@case
+def browsers_come_and_go():
+    """What the library does for many at once is allowed, giving memory back at the end too."""
+    with contextlib.ExitStack() as stack:
+        inside = ["ip", "netns", "exec", stack.enter_context(lib.named_namespace())]
+        tracer = lib.Running([*inside, lib.TCPLENS, "trace", "--source", "wire", "-q", "-o", "/dev/null", "--serve", "127.0.0.1:0"],
+                             stack)
+        port, token = re.search(r":(\d+)/\?token=(.*)", tracer.wait_line(URL, "stderr")[1]).groups()
+        check_equal(lib.Running([*inside, *lib.script(BROWSERS, port, token)], stack).wait(), 0)
+        tracer.interrupt()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        check("was refused" not in tracer.stderr, tracer.stderr)
+
+
 @case
 def page_and_access():
     with served(lib.script(TWO_STEPS)) as run:
@@ -251,6 +279,29 @@ def command_that_cannot_run():
     check_equal(done.status, 1)
     messages = re.sub(r"tcplens: viewer: .*\n", "", done.stderr)
     one_line(messages, "cannot run /nonexistent")
+
+
+@case
+def own_metrics():
+    """Where it is asked for metrics in the namespace that it traces, that is left out, and counted."""
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(lib.named_namespace())
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        inside = ["ip", "netns", "exec", name]
+        tracer = lib.Running([*inside, lib.TCPLENS, "trace", "--metrics", "127.0.0.1:0", "-q", "-o", path, "--",
+                              *lib.script(TWO_STEPS)], stack)
+        url = tracer.wait_line(r"^tcplens: metrics: (\S+)", "stderr")[1]
+        tracer.wait_line(r"^ready")
+        scrape = lib.Running([*inside, "curl", "-sg", url], stack)
+        check_equal(scrape.wait(), 0)
+        check("tcplens_" in scrape.stdout, scrape.stdout)
+        tracer.say()
+        tracer.wait_line(r"(?s)^ready.*^ready")
+        tracer.say()
+        check_equal(tracer.wait(), 0, tracer.stderr)
+        trace = lib.read_trace(path)
+        check_equal([r["server"]["port"] for r in trace.all("connection")], [7007, 7007])
+        check(trace.end["skipped"]["of the viewer"] > 10, trace.end)
 
 
 @case

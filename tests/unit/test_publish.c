@@ -268,7 +268,19 @@ static void test_subject(void **state)
         "tcplens.h.123456789012345678901234567890ab",
         "tcplens.1234567890123456789012345678901234567890123456789012345678901234.end",
     };
+    static const struct {
+        const char *line, *subject;
+    } made[] = {
+        { "{\"record\":\"state\",\"n\":1}", "tcplens.h.state" },
+        { "{\"record\":\"x\r\nPUB y 0\r\n\"}", "tcplens.h.other" }, /* what would be commands */
+        { "{\"record\":\"a.>\"}", "tcplens.h.other" },
+        { "{\"record\":\"\"}", "tcplens.h.other" },
+        { "{\"record\":\"state", "tcplens.h.other" },
+        { "{\"record\":\"abcdefghijklmnopqrstuvwxyzabcdefghijkl\"}", "tcplens.h.other" },
+        { "", "tcplens.h.other" },
+    };
     struct publish_subject s;
+    char text[PUBLISH_SUBJECT_MAX];
     char name[] = "a.b c*>\x1b\xc2\x9b~";
 
     assert_true(publish_subject_take("tcplens.host-1_a.header", &s));
@@ -276,6 +288,11 @@ static void test_subject(void **state)
     assert_string_equal(s.kind, "header");
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         assert_false(publish_subject_take(wrong[i], &s));
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        publish_subject_text("h", made[i].line, strlen(made[i].line), text);
+        assert_string_equal(text, made[i].subject);
+        assert_true(publish_subject_take(text, &s));
+    }
     publish_host_word(name);
     assert_string_equal(name, "a_b_c_____~");
 }

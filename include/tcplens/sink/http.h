@@ -63,8 +63,9 @@ int http_answer(struct http *http, int fd) __attribute__((warn_unused_result));
 /* "http://127.0.0.1:8080/?token=…"; for the wildcard address the one of loopback. Lives as long as the sink. */
 const char *http_url(const struct http *http);
 
-/* Where browsers connect to; the address is unspecified where that is any of this host. */
-struct endpoint http_endpoint(const struct http *http);
+/* Whether browsers connect to it at this end, in the network namespace that it was opened in. The address may be any of this
+ * host's: then of every one it is said. */
+bool http_serves_at(const struct http *http, const struct endpoint *at, uint32_t netns);
 /* Somebody is being sent the trace at this moment. Any thread may ask. */
 bool http_watched(const struct http *http);
 

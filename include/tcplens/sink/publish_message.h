@@ -11,6 +11,7 @@
 #define PUBLISH_ID_MAX (PUBLISH_TRACE_LEN + 24)
 #define PUBLISH_HOST_MAX 64
 #define PUBLISH_KIND_MAX 32
+#define PUBLISH_SUBJECT_MAX (PUBLISH_HOST_MAX + PUBLISH_KIND_MAX + 16)
 
 /* The message's id: "<trace>-<n>". */
 struct publish_id {
@@ -28,6 +29,8 @@ struct publish_subject {
     char kind[PUBLISH_KIND_MAX]; /* of the record */
 };
 
+/* Of a record's line, which begins with its kind; "other": it does not. */
+void publish_subject_text(const char *host, const char *line, size_t len, char text[static PUBLISH_SUBJECT_MAX]);
 /* false: it is none. */
 bool publish_subject_take(const char *text, struct publish_subject *ret);
 
