@@ -22,6 +22,10 @@ class Trace:
             self.by_conn[r.get("conn")].append(r)
 
     def all(self, kind, **fields):
+        """Those that have the fields. Calls are those that returned, unless `blocked` is among the fields: one that takes long
+        is told before too, and on a machine that is busy any may."""
+        if kind == "call":
+            fields.setdefault("blocked", None)
         return [r for r in (self.by_conn[fields["conn"]] if "conn" in fields else self.records)
                 if r["record"] == kind and all(r.get(k) == v for k, v in fields.items())]
 
