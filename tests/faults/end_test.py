@@ -229,6 +229,31 @@ def standard_error_stands_still():
         check_equal(lib.read_trace(path).end["reason"], "interrupt")
 
 
+def without_descriptor(closed, *command):
+    return subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=2 * lib.DEADLINE, check=False)
+
+
+@case
+def without_standard_output():
+    """What the program opens does not take its place."""
+    for command in ((lib.TCPLENS, *NEW, "--", "true"), (lib.TCPLENS, *NEW, "-q", "-o", "-", "--", "true"),
+                    (lib.TCPLENS, "--help"), (lib.ECHO, "--help")):
+        done = without_descriptor(">&-", *command)
+        check_equal(done.returncode, 1, f"{command}: {done.stderr}")
+        check("cannot write" in done.stderr, command, done.stderr)
+
+
+@case
+def without_standard_input_or_error():
+    for closed in ("<&-", "2>&-", "<&- >&- 2>&-"):
+        with contextlib.ExitStack() as stack:
+            path = f"{lib.temporary(stack)}/trace.ndjson"
+            done = without_descriptor(closed, lib.TCPLENS, *NEW, "-v", "-q", "-o", path, "--", "true")
+            check_equal((done.returncode, done.stdout), (0, ""), f"{closed}: {done.stderr}")
+            lib.validate(path)
+
+
 @case
 def fifo_without_a_reader():
     with contextlib.ExitStack() as stack:
