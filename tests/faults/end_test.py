@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -207,11 +208,10 @@ def terminal_stands_still():
         run.says("its reader takes nothing")
 
 
-@case
-def standard_error_stands_still():
-    """Notes are not worth waiting for."""
+@contextlib.contextmanager
+def with_unread_standard_error(*arguments):
+    """(tracer, what is to be read of its standard error, which is full)"""
     with contextlib.ExitStack() as stack:
-        path = f"{lib.temporary(stack)}/trace.ndjson"
         reads, writes = os.pipe()
         stack.callback(os.close, reads)
         os.set_blocking(writes, False)
@@ -219,14 +219,53 @@ def standard_error_stands_still():
             while os.write(writes, b"x" * 4096):
                 pass
         os.set_blocking(writes, True)
-        tracer = subprocess.Popen([lib.TCPLENS, *NEW, "-q", "-o", path, "--", *lib.script(SOME)], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=writes)
+        tracer = subprocess.Popen([lib.TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=writes)
         os.close(writes)
         stack.callback(lambda: tracer.poll() is None and (tracer.kill(), tracer.wait()))
-        lib.wait_trace(path, '"to":"TIME-WAIT"')
-        tracer.send_signal(signal.SIGTERM)
-        check(tracer.wait(lib.DEADLINE) in (0, 4), tracer.returncode)
+        stack.callback(tracer.stdin.close)
+        yield tracer, reads
+
+
+@case
+def standard_error_stands_still():
+    """Notes are not worth waiting for."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/trace.ndjson"
+        with with_unread_standard_error(*NEW, "-q", "-o", path, "--", *lib.script(SOME)) as (tracer, _):
+            lib.wait_trace(path, '"to":"TIME-WAIT"')
+            tracer.send_signal(signal.SIGTERM)
+            check(tracer.wait(lib.DEADLINE) in (0, 4), tracer.returncode)
         check_equal(lib.read_trace(path).end["reason"], "interrupt")
+
+
+@case
+def standard_error_stands_still_and_nobody_asks():
+    """Nor does the end wait for them, where it comes by itself."""
+    for arguments, reason in ((("--duration", "0.1s", "--", "cat"), "duration"), (("--", "sh", "-c", "exit 3"), "command")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/trace.ndjson"
+            with with_unread_standard_error(*NEW, "-v", "-q", "-o", path, *arguments) as (tracer, _):
+                check_equal(tracer.wait(lib.DEADLINE), 0)
+            check_equal(lib.read_trace(path).end["reason"], reason)
+
+
+@case
+def standard_error_is_read_again():
+    """Then it says how much is missing, before what it says next."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/trace.ndjson"
+        command = ("sh", "-c", "read line; exit 3")
+        with with_unread_standard_error(*NEW, "-v", "-q", "-o", path, "--", *command) as (tracer, reads):
+            lib.wait_trace(path, '"header"')
+            os.set_blocking(reads, False)
+            with contextlib.suppress(BlockingIOError):
+                while os.read(reads, 1 << 16):
+                    pass
+            tracer.stdin.close()
+            check_equal(tracer.wait(lib.DEADLINE), 0)
+            said = os.read(reads, 1 << 16).decode().splitlines()
+            check(re.fullmatch(r"tcplens: \d+ lines are missing here, which nobody read", said[0]), said)
+            check_equal(said[1:], ["tcplens: sh ended with status 3"])
 
 
 def without_descriptor(closed, *command):
