@@ -269,3 +269,8 @@ int writer_close(struct writer *w)
     free(w);
     return r;
 }
+
+const char *writer_explain(int error)
+{
+    return error == -ECANCELED ? "its reader takes nothing, and it was asked to end" : strerror(-error);
+}

@@ -5,25 +5,22 @@ the traced command left alone where it is not to blame.
 Usage: end_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
-import fcntl
 import functools
 import json
 import os
 import pty
 import re
 import resource
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal
+from lib.full import fill_pipe, fill_terminal, is_full
 
 NEW = ("trace", "--netns", "new")
 OUTPACE = os.path.abspath(os.environ.get("OUTPACE", f"{os.environ.get('O', 'build')}/tests/faults/outpace.so"))
@@ -99,13 +96,6 @@ class Writing:
         return self.process.wait(lib.DEADLINE)
 
 
-def is_full(fd):
-    """Nothing more can be written there: the program waits."""
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return not poll.poll(0)
-
-
 def ended_by(number):
     with contextlib.ExitStack() as stack:
         path = f"{lib.temporary(stack)}/trace.ndjson"
@@ -179,19 +169,6 @@ def reader_that_goes_on_gets_the_end():
         check_equal(lines_of(data)[-1]["reason"], "interrupt")
 
 
-def fill_terminal(master, terminal):
-    """Until its reader's buffer is full and what is before that too. Linux moves bytes from the one to the other and tells
-    nobody who waits that there is room, so a tracer may stand still where poll() says that it need not."""
-    def is_filled():
-        with contextlib.suppress(BlockingIOError):
-            while os.write(terminal, b"x" * 4096):
-                pass
-        waiting = struct.unpack("i", fcntl.ioctl(master, termios.FIONREAD, bytes(4)))[0]
-        return waiting >= 4095 and is_full(terminal)
-
-    lib.wait_for(is_filled, "a full terminal")
-
-
 @case
 def terminal_stands_still():
     with contextlib.ExitStack() as stack:
@@ -214,11 +191,7 @@ def with_unread_standard_error(*arguments):
     with contextlib.ExitStack() as stack:
         reads, writes = os.pipe()
         stack.callback(os.close, reads)
-        os.set_blocking(writes, False)
-        with contextlib.suppress(BlockingIOError):
-            while os.write(writes, b"x" * 4096):
-                pass
-        os.set_blocking(writes, True)
+        fill_pipe(writes)
         tracer = subprocess.Popen([lib.TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=writes)
         os.close(writes)
         stack.callback(lambda: tracer.poll() is None and (tracer.kill(), tracer.wait()))
