@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/log.h"
+#include "tcplens/base/standard.h"
 #include "tcplens/command/command.h"
 
 static void help(void)
@@ -64,8 +65,12 @@ static int run(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    int status;
+    int status, r = standard_open();
 
+    if (r < 0) {
+        log_error("cannot open /dev/null: %s", strerror(-r));
+        return EXIT_FAILED;
+    }
     /* a reader that goes away, and a file that may not grow, are errors of write(), to be told or not */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

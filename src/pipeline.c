@@ -15,6 +15,7 @@
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
+#include "tcplens/base/writer.h"
 #include "tcplens/event/merge.h"
 #include "tcplens/event/packets.h"
 #include "tcplens/gate.h"
@@ -442,11 +443,6 @@ bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_s
     return false;
 }
 
-static const char *write_error(int r)
-{
-    return r == -ECANCELED ? "its reader takes nothing, and it was asked to end" : strerror(-r);
-}
-
 static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])
 {
     int r = sinks_flush(p->config.sinks, all);
@@ -457,7 +453,7 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
         p->write_error = r;
     if (p->write_error < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s",
-                 p->config.sinks->want_lines ? "the trace" : "standard output", write_error(p->write_error));
+                 p->config.sinks->want_lines ? "the trace" : "standard output", writer_explain(p->write_error));
     return p->write_error;
 }
 

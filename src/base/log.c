@@ -1,16 +1,24 @@
 #include "tcplens/base/log.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "tcplens/base/clock.h"
 #include "tcplens/base/stop.h"
 
+#define PATIENCE_MS 2000
+
 static enum log_level level_max = LOG_LEVEL_NOTE;
+static int patience_ms = PATIENCE_MS; /* what is left of it: all lines wait no longer together */
+static unsigned left_out;             /* lines, since the last one was written */
 
 void log_set_level(enum log_level level)
 {
@@ -47,14 +55,39 @@ static size_t printable(const unsigned char *text, size_t len)
     return c < least[size] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || obeyed_by_terminals(c) ? 0 : size;
 }
 
-/* Nobody may read standard error: then a line waits, but not when the program is asked to end. */
+/* Nobody may read standard error. Where signals do not end the wait, the program's work is not held up longer than that. */
+static bool has_room(void)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    const uint64_t began = clock_ns(CLOCK_MONOTONIC);
+    int waited, n;
+
+    if (!stop_is_watched())
+        return true;
+    do
+        n = poll(&p, 1, patience_ms);
+    while (n < 0 && errno == EINTR);
+    waited = (int)((clock_ns(CLOCK_MONOTONIC) - began) / 1000000);
+    patience_ms = n == 0 || waited > patience_ms ? 0 : patience_ms - waited;
+    return n != 0;
+}
+
 static void write_line(char *line, size_t len)
 {
-    line[len++] = '\n';
+    char missing[80];
+    struct iovec parts[] = { { .iov_base = missing }, { .iov_base = line, .iov_len = len + 1 } };
+
+    line[len] = '\n';
     fflush(stderr); /* another's progress may stand there */
-    if (stop_is_watched() && stop_poll(STDERR_FILENO, POLLOUT) < 0)
+    if (!has_room()) {
+        left_out++;
         return;
-    (void)!write(STDERR_FILENO, line, len);
+    }
+    if (left_out)
+        parts[0].iov_len =
+            (size_t)sprintf(missing, "tcplens: %u lines are missing here, which nobody read\n", left_out);
+    left_out = 0;
+    (void)!writev(STDERR_FILENO, parts, sizeof(parts) / sizeof(*parts));
 }
 
 /* A file name or a process name in a message could hold a newline or a terminal's control sequence. In one write(), so that

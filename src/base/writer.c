@@ -30,11 +30,14 @@ struct writer {
 };
 
 /* Standard output's flags belong to the open file, which a shell's other commands share: so it is opened once more, to be
- * nonblocking. Not possible for sockets, nor where it belongs to another user: then it is waited for before each write. */
+ * nonblocking. Not possible for sockets, nor where it belongs to another user: then it is waited for before each write. What was
+ * opened to be read alone does not become one to be written. */
 static int open_again(int fd)
 {
     char path[32];
 
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return -1;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
@@ -265,4 +268,9 @@ int writer_close(struct writer *w)
     r = w->error;
     free(w);
     return r;
+}
+
+const char *writer_explain(int error)
+{
+    return error == -ECANCELED ? "its reader takes nothing, and it was asked to end" : strerror(-error);
 }

@@ -15,6 +15,7 @@
 #include "tcplens/base/loop.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
+#include "tcplens/base/writer.h"
 #include "tcplens/command/command.h"
 #include "tcplens/top/screen.h"
 #include "trace_run.h"
@@ -35,11 +36,11 @@ struct top {
     const char *filter;
     struct top_model *model;
     struct top_view *view;
-    char what[256];   /* is looked at: for the title */
-    bool shown;       /* the terminal is taken */
-    uint64_t due_ns;  /* of the next frame, by CLOCK_MONOTONIC */
-    uint64_t printed; /* bytes, of --once */
-    int error;        /* of writing them */
+    char what[256];        /* is looked at: for the title */
+    bool shown;            /* the terminal is taken */
+    uint64_t due_ns;       /* of the next frame, by CLOCK_MONOTONIC */
+    struct writer *writer; /* of --once */
+    int error;             /* of what it wrote */
 };
 
 struct looking_at_file {
@@ -117,8 +118,8 @@ static void print_line(void *arg, const char *text)
 {
     struct top *t = arg;
 
-    if (t->error == 0 && (puts(text) == EOF))
-        t->error = -errno;
+    writer_write(t->writer, text, strlen(text));
+    writer_write(t->writer, "\n", 1);
 }
 
 static unsigned printed_width(void)
@@ -132,8 +133,7 @@ static unsigned printed_width(void)
 static void print_once(struct top *t)
 {
     top_view_print(t->view, printed_width(), clock_ns(CLOCK_REALTIME), print_line, t);
-    if (t->error == 0 && fflush(stdout) == EOF)
-        t->error = -errno;
+    t->error = writer_flush(t->writer);
 }
 
 /* Takes keys as they come, and draws when one did something or it is time. False: the user wants to quit. */
@@ -162,6 +162,7 @@ static int begin(void *arg, const char *what)
     struct top *t = arg;
     const struct top_view_config config = { .model = t->model, .what = t->what, .live = !t->options->file };
     char error[TOP_FILTER_ERROR_MAX], terminal[TOP_SCREEN_ERROR_MAX];
+    int r;
 
     snprintf(t->what, sizeof(t->what), "%s", what);
     if (top_view_new(&config, &t->view) < 0) {
@@ -173,6 +174,11 @@ static int begin(void *arg, const char *what)
     if (t->options->sort && top_view_sort(t->view, t->options->sort, error) < 0)
         return command_usage_error("top", "--sort: %s", error);
     if (t->options->once) {
+        r = writer_open(NULL, &t->writer);
+        if (r < 0) {
+            log_error("cannot write standard output: %s", strerror(-r));
+            return EXIT_FAILED;
+        }
         t->due_ns = clock_ns(CLOCK_MONOTONIC) + t->options->delay_ms * 1000000;
         return EXIT_DONE;
     }
@@ -373,10 +379,11 @@ static int show(struct top_options *o, const char *filter)
         return EXIT_FAILED;
     }
     status = o->file ? show_file(&t) : watch_host(&t, &o->trace);
+    writer_drop(t.writer);
     top_view_free(t.view);
     top_model_free(t.model);
     if (t.error < 0 && t.error != -EPIPE && status == EXIT_DONE) {
-        log_error("cannot write standard output: %s", strerror(-t.error));
+        log_error("cannot write standard output: %s", writer_explain(t.error));
         status = EXIT_FAILED;
     }
     return status;

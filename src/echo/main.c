@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "tcplens/base/standard.h"
 
 struct command {
     const char *name;
@@ -78,6 +79,8 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (standard_open() < 0)
+        return STATUS_FAILED;
     /* Whoever waits for a line in a pipe ("listening on ...") gets it when it is printed. */
     setvbuf(stdout, NULL, _IOLBF, 0);
 

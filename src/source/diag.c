@@ -29,6 +29,9 @@
 #define ANSWER_SECONDS 2
 /* A sample that takes 1 ms is followed by none for 25 ms: 4 % of a processor. */
 #define REST_FACTOR 25
+/* Messages read in one drain: what the kernel keeps of announcements. More can come while they are read; others than the
+ * kernel can send as fast as they like. */
+#define BATCH_MAX LIMIT_SAMPLED_DESTRUCTIONS
 
 struct source_diag {
     struct source_diag_config config;
@@ -44,22 +47,23 @@ struct source_diag {
     uint8_t buf[RECEIVE_BYTES];
 };
 
-/* Bytes, 0: nothing now, or -errno. Other processes can send to us too: theirs is passed over. */
-static ssize_t receive(struct source_diag *s, int fd)
+/* The bytes of one message of the kernel's in *ret_len, 0 for one of another process, which can send to us too: it is passed
+ * over. 0, -EAGAIN: nothing now, or another -errno. */
+static int receive(struct source_diag *s, int fd, size_t *ret_len)
 {
-    for (;;) {
-        struct sockaddr_nl from = { 0 };
-        socklen_t from_len = sizeof(from);
-        ssize_t n = recvfrom(fd, s->buf, sizeof(s->buf), MSG_TRUNC, (struct sockaddr *)&from, &from_len);
+    struct sockaddr_nl from = { 0 };
+    socklen_t from_len = sizeof(from);
+    ssize_t n;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
-        if (from.nl_pid || !n)
-            continue;
-        return n > (ssize_t)sizeof(s->buf) ? -EMSGSIZE : n;
-    }
+    do
+        n = recvfrom(fd, s->buf, sizeof(s->buf), MSG_TRUNC, (struct sockaddr *)&from, &from_len);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    if (!from.nl_pid && n > (ssize_t)sizeof(s->buf))
+        return -EMSGSIZE;
+    *ret_len = from.nl_pid ? 0 : (size_t)n;
+    return 0;
 }
 
 static int ask(struct source_diag *s)
@@ -84,19 +88,21 @@ static int ask(struct source_diag *s)
     return send(s->dump, &message, sizeof(message), 0) < 0 ? -errno : 0;
 }
 
-/* A whole dump. Returns in how many parts the sockets came (their end may come apart), or -errno. */
+/* A whole dump, on a socket that is connected to the kernel: nobody else can send there. Returns in how many parts the sockets
+ * came (their end may come apart), or -errno. */
 static int dump(struct source_diag *s, diag_socket_fn each)
 {
     int r = ask(s), parts = 0;
 
     while (r == 0) {
-        ssize_t n = receive(s, s->dump);
+        size_t len;
 
-        if (n <= 0)
-            return n < 0 ? (int)n : -ETIMEDOUT;
+        r = receive(s, s->dump, &len);
+        if (r < 0)
+            return r == -EAGAIN ? -ETIMEDOUT : r;
         s->read_ns = trace_clock_now(s->clock);
         s->found = false;
-        r = diag_parse(s->buf, (size_t)n, s->seq, each, s);
+        r = diag_parse(s->buf, len, s->seq, each, s);
         parts += s->found;
     }
     return r < 0 ? r : parts;
@@ -117,13 +123,18 @@ static void on_destroyed(void *arg, const struct diag_socket *d)
     diag_table_destroyed(s->table, d);
 }
 
+/* What is beyond a batch is read the next time, or finds no room. */
 static void read_announced(struct source_diag *s)
 {
-    ssize_t n = 0;
+    size_t len;
+    int r = 0;
 
-    while (s->announced >= 0 && (n = receive(s, s->announced)) > 0)
-        (void)diag_parse(s->buf, (size_t)n, 0, on_destroyed, s);
-    s->overrun |= n < 0;
+    for (unsigned i = 0; s->announced >= 0 && r == 0 && i < BATCH_MAX; i++) {
+        r = receive(s, s->announced, &len);
+        if (r == 0)
+            (void)diag_parse(s->buf, len, 0, on_destroyed, s);
+    }
+    s->overrun |= r < 0 && r != -EAGAIN;
 }
 
 static void report_loss(struct source_diag *s, const char *what, uint64_t lost, uint64_t from_ns)

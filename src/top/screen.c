@@ -1,3 +1,6 @@
+/* Theory of operation. ncurses writes what differs from what is there until the terminal took all of it, and a terminal may take
+ * nothing (Ctrl-S, a connection that hangs): so a thread does that, while which ncurses is the thread's. What is to be drawn
+ * meanwhile is left out, keys wait, and whoever ends the program does not wait for the thread. */
 #include "tcplens/top/screen.h"
 
 #include <errno.h>
@@ -6,15 +9,20 @@
 #include <locale.h>
 #include <ncurses.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <term.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ESCAPE_MS 25 /* that the rest of a key's sequence may take; ssh sends it in one piece */
+#define REST_MS 200  /* that the last frame may take */
 
 static struct {
     SCREEN *screen;
@@ -23,20 +31,36 @@ static struct {
     volatile sig_atomic_t hung_up;
     struct termios before;
     char restore[128]; /* what makes the terminal's screen what it was */
+    pthread_t sender;
+    bool has_sender;
+    sem_t jobs;
+    enum job { JOB_NONE, JOB_FRAME, JOB_LEAVE } job; /* none: it ends */
+    atomic_bool sending;                             /* ncurses is the sender's */
 } term;
+
+static bool takes_output(void)
+{
+    struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* What a handler may do, too: what there is to write was made before. A terminal that takes nothing keeps its picture. */
+static bool restore(void)
+{
+    tcsetattr(STDOUT_FILENO, TCSANOW, &term.before);
+    return takes_output() && write(STDOUT_FILENO, term.restore, strlen(term.restore)) >= 0;
+}
 
 /* ---- whatever ends the program */
 
 static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGSYS };
 
-/* A handler may do little: what there is to write was made before. A fault is then met again, without a handler; what was
- * sent by somebody (signal(7): si_code) ends the program here. */
+/* A fault is then met again, without a handler; what was sent by somebody (signal(7): si_code) ends the program here. */
 static void on_deadly(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    tcsetattr(STDOUT_FILENO, TCSADRAIN, &term.before);
-    if (write(STDOUT_FILENO, term.restore, strlen(term.restore)) < 0 || info->si_code <= 0 ||
-        info->si_code == SI_KERNEL)
+    if (!restore() || info->si_code <= 0 || info->si_code == SI_KERNEL)
         _exit(128 + number);
 }
 
@@ -156,21 +180,107 @@ int top_screen_open(bool colour, char error[static TOP_SCREEN_ERROR_MAX])
     return 0;
 }
 
-void top_screen_leave(void)
+/* ---- the sender */
+
+static void *send_all(void *arg)
 {
-    if (term.screen)
-        endwin();
+    (void)arg;
+    while (sem_wait(&term.jobs) == 0 && term.job != JOB_NONE) {
+        if (term.job == JOB_FRAME)
+            doupdate();
+        else
+            endwin();
+        atomic_store(&term.sending, false);
+    }
+    return NULL;
 }
 
+static void mask(int how, int number)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(how, &set, NULL);
+}
+
+/* Not before there is something to send: the process is confined by then, and so is the thread. What ncurses has handlers for
+ * is not for it. */
+static bool start_sender(void)
+{
+    if (term.has_sender)
+        return true;
+    mask(SIG_BLOCK, SIGWINCH);
+    term.has_sender = sem_init(&term.jobs, 0, 0) == 0 && pthread_create(&term.sender, NULL, send_all, NULL) == 0;
+    mask(SIG_UNBLOCK, SIGWINCH);
+    return term.has_sender;
+}
+
+/* Ctrl-Z, which ncurses answers by giving the terminal back, waits for the sender. */
+static void hand_over(enum job job)
+{
+    mask(SIG_BLOCK, SIGTSTP);
+    if (!start_sender())
+        return;
+    term.job = job;
+    atomic_store(&term.sending, true);
+    sem_post(&term.jobs);
+}
+
+static bool is_sending(void)
+{
+    const bool sending = atomic_load(&term.sending);
+
+    if (!sending)
+        mask(SIG_UNBLOCK, SIGTSTP);
+    return sending;
+}
+
+/* Waits a little for what is nearly sent. */
+static bool has_sent(void)
+{
+    static const struct timespec pause = { .tv_nsec = 1000000 };
+
+    for (int ms = 0; is_sending() && ms < REST_MS; ms++)
+        nanosleep(&pause, NULL);
+    return !is_sending();
+}
+
+static void stop_sender(void)
+{
+    if (!term.has_sender)
+        return;
+    term.job = JOB_NONE;
+    sem_post(&term.jobs);
+    pthread_join(term.sender, NULL);
+    sem_destroy(&term.jobs);
+    term.has_sender = false;
+}
+
+/* ---- giving it back */
+
+void top_screen_leave(void)
+{
+    if (!term.screen || !has_sent())
+        return;
+    hand_over(JOB_LEAVE);
+    (void)has_sent();
+}
+
+/* What a terminal that takes nothing holds up stays the sender's, until the program ends. */
 void top_screen_close(void)
 {
-    if (term.screen) {
-        endwin();
+    top_screen_leave();
+    if (term.screen && has_sent()) {
+        stop_sender();
         delscreen(term.screen);
-        forget_the_worst();
+        if (term.keys)
+            fclose(term.keys);
+    } else if (term.screen) {
+        restore();
     }
-    if (term.keys)
-        fclose(term.keys);
+    if (term.screen)
+        forget_the_worst();
     term.screen = NULL;
     term.keys = NULL;
     *term.restore = '\0';
@@ -209,14 +319,17 @@ void top_screen_paint(struct top_view *view, uint64_t now_ns)
 {
     const struct top_paint paint = { .width = (unsigned)COLS, .height = (unsigned)LINES, .text = draw };
 
+    if (is_sending())
+        return;
     erase();
     top_view_paint(view, &paint, now_ns);
-    refresh(); /* sends what differs from what is there */
+    wnoutrefresh(stdscr);
+    hand_over(JOB_FRAME); /* what differs from what is there */
 }
 
 int top_screen_key(bool *ret_resized)
 {
-    const int key = getch();
+    const int key = is_sending() ? ERR : getch();
 
     *ret_resized = key == KEY_RESIZE;
     switch (key) {

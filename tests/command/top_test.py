@@ -151,6 +151,34 @@ def every_end_gives_the_terminal_back():
 
 
 @case
+def a_terminal_that_stands_still():
+    """Whoever ends the program need not read what it drew; the terminal's modes come back all the same."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with shown() as screen:
+            screen.stand_still()
+            screen.press("?")
+            wait_for(screen.has_taken_keys, "that the key is taken")
+            screen.signal(number)
+            check_equal(screen.ended_unread(), 0)
+            check(screen.modes_are_restored(), "modes")
+
+
+@case
+def a_terminal_that_goes_on():
+    """Ctrl-S, Ctrl-Q: what is shown then is what the keys asked for."""
+    with shown(file=REFUSED) as screen:
+        screen.press("\x13\t")
+        wait_for(screen.has_taken_keys, "that the key is taken")
+        screen.press("\x11\t?")
+        screen.wait_text("KEYS")
+        screen.press("\x1b")
+        screen.wait_text("FINDINGS", "error:")
+        screen.press("q")
+        check_equal(screen.ended(), 0)
+        check(screen.is_restored(), screen.raw[-80:])
+
+
+@case
 def ctrl_z_stops_and_fg_goes_on():
     """Its process group has a parent in the session that is not of it, as a shell is: else nobody could continue it."""
     shell = ("import os, sys, signal\n"

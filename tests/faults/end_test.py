@@ -5,24 +5,22 @@ the traced command left alone where it is not to blame.
 Usage: end_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
-import fcntl
 import functools
 import json
 import os
 import pty
 import re
 import resource
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
+import tempfile
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal
+from lib.full import fill_pipe, fill_terminal, is_full
 
 NEW = ("trace", "--netns", "new")
 OUTPACE = os.path.abspath(os.environ.get("OUTPACE", f"{os.environ.get('O', 'build')}/tests/faults/outpace.so"))
@@ -98,13 +96,6 @@ class Writing:
         return self.process.wait(lib.DEADLINE)
 
 
-def is_full(fd):
-    """Nothing more can be written there: the program waits."""
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return not poll.poll(0)
-
-
 def ended_by(number):
     with contextlib.ExitStack() as stack:
         path = f"{lib.temporary(stack)}/trace.ndjson"
@@ -178,19 +169,6 @@ def reader_that_goes_on_gets_the_end():
         check_equal(lines_of(data)[-1]["reason"], "interrupt")
 
 
-def fill_terminal(master, terminal):
-    """Until its reader's buffer is full and what is before that too. Linux moves bytes from the one to the other and tells
-    nobody who waits that there is room, so a tracer may stand still where poll() says that it need not."""
-    def is_filled():
-        with contextlib.suppress(BlockingIOError):
-            while os.write(terminal, b"x" * 4096):
-                pass
-        waiting = struct.unpack("i", fcntl.ioctl(master, termios.FIONREAD, bytes(4)))[0]
-        return waiting >= 4095 and is_full(terminal)
-
-    lib.wait_for(is_filled, "a full terminal")
-
-
 @case
 def terminal_stands_still():
     with contextlib.ExitStack() as stack:
@@ -207,26 +185,85 @@ def terminal_stands_still():
         run.says("its reader takes nothing")
 
 
+@contextlib.contextmanager
+def with_unread_standard_error(*arguments):
+    """(tracer, what is to be read of its standard error, which is full)"""
+    with contextlib.ExitStack() as stack:
+        reads, writes = os.pipe()
+        stack.callback(os.close, reads)
+        fill_pipe(writes)
+        tracer = subprocess.Popen([lib.TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=writes)
+        os.close(writes)
+        stack.callback(lambda: tracer.poll() is None and (tracer.kill(), tracer.wait()))
+        stack.callback(tracer.stdin.close)
+        yield tracer, reads
+
+
 @case
 def standard_error_stands_still():
     """Notes are not worth waiting for."""
-    with contextlib.ExitStack() as stack:
-        path = f"{lib.temporary(stack)}/trace.ndjson"
-        reads, writes = os.pipe()
-        stack.callback(os.close, reads)
-        os.set_blocking(writes, False)
-        with contextlib.suppress(BlockingIOError):
-            while os.write(writes, b"x" * 4096):
-                pass
-        os.set_blocking(writes, True)
-        tracer = subprocess.Popen([lib.TCPLENS, *NEW, "-q", "-o", path, "--", *lib.script(SOME)], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=writes)
-        os.close(writes)
-        stack.callback(lambda: tracer.poll() is None and (tracer.kill(), tracer.wait()))
-        lib.wait_trace(path, '"to":"TIME-WAIT"')
-        tracer.send_signal(signal.SIGTERM)
-        check(tracer.wait(lib.DEADLINE) in (0, 4), tracer.returncode)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/trace.ndjson"
+        with with_unread_standard_error(*NEW, "-q", "-o", path, "--", *lib.script(SOME)) as (tracer, _):
+            lib.wait_trace(path, '"to":"TIME-WAIT"')
+            tracer.send_signal(signal.SIGTERM)
+            check(tracer.wait(lib.DEADLINE) in (0, 4), tracer.returncode)
         check_equal(lib.read_trace(path).end["reason"], "interrupt")
+
+
+@case
+def standard_error_stands_still_and_nobody_asks():
+    """Nor does the end wait for them, where it comes by itself."""
+    for arguments, reason in ((("--duration", "0.1s", "--", "cat"), "duration"), (("--", "sh", "-c", "exit 3"), "command")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/trace.ndjson"
+            with with_unread_standard_error(*NEW, "-v", "-q", "-o", path, *arguments) as (tracer, _):
+                check_equal(tracer.wait(lib.DEADLINE), 0)
+            check_equal(lib.read_trace(path).end["reason"], reason)
+
+
+@case
+def standard_error_is_read_again():
+    """Then it says how much is missing, before what it says next."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/trace.ndjson"
+        command = ("sh", "-c", "read line; exit 3")
+        with with_unread_standard_error(*NEW, "-v", "-q", "-o", path, "--", *command) as (tracer, reads):
+            lib.wait_trace(path, '"header"')
+            os.set_blocking(reads, False)
+            with contextlib.suppress(BlockingIOError):
+                while os.read(reads, 1 << 16):
+                    pass
+            tracer.stdin.close()
+            check_equal(tracer.wait(lib.DEADLINE), 0)
+            said = os.read(reads, 1 << 16).decode().splitlines()
+            check(re.fullmatch(r"tcplens: \d+ lines are missing here, which nobody read", said[0]), said)
+            check_equal(said[1:], ["tcplens: sh ended with status 3"])
+
+
+def without_descriptor(closed, *command):
+    return subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=2 * lib.DEADLINE, check=False)
+
+
+@case
+def without_standard_output():
+    """What the program opens does not take its place."""
+    for command in ((lib.TCPLENS, *NEW, "--", "true"), (lib.TCPLENS, *NEW, "-q", "-o", "-", "--", "true"),
+                    (lib.TCPLENS, "--help"), (lib.ECHO, "--help")):
+        done = without_descriptor(">&-", *command)
+        check_equal(done.returncode, 1, f"{command}: {done.stderr}")
+        check("cannot write" in done.stderr, command, done.stderr)
+
+
+@case
+def without_standard_input_or_error():
+    for closed in ("<&-", "2>&-", "<&- >&- 2>&-"):
+        with contextlib.ExitStack() as stack:
+            path = f"{lib.temporary(stack)}/trace.ndjson"
+            done = without_descriptor(closed, lib.TCPLENS, *NEW, "-v", "-q", "-o", path, "--", "true")
+            check_equal((done.returncode, done.stdout), (0, ""), f"{closed}: {done.stderr}")
+            lib.validate(path)
 
 
 @case

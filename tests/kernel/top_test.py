@@ -6,10 +6,14 @@ TCPLENS and ECHO name the programs. Needs root.
 """
 import contextlib
 import os
+import signal
+import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import NOBODY, Running, TCPLENS, case, check, check_equal, main, named_namespace, run, script, unless_withheld
+from lib import (DEADLINE, NOBODY, Running, TCPLENS, case, check, check_equal, main, named_namespace, read_of, run, script,
+                 unless_withheld, wait_for)
+from lib.full import fill_pipe
 from lib.screen import Screen
 
 COMM = os.path.basename(sys.executable)[:15]
@@ -98,6 +102,36 @@ def once_on_a_host():
         check(status in (0, 4), status, stderr)
         check(text.startswith("tcplens top  wire, kernel  "), text)
         check("ESTABLISHED 1" in text and f"[{pid}]" in text and "127.0.0.1:7007" in text, text, stderr)
+
+
+@case
+def once_into_a_pipe_that_stands_still():
+    """Told to end, it does."""
+    with host() as (stack, name, _, _):
+        reads, writes = os.pipe()
+        stack.callback(os.close, reads)
+        fill_pipe(writes)
+        top = subprocess.Popen([TCPLENS, "top", "--once", "--netns", name, "--delay", "0.1"], stdin=subprocess.DEVNULL,
+                               stdout=writes, stderr=subprocess.PIPE, text=True)
+        stack.callback(lambda: (top.kill(), top.communicate()))
+        os.close(writes)
+        wait_for(lambda: any(at in read_of(top.pid, "wchan") for at in ("pipe_write", "poll_schedule", "do_poll", "sys_poll")),
+                 "that it prints")
+        top.terminate()
+        check_equal(top.wait(DEADLINE), 1)
+        check("its reader takes nothing" in top.stderr.read())
+
+
+@case
+def a_terminal_that_stands_still():
+    with host() as (stack, name, server, _):
+        screen = Screen(stack, [TCPLENS, "top", "--netns", name, "--delay", "0.1"])
+        screen.wait_text("No connection yet.")
+        screen.stand_still()
+        screen.press("?")
+        screen.signal(signal.SIGTERM)
+        check(screen.ended_unread() in (0, 4), screen.status)
+        check(screen.modes_are_restored(), "modes")
 
 
 @case

@@ -232,6 +232,7 @@ def command_that_heeds_no_signal():
                 tracer.interrupt()
             check_equal(tracer.wait(), 0, tracer.stderr)
             check("did not end when it was told to" in tracer.stderr, tracer.stderr)
+            check("processes that it started may go on" in tracer.stderr, tracer.stderr)
             check(has_ended(command), "the command still runs")
             trace = lib.read_trace(path)
         check_equal(trace.end["reason"], "duration" if options else "interrupt")

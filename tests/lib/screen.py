@@ -9,7 +9,8 @@ import sys
 import termios
 import time
 
-from .cases import DEADLINE, check
+from .cases import DEADLINE, check, wait_for
+from .full import fill_terminal
 
 try:
     import pyte
@@ -91,8 +92,27 @@ class Screen:
     def press(self, keys):
         os.write(self.master, keys.encode() if isinstance(keys, str) else keys)
 
+    def has_taken_keys(self):
+        terminal = os.open(f"/proc/{self.pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            return not any(fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))
+        finally:
+            os.close(terminal)
+
     def signal(self, number):
         os.kill(self.pid, number)
+
+    def stand_still(self):
+        """Nobody reads any more, and there is no room left."""
+        terminal = os.open(f"/proc/{self.pid}/fd/1", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        fill_terminal(self.master, terminal)
+        os.close(terminal)
+
+    def ended_unread(self):
+        """As ended(), and nothing is read."""
+        _, status = wait_for(lambda: (ended := os.waitpid(self.pid, os.WNOHANG))[0] and ended, "its end")
+        self.status = os.waitstatus_to_exitcode(status)
+        return self.status
 
     def ended(self):
         """Waits until it has; its exit status, or minus the signal."""
@@ -109,5 +129,7 @@ class Screen:
 
     def is_restored(self):
         """The screen that was there before stands there again, and the terminal's modes are what they were."""
-        now = termios.tcgetattr(self.master)
-        return LEAVES in self.raw and now[:4] == self.before[:4]
+        return LEAVES in self.raw and self.modes_are_restored()
+
+    def modes_are_restored(self):
+        return termios.tcgetattr(self.master)[:4] == self.before[:4]

@@ -1,4 +1,6 @@
-/* Messages for the person at the terminal: standard error, one line each, untrusted bytes escaped. */
+/* Messages for the person at the terminal: standard error, one line each, untrusted bytes escaped. In a program that watches
+ * for signals (stop.h) they wait at most 2 s, all together, for somebody to read: then they are left out, and counted by the
+ * next one that finds room. */
 #ifndef TCPLENS_BASE_LOG_H
 #define TCPLENS_BASE_LOG_H
 

@@ -29,5 +29,7 @@ void writer_switch(struct writer *w, int fd);
 void writer_drop(struct writer *w);
 /* Flushes and closes. NULL is fine. Returns 0 or -errno. */
 int writer_close(struct writer *w);
+/* What one of those errors means. */
+const char *writer_explain(int error);
 
 #endif

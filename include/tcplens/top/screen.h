@@ -18,7 +18,7 @@ void top_screen_leave(void);
 /* Gives it back. Nothing happens where it was not taken, as with the one above. */
 void top_screen_close(void);
 
-/* Draws. */
+/* Draws, and does not wait for the terminal: while one takes nothing, this is left out. */
 void top_screen_paint(struct top_view *view, uint64_t now_ns);
 /* The next key that was pressed, as top_view_key() takes it; *ret_resized: the terminal has another size now. 0: none. */
 int top_screen_key(bool *ret_resized);
