@@ -201,12 +201,16 @@ def goes_on_as_its_account():
 
 
 @case
-def says_that_it_stays_root():
-    """A container's root without the right to become somebody else."""
-    done = lib.run("read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null",
-                   before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid", "--"])
-    check_equal(done.status, 0, done.stderr)
-    lib.one_line(done.stderr, "user 0", "CAP_SETUID")
+def says_what_of_root_stays():
+    """A container's root without the right to become somebody else, or to leave its groups."""
+    for without, stays in (("setuid", {"user 0"}), ("setgid", {"group 0", "supplementary groups"}),
+                           ("setuid,-setgid", {"user 0", "group 0", "supplementary groups"})):
+        done = lib.run("read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null",
+                       before=["setpriv", "--groups=0,1", f"--bounding-set=-{without}", f"--inh-caps=-{without}", "--"])
+        check_equal(done.status, 0, done.stderr)
+        lib.one_line(done.stderr, "CAP_SETUID", "CAP_SETGID")
+        kept = done.stderr.partition("keeps ")[2].partition(":")[0]
+        check_equal(set(kept.split(", ")), stays, without)
 
 
 if __name__ == "__main__":
