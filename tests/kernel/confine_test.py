@@ -184,6 +184,46 @@ def guard_survives_what_a_terminal_sends():
         check(has_ended(command))
 
 
+@contextlib.contextmanager
+def ending(*before):
+    """A tracer that is told to end when the guard has been seen to; then what it says, and that its command goes on."""
+    with tracing(*before, *NAMESPACE) as (process, tracer, command, guard):
+        try:
+            yield guard
+            for _ in range(2):
+                process.send_signal(signal.SIGTERM)
+                # taken, though another signal of that number would be one with it
+                wait_for(lambda: has_ended(tracer) or not int(status_of(tracer)["ShdPnd"], 16), "the signal to be taken")
+            check_equal(process.wait(2 * lib.DEADLINE), 1)
+            check(not has_ended(command), "the command has ended")
+            os.kill(command, signal.SIGKILL)  # it has standard error open too
+            lib.one_line(process.stderr.read().decode(), f"(process {command}) goes on")
+        finally:
+            for pid in guard, command:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+@case
+def says_that_the_command_goes_on():
+    """Where the guard may not signal it, was killed, or was stopped."""
+    with ending("setpriv", "--bounding-set=-kill", "--inh-caps=-kill", "--"):
+        pass
+    for number in signal.SIGKILL, signal.SIGSTOP:
+        with ending() as guard:
+            os.kill(guard, number)
+
+
+@case
+def guard_that_is_late_still_ends_the_command():
+    with tracing(*NAMESPACE) as (process, _, command, guard):
+        os.kill(guard, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        process.wait(2 * lib.DEADLINE)
+        os.kill(guard, signal.SIGCONT)
+        wait_for(lambda: has_ended(command) and has_ended(guard), "the command's end")
+
+
 @case
 def goes_on_as_its_account():
     """Where the machine has one: passwd(5) of this run alone."""
