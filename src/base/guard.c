@@ -1,10 +1,11 @@
 /* Theory of operation. The guard holds one end of a socket pair, and the child as a descriptor, which means that process also
  * when its number is used again. A byte comes, a number goes back; anything else, or the end of who asks, ends it, and the
- * child. */
+ * child. Somebody may have stopped it, so it is waited for no longer than GUARD_PATIENCE_MS. */
 #include "tcplens/base/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -17,7 +18,9 @@
 #include "tcplens/base/confine.h"
 #include "tcplens/base/rights.h"
 
-enum request { TERMINATE = 't', KILL = 'k' };
+#define GUARD_PATIENCE_MS 3000
+
+enum request { TERMINATE = 't', KILL = 'k', END = 'e' };
 
 /* Below, what is left of it: 0, 1 and 2 are nobody's. */
 enum { CHANNEL = 0, CHILD = 1, REST = 2 };
@@ -79,23 +82,51 @@ int guard_start(struct guard *guard, pid_t child, int at_end)
     return 0;
 }
 
+static int ask(const struct guard *guard, enum request request)
+{
+    const char byte = (char)request;
+
+    return send(guard->channel, &byte, 1, MSG_NOSIGNAL) == 1 ? 0 : -EPIPE;
+}
+
+/* What it answers within ms. 0; -EPIPE: it has ended; -ETIMEDOUT. */
+static int hear(const struct guard *guard, int ms, int *ret_answer)
+{
+    struct pollfd p = { .fd = guard->channel, .events = POLLIN };
+    int n;
+
+    do
+        n = poll(&p, 1, ms);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return -ETIMEDOUT;
+    return read(guard->channel, ret_answer, sizeof(*ret_answer)) == sizeof(*ret_answer) ? 0 : -EPIPE;
+}
+
 int guard_signal(const struct guard *guard, int number)
 {
-    const char request = number == SIGKILL ? KILL : TERMINATE;
-    int r;
+    int answer, r;
 
     if (!guard->pid)
         return -ESRCH;
-    if (send(guard->channel, &request, 1, MSG_NOSIGNAL) != 1 || read(guard->channel, &r, sizeof(r)) != sizeof(r))
-        return -EPIPE;
-    return r;
+    while (hear(guard, 0, &answer) == 0)
+        ; /* it came too late for who asked */
+    r = ask(guard, number == SIGKILL ? KILL : TERMINATE);
+    if (r == 0)
+        r = hear(guard, GUARD_PATIENCE_MS, &answer);
+    return r == 0 ? answer : r;
 }
 
 void guard_stop(struct guard *guard)
 {
+    int answer, r;
+
     if (!guard->pid)
         return;
+    (void)ask(guard, END);
+    while ((r = hear(guard, GUARD_PATIENCE_MS, &answer)) == 0)
+        ;
     close(guard->channel);
-    waitpid(guard->pid, NULL, 0);
+    waitpid(guard->pid, NULL, r == -EPIPE ? 0 : WNOHANG);
     guard->pid = 0;
 }

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/clock.h"
+#include "tcplens/base/printable.h"
 #include "tcplens/base/stop.h"
 
 #define PATIENCE_MS 2000
@@ -23,36 +22,6 @@ static unsigned left_out;             /* lines, since the last one was written *
 void log_set_level(enum log_level level)
 {
     level_max = level;
-}
-
-/* Controls, those of C1 too, and marks that reorder the rest of a line or break it (Unicode's Bidi_Control, Zl, Zp). */
-static bool obeyed_by_terminals(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-}
-
-/* Bytes of the character at text, which can be printed as it is; 0: its first byte cannot. UTF-8 (RFC 3629): a byte that
- * belongs to no character could itself be a control. */
-static size_t printable(const unsigned char *text, size_t len)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    const size_t size = *text < 0x80   ? 1
-                        : *text < 0xc2 ? 0
-                        : *text < 0xe0 ? 2
-                        : *text < 0xf0 ? 3
-                        : *text < 0xf5 ? 4
-                                       : 0;
-    uint32_t c = size > 1 ? *text & (0xffu >> (size + 1)) : *text;
-
-    if (!size || size > len)
-        return 0;
-    for (size_t i = 1; i < size; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (text[i] & 0x3f);
-    }
-    return c < least[size] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || obeyed_by_terminals(c) ? 0 : size;
 }
 
 /* Nobody may read standard error. Where signals do not end the wait, the program's work is not held up longer than that. */
@@ -95,20 +64,19 @@ static void write_line(char *line, size_t len)
 static void print_line(const char *text, size_t len)
 {
     static const char before[] = "tcplens: ";
-    const unsigned char *at = (const unsigned char *)text;
     char *line = malloc(sizeof(before) + 4 * len + 1), *end = line;
 
     if (!line)
         return;
     end = stpcpy(end, before);
     while (len > 0) {
-        size_t size = printable(at, len);
+        size_t size = printable(text, len);
 
         if (size)
-            end = mempcpy(end, at, size);
+            end = mempcpy(end, text, size);
         else
-            end += sprintf(end, "\\x%02x", *at);
-        at += size ? size : 1;
+            end += sprintf(end, "\\x%02x", (unsigned char)*text);
+        text += size ? size : 1;
         len -= size ? size : 1;
     }
     write_line(line, (size_t)(end - line));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -93,8 +94,25 @@ int rights_drop(bool keep_kill)
     return r;
 }
 
+/* What of root's identity could not be left: it opens files all the same. */
+static void tell_what_stays(void)
+{
+    const char *const stays[] = { geteuid() == 0 ? "user 0" : NULL, getegid() == 0 ? "group 0" : NULL,
+                                  getgroups(0, NULL) > 0 ? "supplementary groups" : NULL };
+    char text[64] = "";
+
+    for (size_t i = 0, len = 0; i < sizeof(stays) / sizeof(*stays); i++)
+        if (stays[i])
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", stays[i]);
+    if (*text)
+        log_note("goes on without capabilities, but keeps %s: this environment lets nobody become another "
+                 "(CAP_SETUID, CAP_SETGID)",
+                 text);
+}
+
 int rights_give_up(const struct confine *c)
 {
+    const bool was_root = geteuid() == 0;
     int at_end = 0, r;
 
     (void)prctl(PR_GET_PDEATHSIG, &at_end);
@@ -103,9 +121,8 @@ int rights_give_up(const struct confine *c)
         return r;
     if (at_end && prctl(PR_SET_PDEATHSIG, at_end) < 0) /* the kernel forgets it with the rights */
         return -errno;
-    if (geteuid() == 0)
-        log_note(
-            "goes on as user 0, without capabilities: this environment lets nobody become another user (CAP_SETUID)");
+    if (was_root)
+        tell_what_stays();
     tzset(); /* the time zone is in a file */
     r = confine(c);
     if (r < 0)

@@ -117,7 +117,7 @@ int child_release(struct child *c)
 
 void child_ask_to_end(struct child *c)
 {
-    /* where it cannot, the command is waited for, and killed if it does not end */
+    /* what hinders it is told when the command is to be killed, because it does not end */
     (void)!guard_signal(&c->guard, SIGTERM);
 }
 
@@ -127,11 +127,11 @@ void child_ended(struct child *c)
     guard_stop(&c->guard);
 }
 
-bool child_stop(struct child *c, unsigned grace_ms)
+int child_stop(struct child *c, unsigned grace_ms)
 {
     static const struct timespec pause = { .tv_nsec = 10000000 };
-    bool killed;
     pid_t ended;
+    int r = 0;
 
     if (grace_ms)
         child_ask_to_end(c);
@@ -139,11 +139,13 @@ bool child_stop(struct child *c, unsigned grace_ms)
         nanosleep(&pause, NULL);
         grace_ms -= grace_ms < 10 ? grace_ms : 10;
     }
-    killed = ended == 0 && guard_signal(&c->guard, SIGKILL) == 0;
-    if (killed)
-        waitpid(c->pid, NULL, 0);
+    if (ended == 0) {
+        r = guard_signal(&c->guard, SIGKILL);
+        if (r == 0)
+            r = waitpid(c->pid, NULL, 0) > 0;
+    }
     child_ended(c);
-    return killed;
+    return r;
 }
 
 void child_done(struct child *c)

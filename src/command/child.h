@@ -2,7 +2,6 @@
 #ifndef TCPLENS_CHILD_H
 #define TCPLENS_CHILD_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "tcplens/base/guard.h"
@@ -37,8 +36,8 @@ int child_release(struct child *c);
 void child_ask_to_end(struct child *c);
 /* It ended by itself: status was taken. */
 void child_ended(struct child *c);
-/* Ends it: SIGTERM, and SIGKILL when grace_ms have passed. True: it had to be killed. */
-bool child_stop(struct child *c, unsigned grace_ms);
+/* Ends it: SIGTERM, and SIGKILL when grace_ms have passed. 0; 1: it had to be killed; -errno: it cannot be, and goes on. */
+int child_stop(struct child *c, unsigned grace_ms);
 /* A child that was never let go ends by itself. */
 void child_done(struct child *c);
 

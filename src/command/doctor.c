@@ -131,7 +131,7 @@ static void confinement(void)
     if (geteuid() != 0)
         return;
     tell(has_capability(CAP_SETUID) && has_capability(CAP_SETGID), "root's identity can be given up",
-         "it goes on as user 0, without capabilities; CAP_SETUID and CAP_SETGID are needed");
+         "it goes on without capabilities, but keeps user, group or groups; CAP_SETUID and CAP_SETGID are needed");
     tell(rights_has_account(), "an account of its own: " RIGHTS_ACCOUNT,
          "it goes on as nobody (user 65534), whose other processes can end it; useradd --system " RIGHTS_ACCOUNT
          " makes one");

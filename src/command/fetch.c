@@ -96,7 +96,7 @@ static int read_trace(struct publish_reader *reader, const struct fetch_options 
         log_note("%llu records of the trace are missing: they are not stored there", (unsigned long long)came.missing);
     if (!came.complete)
         log_note("the trace has no end yet: these are the records that are stored now");
-    return EXIT_DONE;
+    return came.refused || came.missing ? EXIT_LOST : EXIT_DONE;
 }
 
 static int fetch(const struct fetch_options *o, const struct publish_server *server, struct lines *l)
@@ -141,7 +141,7 @@ static int fetch_and_close(void *arg)
     }
     status = fetch(f->options, f->server, &f->lines);
     r = writer_close(f->lines.writer);
-    return fflush(stdout) != 0 || (r < 0 && r != -EPIPE && status == EXIT_DONE) ? EXIT_FAILED : status;
+    return fflush(stdout) != 0 || (r < 0 && r != -EPIPE) ? EXIT_FAILED : status;
 }
 
 static int open_and_fetch(const struct fetch_options *o, struct publish_server *server, const struct command_io *io)
@@ -201,7 +201,7 @@ const struct command command_fetch = {
     .usage = "[OPTION]... nats://[USER:PASSWORD@]HOST[:PORT]",
     .about = "Reads a trace back from the JetStream of a NATS server, where `--publish` of trace or\n"
              "export sent it, and prints its lines (NDJSON): each record once, in its order.\n",
-    .more = "Exit status: 0 done, 1 failed, 2 usage.\n",
+    .more = "Exit status: 0 done, 1 failed, 2 usage, 4 records are missing, or were refused.\n",
     .options = &table,
     .run = run,
 };

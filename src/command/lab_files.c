@@ -10,6 +10,7 @@
 
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/printable.h"
 #include "tcplens/lab/library.h"
 
 static const char *const file_names[1 + LAB_LANGUAGES] = { "lab.json", "guide.en.md", "guide.zh.md" };
@@ -173,10 +174,29 @@ static void tell_fault(const struct lab_job *job, const char *file, const char *
     log_error("%s%s%s: %s", job->files.where, folder ? "/" : "", folder ? file : "", error);
 }
 
+/* A guide is shown as it is. */
+static int check_text(const char *text, char error[static GUIDE_ERROR_MAX])
+{
+    const char *fault = printable_fault(text);
+    unsigned line = 1;
+
+    if (!fault)
+        return 0;
+    for (; text < fault; text++)
+        line += *text == '\n';
+    snprintf(error, GUIDE_ERROR_MAX, "line %u: the byte 0x%02x begins what a terminal obeys, or is none of a text",
+             line, (unsigned char)*fault);
+    return -EINVAL;
+}
+
 static int load_guide(struct lab_job *job, enum lab_language language, struct guide **ret_guide)
 {
     char error[GUIDE_ERROR_MAX];
 
+    if (check_text(job->files.guides[language], error) < 0) {
+        tell_fault(job, file_names[1 + language], error);
+        return EXIT_FAILED;
+    }
     if (guide_new(job->files.guides[language], ret_guide) < 0) {
         log_error("out of memory");
         return EXIT_FAILED;

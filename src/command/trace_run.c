@@ -172,12 +172,21 @@ static void on_child(void *arg, int wait_status)
 
 /* --duration is over, or nobody reads the output: the command ends too. After Ctrl-C it had its time already, or a
  * second one says not to wait. */
-static void stop_command(struct trace *t)
+static int stop_command(struct trace *t)
 {
-    if (child_stop(&t->child, t->interrupted ? 0 : CHILD_GRACE_MS))
+    const pid_t pid = t->child.pid;
+    int r = child_stop(&t->child, t->interrupted ? 0 : CHILD_GRACE_MS);
+
+    if (r < 0)
+        log_error("%s (process %d) goes on: it cannot be told to end (%s)", t->config.command[0], (int)pid,
+                  r == -EPERM   ? "CAP_KILL is missing"
+                  : r == -EPIPE ? "tcplens-guard, which may do that, has ended"
+                                : "tcplens-guard, which may do that, does not answer");
+    else if (r > 0)
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): who has a child has a command
         log_note("%s did not end when it was told to (SIGTERM), and was killed; processes that it started may go on",
                  t->config.command[0]);
+    return r < 0 ? r : 0;
 }
 
 /* Processes alone name the namespace that they are in. What is not shown of it is said when a source is opened. */
@@ -321,7 +330,7 @@ static int watch(struct trace *t)
     const struct trace_looker *looker = t->options->looker;
     struct confine c = { .may = CONFINE_WATCH | (sinks_serve(&t->sinks) ? CONFINE_SERVE : 0) |
                                 (looker ? looker->may : 0) };
-    int r;
+    int r, stopped = 0;
 
     c.socket_count = pipeline_sockets(t->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
     r = rights_give_up(&c);
@@ -345,7 +354,7 @@ static int watch(struct trace *t)
         return EXIT_FAILED;
     }
     if (t->child.pid)
-        stop_command(t);
+        stopped = stop_command(t);
     if (t->pipeline)
         conclude(t);
     if (t->child_status > 128)
@@ -357,7 +366,7 @@ static int watch(struct trace *t)
         log_note("the trace is complete; still serving %s until Ctrl-C", sinks_address(&t->sinks));
         r = loop_run(t->loop);
     }
-    if (r < 0 || t->failed)
+    if (r < 0 || stopped < 0 || t->failed)
         return EXIT_FAILED;
     if (t->options->exit_status && t->child_status >= 0)
         return t->child_status;

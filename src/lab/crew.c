@@ -17,6 +17,7 @@
 #include "files.h"
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/clock.h"
+#include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
@@ -115,7 +116,7 @@ static _Noreturn void become_program(const struct lines *l, const struct lab_act
         execv(l->echo, a->argv);
     else
         execvp(a->argv[0], a->argv);
-    fprintf(stderr, "tcplens lab: cannot run %s: %s\n", a->own ? l->echo : a->argv[0], strerror(errno));
+    log_error("lab: cannot run %s: %s", a->own ? l->echo : a->argv[0], strerror(errno));
     _exit(127);
 }
 
@@ -125,7 +126,7 @@ static bool take_place(const struct lines *l, const struct lab_actor *a)
     char error[FILES_ERROR_MAX] = "";
 
     if (a->files && files_put(a->files, error) < 0)
-        fprintf(stderr, "tcplens lab: %s: %s\n", a->name, error);
+        log_error("lab: %s: %s", a->name, error);
     return !*error && netns_enter_held(&l->space->at[a->at]) == 0 &&
            (needs_rights(a) || rights_drop_capabilities() == 0);
 }

@@ -466,7 +466,9 @@ static int load(struct lab *lab, const char *text, const char *mutation, char er
 
     if (r < 0)
         return r;
-    r = build(lab, mutation, &walk);
+    shape_check_texts(&walk, lab->tree);
+    if (!walk.wrong)
+        r = build(lab, mutation, &walk);
     if (r == 0 && walk.wrong)
         say_where(text, &walk, error);
     if (r == 0 && !walk.wrong && !mutation) {

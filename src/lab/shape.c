@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tcplens/base/options.h"
+#include "tcplens/base/printable.h"
 
 #define FIELDS_MAX 64
 
@@ -203,6 +204,30 @@ static void check_presence(struct shape_walk *walk, const cJSON *object, const s
     }
     if (eithers && found != 1)
         shape_fault(walk, "should have %s of %.260s", found ? "only one" : "one", list);
+}
+
+static void check_text(struct shape_walk *walk, const char *text)
+{
+    const char *fault = text ? printable_fault(text) : NULL;
+
+    if (fault)
+        shape_fault(walk, "the byte 0x%02x begins what a terminal obeys, or is none of a text", (unsigned char)*fault);
+}
+
+void shape_check_texts(struct shape_walk *walk, const cJSON *tree)
+{
+    const cJSON *item;
+    int i = 0;
+
+    check_text(walk, tree->string);
+    if (cJSON_IsString(tree))
+        check_text(walk, tree->valuestring);
+    cJSON_ArrayForEach (item, tree) {
+        const size_t before = item->string ? shape_down(walk, item->string) : shape_down_item(walk, i++);
+
+        shape_check_texts(walk, item);
+        shape_up(walk, before);
+    }
 }
 
 bool shape_check(struct shape_walk *walk, const cJSON *object, const struct field *fields)

@@ -51,6 +51,9 @@ struct shape_walk {
     const void *about;                                       /* for check() */
 };
 
+/* Whether all texts of a tree, and its keys, are for a terminal (base/printable.h): any may be shown. */
+void shape_check_texts(struct shape_walk *walk, const cJSON *tree);
+
 /* Whether the object has this shape; what is wrong first is told in the walk. */
 bool shape_check(struct shape_walk *walk, const cJSON *object, const struct field *fields);
 /* Remembers what is wrong where the walk is, unless something was before. */

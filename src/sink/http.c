@@ -357,13 +357,22 @@ static bool is_token_valid(const struct http *http, struct MHD_Connection *conne
     return http_site_token_valid(&http->site, token, len);
 }
 
+static char refused_target; /* a mark: its address */
+
+/* Of the target as it was sent; what handle() is given has been unescaped. It is the request's first mark. */
+static void *look_at_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    (void)cls;
+    (void)connection;
+    return http_site_target_valid(target) ? NULL : &refused_target;
+}
+
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *target, const char *method,
                               const char *version, const char *upload, size_t *upload_len, void **request)
 {
     (void)version;
     (void)upload;
     (void)upload_len;
-    (void)request;
     struct http *http = cls;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info && info->socket_context)
@@ -372,6 +381,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     size_t host_len = host ? strlen(host) : 0;
     const char *url = http_site_path(target, &host, &host_len);
+    if (*request == &refused_target)
+        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "A control character in the URL.\n");
     if (has_hosts(connection))
         return answer_text(connection, MHD_HTTP_BAD_REQUEST, "More than one Host.\n");
     if (!host_is_right(http, host, host_len, connection_fd(connection)))
@@ -552,11 +563,12 @@ static int start_daemon(struct http *http)
     int fd = http->listen_fd;
     http->listen_fd = -1; /* the library closes it, in some of its failures too */
     errno = 0;
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_BROWSERS + HALF_REQUESTS + CONNECTION_SPARE,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_END);
+    http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
+                                    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                    (unsigned)LIMIT_BROWSERS + HALF_REQUESTS + CONNECTION_SPARE,
+                                    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
+                                    MHD_OPTION_URI_LOG_CALLBACK, look_at_target, NULL, MHD_OPTION_END);
     return http->daemon ? 0 : errno ? -errno : -ENOMEM;
 }
 

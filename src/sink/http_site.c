@@ -1,8 +1,10 @@
 #include "tcplens/sink/http_site.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -100,6 +102,19 @@ bool http_site_token_valid(const struct http_site *site, const char *token, size
     for (size_t i = 0; i < HTTP_TOKEN_LEN; i++)
         differ |= (unsigned char)(token[i] ^ site->token[i]);
     return !differ;
+}
+
+bool http_site_target_valid(const char *target)
+{
+    for (; *target; target++) {
+        unsigned c = (unsigned char)*target;
+
+        if (c == '%' && isxdigit((unsigned char)target[1]) && isxdigit((unsigned char)target[2]))
+            c = (unsigned)strtoul((const char[]){ target[1], target[2], '\0' }, NULL, 16);
+        if (c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return true;
 }
 
 const char *http_site_path(const char *target, const char **ret_host, size_t *ret_len)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "publish_nats.h"
+#include "publish_numbers.h"
 #include "tcplens/sink/publish_message.h"
 
 #define HEADERS "tcplens.*.header"
@@ -149,7 +150,7 @@ struct reading {
     const struct found *trace;
     bool (*take)(void *arg, const char *line, size_t len);
     void *arg;
-    uint64_t records, last; /* those of it, refused ones too; the highest number */
+    struct publish_numbers numbers; /* of its records, refused ones too */
     struct publish_came came;
 };
 
@@ -161,12 +162,11 @@ static bool read_one(void *arg, natsMsg *message, uint64_t at)
     (void)at;
     if (!take_message(message, &f) || strcmp(f.id.trace, r->trace->id.trace) != 0)
         return true;
-    r->records++;
-    r->last = f.id.n > r->last ? f.id.n : r->last;
-    if (!has_line(message)) {
-        r->came.refused++;
+    const bool again = !publish_numbers_take(&r->numbers, f.id.n), line = has_line(message);
+
+    r->came.refused += !line;
+    if (again || !line)
         return true;
-    }
     r->came.complete = strcmp(f.subject.kind, "end") == 0;
     return r->take(r->arg, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)) && !r->came.complete;
 }
@@ -190,8 +190,7 @@ int publish_reader_read(struct publish_reader *r, const char *id, const char *ho
     }
     snprintf(subject, sizeof(subject), "tcplens.%s.>", w.newest.subject.host);
     status = walk(r, subject, w.newest.at, read_one, &reading, error);
-    if (reading.records <= reading.last)
-        reading.came.missing = reading.last + 1 - reading.records;
+    reading.came.missing = publish_numbers_missing(&reading.numbers);
     *ret_came = reading.came;
     return status;
 }

@@ -187,6 +187,46 @@ def guard_survives_what_a_terminal_sends():
         check(has_ended(command))
 
 
+@contextlib.contextmanager
+def ending(*before):
+    """A tracer that is told to end when the guard has been seen to; then what it says, and that its command goes on."""
+    with tracing(*before, *NAMESPACE) as (process, tracer, command, guard):
+        try:
+            yield guard
+            for _ in range(2):
+                process.send_signal(signal.SIGTERM)
+                # taken, though another signal of that number would be one with it
+                wait_for(lambda: has_ended(tracer) or not int(status_of(tracer)["ShdPnd"], 16), "the signal to be taken")
+            check_equal(process.wait(2 * lib.DEADLINE), 1)
+            check(not has_ended(command), "the command has ended")
+            os.kill(command, signal.SIGKILL)  # it has standard error open too
+            lib.one_line(process.stderr.read().decode(), f"(process {command}) goes on")
+        finally:
+            for pid in guard, command:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+@case
+def says_that_the_command_goes_on():
+    """Where the guard may not signal it, was killed, or was stopped."""
+    with ending("setpriv", "--bounding-set=-kill", "--inh-caps=-kill", "--"):
+        pass
+    for number in signal.SIGKILL, signal.SIGSTOP:
+        with ending() as guard:
+            os.kill(guard, number)
+
+
+@case
+def guard_that_is_late_still_ends_the_command():
+    with tracing(*NAMESPACE) as (process, _, command, guard):
+        os.kill(guard, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        process.wait(2 * lib.DEADLINE)
+        os.kill(guard, signal.SIGCONT)
+        wait_for(lambda: has_ended(command) and has_ended(guard), "the command's end")
+
+
 @case
 def goes_on_as_its_account():
     """Where the machine has one: passwd(5) of this run alone."""
@@ -204,12 +244,16 @@ def goes_on_as_its_account():
 
 
 @case
-def says_that_it_stays_root():
-    """A container's root without the right to become somebody else."""
-    done = lib.run("read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null",
-                   before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid", "--"])
-    check_equal(done.status, 0, done.stderr)
-    lib.one_line(done.stderr, "user 0", "CAP_SETUID")
+def says_what_of_root_stays():
+    """A container's root without the right to become somebody else, or to leave its groups."""
+    for without, stays in (("setuid", {"user 0"}), ("setgid", {"group 0", "supplementary groups"}),
+                           ("setuid,-setgid", {"user 0", "group 0", "supplementary groups"})):
+        done = lib.run("read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null",
+                       before=["setpriv", "--groups=0,1", f"--bounding-set=-{without}", f"--inh-caps=-{without}", "--"])
+        check_equal(done.status, 0, done.stderr)
+        lib.one_line(done.stderr, "CAP_SETUID", "CAP_SETGID")
+        kept = done.stderr.partition("keeps ")[2].partition(":")[0]
+        check_equal(set(kept.split(", ")), stays, without)
 
 
 if __name__ == "__main__":

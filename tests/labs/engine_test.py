@@ -234,6 +234,28 @@ def names_of_labs():
 
 
 @case
+def what_a_terminal_obeys_is_refused():
+    """In lab.json, however it is written, and in either guide: with the file, the line, and what stands there."""
+    record()
+    for obeyed in "\x1b[2J", "\x9b2J", "\u202e":
+        begins = f"0x{obeyed.encode()[0]:02x}"
+        for escaped in True, False:
+            own = json.loads(json.dumps(LAB))
+            own["actors"]["other"] = {"at": "client", "run": [f"./{obeyed}"]}
+            done = lab(write_lab(json.dumps(own, indent=1, ensure_ascii=escaped)), "--auto", "-o", "trace", "--force")
+            check_equal((done.status, done.stdout), (FAILED, ""))
+            one_line(done.stderr, "./own/lab.json: line ", "actors.other.run.0", begins)
+        for language in "en", "zh":
+            folder = write_lab()
+            Path(folder, f"guide.{language}.md").write_text(GUIDE.replace("Yes.", f"Yes{obeyed}."), encoding="utf-8")
+            for arguments in ("--auto", "-o", "trace", "--force"), ("--check", "trace"):
+                done = lab(folder, *arguments)
+                check_equal((done.status, done.stdout), (FAILED, ""))
+                line = 1 + GUIDE[:GUIDE.index("Yes.")].count("\n")
+                one_line(done.stderr, f"./own/guide.{language}.md: line {line}: ", begins)
+
+
+@case
 def time_wait_may_end():
     """A FIN that was sent again, and its acknowledgment that met no socket, end TIME-WAIT: no other path."""
     own = json.loads(json.dumps(LAB))

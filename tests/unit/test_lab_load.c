@@ -68,6 +68,23 @@ static void test_unknown_keys(void **state)
     expect_fault(WITH("\"headers\": true, \"headers\": true"), "line 4: headers: \"headers\" is here twice");
 }
 
+/* What a terminal obeys, written as it is or as JSON's escape; lines are none of it. */
+static void test_texts(void **state)
+{
+    (void)state;
+    static const char *const obeyed[] = { "\\u001b[2J", "\\u009b2J", "\xc2\x9b", "\xe2\x80\xae",
+                                          "\\u202e",    "\x9b",      "a\rb" };
+    char text[512];
+
+    for (size_t i = 0; i < sizeof(obeyed) / sizeof(*obeyed); i++) {
+        snprintf(text, sizeof(text), LAB("\"a\": { \"at\": \"client\",\n\"run\": [ \"x\", \"%s\" ] }", CHECKS),
+                 obeyed[i]);
+        expect_fault(text, "line 3: actors.a.run.1: the byte 0x");
+    }
+    expect_fault(WITH("\"\\u001b\": 1"), "line 1: ?: the byte 0x1b");
+    lab_free(load(LAB("\"a\": { \"at\": \"client\", \"run\": [ \"x\", \"你\\r\\n\\té\\n\" ] }", CHECKS), NULL, NULL));
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -346,7 +363,7 @@ int main(void)
         cmocka_unit_test(test_bounds),          cmocka_unit_test(test_too_many),      cmocka_unit_test(test_references),
         cmocka_unit_test(test_patterns),        cmocka_unit_test(test_first_choices), cmocka_unit_test(test_students),
         cmocka_unit_test(test_values_at_fault), cmocka_unit_test(test_mutations),     cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_lines),           cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_lines),           cmocka_unit_test(test_texts),         cmocka_unit_test(test_orders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

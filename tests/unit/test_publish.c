@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../src/sink/publish_numbers.h"
 #include "../../src/sink/publish_queue.h"
 #include "../../src/sink/publish_spool.h"
 #include "tcplens/base/writer.h"
@@ -316,12 +317,47 @@ static void test_line(void **state)
     assert_false(publish_is_line(long_one, WRITER_LINE_MAX));
 }
 
+static uint64_t missing_of(const uint64_t *numbers, size_t count)
+{
+    struct publish_numbers seen = { 0 };
+
+    for (size_t i = 0; i < count; i++)
+        (void)publish_numbers_take(&seen, numbers[i]);
+    return publish_numbers_missing(&seen);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    enum { FAR = 3 * PUBLISH_NUMBERS_BEHIND };
+    struct publish_numbers seen = { 0 };
+
+#define MISSING(...)                                                                                                   \
+    missing_of((const uint64_t[]){ __VA_ARGS__ }, sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+    assert_int_equal(MISSING(0, 1, 2), 0);
+    assert_int_equal(MISSING(0, 2, 3, 1), 0);
+    assert_int_equal(MISSING(0, 1, 1, 3), 1);
+    assert_int_equal(MISSING(2, 2, 2), 2);
+    assert_int_equal(MISSING(0, FAR, 0, FAR), FAR - 1);
+    assert_int_equal(MISSING(0, PUBLISH_NUMBERS_BEHIND - 1, 1), PUBLISH_NUMBERS_BEHIND - 3);
+    assert_int_equal(MISSING(0, UINT64_MAX), 0);
+#undef MISSING
+    /* one that is another's in the window */
+    for (uint64_t n = 0; n < FAR; n++) {
+        assert_true(publish_numbers_take(&seen, n));
+        assert_false(publish_numbers_take(&seen, n));
+    }
+    assert_false(publish_numbers_take(&seen, 0));
+    assert_int_equal(publish_numbers_missing(&seen), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ring),   cmocka_unit_test(test_full),    cmocka_unit_test(test_begins_anew),
-        cmocka_unit_test(test_folder), cmocka_unit_test(test_server),  cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_id),     cmocka_unit_test(test_subject), cmocka_unit_test(test_line),
+        cmocka_unit_test(test_ring),    cmocka_unit_test(test_full),    cmocka_unit_test(test_begins_anew),
+        cmocka_unit_test(test_folder),  cmocka_unit_test(test_server),  cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_id),      cmocka_unit_test(test_subject), cmocka_unit_test(test_line),
+        cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,9 @@ int http_site_open(const char *address, uint16_t port, struct http_site *ret_sit
 /* Whether the len bytes of token (NULL: none) are the one of the site. Takes the same time however much of it is right. */
 bool http_site_token_valid(const struct http_site *site, const char *token, size_t len);
 
+/* Whether a request's target, as it was sent, has no control character, escaped or not: what stands behind a zero would be
+ * looked at by nobody (RFC 3986, 7.3). */
+bool http_site_target_valid(const char *target);
 /* What a request asks for, in one of two forms (RFC 9112, 3.2): the path alone, or the whole URL, which then names the host
  * and not the Host header. Returns the path; *ret_host: len bytes of the URL, unchanged where it has none. */
 const char *http_site_path(const char *target, const char **ret_host, size_t *ret_len);
