@@ -91,6 +91,11 @@ def programs_are_hardened():
         check(re.search(r"GNU_STACK.* RW ", said), program, "has a stack that can be run")
         if "X86-64" in said:
             check(re.search(r"x86 feature:.*IBT.*SHSTK", said), program, "has no mark of CET")
+        made = run(ROOT, "readelf", "-W", "--debug-dump=info", "--dwarf-depth=1", BUILT / program)
+        by_gcc = re.findall(r"DW_AT_producer .*: (GNU C17 .*)", made)
+        check(by_gcc or "clang" in made, program, "does not say how it was compiled")
+        for flag in ("-fstack-clash-protection", "-ftrivial-auto-var-init=zero", "-fstack-protector-strong"):
+            check_equal([flags for flags in by_gcc if flag not in flags], [], f"{program} without {flag}:")
 
 
 if __name__ == "__main__":
