@@ -89,11 +89,12 @@ def each_record_once():
         nats = Server(stack)
         with traced(nats) as process:
             connections(process.server, 100)
+            socket.create_connection(("127.0.0.1", nats.port)).close()  # by whomever
             trace = end(process)
             identity = re.search(NOTE, process.stderr)[1]
         check_equal(replay(nats), trace, "replayed")
         check(f'"port":{nats.port}}}' not in trace, "to publish makes connections, which must not be published")
-        check(json.loads(trace.splitlines()[-1])["skipped"]["of the publisher"] > 10, "and that is not told")
+        check(json.loads(trace.splitlines()[-1])["skipped"]["of the publisher"] > 0, "and that is not told")
         check(trace.count("\n") > 1000)
         check_equal(replay(nats, "--trace", identity[:8]), trace)
         listed = replay(nats, "--list").split()
