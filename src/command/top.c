@@ -382,7 +382,7 @@ static int show(struct top_options *o, const char *filter)
     writer_drop(t.writer);
     top_view_free(t.view);
     top_model_free(t.model);
-    if (t.error < 0 && t.error != -EPIPE && status == EXIT_DONE) {
+    if (t.error < 0 && t.error != -EPIPE && (status == EXIT_DONE || status == EXIT_LOST)) {
         log_error("cannot write standard output: %s", writer_explain(t.error));
         status = EXIT_FAILED;
     }

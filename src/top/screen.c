@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tcplens/base/stop.h"
+
 #define ESCAPE_MS 25 /* that the rest of a key's sequence may take; ssh sends it in one piece */
 #define REST_MS 200  /* that the last frame may take */
 
@@ -28,6 +30,7 @@ static struct {
     SCREEN *screen;
     FILE *keys; /* the terminal, where standard input is something else */
     bool colour;
+    WINDOW *pad; /* that keys are read by */
     volatile sig_atomic_t hung_up;
     struct termios before;
     char restore[128]; /* what makes the terminal's screen what it was */
@@ -152,12 +155,30 @@ static void define_colours(void)
             init_pair((short)i, colours[i], -1);
 }
 
+/* By a pad: whoever reads keys from a window draws it, too, and waits for the terminal. */
+static int take_keys(char error[static TOP_SCREEN_ERROR_MAX])
+{
+    term.pad = newpad(1, 1);
+    if (!term.pad) {
+        top_screen_close();
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "out of memory");
+        return -ENOMEM;
+    }
+    keypad(term.pad, TRUE);
+    nodelay(term.pad, TRUE);
+    return 0;
+}
+
 int top_screen_open(bool colour, char error[static TOP_SCREEN_ERROR_MAX])
 {
     take_utf8();
     if (!isatty(STDIN_FILENO) && !(term.keys = fopen("/dev/tty", "re"))) {
         snprintf(error, TOP_SCREEN_ERROR_MAX, "no terminal to read keys from: %s", strerror(errno));
         return -ENOTTY;
+    }
+    if (stop_poll(STDOUT_FILENO, POLLOUT) < 0) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "the terminal takes nothing");
+        return -ECANCELED;
     }
     tcgetattr(STDOUT_FILENO, &term.before);
     term.screen = newterm(NULL, stdout, term.keys ? term.keys : stdin);
@@ -174,22 +195,25 @@ int top_screen_open(bool colour, char error[static TOP_SCREEN_ERROR_MAX])
     noecho();
     nonl();
     curs_set(0);
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
     set_escdelay(ESCAPE_MS);
-    return 0;
+    return take_keys(error);
 }
 
 /* ---- the sender */
+
+static void do_job(enum job job)
+{
+    if (job == JOB_FRAME)
+        doupdate();
+    else
+        endwin();
+}
 
 static void *send_all(void *arg)
 {
     (void)arg;
     while (sem_wait(&term.jobs) == 0 && term.job != JOB_NONE) {
-        if (term.job == JOB_FRAME)
-            doupdate();
-        else
-            endwin();
+        do_job(term.job);
         atomic_store(&term.sending, false);
     }
     return NULL;
@@ -216,12 +240,15 @@ static bool start_sender(void)
     return term.has_sender;
 }
 
-/* Ctrl-Z, which ncurses answers by giving the terminal back, waits for the sender. */
+/* Ctrl-Z, which ncurses answers by giving the terminal back, waits for the sender. Where no thread can be made (RLIMIT_NPROC),
+ * the work is done here. */
 static void hand_over(enum job job)
 {
-    mask(SIG_BLOCK, SIGTSTP);
-    if (!start_sender())
+    if (!start_sender()) {
+        do_job(job);
         return;
+    }
+    mask(SIG_BLOCK, SIGTSTP);
     term.job = job;
     atomic_store(&term.sending, true);
     sem_post(&term.jobs);
@@ -231,7 +258,7 @@ static bool is_sending(void)
 {
     const bool sending = atomic_load(&term.sending);
 
-    if (!sending)
+    if (!sending && takes_output())
         mask(SIG_UNBLOCK, SIGTSTP);
     return sending;
 }
@@ -259,29 +286,40 @@ static void stop_sender(void)
 
 /* ---- giving it back */
 
+/* False: the terminal does not take it. */
+static bool leave(void)
+{
+    if (!has_sent())
+        return false;
+    hand_over(JOB_LEAVE);
+    return has_sent();
+}
+
 void top_screen_leave(void)
 {
-    if (!term.screen || !has_sent())
-        return;
-    hand_over(JOB_LEAVE);
-    (void)has_sent();
+    if (term.screen)
+        (void)leave();
 }
 
 /* What a terminal that takes nothing holds up stays the sender's, until the program ends. */
 void top_screen_close(void)
 {
-    top_screen_leave();
-    if (term.screen && has_sent()) {
-        stop_sender();
-        delscreen(term.screen);
-        if (term.keys)
-            fclose(term.keys);
-    } else if (term.screen) {
+    const bool left = !term.screen || leave();
+
+    if (!left) {
         restore();
+    } else if (term.screen) {
+        stop_sender();
+        if (term.pad)
+            delwin(term.pad);
+        delscreen(term.screen);
     }
+    if (left && term.keys)
+        fclose(term.keys);
     if (term.screen)
         forget_the_worst();
     term.screen = NULL;
+    term.pad = NULL;
     term.keys = NULL;
     *term.restore = '\0';
 }
@@ -329,7 +367,7 @@ void top_screen_paint(struct top_view *view, uint64_t now_ns)
 
 int top_screen_key(bool *ret_resized)
 {
-    const int key = is_sending() ? ERR : getch();
+    const int key = is_sending() ? ERR : wgetch(term.pad);
 
     *ret_resized = key == KEY_RESIZE;
     switch (key) {

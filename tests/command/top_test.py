@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lib import DEADLINE, case, check, check_equal, one_line, read, run, run_cases, tcplens, wait_for
@@ -27,6 +28,14 @@ def shown(*arguments, width=80, height=24, file=CAPTURE, **environment):
     with contextlib.ExitStack() as stack:
         screen = Screen(stack, [TCPLENS, "top", file, *arguments], width, height, **environment)
         screen.wait_text("tcplens top", "CONN", "q quit")
+        yield screen
+
+
+@contextlib.contextmanager
+def shown_whole(**options):
+    """The file has been read, so that nothing more is drawn by itself."""
+    with shown(**options) as screen:
+        screen.wait(lambda text: "(reading)" not in text, "the end of the file")
         yield screen
 
 
@@ -154,19 +163,44 @@ def every_end_gives_the_terminal_back():
 def a_terminal_that_stands_still():
     """Whoever ends the program need not read what it drew; the terminal's modes come back all the same."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        with shown() as screen:
+        with shown_whole() as screen:
             screen.stand_still()
             screen.press("?")
-            wait_for(screen.has_taken_keys, "that the key is taken")
+            wait_for(screen.is_held_up, "that help is drawn")
             screen.signal(number)
             check_equal(screen.ended_unread(), 0)
             check(screen.modes_are_restored(), "modes")
 
 
 @case
+def a_terminal_that_stands_still_changes_its_size():
+    with shown_whole() as screen:
+        screen.stand_still()
+        screen.resize(100, 30)
+        wait_for(screen.is_held_up, "that all is drawn again")
+        screen.signal(signal.SIGTERM)
+        check_equal(screen.ended_unread(), 0)
+        check(screen.modes_are_restored(), "modes")
+
+
+@case
+def a_terminal_that_goes_on_too_late():
+    """Whenever that is, its modes are what they were."""
+    for seconds in (0.1, 0.3, 0.5):
+        with shown_whole() as screen:
+            screen.stand_still()
+            screen.press("?")
+            wait_for(screen.is_held_up, "that help is drawn")
+            screen.signal(signal.SIGTERM)
+            time.sleep(seconds)
+            check_equal(screen.ended(), 0)
+            check(screen.modes_are_restored(), seconds)
+
+
+@case
 def a_terminal_that_goes_on():
     """Ctrl-S, Ctrl-Q: what is shown then is what the keys asked for."""
-    with shown(file=REFUSED) as screen:
+    with shown_whole(file=REFUSED) as screen:
         screen.press("\x13\t")
         wait_for(screen.has_taken_keys, "that the key is taken")
         screen.press("\x11\t?")

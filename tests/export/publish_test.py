@@ -167,15 +167,23 @@ class Proxy:
                     one.shutdown(socket.SHUT_RDWR)
 
 
+def reply(server, key):
+    """The object with that key that a server answers with."""
+    told = b""
+    while not (found := re.search(rb'\{[^\r\n]*"%s"[^\r\n]*\}(?=\r\n)' % key, told)):
+        piece = server.recv(1 << 16)
+        check(piece, "the server has closed the connection:", told)
+        told += piece
+    return found[0]
+
+
 def make_stream(nats, **limits):
     """The stream, by who runs the server, before tcplens would make it."""
     config = json.dumps({"name": "tcplens", "subjects": ["tcplens.>"], "storage": "file", "num_replicas": 1, **limits})
     with socket.create_connection(("127.0.0.1", nats.port)) as server:
         server.sendall(b'CONNECT {"verbose":false}\r\nSUB _INBOX.made 1\r\n'
                        + f"PUB $JS.API.STREAM.CREATE.tcplens _INBOX.made {len(config)}\r\n{config}\r\n".encode())
-        answer = b""
-        while b"_INBOX.made" not in answer or not answer.endswith(b"}\r\n"):
-            answer += server.recv(1 << 16)
+        answer = reply(server, b"type")
     check(b'"error"' not in answer, answer)
 
 
@@ -418,14 +426,11 @@ def wrong_lines():
 def publish(nats, subject, identity, line):
     """A message as anybody can store it; the server has it when this returns, and says where."""
     header = b"NATS/1.0\r\nNats-Msg-Id: " + identity + b"\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", nats.port)) as server:
+    with socket.create_connection(("127.0.0.1", nats.port), timeout=lib.DEADLINE) as server:
         server.sendall(b'CONNECT {"verbose":false,"headers":true}\r\nSUB _INBOX.stored 1\r\n'
                        + b"HPUB %s _INBOX.stored %d %d\r\n" % (subject, len(header), len(header) + len(line))
                        + header + line + b"\r\n")
-        answer = b""
-        while b'"seq"' not in answer or not answer.endswith(b"}\r\n"):
-            answer += server.recv(1 << 16)
-    return answer
+        return reply(server, b"seq")
 
 
 @case

@@ -11,6 +11,7 @@ import time
 
 from .cases import DEADLINE, check, wait_for
 from .full import fill_terminal
+from .processes import read_of
 
 try:
     import pyte
@@ -107,6 +108,11 @@ class Screen:
         terminal = os.open(f"/proc/{self.pid}/fd/1", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
         fill_terminal(self.master, terminal)
         os.close(terminal)
+
+    def is_held_up(self):
+        """One of its threads waits for the terminal to take something."""
+        return any((read_of(self.pid, f"task/{task}/wchan") or "") in ("wait_woken", "n_tty_write")
+                   for task in os.listdir(f"/proc/{self.pid}/task"))
 
     def ended_unread(self):
         """As ended(), and nothing is read."""
