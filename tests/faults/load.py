@@ -100,7 +100,7 @@ def browsers_beside_a_churn():
         path = f"{lib.temporary(stack)}/trace.ndjson"
         tracer = lib.begin(stack, "trace", "--netns", "new", "--segments", "none", "--serve", "127.0.0.1:0", "-q", "-o", path, "--",
                            "sh", "-c", f"echo ready; read go; "
-                           f"exec {CHURN} --connections {CONNECTIONS}")
+                           f"exec {CHURN} --connections {CONNECTIONS} --seconds 3600")
         url = tracer.wait_line(r"^tcplens: viewer: (\S+)", "stderr")[1]
         port, token = int(url.split(":")[2].split("/")[0]), url.split("token=")[1]
         site, state = ("127.0.0.1", port, token), {"bytes": 0}
