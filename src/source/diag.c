@@ -184,6 +184,8 @@ void source_diag_drain(struct source_diag *s, bool now, event_fn emit, void *arg
     s->arg = arg;
     work = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     sample(s);
+    if (now) /* of some it takes two to say that they are gone, and no other may follow */
+        sample(s);
     rest = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - work) * REST_FACTOR;
     s->due_ns = start + (rest > s->config.interval_ns ? rest : s->config.interval_ns);
 }

@@ -291,16 +291,25 @@ static bool differ(const struct view *a, const struct view *b)
            a->syn != b->syn;
 }
 
+/* How many samples have to miss it until it is gone. A bucket of the kernel's hash table that changes between two parts of a dump
+ * may be told with a hole. And a minisock that takes a socket's place stands there before it has its first reference
+ * (inet_twsk_hashdance() of Linux 6.1), without which a dump passes it over. */
+static unsigned enough(const struct entry *e, unsigned parts)
+{
+    const struct view *v = &e->told;
+    const bool may_become_one = !v->minisock && (v->state == TCP_STATE_FIN_WAIT_1 || v->state == TCP_STATE_FIN_WAIT_2 ||
+                                                 v->state == TCP_STATE_CLOSING);
+
+    return parts > 1 || may_become_one ? 2 : 1;
+}
+
 /* Gone, or its endpoints belong to another one. */
 static void tell_gone(struct diag_table *t, unsigned parts)
 {
-    /* A bucket of the kernel's hash table that changes between two parts of a dump may be told with a hole. */
-    unsigned enough = parts > 1 ? 2 : 1;
-
     for (size_t i = 0; i < t->count; i++) {
         struct entry *e = t->entries[i];
 
-        if (!e->followed || (e->missed < enough && (e->missed || e->told.cookie == e->now.cookie)))
+        if (!e->followed || (e->missed < enough(e, parts) && (e->missed || e->told.cookie == e->now.cookie)))
             continue;
         tell_closed(t, &e->local, &e->remote, e->told.cookie, e->told.state);
         e->followed = false;

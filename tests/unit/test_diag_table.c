@@ -385,12 +385,33 @@ static void many_destroyed(void **state)
     assert_int_equal(run.lost, LOST_NONE);
 }
 
+/* A minisock that is about to take its place can be passed over: that it is gone is believed the second time. */
+static void minisock_is_passed_over(void **state)
+{
+    (void)state;
+    SAMPLE(sock(1, 11, TCP_STATE_FIN_WAIT_2), sock(2, 12, TCP_STATE_FIN_WAIT_1), sock(3, 13, TCP_STATE_LAST_ACK));
+    destroyed(1, 11);
+    assert_string_equal(SAMPLE_OF_NOTHING(), "3/13 LAST-ACK gone\n");
+    assert_string_equal(SAMPLE(minisock(1, 11, TCP_STATE_TIME_WAIT, 60000)),
+                        "2/12 FIN-WAIT-1 gone\n1/11 TIME-WAIT fresh minisock 60000 ms\n");
+    assert_string_equal(SAMPLE_OF_NOTHING(), "1/11 TIME-WAIT gone\n");
+}
+
+/* What a sample does not show, and is gone the next time only. */
+static bool is_in_doubt(enum tcp_state believed, enum tcp_state now, bool *doubted)
+{
+    *doubted = !now && !*doubted &&
+               (believed == TCP_STATE_FIN_WAIT_1 || believed == TCP_STATE_FIN_WAIT_2 || believed == TCP_STATE_CLOSING);
+    return *doubted;
+}
+
 /* Against the simplest thing that could be right: what is told always adds up to what the sample shows. */
 static void random_samples(void **state)
 {
     enum { PORTS = 40, ROUNDS = 3000 };
     enum tcp_state believed[PORTS] = { 0 };
     uint64_t seed = 42, cookies[PORTS] = { 0 };
+    bool doubted[PORTS] = { 0 };
 
     (void)state;
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -427,7 +448,8 @@ static void random_samples(void **state)
                 believed[port] = told;
             }
         }
-        assert_memory_equal(believed, now, sizeof(now));
+        for (unsigned port = 1; port < PORTS; port++)
+            assert_true(is_in_doubt(believed[port], now[port], &doubted[port]) || believed[port] == now[port]);
     }
 }
 
@@ -449,6 +471,7 @@ int main(void)
         TEST(ports),
         TEST(full),
         TEST(many_destroyed),
+        TEST(minisock_is_passed_over),
         TEST(random_samples),
     };
 
