@@ -266,7 +266,6 @@ static int show_until_quit(struct looking_at_file *l)
 {
     int r;
 
-    top_view_status(l->top->view, NULL);
     l->top->due_ns = 0;
     r = loop_run(l->loop);
     if (r < 0)
@@ -314,6 +313,8 @@ static int show_file(struct top *t)
     status = prepare_file(&l);
     if (status == EXIT_DONE)
         status = replay(&l.replay);
+    if (l.replay.begun)
+        top_view_status(t->view, NULL);
     if (l.replay.begun && t->options->once)
         print_once(t);
     else if (l.replay.begun && !l.replay.enough)

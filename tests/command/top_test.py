@@ -257,6 +257,7 @@ def once_prints_all_that_there_is():
     of_trace = tcplens("top", "--once", "-", data=trace).stdout.decode().splitlines()
     of_capture = run("top", "--once", CAPTURE).stdout.splitlines()
     check_equal(of_trace[1:], of_capture[1:])  # the first line names the file
+    check("reading" not in of_capture[0], of_capture[0])
 
 
 @case
