@@ -162,20 +162,20 @@ static const struct rule rules[] = {
     ALLOW_IF(setsockopt, CONFINE_SERVE, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),
     ALLOW(epoll_create1, CONFINE_SERVE),
     ALLOW(eventfd2, CONFINE_SERVE),
-    ALLOW_IF(clone, CONFINE_SERVE, HAS(0, CLONE_THREAD, CLONE_THREAD)),
+    /* threads: of the server, of libnats, and the one that sends what ncurses draws */
+    ALLOW_IF(clone, CONFINE_SERVE | CONFINE_PUBLISH | CONFINE_SCREEN, HAS(0, CLONE_THREAD, CLONE_THREAD)),
     { SCMP_SYS(clone3),
       CONFINE_SERVE | CONFINE_FEED | CONFINE_PUBLISH | CONFINE_SCREEN,
       QUIET(ENOSYS),
       0,
       { { 0 } } }, /* its flags cannot be looked at */
-    /* ncurses: modes of the terminal, who is in its foreground; it waits for the rest of a key; a thread sends what is drawn */
+    /* ncurses: modes of the terminal, who is in its foreground; it waits for the rest of a key */
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETS)),
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETSW)),
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCSETSF)),
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TCFLSH)),
     ALLOW_IF(ioctl, CONFINE_SCREEN, IS(1, TIOCGPGRP)),
     ALLOW(getpgrp, CONFINE_SCREEN),
-    ALLOW_IF(clone, CONFINE_SCREEN, HAS(0, CLONE_THREAD, CLONE_THREAD)),
     /* a server that is connected to, again and again */
     ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET), HAS(1, SOCKET_TYPE, SOCK_STREAM)),
     ALLOW_IF(socket, CONFINE_PUBLISH, IS(0, AF_INET6), HAS(1, SOCKET_TYPE, SOCK_STREAM)),
@@ -186,7 +186,6 @@ static const struct rule rules[] = {
     ALLOW_IF(getsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
     ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
     ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
-    ALLOW_IF(clone, CONFINE_PUBLISH, HAS(0, CLONE_THREAD, CLONE_THREAD)),
     ALLOW(pwrite64, CONFINE_PUBLISH),
     { SCMP_SYS(openat),
       CONFINE_PUBLISH,

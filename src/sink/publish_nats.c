@@ -166,8 +166,8 @@ natsStatus publish_walk(const struct publish_connection *c, const struct publish
     /* The server waits for an acknowledgement now and then, so what is on its way is bounded; and for as long as it takes, as
      * else it would send the same again, whether there is room or not. An ordered consumer would do that by heartbeats, whose
      * timer resets it while it is read and taken down. How many are still to come the server does not know for certain (2.9
-     * says none with three left), so the end is a place. A server that sends more than
-     * it may ends the walk (NATS_SLOW_CONSUMER). */
+     * says none with three left), so the end is a place. A server that sends more than it may ends the walk
+     * (NATS_SLOW_CONSUMER). */
     options.Stream = PUBLISH_STREAM;
     options.ManualAck = true;
     options.Config.AckPolicy = js_AckAll;

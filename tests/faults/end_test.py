@@ -376,17 +376,24 @@ sys.exit(3)
 """
 
 
+@contextlib.contextmanager
+def between_the_steps(tracer):
+    """Of TWO_STEPS, which goes on to its end then."""
+    tracer.wait_line("^ready 0")
+    yield
+    tracer.say()
+    tracer.wait_line("^ready 1")
+    tracer.say()
+
+
 @case
 def removed_interface():
     """What is left is traced on."""
     with contextlib.ExitStack() as stack:
         tracer, name, path = without_interface(stack, ("-i", "lo", "-i", "v0"), lib.script(TWO_STEPS))
-        tracer.wait_line("^ready 0")
-        in_namespace(name, "link", "delete", "v0")
-        lib.wait_trace(path, '"gap"')
-        tracer.say()
-        tracer.wait_line("^ready 1")
-        tracer.say()
+        with between_the_steps(tracer):
+            in_namespace(name, "link", "delete", "v0")
+            lib.wait_trace(path, '"gap"')
         check_equal(tracer.wait(), 4, tracer.stderr)
         check("interface v0: " in tracer.stderr, tracer.stderr)
         trace = lib.read_trace(path)
@@ -404,12 +411,9 @@ def removed_only_interface():
     """The kernel's own account goes on."""
     with contextlib.ExitStack() as stack:
         tracer, name, path = without_interface(stack, ("-i", "v0"), lib.script(TWO_STEPS))
-        tracer.wait_line("^ready 0")
-        in_namespace(name, "link", "delete", "v0")
-        lib.wait_trace(path, '"gap"')
-        tracer.say()
-        tracer.wait_line("^ready 1")
-        tracer.say()
+        with between_the_steps(tracer):
+            in_namespace(name, "link", "delete", "v0")
+            lib.wait_trace(path, '"gap"')
         check_equal(tracer.wait(), 4, tracer.stderr)
         check("tracing goes on without the wire witness" in tracer.stderr, tracer.stderr)
         trace = lib.read_trace(path)
@@ -421,12 +425,9 @@ def removed_only_interface():
 def nothing_left_to_watch():
     with contextlib.ExitStack() as stack:
         tracer, name, path = without_interface(stack, ("-i", "v0", "--source", "wire"), lib.script(TWO_STEPS))
-        tracer.wait_line("^ready 0")
-        in_namespace(name, "link", "delete", "v0")
-        tracer.wait_line("goes on, and is traced no more", "stderr")
-        tracer.say()
-        tracer.wait_line("^ready 1")
-        tracer.say()
+        with between_the_steps(tracer):
+            in_namespace(name, "link", "delete", "v0")
+            tracer.wait_line("goes on, and is traced no more", "stderr")
         check_equal(tracer.wait(), 1, tracer.stderr)
         check("ended with status 3" in tracer.stderr, tracer.stderr)
         trace = lib.read_trace(path)
@@ -451,11 +452,8 @@ def removed_namespace():
         name = stack.enter_context(lib.named_namespace())
         path = f"{lib.temporary(stack)}/trace.ndjson"
         tracer = lib.begin(stack, "trace", "--netns", name, "-q", "-o", path, "--", *lib.script(TWO_STEPS))
-        tracer.wait_line("^ready 0")
-        subprocess.run(["ip", "netns", "delete", name], check=True)
-        tracer.say()
-        tracer.wait_line("^ready 1")
-        tracer.say()
+        with between_the_steps(tracer):
+            subprocess.run(["ip", "netns", "delete", name], check=True)
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)
         check_equal((trace.end["reason"], len(trace.all("outcome"))), ("command", 2))
