@@ -46,7 +46,7 @@ static void serve(void)
 }
 
 /* Nothing of what the parent has open stays open. What a terminal sends to all is not for it. */
-static _Noreturn void be_guard(int channel, int pidfd, int at_end)
+static _Noreturn void be_guard(int channel, int pidfd)
 {
     sigset_t all;
 
@@ -60,11 +60,11 @@ static _Noreturn void be_guard(int channel, int pidfd, int at_end)
         _exit(1);
     (void)!confine_to_signals(CHANNEL, CHILD); /* a kernel without filters: it has nothing else all the same */
     serve();
-    signal_child(at_end);
+    signal_child(SIGTERM);
     _exit(0);
 }
 
-int guard_start(struct guard *guard, pid_t child, int at_end)
+int guard_start(struct guard *guard, pid_t child)
 {
     int ends[2];
     CLEANUP_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
@@ -77,7 +77,7 @@ int guard_start(struct guard *guard, pid_t child, int at_end)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        be_guard(other, pidfd, at_end);
+        be_guard(other, pidfd);
     *guard = (struct guard){ .pid = pid, .channel = cleanup_keep(&own) };
     return 0;
 }

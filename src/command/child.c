@@ -94,7 +94,7 @@ int child_start(struct child *c, char *const argv[], enum child_stdout stdout_is
         become(argv, gate_read, report_write, stdout_is);
     }
     *c = (struct child){ .argv = argv, .pid = pid, .release = -1, .exec_report = -1 };
-    r = guard_start(&c->guard, pid, SIGTERM);
+    r = guard_start(&c->guard, pid);
     if (r < 0)
         return r; /* the child ends with its gate */
     c->release = cleanup_keep(&gate_write);

@@ -300,34 +300,6 @@ static int start(const struct lab_job *job, const char *trace, int *ret_complete
     return EXIT_DONE;
 }
 
-static FILE *open_result(const struct lab_options *o, int *ret_status)
-{
-    FILE *file;
-    int fd;
-
-    *ret_status = EXIT_DONE;
-    if (!o->result)
-        return NULL;
-    if (is_stdout(o->result))
-        return stdout;
-    fd = output_open(o->result, O_WRONLY | O_TRUNC);
-    file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file) {
-        log_error("cannot write %s: %s", o->result, strerror(fd < 0 ? -fd : errno));
-        *ret_status = EXIT_FAILED;
-    }
-    return file;
-}
-
-/* The exit status, which was the given one before. */
-static int close_result(const struct lab_options *o, FILE *file, int status)
-{
-    if (!file || file == stdout || fclose(file) == 0 || status != EXIT_DONE)
-        return status;
-    log_error("cannot write %s: %s", o->result, strerror(errno));
-    return EXIT_FAILED;
-}
-
 static int make_report(const struct lab_job *job, const char *trace)
 {
     char *argv[] = { "report", "--force", "-o", (char *)job->options->report, (char *)trace, NULL };
@@ -350,7 +322,9 @@ static int copy_out(int fd)
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
     const bool to_stdout = is_stdout(job->options->output.path);
+    char why[CHECK_TEXT_MAX];
     int status = EXIT_DONE, again;
+    struct lab_trace trace;
 
     if (job->options->report)
         status = make_report(job, path);
@@ -364,7 +338,10 @@ static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
         log_error("cannot drop rights");
         return EXIT_FAILED;
     }
-    return lab_grade(job, "the trace", again, result);
+    status = lab_trace_read("the trace", again, &trace, why);
+    status = status == EXIT_DONE ? lab_grade(job, &trace, result) : lab_refuse(job, result, why);
+    lab_trace_free(&trace);
+    return status;
 }
 
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
@@ -405,10 +382,10 @@ static int run_job(struct lab_job *job)
         return EXIT_FAILED;
     }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    result = open_result(o, &status);
+    result = lab_result_open(o, &status);
     if (status == EXIT_DONE)
         status = run_and_judge(job, fd, to_file ? o->output.path : path, result);
-    return close_result(o, result, status);
+    return lab_result_close(o, result, status);
 }
 
 /* Whether the kernel witness can look, where the lab is nothing without it: tried before somebody is asked anything. */
@@ -454,91 +431,31 @@ static int play(struct lab_job *job)
     return status == EXIT_DONE ? run_job(job) : status;
 }
 
-/* ---- grading */
-
-/* The trace that was handed in is none: the result says so too. */
-static int refuse(struct lab_job *job, const char *why)
-{
-    int status;
-    FILE *result = open_result(job->options, &status);
-
-    return status == EXIT_DONE ? close_result(job->options, result, lab_refuse(job, result, why)) : status;
-}
-
-static int refuse_unread(struct lab_job *job)
-{
-    char why[512];
-
-    snprintf(why, sizeof(why), "cannot read %.400s: %s", job->options->check, strerror(errno));
-    return refuse(job, why);
-}
-
-static int check_trace(struct lab_job *job)
-{
-    int fd = command_open_input(job->options->check), status;
-    FILE *result;
-
-    if (fd < 0)
-        return refuse_unread(job);
-    result = open_result(job->options, &status);
-    if (status == EXIT_DONE && rights_give_up(&(struct confine){ 0 }) < 0) {
-        log_error("cannot drop rights");
-        status = EXIT_FAILED;
-    }
-    if (status == EXIT_DONE)
-        status = lab_grade(job, job->options->check, cleanup_keep(&fd), result);
-    cleanup_close(&fd);
-    return close_result(job->options, result, status);
-}
-
 /* ---- the command line */
 
-static int do_job(struct lab_job *job, const char *name, const char *student)
+static int do_export(struct lab_job *job)
+{
+    int status = EXIT_FAILED;
+
+    if (rights_give_up(&(struct confine){ 0 }) < 0)
+        log_error("cannot drop rights");
+    else
+        status = lab_job_load(job, job->options->student);
+    if (status == EXIT_DONE)
+        export_gift(job);
+    return status;
+}
+
+static int do_job(struct lab_job *job, const char *name)
 {
     const struct lab_options *o = job->options;
     int status = lab_files_find(name, &job->files);
 
+    if (status == EXIT_DONE && o->exported == EXPORT_GIFT)
+        return do_export(job);
     if (status == EXIT_DONE)
-        status = lab_job_load(job, student);
-    if (status != EXIT_DONE)
-        return status;
-    if (o->exported == EXPORT_GIFT) {
-        export_gift(job);
-        return EXIT_DONE;
-    }
-    return o->check ? check_trace(job) : play(job);
-}
-
-static int refuse_nameless(struct lab_job *job, const char *what)
-{
-    char why[512];
-
-    snprintf(why, sizeof(why), "%.400s %s", job->options->check, what);
-    log_error("%s", why);
-    return refuse(job, why);
-}
-
-/* The lab and the student that a trace names, where nobody else does. */
-static int check_named(struct lab_job *job, const char *name)
-{
-    const struct lab_options *o = job->options;
-    char *lab = NULL, *student = NULL;
-    int fd = -1, status;
-
-    /* a pipe cannot be read twice */
-    if (strcmp(o->check, "-") != 0 && (fd = command_open_input(o->check)) < 0)
-        return refuse_unread(job);
-    if (fd >= 0 && lab_peek(fd, &lab, &student) < 0 && !name)
-        return refuse_nameless(job, "is no tcplens trace");
-    if (!name && fd < 0)
-        status = command_usage_error("lab", "which lab? It is not looked up in a pipe");
-    else if (!name && !lab)
-        status = refuse_nameless(job, "does not say which lab it is of");
-    else
-        status = do_job(job, name ? name : lab, o->student ? o->student : student);
-    free(lab);
-    free(student);
-    return status;
+        status = lab_job_load(job, o->student);
+    return status == EXIT_DONE ? play(job) : status;
 }
 
 static int check_usage(const struct lab_options *o, int words)
@@ -567,7 +484,7 @@ static int dispatch(struct lab_job *job, const char *name)
     }
     if (o->exported == EXPORT_SCHEMA)
         return export_schema();
-    return o->check ? check_named(job, name) : do_job(job, name, o->student);
+    return o->check ? lab_check(job, name) : do_job(job, name);
 }
 
 static int run(int argc, char *argv[])

@@ -110,21 +110,12 @@ static bool named_like(const char *word, char list[static 512])
     return len;
 }
 
-int lab_files_find(const char *name, struct lab_files *ret_files)
+static int refuse_name(const char *name)
 {
     const char *names[512] = { NULL }, *nearest;
-    const struct library_lab *ours;
     char list[512];
     size_t n = 0;
 
-    ours = find_ours(name, length_without_slash(name));
-    if (ours) {
-        *ret_files = (struct lab_files){ .where = ours->name, .lab = ours->lab, .guides = { ours->en, ours->zh } };
-        return EXIT_DONE;
-    }
-    *ret_files = (struct lab_files){ .where = name };
-    if (strchr(name, '/'))
-        return read_folder(name, ret_files);
     for (const struct library_lab *l = library_labs; l->name && n < sizeof(names) / sizeof(*names); l++)
         names[n++] = l->name;
     nearest = options_nearest(name, names, n);
@@ -134,6 +125,29 @@ int lab_files_find(const char *name, struct lab_files *ret_files)
         return command_usage_error("lab", "there is no lab '%.60s' (did you mean '%s'?)", name, nearest);
     return command_usage_error(
         "lab", "there is no lab '%.60s': --list shows them; a folder of your own has a slash in its path", name);
+}
+
+static int take_ours(const struct library_lab *ours, struct lab_files *ret_files)
+{
+    *ret_files = (struct lab_files){ .where = ours->name, .lab = ours->lab, .guides = { ours->en, ours->zh } };
+    return EXIT_DONE;
+}
+
+int lab_files_ours(const char *name, struct lab_files *ret_files)
+{
+    const struct library_lab *ours = find_ours(name, strlen(name));
+
+    return ours ? take_ours(ours, ret_files) : refuse_name(name);
+}
+
+int lab_files_find(const char *name, struct lab_files *ret_files)
+{
+    const struct library_lab *ours = find_ours(name, length_without_slash(name));
+
+    if (ours)
+        return take_ours(ours, ret_files);
+    *ret_files = (struct lab_files){ .where = name };
+    return strchr(name, '/') ? read_folder(name, ret_files) : refuse_name(name);
 }
 
 static void free_files(struct lab_files *files)

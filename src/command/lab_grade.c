@@ -2,34 +2,27 @@
 #include "lab_job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <zlib.h>
-
-#include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/output.h"
 #include "tcplens/base/terminal.h"
 #include "tcplens/sink/timeline.h"
 #include "tcplens/trace/decode.h"
 
-#define CHUNK (1u << 16)
-
 struct grading {
     struct lab_job *job;
-    const char *name;
-    gzFile in;
+    const struct lab_trace *trace;
     struct trace_decoder *decoder;
     struct records *records;
     struct result result;
     uint64_t start_ns, line, damaged, first_damaged;
     char why[TRACE_DECODE_ERROR_MAX]; /* of the first line that is damaged */
     char refusal[CHECK_TEXT_MAX];     /* why there is nothing to judge */
-    char *text;                       /* of the trace, whole */
-    size_t len;
 };
 
 static int refuse(struct grading *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -45,29 +38,6 @@ static int refuse(struct grading *g, const char *format, ...)
 }
 
 /* ---- reading */
-
-/* The whole of it, uncompressed. What is wrong with the file is told. */
-static int read_all(struct grading *g)
-{
-    for (;;) {
-        char *larger = g->len + CHUNK + 1 <= LIMIT_LAB_TRACE ? realloc(g->text, g->len + CHUNK + 1) : NULL;
-        const char *damage;
-        int n;
-
-        if (!larger)
-            return refuse(g, "%s: is longer than a trace of a lab can be, or there is no memory for it", g->name);
-        g->text = larger;
-        n = gzread(g->in, g->text + g->len, CHUNK);
-        damage = command_gzip_damage(g->in, n);
-        if (n > 0)
-            g->len += (size_t)n;
-        g->text[g->len] = '\0';
-        if (damage)
-            log_note("%s is cut: %s; this is of what came before", g->name, damage);
-        if (n <= 0 || damage)
-            return EXIT_DONE;
-    }
-}
 
 /* Those that count. NULL: none. */
 static const cJSON *questions_of(const struct grading *g)
@@ -124,7 +94,7 @@ static int take_line(struct grading *g, const char *line, size_t len)
         return EXIT_DONE;
     if (trace_decode(g->decoder, line, len, &got, error) < 0) {
         if (g->line == 1)
-            return refuse(g, "%s is no tcplens trace: line 1: %s", g->name, error);
+            return refuse(g, "%s is no tcplens trace: line 1: %s", g->trace->name, error);
         if (!g->damaged++) {
             g->first_damaged = g->line;
             memcpy(g->why, error, sizeof(g->why));
@@ -143,21 +113,15 @@ static int take_line(struct grading *g, const char *line, size_t len)
 
 static int take_lines(struct grading *g)
 {
+    struct lab_line line = { 0 };
     int status = EXIT_DONE;
 
-    for (const char *line = g->text, *end = g->text + g->len; line < end && status == EXIT_DONE;) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        const size_t len = (size_t)((newline ? newline : end) - line);
-
-        /* what a cut left of a line is none */
-        if (newline || line[len - 1] == '}')
-            status = take_line(g, line, len && line[len - 1] == '\r' ? len - 1 : len);
-        line += len + 1;
-    }
+    while (status == EXIT_DONE && lab_trace_next(g->trace, &line))
+        status = take_line(g, line.text, line.len);
     if (status == EXIT_DONE && !g->line)
-        return refuse(g, "%s is empty: a trace begins with a header", g->name);
+        return refuse(g, "%s is empty: a trace begins with a header", g->trace->name);
     if (g->damaged)
-        log_note("%s: %llu line%s damaged and passed over, the first is line %llu: %s", g->name,
+        log_note("%s: %llu line%s damaged and passed over, the first is line %llu: %s", g->trace->name,
                  (unsigned long long)g->damaged, g->damaged == 1 ? " is" : "s are",
                  (unsigned long long)g->first_damaged, g->why);
     return status;
@@ -171,13 +135,13 @@ static void show(void *arg, uint64_t n, FILE *to)
     struct grading *g = arg;
     struct trace_decoder *decoder;
     char error[TRACE_DECODE_ERROR_MAX], line[TIMELINE_LINE_MAX];
-    const char *at = g->text;
+    struct lab_line from = { 0 };
     struct trace_line got;
 
     if (trace_decoder_new(&decoder) < 0)
         return;
-    for (const char *newline; *at && (newline = strchrnul(at, '\n')); at = *newline ? newline + 1 : newline) {
-        if (trace_decode(decoder, at, (size_t)(newline - at), &got, error) < 0 || got.kind != TRACE_LINE_CHANGE ||
+    while (lab_trace_next(g->trace, &from)) {
+        if (trace_decode(decoder, from.text, from.len, &got, error) < 0 || got.kind != TRACE_LINE_CHANGE ||
             got.change.n != n)
             continue;
         fwrite(line, 1,
@@ -247,13 +211,13 @@ static int judge(struct grading *g, FILE *result)
 
 /* ---- the whole */
 
-static void grading_begin(struct grading *g, struct lab_job *job, const char *name)
+static void grading_begin(struct grading *g, struct lab_job *job, const struct lab_trace *trace)
 {
     static const struct lab unknown = { .name = "lab" };
     const struct lab_options *o = job->options;
 
     g->job = job;
-    g->name = name;
+    g->trace = trace;
     g->result.lab = job->lab ? job->lab : &unknown;
     g->result.guide = job->guide;
     g->result.asks = lab_asks(o) || (o->check && !o->automatic);
@@ -278,7 +242,7 @@ int lab_refuse(struct lab_job *job, FILE *result, const char *why)
     struct grading *g = calloc(1, sizeof(*g));
 
     if (g) {
-        grading_begin(g, job, "");
+        grading_begin(g, job, NULL);
         snprintf(g->refusal, sizeof(g->refusal), "%s", why);
         refuse_result(g, result);
     }
@@ -286,68 +250,54 @@ int lab_refuse(struct lab_job *job, FILE *result, const char *why)
     return EXIT_FAILED;
 }
 
-int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result)
+int lab_grade(struct lab_job *job, const struct lab_trace *trace, FILE *result)
 {
     struct grading *g = calloc(1, sizeof(*g));
     int status = EXIT_FAILED;
 
-    if (!g || !(g->in = gzdopen(fd, "rb")) || trace_decoder_new(&g->decoder) < 0 || records_new(&g->records) < 0) {
+    if (!g || trace_decoder_new(&g->decoder) < 0 || records_new(&g->records) < 0) {
         log_error("out of memory");
     } else {
-        grading_begin(g, job, name);
-        status = read_all(g);
-        if (status == EXIT_DONE)
-            status = take_lines(g);
+        grading_begin(g, job, trace);
+        status = take_lines(g);
         if (status == EXIT_DONE)
             status = judge(g, result);
         if (*g->refusal)
             status = refuse_result(g, result);
     }
     if (g) {
-        if (g->in)
-            gzclose(g->in);
         trace_decoder_free(g->decoder);
         records_free(g->records);
-        free(g->text);
         free(g);
     }
     return status;
 }
 
-/* ---- what a trace is of */
+/* ---- the file of the result */
 
-#define PEEK_LINES 64
-
-static void take_names(const cJSON *first, char **ret_lab, char **ret_student)
+FILE *lab_result_open(const struct lab_options *o, int *ret_status)
 {
-    const char *lab = record_text(first, "lab"), *student = record_text(first, "student");
+    FILE *file;
+    int fd;
 
-    *ret_lab = lab ? strdup(lab) : NULL;
-    *ret_student = student ? strdup(student) : NULL;
+    *ret_status = EXIT_DONE;
+    if (!o->result)
+        return NULL;
+    if (strcmp(o->result, "-") == 0)
+        return stdout;
+    fd = output_open(o->result, O_WRONLY | O_TRUNC);
+    file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) {
+        log_error("cannot write %s: %s", o->result, strerror(fd < 0 ? -fd : errno));
+        *ret_status = EXIT_FAILED;
+    }
+    return file;
 }
 
-int lab_peek(int fd, char **ret_lab, char **ret_student)
+int lab_result_close(const struct lab_options *o, FILE *file, int status)
 {
-    gzFile in = gzdopen(fd, "rb");
-    char *line = malloc(LIMIT_TRACE_LINE);
-    struct records *records = NULL;
-    bool is_trace;
-
-    *ret_lab = *ret_student = NULL;
-    if (!in || !line || records_new(&records) < 0)
-        log_error("out of memory");
-    for (size_t i = 0; records && i < PEEK_LINES && !*ret_lab && gzgets(in, line, LIMIT_TRACE_LINE); i++) {
-        if (records_add(records, line, strlen(line)) < 0 || !records_header(records))
-            break;
-        if (strcmp(record_kind(records_at(records, i)), "lab") == 0)
-            take_names(records_at(records, i), ret_lab, ret_student);
-    }
-    free(line);
-    if (in)
-        gzclose(in);
-    else
-        close(fd);
-    is_trace = records && records_header(records);
-    records_free(records);
-    return is_trace ? 0 : -1;
+    if (!file || file == stdout || fclose(file) == 0 || status != EXIT_DONE)
+        return status;
+    log_error("cannot write %s: %s", o->result, strerror(errno));
+    return EXIT_FAILED;
 }

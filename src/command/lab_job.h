@@ -39,14 +39,34 @@ struct lab_job {
 };
 
 /* ---- lab_files.c. An exit status; what is wrong is told. */
-/* name: of a lab that the program brings, or the path of a folder (it has a slash). */
+/* name: of a lab that the program brings, or the path of a folder (it has a slash), which is read, and parsed later. */
 int lab_files_find(const char *name, struct lab_files *ret_files);
+/* name: of a lab that the program brings; nothing is opened. */
+int lab_files_ours(const char *name, struct lab_files *ret_files);
 enum lab_language lab_language(const struct lab_options *options);
 /* Prints the labs there are: their names, or with titles. */
 void lab_files_list(enum lab_language language, bool names);
 /* Reads the lab and the guide. student: NULL: nobody's. */
 int lab_job_load(struct lab_job *job, const char *student);
 void lab_job_free(struct lab_job *job);
+
+/* ---- lab_trace.c */
+struct lab_trace {
+    const char *name; /* as messages name it */
+    char *text;       /* uncompressed; ends with a NUL */
+    size_t len;
+};
+/* fd: of a trace, gzip or not; it is closed. An exit status; what is wrong is told, and written to why. To be freed after either. */
+int lab_trace_read(const char *name, int fd, struct lab_trace *ret_trace, char why[static CHECK_TEXT_MAX]);
+void lab_trace_free(struct lab_trace *trace);
+/* The next line, the first after { 0 }, without its end. false: there is none. */
+struct lab_line {
+    const char *text, *next;
+    size_t len;
+};
+bool lab_trace_next(const struct lab_trace *trace, struct lab_line *line);
+/* The lab and the student that it says it is of; each for the caller to free(), NULL: it does not say. -1: it is no trace. */
+int lab_trace_names(const struct lab_trace *trace, char **ret_lab, char **ret_student);
 
 /* ---- lab_talk.c: with the person at the terminal */
 /* Whether somebody is asked here. */
@@ -70,13 +90,18 @@ int lab_page(const struct lab_job *job);
 int lab_judge_mutation(const struct lab_job *job, const struct result *result, FILE *to);
 
 /* ---- lab_grade.c. An exit status: EXIT_DONE, EXIT_CHECKS, EXIT_LOST, or what went wrong. */
-/* fd: of a trace, gzip or not; it is closed. What the trace has of answers counts. */
-int lab_grade(struct lab_job *job, const char *name, int fd, FILE *result);
+/* What the trace has of answers counts. */
+int lab_grade(struct lab_job *job, const struct lab_trace *trace, FILE *result);
 /* Nothing can be judged, and the result says why, in a sentence: a grader that finds no result takes itself to be broken. Of job the
  * lab may be missing. An exit status. */
 int lab_refuse(struct lab_job *job, FILE *result, const char *why);
-/* What a trace says it is of, without looking further: its lab, and its student; each for the caller to free(), NULL: it does
- * not say. -1: it cannot be read. */
-int lab_peek(int fd, char **ret_lab, char **ret_student);
+/* The file of --result, for lab_result_close(). NULL: none was asked for, or *ret_status is not EXIT_DONE. */
+FILE *lab_result_open(const struct lab_options *options, int *ret_status);
+/* The exit status, which was the given one before. file: NULL: there is none. */
+int lab_result_close(const struct lab_options *options, FILE *file, int status);
+
+/* ---- lab_check.c */
+/* Grades the trace of --check, after it has given up all rights. name: of the lab; NULL: the trace names it. An exit status. */
+int lab_check(struct lab_job *job, const char *name);
 
 #endif

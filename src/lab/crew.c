@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +24,7 @@
 #include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
 
+#define KEEPER_PATIENCE_MS 10000
 #define REPORTS_BYTES (1 << 20) /* of the pipe that the wire writes to */
 
 /* Both ends of everything, before processes have their own. */
@@ -191,38 +194,58 @@ static void tell_end(const struct lines *l, pid_t pid, int status)
         send(l->ended[OTHER], &message, sizeof(message), MSG_NOSIGNAL);
 }
 
-/* The first process of the namespace: starts the others, and reaps them and what they leave behind. */
-static _Noreturn void keep(const struct lines *l)
+/* Those that have ended by now. */
+static void reap(const struct lines *l)
 {
-    char go;
     int status;
     pid_t pid;
 
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        tell_end(l, pid, status);
+}
+
+/* The first process of the namespace: starts the others, and reaps them and what they leave behind. When all have ended their
+ * sockets may still have something to say: it ends when the tracer closes its end of the line or is no more, which needs no
+ * right to signal it, and all others with it. */
+static _Noreturn void keep(struct lines *l)
+{
+    struct pollfd events[] = { { .fd = l->ended[OTHER], .events = POLLIN }, { .events = POLLIN } };
+    sigset_t child;
+    char go;
+
     prctl(PR_SET_NAME, "lab");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     setsid(); /* Ctrl-C is the tracer's */
+    cleanup_close(&l->ended[TRACER]);
     for (unsigned i = 0; i < l->lab->actor_count; i++)
         if ((l->leaders[i] = spawn(l, i)) < 0)
             _exit(1);
     if (l->space->wire.fd >= 0 && spawn(l, l->lab->actor_count) < 0)
         _exit(1);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    events[1].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     send(l->ended[OTHER], "", 1, MSG_NOSIGNAL);
-    /* the tracer may have ended before it could be told of */
-    if (recv(l->ended[OTHER], &go, 1, 0) != 1)
+    if (events[1].fd < 0 || recv(l->ended[OTHER], &go, 1, 0) != 1)
         _exit(1);
-    while ((pid = wait(&status)) > 0 || errno == EINTR)
-        if (pid > 0)
-            tell_end(l, pid, status);
-    /* all have ended: their sockets may still have something to say */
-    for (;;)
-        pause();
+    for (;;) {
+        struct signalfd_siginfo told;
+
+        reap(l);
+        if (poll(events, 2, -1) < 0 && errno != EINTR)
+            _exit(1);
+        if (events[0].revents)
+            _exit(0);
+        if (events[1].revents)
+            (void)!read(events[1].fd, &told, sizeof(told));
+    }
 }
 
 /* ---- in the tracer */
 
-static pid_t clone_into_namespace(void)
+static pid_t clone_into_namespace(int *ret_pidfd)
 {
-    return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    return (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, NULL);
 }
 
 /* What is the tracer's becomes the crew's; the rest is closed. */
@@ -251,30 +274,21 @@ int crew_start(struct crew *crew, const struct lab *lab, const struct space *spa
     };
     int r;
 
-    *crew = (struct crew){ .ended = -1, .reports = -1 };
+    *crew = CREW_NONE;
     memset(l.channels, 0xff, sizeof(l.channels));
     r = open_all(&l);
-    if (r == 0)
-        crew->keeper = clone_into_namespace();
-    if (r == 0 && crew->keeper < 0) {
+    if (r == 0 && (crew->keeper = clone_into_namespace(&crew->keeper_fd)) < 0)
         r = -errno;
-        crew->keeper = 0;
-    }
     if (r < 0) {
+        crew->keeper = 0;
         close_all(&l);
         return r;
     }
     if (crew->keeper == 0)
         keep(&l);
-    r = guard_start(&crew->guard, crew->keeper, SIGKILL);
-    if (r == 0)
-        r = hand_over(crew, &l);
-    else {
-        kill(crew->keeper, SIGKILL); /* there is nobody else yet */
-        close_all(&l);
-    }
+    r = hand_over(crew, &l);
     if (r < 0)
-        crew_stop(crew);
+        (void)!crew_stop(crew);
     return r;
 }
 
@@ -283,17 +297,22 @@ void crew_let_go(struct crew *crew, unsigned actor)
     send(crew->channels[actor], "", 1, MSG_NOSIGNAL);
 }
 
-void crew_stop(struct crew *crew)
+int crew_stop(struct crew *crew)
 {
+    struct pollfd keeper = { .fd = crew->keeper_fd, .events = POLLIN };
+    int n = 1;
+
+    cleanup_close(&crew->ended); /* which ends it */
     if (crew->keeper > 0) {
-        /* without a guard it was killed already; and with none that answers it ends with this process */
-        if (!crew->guard.pid || guard_signal(&crew->guard, SIGKILL) == 0)
-            waitpid(crew->keeper, NULL, 0);
+        do
+            n = poll(&keeper, 1, KEEPER_PATIENCE_MS);
+        while (n < 0 && errno == EINTR);
+        waitpid(crew->keeper, NULL, WNOHANG);
     }
-    guard_stop(&crew->guard);
     for (unsigned i = 0; i < crew->count; i++)
         cleanup_close(&crew->channels[i]);
-    cleanup_close(&crew->ended);
     cleanup_close(&crew->reports);
-    *crew = (struct crew){ .ended = -1, .reports = -1 };
+    cleanup_close(&crew->keeper_fd);
+    *crew = CREW_NONE;
+    return n > 0 ? 0 : -ETIMEDOUT;
 }

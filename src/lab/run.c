@@ -329,6 +329,16 @@ static int die_with_parent(const struct run *r)
     return getppid() == r->config->parent ? 0 : -ESRCH;
 }
 
+static void stop_crew(struct run *r)
+{
+    const pid_t keeper = r->crew.keeper;
+
+    if (crew_stop(&r->crew) < 0)
+        r->config->note(
+            "the lab's processes go on: the first of them, process %d, does not end; if it is stopped, SIGCONT ends it",
+            (int)keeper);
+}
+
 static int watch(struct run *r)
 {
     struct confine c = { .may = CONFINE_WATCH | (sinks_serve(r->config->sinks) ? CONFINE_SERVE : 0) };
@@ -348,7 +358,7 @@ static int watch(struct run *r)
         status = fail(r, play(r), "the lab cannot go on");
     if (status == 0)
         tell_complete(r);
-    crew_stop(&r->crew);
+    stop_crew(r);
     return status == 0 ? fail(r, serve_on(r), "event loop") : status;
 }
 
@@ -382,10 +392,10 @@ enum run_result run_lab(const struct run_config *config, char error[static PIPEL
     const struct netns_ref none = { .fd = -1 };
     struct run r = { .config = config,
                      .space = { .at = { none, none }, .wire = none, .wire_sockets = { -1, -1 } },
-                     .crew = { .ended = -1, .reports = -1 } };
+                     .crew = CREW_NONE };
     int status = run(&r);
 
-    crew_stop(&r.crew);
+    stop_crew(&r);
     pipeline_close(r.pipeline);
     stage_free(r.stage);
     space_leave(&r.space);

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, read_of, stat_of, wait_for
+from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, read_of, stat_of, status_of, wait_for
 
 DONE, FAILED, USAGE, CANNOT_TELL, CHECK_FAILED = 0, 1, 2, 4, 5
 # Two actors and no wait for a timer.
@@ -503,6 +503,46 @@ def a_result_there_always_is():
 
 
 @case
+def rights_end_before_a_strangers_trace_is_read():
+    record()
+    for arguments in (), ("./own/",):
+        os.mkfifo("handed-in")
+        with subprocess.Popen([TCPLENS, "lab", *arguments, "--check", "handed-in", "--result", "result", "-q"], stderr=subprocess.PIPE,
+                              text=True) as process, open("handed-in", "w", encoding="utf-8") as writer:
+            wait_for(lambda: status_of(process.pid)["Seccomp"] == "2", "its list of system calls")
+            status = status_of(process.pid)
+            check_equal(int(status["CapPrm"], 16), 0)
+            check("\t0\t" not in f"\t{status['Uid']}\t", status["Uid"])
+            writer.write(Path("trace").read_text(encoding="utf-8"))
+            writer.close()
+            told = process.communicate(timeout=60 * SLOWDOWN)[1]
+        # of the second it is known; the first is of a folder, which the trace cannot name
+        check_equal(process.returncode, DONE if arguments else USAGE, told)
+        os.unlink("handed-in")
+
+
+@case
+def a_trace_in_a_pipe_says_what_it_is_of():
+    done = lab("first-connection", "--auto", "-q", "-o", "of-ours")
+    with open("of-ours", "rb") as trace:
+        done = lab("--check", "-", "--auto", stdin=trace)
+    check_equal(done.status, DONE, done.stderr + done.stdout)
+
+
+@case
+def a_trace_does_not_say_which_folder_is_read():
+    write_lab()
+    for name, said in ("./own/", "there is no lab './own/'"), ("\x1b[2J", "there is no lab '"), ("first-conection", "did you mean"):
+        lines = [{"record": "header", "n": 0, "t": 0, "format": "tcplens-trace", "version": 1}, {"record": "lab", "n": 1, "t": 0, "lab": name}]
+        Path("made-up").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+        done = lab("--check", "made-up", "--result", "result")
+        check_equal(done.status, USAGE, done.stderr)
+        check(said in done.stderr and "\x1b" not in done.stderr, done.stderr)
+        told = json.loads(Path("result").read_text(encoding="utf-8"))
+        check_equal((told["score"], told["tests"][0]["status"]), (0, "failed"), told)
+
+
+@case
 def what_cannot_be_told_fails_nobody():
     record()
     lines = [line for line in Path("trace").read_text(encoding="utf-8").splitlines() if '"op":"send"' not in line]
@@ -717,9 +757,9 @@ def survivors(processes):
     return [p for p, start in processes if p in now and now[p][1:] == (start, True)]
 
 
-def ended_by(end):
+def ended_by(end, *before_it):
     before = host()
-    with subprocess.Popen([TCPLENS, "lab", "./waits/", "--auto", "-o", "trace"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    with subprocess.Popen([*before_it, TCPLENS, "lab", "./waits/", "--auto", "-o", "trace"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         wait_for(lambda: os.path.exists("trace") and '"op":"connect"' in Path("trace").read_text(encoding="utf-8"),
@@ -738,31 +778,74 @@ def ended_by(end):
 def what_cannot_start_leaves_no_file():
     write_lab()
     done = lab("./own", "--auto", "-q", "-o", "trace", "--result", "result",
-               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)))
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16)))
     check_equal(done.status, FAILED, done.stderr)
     one_line(done.stderr, "Too many open files")
     check_equal(os.listdir("."), ["own"])
 
 
-@case
-def nothing_stays():
+def write_lab_that_waits():
     waits = json.loads(json.dumps(LAB))
     waits["topology"] = "wire"
     waits["actors"]["client"]["steps"].insert(2, {"pause_ms": 100000})
     waits["time_limit_s"] = 120
     write_lab(json.dumps(waits), "waits")
 
-    def child(process, processes):
-        return next(p for p, _ in processes if p != process.pid and read_of(p, "comm") == "tcplens\n")
 
+def called(name, processes):
+    return next(p for p, _ in processes if read_of(p, "comm") == f"{name}\n")
+
+
+def tracer_of(process, processes):
+    return called("tcplens", [p for p in processes if p[0] != process.pid])
+
+
+def interrupt(process, processes):
+    """As Ctrl-C in a terminal."""
+    for pid in process.pid, tracer_of(process, processes):
+        os.kill(pid, signal.SIGINT)
+
+
+@case
+def nothing_stays():
+    write_lab_that_waits()
     status, told = ended_by(lambda process, _: os.kill(process.pid, signal.SIGKILL))
     check_equal(status, -signal.SIGKILL)
-    status, told = ended_by(lambda process, all_of_it: os.kill(child(process, all_of_it), signal.SIGKILL))
+    status, told = ended_by(lambda process, all_of_it: os.kill(tracer_of(process, all_of_it), signal.SIGKILL))
     check_equal(status, FAILED, told)
     check("Killed" in told, told)
-    status, told = ended_by(lambda process, all_of_it: [os.kill(p, signal.SIGINT) for p in (process.pid, child(process, all_of_it))])
+    status, told = ended_by(interrupt)
     check_equal(status, CANNOT_TELL, told)
     check("interrupted" in told, told)
+
+
+@case
+def nor_where_the_tracer_may_signal_nobody():
+    if os.geteuid() != 0:
+        return  # what is run as the same user may be signalled, and is tested above
+    write_lab_that_waits()
+    without = "setpriv", "--bounding-set=-kill", "--inh-caps=-kill", "--"
+    status, told = ended_by(interrupt, *without)
+    check_equal(status, CANNOT_TELL, told)
+    status, told = ended_by(lambda process, all_of_it: os.kill(tracer_of(process, all_of_it), signal.SIGKILL), *without)
+    check_equal(status, FAILED, told)
+
+
+@case
+def processes_that_go_on_are_told():
+    write_lab_that_waits()
+    stopped = []
+
+    def stop_the_first(process, processes):
+        stopped.append(called("lab", processes))
+        os.kill(stopped[0], signal.SIGSTOP)
+        interrupt(process, processes)
+        process.wait(60 * SLOWDOWN)
+        os.kill(stopped[0], signal.SIGCONT)
+
+    status, told = ended_by(stop_the_first)
+    check_equal(status, CANNOT_TELL, told)
+    check(f"the first of them, process {stopped[0]}, does not end" in told, told)
 
 
 if __name__ == "__main__":
