@@ -230,7 +230,7 @@ static void note(const char *format, ...)
 }
 
 /* In a process of its own. trace: where it goes. An exit status. */
-static int perform(const struct lab_job *job, const char *trace, pid_t parent, int complete)
+static int perform(const struct lab_job *job, const char *trace, int complete)
 {
     const struct lab_options *o = job->options;
     const struct command_output output = { .path = trace, .quiet = !o->timeline, .force = true };
@@ -245,7 +245,6 @@ static int perform(const struct lab_job *job, const char *trace, pid_t parent, i
                                  .sampled = o->sampled,
                                  .held = command_serves(&o->io) && !o->automatic && !o->output.quiet,
                                  .echo = echo_path(echo),
-                                 .parent = parent,
                                  .complete = complete,
                                  .note = note };
     int status = command_open_sinks("lab", &output, &o->io, &context, &sinks);
@@ -277,7 +276,6 @@ static int reap(pid_t child)
 /* The trace is at a descriptor that both processes have. */
 static int start(const struct lab_job *job, const char *trace, int *ret_complete, pid_t *ret_child)
 {
-    const pid_t parent = getpid();
     int ends[2];
 
     fflush(stdout);
@@ -289,7 +287,7 @@ static int start(const struct lab_job *job, const char *trace, int *ret_complete
         int status;
 
         close(ends[0]);
-        status = perform(job, trace, parent, ends[1]);
+        status = perform(job, trace, ends[1]);
         fflush(stdout);
         _exit(status);
     }
@@ -347,22 +345,21 @@ static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
     char done;
-    int complete, status;
+    int status;
     pid_t child;
+    CLEANUP_CLOSE int complete = -1; /* open to the end: who runs the lab would else end */
 
     status = start(job, path, &complete, &child);
     if (status != EXIT_DONE)
         return status;
-    if (read(complete, &done, 1) != 1) {
-        close(complete);
-        status = reap(child);
-        command_remove_empty(&job->options->io);
-        return status == EXIT_DONE ? EXIT_FAILED : status;
+    if (read(complete, &done, 1) == 1) {
+        status = judge(job, fd, path, result);
+        reap(child);
+        return status;
     }
-    close(complete);
-    status = judge(job, fd, path, result);
-    reap(child);
-    return status;
+    status = reap(child);
+    command_remove_empty(&job->options->io);
+    return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
 static int run_job(struct lab_job *job)

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "stage.h"
@@ -141,10 +140,28 @@ static void begin(struct run *r)
     stage_begin(r->stage);
 }
 
+/* Whoever waits for it has ended, whatever ended that. */
+static bool is_orphaned(const struct run *r)
+{
+    struct pollfd complete = { .fd = r->config->complete };
+
+    return poll(&complete, 1, 0) > 0 && (complete.revents & POLLERR);
+}
+
+static void interrupt(struct run *r)
+{
+    r->interrupted = true;
+    end(r);
+}
+
 static void on_tick(void *arg, uint64_t ticks)
 {
     struct run *r = arg;
 
+    if (is_orphaned(r)) {
+        interrupt(r);
+        return;
+    }
     if (!r->pipeline) /* only the viewer is still being served */
         return;
     if (!r->begun && !sinks_watched(r->config->sinks) && !is_told_to_begin())
@@ -177,8 +194,7 @@ static void on_signal(void *arg, int number)
     struct run *r = arg;
 
     (void)number;
-    r->interrupted = true;
-    end(r);
+    interrupt(r);
 }
 
 static void on_child(void *arg, int wait_status)
@@ -319,16 +335,6 @@ static int serve_on(struct run *r)
     return loop_run(r->loop);
 }
 
-/* It ends with whoever waits for it, whatever ends that. */
-static int die_with_parent(const struct run *r)
-{
-    if (!r->config->parent)
-        return 0;
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
-        return -errno;
-    return getppid() == r->config->parent ? 0 : -ESRCH;
-}
-
 static void stop_crew(struct run *r)
 {
     const pid_t keeper = r->crew.keeper;
@@ -345,9 +351,7 @@ static int watch(struct run *r)
     int status;
 
     c.socket_count = pipeline_sockets(r->pipeline, c.sockets, CONFINE_SOCKETS_MAX);
-    status = fail(r, die_with_parent(r), "nobody waits for it");
-    if (status == 0)
-        status = fail(r, rights_give_up(&c), "cannot drop rights");
+    status = fail(r, rights_give_up(&c), "cannot drop rights");
     if (status == 0)
         status = fail(r, sinks_start(r->config->sinks), "cannot serve");
     if (status == 0 && sinks_address(r->config->sinks))

@@ -827,6 +827,8 @@ def nor_where_the_tracer_may_signal_nobody():
     without = "setpriv", "--bounding-set=-kill", "--inh-caps=-kill", "--"
     status, told = ended_by(interrupt, *without)
     check_equal(status, CANNOT_TELL, told)
+    status, told = ended_by(lambda process, _: os.kill(process.pid, signal.SIGKILL), *without)
+    check_equal(status, -signal.SIGKILL)
     status, told = ended_by(lambda process, all_of_it: os.kill(tracer_of(process, all_of_it), signal.SIGKILL), *without)
     check_equal(status, FAILED, told)
 

@@ -20,8 +20,7 @@ struct run_config {
     bool sampled;                          /* the kernel's table is sampled, whatever rights there are */
     bool held;                             /* nothing happens before somebody looks on, or says so by Enter */
     const char *echo;                      /* path of tcplens-echo */
-    int parent;                            /* process that ends with this one; 0: none */
-    int complete;                          /* a byte is written here when the trace is; -1: nobody waits */
+    int complete;                          /* a pipe: a byte says that the trace is; without a reader, it ends */
     void (*note)(const char *format, ...); /* for the person at the terminal */
 };
 
