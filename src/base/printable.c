@@ -29,6 +29,22 @@ size_t printable(const char *text, size_t len)
     return c < least[size] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || obeyed_by_terminals(c) ? 0 : size;
 }
 
+void printable_mend(char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0) {
+        size_t size = printable(text, len);
+
+        if (!size) {
+            *text = '?';
+            size = 1;
+        }
+        text += size;
+        len -= size;
+    }
+}
+
 const char *printable_fault(const char *text)
 {
     size_t len = strlen(text);

@@ -39,6 +39,21 @@ int stop_watch(void)
     return signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : signals;
 }
 
+void stop_unwatch(void)
+{
+    sigset_t set;
+
+    if (signals < 0)
+        return;
+    while (stop_take())
+        ;
+    fill(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    close(signals);
+    signals = -1;
+    asked = false;
+}
+
 bool stop_is_watched(void)
 {
     return signals >= 0;

@@ -171,15 +171,29 @@ static const char *habit_of(const struct command *c)
     return here ? here : "";
 }
 
+static bool is_asked_for(const struct command_io *io, size_t sink)
+{
+    const char *config = io->sinks[sink];
+
+    for (size_t at = 0; at < sink_table[sink]->config_size; at++)
+        if (config[at])
+            return true;
+    return false;
+}
+
+bool command_has_sinks(const struct command_io *io)
+{
+    for (size_t i = 0; i < sink_count; i++)
+        if (is_asked_for(io, i))
+            return true;
+    return false;
+}
+
 bool command_serves(const struct command_io *io)
 {
-    for (size_t i = 0; i < sink_count; i++) {
-        const char *config = io->sinks[i];
-
-        for (size_t at = 0; sink_table[i]->address && at < sink_table[i]->config_size; at++)
-            if (config[at])
-                return true;
-    }
+    for (size_t i = 0; i < sink_count; i++)
+        if (sink_table[i]->address && is_asked_for(io, i))
+            return true;
     return false;
 }
 

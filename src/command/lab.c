@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,14 +12,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/output.h"
+#include "tcplens/base/printable.h"
 #include "tcplens/base/rights.h"
+#include "tcplens/base/stop.h"
 
 static const char *const export_words[] = { "", "gift", "schema", NULL };
 static const char *const language_words[] = { "", "en", "zh", NULL };
@@ -53,8 +55,9 @@ static int take_language(const char *value, void *member, char why[static OPTION
 
 static int take_student(const char *value, void *member, char why[static OPTIONS_ERROR_MAX])
 {
-    if (!*value || strlen(value) > 64) {
-        snprintf(why, OPTIONS_ERROR_MAX, " takes a name of 1 to 64 bytes");
+    if (!*value || strlen(value) > LAB_STUDENT_MAX || printable_fault(value)) {
+        snprintf(why, OPTIONS_ERROR_MAX, " takes a name of 1 to %d bytes, all of which can be printed",
+                 LAB_STUDENT_MAX);
         return -EINVAL;
     }
     *(const char **)member = value;
@@ -127,11 +130,6 @@ static const struct option_row rows[] = {
     COMMAND_OUTPUT_ROWS(struct lab_options, output),
 };
 static const struct option_table table = OPTION_TABLE(rows);
-
-static bool is_stdout(const char *path)
-{
-    return path && strcmp(path, "-") == 0;
-}
 
 /* ---- exports */
 
@@ -274,7 +272,7 @@ static int reap(pid_t child)
 }
 
 /* The trace is at a descriptor that both processes have. */
-static int start(const struct lab_job *job, const char *trace, int *ret_complete, pid_t *ret_child)
+static int start(const struct lab_job *job, const char *trace, FILE *result, int *ret_complete, pid_t *ret_child)
 {
     int ends[2];
 
@@ -287,13 +285,15 @@ static int start(const struct lab_job *job, const char *trace, int *ret_complete
         int status;
 
         close(ends[0]);
+        if (result && result != stdout)
+            close(fileno(result)); /* which is not for who reads the network */
         status = perform(job, trace, ends[1]);
         fflush(stdout);
         _exit(status);
     }
     close(ends[1]);
     *ret_complete = ends[0];
-    /* Ctrl-C is for the process that runs the lab: what it has by then is judged */
+    /* Ctrl-C comes to the process that runs the lab, too: what it has by then is judged */
     signal(SIGINT, SIG_IGN);
     return EXIT_DONE;
 }
@@ -319,45 +319,60 @@ static int copy_out(int fd)
 /* What was recorded, by whom it is asked for. Rights end here: the trace holds what came from the network. */
 static int judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
-    const bool to_stdout = is_stdout(job->options->output.path);
+    const bool to_stdout = job->options->output.path && command_to_stdout(job->options->output.path);
     char why[CHECK_TEXT_MAX];
-    int status = EXIT_DONE, again;
+    int shown = EXIT_DONE, status, again;
     struct lab_trace trace;
 
     if (job->options->report)
-        status = make_report(job, path);
-    if (status == EXIT_DONE && to_stdout)
-        status = copy_out(fd);
-    if (status != EXIT_DONE)
-        return status;
+        shown = make_report(job, path);
+    if (to_stdout && copy_out(fd) != EXIT_DONE)
+        shown = EXIT_FAILED;
     again = dup(fd);
     lseek(again, 0, SEEK_SET);
     if (rights_give_up(&(struct confine){ 0 }) < 0) {
         log_error("cannot drop rights");
-        return EXIT_FAILED;
+        return lab_refuse(job, result, "cannot drop rights");
     }
     status = lab_trace_read("the trace", again, &trace, why);
     status = status == EXIT_DONE ? lab_grade(job, &trace, result) : lab_refuse(job, result, why);
     lab_trace_free(&trace);
-    return status;
+    return shown == EXIT_DONE ? status : shown;
+}
+
+/* False: who runs the lab has ended without, or is to end. */
+static bool await_trace(int complete, bool *ret_asked)
+{
+    char done;
+    int r = stop_watch();
+
+    if (r >= 0)
+        r = stop_poll(complete, POLLIN);
+    *ret_asked = r == -ECANCELED;
+    stop_unwatch();
+    return r == 0 && read(complete, &done, 1) == 1;
 }
 
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
-    char done;
+    CLEANUP_CLOSE int complete = -1; /* open to the end: who runs the lab ends without its reader */
+    bool is_complete, asked;
     int status;
     pid_t child;
-    CLEANUP_CLOSE int complete = -1; /* open to the end: who runs the lab would else end */
 
-    status = start(job, path, &complete, &child);
+    status = start(job, path, result, &complete, &child);
     if (status != EXIT_DONE)
         return status;
-    if (read(complete, &done, 1) == 1) {
+    is_complete = await_trace(complete, &asked);
+    if (is_complete) {
         status = judge(job, fd, path, result);
         reap(child);
         return status;
     }
+    close(cleanup_keep(&complete));
     status = reap(child);
+    if (asked && status == EXIT_DONE)
+        return judge(job, fd, path, result); /* what there is of it */
     command_remove_empty(&job->options->io);
     return status == EXIT_DONE ? EXIT_FAILED : status;
 }
@@ -365,7 +380,7 @@ static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *re
 static int run_job(struct lab_job *job)
 {
     const struct lab_options *o = job->options;
-    const bool to_file = o->output.path && !is_stdout(o->output.path);
+    const bool to_file = !command_to_stdout(o->output.path);
     /* a file is written as it comes; else the trace is kept in memory */
     CLEANUP_CLOSE int fd = to_file ? output_open(o->output.path, O_RDWR | O_TRUNC) : memfd_create("trace", MFD_CLOEXEC);
     char path[64];
@@ -375,7 +390,8 @@ static int run_job(struct lab_job *job)
     if (to_file && fd >= 0)
         flock(fd, LOCK_UN); /* who runs the lab writes it, and holds it */
     if (fd < 0) {
-        log_error("cannot write %s: %s", to_file ? o->output.path : "the trace", strerror(to_file ? -fd : errno));
+        log_error("cannot write %s: %s", to_file ? o->output.path : "the trace",
+                  to_file ? output_explain(fd) : strerror(errno));
         return EXIT_FAILED;
     }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -463,7 +479,7 @@ static int check_usage(const struct lab_options *o, int words)
         return command_usage_error("lab", "--names goes with --list");
     if (o->result_format && !o->result)
         return command_usage_error("lab", "--result-format goes with --result");
-    if (o->check && (o->report || o->timeline || o->output.path))
+    if (o->check && (o->report || o->timeline || o->output.path || o->exported || command_has_sinks(&o->io)))
         return command_usage_error("lab",
                                    "--check runs nothing: it goes with --result, --student, --auto, --lang, --quiet");
     if (!words && !o->list && !o->check && o->exported != EXPORT_SCHEMA)
@@ -496,7 +512,7 @@ static int run(int argc, char *argv[])
         rest = argc;
     if (status == EXIT_DONE && (rest < argc || o.list || o.check || o.exported)) {
         job.language = lab_language(&o);
-        if (is_stdout(o.result) || is_stdout(o.output.path))
+        if ((o.result && command_to_stdout(o.result)) || (o.output.path && command_to_stdout(o.output.path)))
             job.talk = stderr;
         status = dispatch(&job, rest < argc ? argv[rest] : NULL);
     }

@@ -39,7 +39,7 @@ static char *read_file(const char *folder, const char *name)
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
 
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO is refused below */
 
     if (fd < 0 || fstat(fd, &st) < 0) {
         log_error("cannot read %s: %s", path, strerror(errno));
@@ -133,11 +133,11 @@ static int take_ours(const struct library_lab *ours, struct lab_files *ret_files
     return EXIT_DONE;
 }
 
-int lab_files_ours(const char *name, struct lab_files *ret_files)
+bool lab_files_ours(const char *name, struct lab_files *ret_files)
 {
     const struct library_lab *ours = find_ours(name, strlen(name));
 
-    return ours ? take_ours(ours, ret_files) : refuse_name(name);
+    return ours && take_ours(ours, ret_files) == EXIT_DONE;
 }
 
 int lab_files_find(const char *name, struct lab_files *ret_files)

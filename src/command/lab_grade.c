@@ -10,6 +10,7 @@
 
 #include "tcplens/base/log.h"
 #include "tcplens/base/output.h"
+#include "tcplens/base/printable.h"
 #include "tcplens/base/terminal.h"
 #include "tcplens/sink/timeline.h"
 #include "tcplens/trace/decode.h"
@@ -23,6 +24,7 @@ struct grading {
     uint64_t start_ns, line, damaged, first_damaged;
     char why[TRACE_DECODE_ERROR_MAX]; /* of the first line that is damaged */
     char refusal[CHECK_TEXT_MAX];     /* why there is nothing to judge */
+    char kernel[128];                 /* of the header */
 };
 
 static int refuse(struct grading *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -93,8 +95,9 @@ static int take_line(struct grading *g, const char *line, size_t len)
     if (!len)
         return EXIT_DONE;
     if (trace_decode(g->decoder, line, len, &got, error) < 0) {
-        if (g->line == 1)
-            return refuse(g, "%s is no tcplens trace: line 1: %s", g->trace->name, error);
+        if (!records_header(g->records))
+            return refuse(g, "%s is no tcplens trace: line %llu: %s", g->trace->name, (unsigned long long)g->line,
+                          error);
         if (!g->damaged++) {
             g->first_damaged = g->line;
             memcpy(g->why, error, sizeof(g->why));
@@ -118,7 +121,7 @@ static int take_lines(struct grading *g)
 
     while (status == EXIT_DONE && lab_trace_next(g->trace, &line))
         status = take_line(g, line.text, line.len);
-    if (status == EXIT_DONE && !g->line)
+    if (status == EXIT_DONE && !records_header(g->records))
         return refuse(g, "%s is empty: a trace begins with a header", g->trace->name);
     if (g->damaged)
         log_note("%s: %llu line%s damaged and passed over, the first is line %llu: %s", g->trace->name,
@@ -170,7 +173,7 @@ static int write_result(const struct grading *g, FILE *to)
 /* Where the result is all that a program reads, it is all that is said. */
 static bool is_silent(const struct lab_options *o)
 {
-    const bool program = o->result && strcmp(o->result, "-") == 0 && (o->check || o->automatic);
+    const bool program = o->result && command_to_stdout(o->result) && (o->check || o->automatic);
 
     return o->output.quiet || program;
 }
@@ -186,11 +189,20 @@ static void say_doubt(struct grading *g, char buf[static CHECK_TEXT_MAX])
             g->result.why = buf;
 }
 
+static void take_kernel(struct grading *g)
+{
+    const char *kernel = record_text(records_header(g->records), "kernel");
+
+    snprintf(g->kernel, sizeof(g->kernel), "%s", kernel ? kernel : "");
+    printable_mend(g->kernel);
+    g->result.kernel = kernel ? g->kernel : NULL;
+}
+
 static int judge(struct grading *g, FILE *result)
 {
     char doubt[CHECK_TEXT_MAX];
     const int foreign = check_all(g->job->lab, g->records, g->result.outcomes, &g->result.outcome_count);
-    int status;
+    int status, written;
 
     if (foreign < 0)
         return refuse(g, "out of memory");
@@ -198,15 +210,16 @@ static int judge(struct grading *g, FILE *result)
         g->result.answer_count = 0; /* they are of somebody else, or to other questions */
     else
         take_open_questions(g);
-    g->result.kernel = record_text(records_header(g->records), "kernel");
+    take_kernel(g);
     say_doubt(g, doubt);
+    written = write_result(g, result); /* first: whoever reads the rest may stand still */
     if (!is_silent(g->job->options))
         lab_reveal(g->job, &g->result, g->records, show, g);
     status = status_of(check_sum_up(g->result.outcomes, g->result.outcome_count));
     if (g->job->options->mutation && !foreign)
         status = lab_judge_mutation(g->job, &g->result, is_silent(g->job->options) ? NULL : g->job->talk);
     fflush(g->job->talk);
-    return write_result(g, result) == EXIT_DONE ? status : EXIT_FAILED;
+    return written == EXIT_DONE ? status : written;
 }
 
 /* ---- the whole */
@@ -227,6 +240,7 @@ static int refuse_result(struct grading *g, FILE *result)
 {
     struct check_outcome *o = &g->result.outcomes[0];
 
+    printable_mend(g->refusal);
     *o = (struct check_outcome){ .id = "lab", .result = CHECK_FAILED };
     snprintf(o->expected, sizeof(o->expected), "a trace of a lab");
     snprintf(o->seen, sizeof(o->seen), "%s", g->refusal);
@@ -283,12 +297,12 @@ FILE *lab_result_open(const struct lab_options *o, int *ret_status)
     *ret_status = EXIT_DONE;
     if (!o->result)
         return NULL;
-    if (strcmp(o->result, "-") == 0)
+    if (command_to_stdout(o->result))
         return stdout;
     fd = output_open(o->result, O_WRONLY | O_TRUNC);
     file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
-        log_error("cannot write %s: %s", o->result, strerror(fd < 0 ? -fd : errno));
+        log_error("cannot write %s: %s", o->result, fd < 0 ? output_explain(fd) : strerror(errno));
         *ret_status = EXIT_FAILED;
     }
     return file;

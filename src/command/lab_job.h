@@ -8,6 +8,8 @@
 #include "tcplens/lab/result.h"
 #include "tcplens/lab/run.h"
 
+#define LAB_STUDENT_MAX 64 /* bytes of a name */
+
 enum lab_language { LAB_ENGLISH, LAB_CHINESE, LAB_LANGUAGES };
 
 struct lab_options {
@@ -41,8 +43,8 @@ struct lab_job {
 /* ---- lab_files.c. An exit status; what is wrong is told. */
 /* name: of a lab that the program brings, or the path of a folder (it has a slash), which is read, and parsed later. */
 int lab_files_find(const char *name, struct lab_files *ret_files);
-/* name: of a lab that the program brings; nothing is opened. */
-int lab_files_ours(const char *name, struct lab_files *ret_files);
+/* The same of a lab that the program brings, without a word: nothing is opened. false: there is none of that name. */
+bool lab_files_ours(const char *name, struct lab_files *ret_files);
 enum lab_language lab_language(const struct lab_options *options);
 /* Prints the labs there are: their names, or with titles. */
 void lab_files_list(enum lab_language language, bool names);
@@ -65,7 +67,7 @@ struct lab_line {
     size_t len;
 };
 bool lab_trace_next(const struct lab_trace *trace, struct lab_line *line);
-/* The lab and the student that it says it is of; each for the caller to free(), NULL: it does not say. -1: it is no trace. */
+/* The lab and the student that it says it is of, which can be printed; each for the caller to free(), NULL: it does not say. -1: it is no trace. */
 int lab_trace_names(const struct lab_trace *trace, char **ret_lab, char **ret_student);
 
 /* ---- lab_talk.c: with the person at the terminal */

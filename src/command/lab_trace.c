@@ -1,4 +1,4 @@
-/* A trace of a lab, whole in memory: it is small, and whose it is has to be known before it can be judged. */
+/* A trace of a lab, whole in memory: whose it is has to be known before it can be judged. */
 #include "lab_job.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "tcplens/base/limits.h"
 #include "tcplens/base/log.h"
+#include "tcplens/base/printable.h"
 
 #define CHUNK (1u << 16)
 #define PEEK_LINES 64
@@ -17,7 +18,7 @@
 /* Room for another chunk and the NUL. -1: there is none. */
 static int make_room(struct lab_trace *t)
 {
-    char *larger = t->len + CHUNK + 1 <= LIMIT_LAB_TRACE ? realloc(t->text, t->len + CHUNK + 1) : NULL;
+    char *larger = t->len <= LIMIT_LAB_TRACE ? realloc(t->text, t->len + CHUNK + 1) : NULL;
 
     if (!larger)
         return -1;
@@ -43,11 +44,14 @@ int lab_trace_read(const char *name, int fd, struct lab_trace *ret_trace, char w
     }
     if (in)
         gzclose(in);
-    if (damage)
+    if (damage && ret_trace->len)
         log_note("%s is cut: %s; this is of what came before", name, damage);
-    if (n == 0 || damage)
+    if (n == 0 || (damage && ret_trace->len))
         return EXIT_DONE;
-    snprintf(why, CHECK_TEXT_MAX, "%s: is longer than a trace of a lab can be, or there is no memory for it", name);
+    if (damage)
+        snprintf(why, CHECK_TEXT_MAX, "cannot read %s: %s", name, damage);
+    else
+        snprintf(why, CHECK_TEXT_MAX, "%s is longer than a trace of a lab can be, or there is no memory for it", name);
     log_error("%s", why);
     return EXIT_FAILED;
 }
@@ -75,11 +79,14 @@ bool lab_trace_next(const struct lab_trace *trace, struct lab_line *line)
     return true;
 }
 
-static char *copy_text(const cJSON *record, const char *member)
+static char *copy_name(const cJSON *record, const char *member)
 {
     const char *text = record_text(record, member);
+    char *copy = text ? strndup(text, LAB_STUDENT_MAX) : NULL;
 
-    return text ? strdup(text) : NULL;
+    if (copy)
+        printable_mend(copy);
+    return copy;
 }
 
 int lab_trace_names(const struct lab_trace *trace, char **ret_lab, char **ret_student)
@@ -92,11 +99,14 @@ int lab_trace_names(const struct lab_trace *trace, char **ret_lab, char **ret_st
     if (records_new(&records) < 0)
         log_error("out of memory");
     for (size_t i = 0; records && i < PEEK_LINES && !*ret_lab && lab_trace_next(trace, &line); i++) {
-        if (records_add(records, line.text, line.len) < 0 || !records_header(records))
-            break;
-        if (strcmp(record_kind(records_at(records, i)), "lab") == 0) {
-            *ret_lab = copy_text(records_at(records, i), "lab");
-            *ret_student = copy_text(records_at(records, i), "student");
+        const cJSON *record;
+
+        if (records_add(records, line.text, line.len) < 0)
+            continue; /* damaged, which is told when it is judged */
+        record = records_at(records, records_count(records) - 1);
+        if (records_header(records) && strcmp(record_kind(record), "lab") == 0) {
+            *ret_lab = copy_name(record, "lab");
+            *ret_student = copy_name(record, "student");
         }
     }
     is_trace = records && records_header(records);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "match.h"
+#include "tcplens/base/printable.h"
 
 struct check {
     const struct match_scene *scene;
@@ -472,8 +473,8 @@ static bool is_foreign(const struct lab *lab, const struct records *records, str
     return false;
 }
 
-int check_all(const struct lab *lab, const struct records *records,
-              struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
+static int decide_all(const struct lab *lab, const struct records *records,
+                      struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
 {
     struct match_scene scene = { 0 };
     const cJSON *whole;
@@ -501,6 +502,19 @@ int check_all(const struct lab *lab, const struct records *records,
     match_done(&scene);
     *ret_count = n;
     return 0;
+}
+
+/* What was seen may be a stranger's words. */
+int check_all(const struct lab *lab, const struct records *records,
+              struct check_outcome verdicts[static LAB_CHECKS_MAX], unsigned *ret_count)
+{
+    const int r = decide_all(lab, records, verdicts, ret_count);
+
+    for (unsigned i = 0; i < *ret_count; i++) {
+        printable_mend(verdicts[i].expected);
+        printable_mend(verdicts[i].seen);
+    }
+    return r;
 }
 
 uint64_t check_first(const struct lab *lab, const struct records *records, const cJSON *pattern)

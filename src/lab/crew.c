@@ -34,6 +34,8 @@ struct lines {
     const struct lab *lab;
     const struct space *space;
     const char *echo;
+    int alone; /* the tracer's, and nobody else's */
+    pid_t wire_pid;
 };
 enum { TRACER, OTHER };
 
@@ -194,14 +196,17 @@ static void tell_end(const struct lines *l, pid_t pid, int status)
         send(l->ended[OTHER], &message, sizeof(message), MSG_NOSIGNAL);
 }
 
-/* Those that have ended by now. */
+/* Those that have ended by now. Without its wire a lab shows nothing. */
 static void reap(const struct lines *l)
 {
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == l->wire_pid)
+            _exit(1);
         tell_end(l, pid, status);
+    }
 }
 
 /* The first process of the namespace: starts the others, and reaps them and what they leave behind. When all have ended their
@@ -214,12 +219,15 @@ static _Noreturn void keep(struct lines *l)
     char go;
 
     prctl(PR_SET_NAME, "lab");
-    setsid(); /* Ctrl-C is the tracer's */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* should somebody have stopped it, and where the tracer may */
+    setsid();                         /* Ctrl-C is the tracer's */
+    cleanup_close(&l->alone);
     cleanup_close(&l->ended[TRACER]);
+    l->ended[TRACER] = -1;
     for (unsigned i = 0; i < l->lab->actor_count; i++)
         if ((l->leaders[i] = spawn(l, i)) < 0)
             _exit(1);
-    if (l->space->wire.fd >= 0 && spawn(l, l->lab->actor_count) < 0)
+    if (l->space->wire.fd >= 0 && (l->wire_pid = spawn(l, l->lab->actor_count)) < 0)
         _exit(1);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -267,11 +275,15 @@ static int hand_over(struct crew *crew, struct lines *l)
     return 0;
 }
 
-int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo)
+int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo, int alone)
 {
-    struct lines l = {
-        .ended = { -1, -1 }, .reports = { -1, -1 }, .wire = { -1, -1 }, .lab = lab, .space = space, .echo = echo
-    };
+    struct lines l = { .ended = { -1, -1 },
+                       .reports = { -1, -1 },
+                       .wire = { -1, -1 },
+                       .lab = lab,
+                       .space = space,
+                       .echo = echo,
+                       .alone = alone };
     int r;
 
     *crew = CREW_NONE;

@@ -1,5 +1,6 @@
 /* The processes of a lab: its actors, and its wire. They live in a process namespace of their own, and end with its first
- * process, which ends with the tracer: nothing outlives it, whatever ends it and whatever rights it has by then. */
+ * process, which ends with the tracer, whatever ends that and whatever rights it has by then; should somebody have stopped it,
+ * when it goes on. Without its wire it ends too. */
 #ifndef TCPLENS_LAB_CREW_H
 #define TCPLENS_LAB_CREW_H
 
@@ -17,8 +18,9 @@ struct crew {
 };
 #define CREW_NONE ((struct crew){ .keeper_fd = -1, .ended = -1, .reports = -1 })
 
-/* Starts them; each waits to be let go. This process has one thread. echo: path of tcplens-echo. 0 or -errno. */
-int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo)
+/* Starts them; each waits to be let go. This process has one thread. echo: path of tcplens-echo. alone: a descriptor that
+ * none of them is to have. 0 or -errno. */
+int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo, int alone)
     __attribute__((warn_unused_result));
 /* Lets an actor begin, or go on with what it waits for. */
 void crew_let_go(struct crew *crew, unsigned actor);

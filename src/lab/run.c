@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,6 +177,11 @@ static void on_tick(void *arg, uint64_t ticks)
         end(r);
         return;
     }
+    if (stage_is_deserted(r->stage)) {
+        r->config->note("the lab is broken off: its processes have ended, and not by themselves");
+        interrupt(r);
+        return;
+    }
     if (!r->settling && is_time_over(r) && !stage_is_over(r->stage)) {
         r->timed_out = true;
         stage_time_out(r->stage);
@@ -296,8 +300,7 @@ static void tell_missing(const struct run *r)
 
 static void tell_complete(const struct run *r)
 {
-    if (r->config->complete >= 0)
-        (void)!write(r->config->complete, "", 1);
+    (void)!write(r->config->complete, "", 1);
 }
 
 /* Of the trace, from the first step to the last record. */
@@ -319,8 +322,6 @@ static int play(struct run *r)
                                -1, status < 0 ? (char[PIPELINE_ERROR_MAX]){ 0 } : r->error);
     if (r->timed_out)
         r->config->note("the lab's time (%u s) was over before its actors had done all", r->config->lab->time_limit_s);
-    if (stage_wire_failed(r->stage))
-        r->config->note("the wire of the lab failed");
     return status < 0 ? status : finished == -EPIPE ? 0 : finished;
 }
 
@@ -378,7 +379,8 @@ static int run(struct run *r)
     if (status == 0)
         status = enter(r);
     if (status == 0)
-        status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo), "cannot start the actors");
+        status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo, r->config->complete),
+                      "cannot start the actors");
     space_hand_over_wire(&r->space); /* which is another process's now */
     if (status == 0)
         status = fail(r, stage_new(r->config->lab, &r->crew, &r->stage), "cannot start");

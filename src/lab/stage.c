@@ -35,7 +35,7 @@ struct stage {
     struct event begun[LAB_ACTORS_MAX + 2]; /* told at the next drain */
     unsigned begun_count;
     uint64_t drained_ns; /* when the wire's reports were read last */
-    bool wire_failed;
+    bool deserted;
     event_fn emit; /* during a drain */
     void *arg;
 };
@@ -172,9 +172,9 @@ bool stage_is_over(const struct stage *s)
     return true;
 }
 
-bool stage_wire_failed(const struct stage *s)
+bool stage_is_deserted(const struct stage *s)
 {
-    return s->wire_failed;
+    return s->deserted;
 }
 
 /* ---- what actors report */
@@ -215,15 +215,18 @@ static void take_message(struct stage *s, struct actor_message *m)
     on_done(s, m);
 }
 
-static void read_channel(struct stage *s, int fd, unsigned actor)
+/* What it told. false: it is closed at the other end. */
+static bool read_channel(struct stage *s, int fd, unsigned actor)
 {
     struct actor_message m;
+    ssize_t n;
 
-    while (recv(fd, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m)) {
+    while ((n = recv(fd, &m, sizeof(m), MSG_DONTWAIT)) == sizeof(m)) {
         if (actor < s->lab->actor_count)
             m.actor = actor; /* whatever it says */
         take_message(s, &m);
     }
+    return n != 0;
 }
 
 /* ---- what the wire reports */
@@ -272,15 +275,13 @@ static void on_report(struct stage *s, const struct wire_report *report)
 static void read_wire(struct stage *s)
 {
     struct wire_report report;
-    ssize_t n;
 
-    while ((n = read(s->crew->reports, &report, sizeof(report))) == sizeof(report)) {
+    while (read(s->crew->reports, &report, sizeof(report)) == sizeof(report)) {
         if (report.word == WIRE_OVERRUN)
             on_overrun(s, &report);
         else
             on_report(s, &report);
     }
-    s->wire_failed |= n == 0;
     s->drained_ns = trace_clock_now(s->context.clock);
 }
 
@@ -312,7 +313,7 @@ static int ops_drain(void *source, bool last, event_fn emit, void *arg, char err
         read_wire(s);
     for (unsigned i = 0; i < s->crew->count; i++)
         read_channel(s, s->crew->channels[i], i);
-    read_channel(s, s->crew->ended, s->lab->actor_count);
+    s->deserted |= !read_channel(s, s->crew->ended, s->lab->actor_count);
     return 0;
 }
 

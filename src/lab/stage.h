@@ -20,8 +20,8 @@ int stage_go_on(struct stage *stage, const struct records *records) __attribute_
 bool stage_is_over(const struct stage *stage);
 /* The lab's time was over: that is told. */
 void stage_time_out(struct stage *stage);
-/* The wire could not go on. */
-bool stage_wire_failed(const struct stage *stage);
+/* The crew has ended, and was not told to. */
+bool stage_is_deserted(const struct stage *stage);
 
 /* config: a struct stage *. */
 extern const struct source_ops stage_ops;

@@ -516,8 +516,8 @@ def rights_end_before_a_strangers_trace_is_read():
             writer.write(Path("trace").read_text(encoding="utf-8"))
             writer.close()
             told = process.communicate(timeout=60 * SLOWDOWN)[1]
-        # of the second it is known; the first is of a folder, which the trace cannot name
-        check_equal(process.returncode, DONE if arguments else USAGE, told)
+        # it is of a folder, which the trace cannot name
+        check_equal(process.returncode, DONE if arguments else FAILED, told)
         os.unlink("handed-in")
 
 
@@ -529,17 +529,94 @@ def a_trace_in_a_pipe_says_what_it_is_of():
     check_equal(done.status, DONE, done.stderr + done.stdout)
 
 
+def write_trace(name, *records):
+    header = {"record": "header", "format": "tcplens-trace", "version": 1, "start": "2026-01-01T00:00:00.000000000Z",
+              "kernel": "6.1\x1b[2J", "sources": []}
+    with open(name, "wb") as file:
+        for n, record in enumerate([header, *records]):
+            file.write(json.dumps({"n": n, "t": 0, **record}).encode().replace(b"BROKEN", b"\xe4\xbd") + b"\n")
+
+
+def grades(name, *arguments):
+    """What is said of the trace, in which nothing is that a terminal obeys, and its result."""
+    Path("result").unlink(missing_ok=True)
+    done = lab(*arguments, "--check", name, "--result", "result")
+    check(printable(done.stdout) and printable(done.stderr), done.stdout, done.stderr)
+    return done, json.loads(Path("result").read_text(encoding="utf-8"))
+
+
+def printable(text):
+    return not re.search("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+
+
 @case
 def a_trace_does_not_say_which_folder_is_read():
     write_lab()
-    for name, said in ("./own/", "there is no lab './own/'"), ("\x1b[2J", "there is no lab '"), ("first-conection", "did you mean"):
-        lines = [{"record": "header", "n": 0, "t": 0, "format": "tcplens-trace", "version": 1}, {"record": "lab", "n": 1, "t": 0, "lab": name}]
-        Path("made-up").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-        done = lab("--check", "made-up", "--result", "result")
-        check_equal(done.status, USAGE, done.stderr)
-        check(said in done.stderr and "\x1b" not in done.stderr, done.stderr)
-        told = json.loads(Path("result").read_text(encoding="utf-8"))
+    for name in "./own/", "\x1b[2J", "first-conection":
+        write_trace("made-up", {"record": "lab", "lab": name})
+        done, told = grades("made-up")
+        check_equal(done.status, FAILED, done.stderr)
+        one_line(done.stderr, "made-up is of a lab '", "name its folder")
         check_equal((told["score"], told["tests"][0]["status"]), (0, "failed"), told)
+
+
+@case
+def what_a_stranger_wrote_is_obeyed_nowhere():
+    hostile = "\x1b[2J\u202eBROKEN\x9b " + "\u4f5c" * 200
+    for student, values in ((hostile, {}), ("s1", {"port": hostile, "word": hostile})):
+        write_trace("made-up", {"record": "lab", "lab": "first-connection", "version": 1, "student": student, "values": values})
+        for arguments in ((), ("first-connection",), ("first-connection", "--student", "s1")):
+            done, told = grades("made-up", *arguments)
+            check_equal((done.status, told["score"]), (CHECK_FAILED, 0), done.stderr)
+            check(printable(json.dumps(told, ensure_ascii=False)), told)
+            for form in "junit", "tap", "classroom", "coderunner":
+                lab(*arguments, "--check", "made-up", "--result", "result", "--result-format", form)
+                check(printable(Path("result").read_text(encoding="utf-8")), form)
+    name = "\u4f5c\u4e1a" * 30 + ".ndjson"
+    for text in None, "", "x":
+        if text is not None:
+            Path(name).write_text(text, encoding="utf-8")
+        grades(f"./{name}", "first-connection")
+    done = lab("first-connection", "--student", "s\x1b[2J", "--auto")
+    check_equal(done.status, USAGE)
+
+
+@case
+def damaged_lines_do_not_make_a_trace_somebody_elses():
+    done = lab("first-connection", "--auto", "-q", "--student", "s1", "-o", "trace")
+    check_equal(done.status, DONE, done.stderr)
+    lines = Path("trace").read_text(encoding="utf-8").splitlines()
+    for between in "", "{{{", "\0":
+        Path("damaged").write_text("\n".join(["", lines[0], between, *lines[1:]]) + "\n", encoding="utf-8")
+        for arguments in (), ("first-connection",), ("--student", "s1"):
+            done, told = grades("damaged", *arguments, "--auto")
+            check_equal(done.status, DONE, f"{between!r} {done.stdout} {done.stderr}")
+    for text in "\n}", "\n\n", "\n{}\n" + "\n".join(lines):
+        Path("no-trace").write_text(text, encoding="utf-8")
+        check_equal(grades("no-trace", "first-connection")[0].status, FAILED, repr(text[:10]))
+
+
+@case
+def a_page_that_cannot_be_written_does_not_keep_the_result():
+    done = lab("first-connection", "--auto", "-q", "--report", "none/page.html", "--result", "result")
+    check_equal(done.status, FAILED)
+    check("none/page.html" in done.stderr, done.stderr)
+    told = json.loads(Path("result").read_text(encoding="utf-8"))
+    check_equal(told["extra_data"]["tcplens"]["verdict"], "passed", told)
+
+
+@case
+def what_goes_nowhere_with_check():
+    write_lab()
+    Path("trace").write_text("x", encoding="utf-8")
+    for arguments in ("--serve", "0"), ("--export", "gift"), ("-w", "f.pcapng"), ("--report", "r.html"):
+        check_equal(lab("./own/", "--check", "trace", *arguments).status, USAGE, arguments)
+    one_line(lab("./own/", "--check", "trace", "--result", "trace").stderr, "it is what is read")
+    os.unlink("own/lab.json")
+    os.mkfifo("own/lab.json")
+    done = lab("./own/", "--check", "trace")
+    check_equal(done.status, FAILED)
+    one_line(done.stderr, "should be a file")
 
 
 @case
@@ -757,9 +834,9 @@ def survivors(processes):
     return [p for p, start in processes if p in now and now[p][1:] == (start, True)]
 
 
-def ended_by(end, *before_it):
+def ended_by(end, *before_it, arguments=()):
     before = host()
-    with subprocess.Popen([*before_it, TCPLENS, "lab", "./waits/", "--auto", "-o", "trace"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    with subprocess.Popen([*before_it, TCPLENS, "lab", "./waits/", "--auto", "-o", "trace", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         wait_for(lambda: os.path.exists("trace") and '"op":"connect"' in Path("trace").read_text(encoding="utf-8"),
@@ -817,6 +894,40 @@ def nothing_stays():
     status, told = ended_by(interrupt)
     check_equal(status, CANNOT_TELL, told)
     check("interrupted" in told, told)
+
+
+@case
+def who_is_told_to_end_judges_what_there_is():
+    write_lab_that_waits()
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        status, told = ended_by(lambda process, _: os.kill(process.pid, number), arguments=("--result", "result"))
+        check_equal(status, CANNOT_TELL, told)
+        check("the lab was interrupted" in Path("result").read_text(encoding="utf-8"), told)
+
+
+@case
+def a_lab_without_its_processes_is_over():
+    write_lab_that_waits()
+    for name in "lab", "wire":
+        status, told = ended_by(lambda process, all_of_it: os.kill(called(name, all_of_it), signal.SIGKILL))
+        check_equal(status, CANNOT_TELL, told)
+        check("the lab is broken off" in told, told)
+
+
+@case
+def who_waits_for_the_tracer_waits_for_nobody_else():
+    write_lab_that_waits()
+    stopped = []
+
+    def stop_and_kill(process, processes):
+        stopped.append(called("lab", processes))
+        os.kill(stopped[0], signal.SIGSTOP)
+        os.kill(tracer_of(process, processes), signal.SIGKILL)
+        process.wait(60 * SLOWDOWN)
+        os.kill(stopped[0], signal.SIGCONT)
+
+    status, told = ended_by(stop_and_kill)
+    check_equal(status, FAILED, told)
 
 
 @case

@@ -15,6 +15,9 @@ bool stop_is_watched(void);
 /* Takes one of them from it. Its number, or 0: none has come. */
 int stop_take(void);
 
+/* They act as they did before; those that came are taken. */
+void stop_unwatch(void);
+
 /* Waits until fd is ready for events (poll(2)). 0; -ECANCELED: the program was asked to end, and fd was not ready for
  * STOP_PATIENCE_MS; or -errno. Before stop_watch() it waits for ever: signals then act as they do. */
 int stop_poll(int fd, short events) __attribute__((warn_unused_result));

@@ -94,7 +94,8 @@ int command_parse(const struct command *command, enum options_style style, int a
 void command_io_free(struct command_io *io);
 /* Removes the outputs that were made for nothing: those that were not there, and are empty. */
 void command_remove_empty(const struct command_io *io);
-/* A sink was asked for that shows the trace as it comes, at an address. */
+/* A sink of the table was asked for; one that shows the trace as it comes, at an address. */
+bool command_has_sinks(const struct command_io *io);
 bool command_serves(const struct command_io *io);
 
 /* Prints one line of usage error with where to read on; returns EXIT_USAGE. command: its name; NULL: the program. */
