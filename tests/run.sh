@@ -3,7 +3,7 @@
 #
 # A command passes with exit status 0. Status 77 says that it cannot run here, and it has said why: it is skipped,
 # but a failure where CI=true, which is a machine that must be able to run everything. A group without a test fails.
-# TEST_TIMEOUT: seconds until a command counts as hung. TEST_RESULTS: a file that collects the closing lines, which say
+# TEST_TIMEOUT: seconds until a command counts as hung, times TEST_JOBS. TEST_RESULTS: a file that collects the closing lines, which say
 # also what failed within a command: of a long log often the end is all that is kept.
 group=$1
 shift
@@ -41,7 +41,7 @@ for command in "$@"; do
     fi
     case $status in
     77) why='cannot run here, and CI=true' ;;
-    124 | 137) why="did not end within ${TEST_TIMEOUT:-300} s" ;;
+    124 | 137) why="did not end within $((${TEST_TIMEOUT:-300} * ${TEST_JOBS:-1})) s" ;;
     *) why="exit status $status" ;;
     esac
     failed=$((failed + 1))
