@@ -161,6 +161,9 @@ counted("InSegs", received + 1)
     check_equal((over["end"], over["why"]), ("client", "reset"))
     trace = kernel_trace(text % 1)
     check_equal(trace.path(1, "client"), ACTIVE + CLOSES_FIRST)
+    # packets alone do not tell what it was told
+    check_equal(trace.path(1, "client", "wire"), ACTIVE + CLOSES_FIRST + " CLOSED")
+    check_equal(trace.one("disagreement", conn=1)["known"], "reset-lost")
     check_equal(trace.all("timer", conn=1, name="time-wait", cancelled=True), [])
     check_equal(trace.path(1, "server"), PASSIVE + " CLOSE-WAIT LAST-ACK CLOSED")
 

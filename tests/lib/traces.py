@@ -40,10 +40,16 @@ class Trace:
 
     def settled_path(self, conn, end, source):
         """The same without what packets took back: on a machine that is busy an end may come to a FIN so late that its peer
-        asks again, or that it still acknowledges less itself, and packets alone do not show when it got the first."""
+        asks again, or that it still acknowledges less itself, and packets alone do not show when it got the first. And
+        without the end of TIME-WAIT by a RST where an ACK that was sent again met an end that is CLOSED (RFC 1337)."""
         states = []
+        segments = self.all("segment", conn=conn)
+        acks = [r["ack"] for r in segments if r["from"] == end and "ack" in r]
+        answered = acks.count(max(acks, default=0)) > 1 and any("RST" in r["flags"] and r["from"] != end for r in segments)
         for r in self.all("state", conn=conn, end=end, source=source):
             because = self.by_n.get(r.get("because"), {})
+            if answered and (r["from"], r["to"]) == ("TIME-WAIT", "CLOSED"):
+                continue
             late = "retransmission" in because.get("notes", []) or because.get("from") == end
             if r.get("how") == "corrected" and late and r["to"] in states:
                 del states[len(states) - states[::-1].index(r["to"]):]

@@ -162,7 +162,7 @@
     X(KNOWN, DEFERRED, "deferred", "the listener waits for data before it takes the connection")                       \
     X(KNOWN, RETRIES_USED_UP, "retries-used-up", "nothing answered what was sent again")                               \
     X(KNOWN, RESET_UNSEEN, "reset-unseen", "the kernel knows of a RST that was not captured")                          \
-    X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got")                  \
+    X(KNOWN, RESET_LOST, "reset-lost", "a RST is among the packets that this end's kernel never got, or ignored")      \
     X(KNOWN, RESET_FOREIGN, "reset-foreign",                                                                           \
       "a RST in this end's name is among the packets that its kernel never sent")                                      \
     X(KNOWN, SEGMENT_LOST, "segment-lost", "a SYN,ACK or FIN is among the packets that this end's kernel never got")   \

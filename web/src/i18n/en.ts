@@ -218,7 +218,7 @@ const why: Dictionary['why'] = {
     'connect-given-up': 'Nobody answered the SYN, and connect() gave up or the socket was closed. No packet tells of that.',
     'icmp-error': 'An ICMP error answered the SYN: connect() failed at once, and no segment tells of it.',
     'deferred': 'The listener has TCP_DEFER_ACCEPT: it dropped the ACK, and takes the connection when data comes.',
-    'reset-lost': 'A RST is among the packets, and the kernel it was sent to never got it: a packet filter dropped it after it was captured.',
+    'reset-lost': 'A RST is among the packets, and the kernel it was sent to never got it, or took no notice: a packet filter dropped it after it was captured, or it came in TIME-WAIT, where net.ipv4.tcp_rfc1337 has it ignored.',
     'reset-foreign': 'A RST in the name of this end is among the packets, and its kernel sent none: a packet filter did, or it is forged.',
     'segment-lost': 'A SYN,ACK or a FIN is among the packets, and the kernel it was sent to never got it: a packet filter dropped it after it was captured.',
     'retries-used-up': 'What was sent again and again was never acknowledged: the kernel forgets the connection in silence.',

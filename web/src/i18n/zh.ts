@@ -217,7 +217,7 @@ const why: Dictionary['why'] = {
     'connect-given-up': 'SYN 没有得到应答，connect() 放弃或套接字被关闭。没有报文会说明这一点。',
     'icmp-error': '一个 ICMP 错误回应了 SYN：connect() 立即失败，没有报文段说明这一点。',
     'deferred': '监听套接字设置了 TCP_DEFER_ACCEPT：它丢弃了 ACK，等数据到来才接受连接。',
-    'reset-lost': '报文中有一个 RST，但它所发往的内核从未收到：捕获之后被报文过滤器丢弃。',
+    'reset-lost': '报文中有一个 RST，但它所发往的内核从未收到或未予理会：捕获之后被报文过滤器丢弃；或者到达时处于 TIME-WAIT，而 net.ipv4.tcp_rfc1337 要求忽略它。',
     'reset-foreign': '报文中有一个以此端名义发出的 RST，但它的内核没有发过：是报文过滤器发出的，或是伪造的。',
     'segment-lost': '报文中有一个 SYN,ACK 或 FIN，但它所发往的内核从未收到：捕获之后被报文过滤器丢弃。',
     'retries-used-up': '反复重传始终没有得到确认：内核悄悄地放弃了连接。',
