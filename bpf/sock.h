@@ -23,6 +23,19 @@ static __always_inline void child_named(struct moment *moment, const struct name
     moment->child_ns = 0;
 }
 
+/* Two segments that complete a handshake on two processors at once make a child each, of the same name and cookie. The second
+ * finds the first in its place, and is closed before anybody knows of it (inet_ehash_nolisten()). Forgets it. */
+static __always_inline bool child_is_one_too_many(const struct sock *sk)
+{
+    struct moment *moment = moment_now();
+
+    if (!moment || moment->child != (__u64)sk || !moment->child_ns)
+        return false;
+    moment->child = 0;
+    moment->child_ns = 0;
+    return true;
+}
+
 /* Address of the listener whose child this is; 0: not known. A child that answered a SYN cookie had no request. */
 static __always_inline __u64 parent_of(const struct moment *moment, const struct tcplens_flow *flow)
 {

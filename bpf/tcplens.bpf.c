@@ -49,14 +49,14 @@ static __always_inline int state_changed(const struct sock *sk, int from, int to
         moment = moment_now();
         if (!moment)
             return 0;
+        /* Whether it comes to live, and whose child it is, will be known in a moment, and before Linux 6.13 even its name: these
+         * kernels set the state of the child before its addresses, and its cookie later still. */
         moment->child = (__u64)sk;
-        /* Whose child it is will be known in a moment, and before Linux 6.13 even its name: these kernels set the state
-         * of the child before its addresses, and its cookie later still. */
-        if (pid_count || !sk->__sk_common.skc_dport) {
-            moment->child_ns = bpf_ktime_get_ns();
-            return 0;
-        }
+        moment->child_ns = bpf_ktime_get_ns();
+        return 0;
     }
+    if (from == TCP_SYN_RECV && to == TCP_CLOSE && child_is_one_too_many(sk))
+        return 0;
     if (!sk->__sk_common.skc_num && to == TCP_SYN_SENT) {
         connect_begins(sk);
         return 0;
