@@ -49,7 +49,7 @@ static __always_inline int state_changed(const struct sock *sk, int from, int to
         moment = moment_now();
         if (!moment)
             return 0;
-        /* Whether it comes to live, and whose child it is, will be known in a moment, and before Linux 6.13 even its name: these
+        /* Whether it comes to life, and whose child it is, will be known in a moment, and before Linux 6.13 even its name: these
          * kernels set the state of the child before its addresses, and its cookie later still. */
         moment->child = (__u64)sk;
         moment->child_ns = bpf_ktime_get_ns();

@@ -3,8 +3,8 @@
 #
 # A command passes with exit status 0. Status 77 says that it cannot run here, and it has said why: it is skipped,
 # but a failure where CI=true, which is a machine that must be able to run everything. A group without a test fails.
-# TEST_TIMEOUT: seconds until a command counts as hung, times TEST_JOBS. TEST_RESULTS: a file that collects the closing lines, which say
-# also what failed within a command: of a long log often the end is all that is kept.
+# TEST_TIMEOUT: seconds until a command counts as hung, times TEST_JOBS. TEST_RESULTS: a file that collects the closing
+# lines, which say also what failed within a command: of a long log often the end is all that is kept.
 group=$1
 shift
 passed=0 failed=0 skipped=0 notes=

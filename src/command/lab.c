@@ -356,15 +356,14 @@ static bool await_trace(int complete, bool *ret_asked)
 static int run_and_judge(struct lab_job *job, int fd, const char *path, FILE *result)
 {
     CLEANUP_CLOSE int complete = -1; /* open to the end: who runs the lab ends without its reader */
-    bool is_complete, asked;
+    bool asked;
     int status;
     pid_t child;
 
     status = start(job, path, result, &complete, &child);
     if (status != EXIT_DONE)
         return status;
-    is_complete = await_trace(complete, &asked);
-    if (is_complete) {
+    if (await_trace(complete, &asked)) {
         status = judge(job, fd, path, result);
         reap(child);
         return status;

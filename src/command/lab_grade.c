@@ -1,4 +1,4 @@
-/* Reads a trace, and holds it against a lab: the same whether it was recorded just now or elsewhere. */
+/* Holds a trace against a lab, the same whether it was recorded just now or elsewhere, and writes the result. */
 #include "lab_job.h"
 
 #include <errno.h>

@@ -24,8 +24,8 @@
 #include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
 
-#define KEEPER_PATIENCE_MS 10000
-#define REPORTS_BYTES (1 << 20) /* of the pipe that the wire writes to */
+#define KEEPER_PATIENCE_MS 10000 /* it ends at once, unless somebody has stopped it */
+#define REPORTS_BYTES (1 << 20)  /* of the pipe that the wire writes to */
 
 /* Both ends of everything, before processes have their own. */
 struct lines {

@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, case, check, check_equal, one_line, read_of, stat_of, status_of, wait_for
+from lib import (NOBODY, REPOSITORY, SLOWDOWN, TCPLENS, Skip, case, check, check_equal, one_line, read_of, stat_of,
+                 status_of, wait_for)
 
 DONE, FAILED, USAGE, CANNOT_TELL, CHECK_FAILED = 0, 1, 2, 4, 5
 # Two actors and no wait for a timer.
@@ -523,7 +524,7 @@ def rights_end_before_a_strangers_trace_is_read():
 
 @case
 def a_trace_in_a_pipe_says_what_it_is_of():
-    done = lab("first-connection", "--auto", "-q", "-o", "of-ours")
+    check_equal(lab("first-connection", "--auto", "-q", "-o", "of-ours").status, DONE)
     with open("of-ours", "rb") as trace:
         done = lab("--check", "-", "--auto", stdin=trace)
     check_equal(done.status, DONE, done.stderr + done.stdout)
@@ -836,8 +837,8 @@ def survivors(processes):
 
 def ended_by(end, *before_it, arguments=()):
     before = host()
-    with subprocess.Popen([*before_it, TCPLENS, "lab", "./waits/", "--auto", "-o", "trace", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True) as process, contextlib.ExitStack() as stack:
+    with subprocess.Popen([*before_it, TCPLENS, "lab", "./waits/", "--auto", "-o", "trace", *arguments],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         wait_for(lambda: os.path.exists("trace") and '"op":"connect"' in Path("trace").read_text(encoding="utf-8"),
                  "its first step")
@@ -883,6 +884,20 @@ def interrupt(process, processes):
         os.kill(pid, signal.SIGINT)
 
 
+def with_the_first_stopped(end):
+    """How ended_by() is to end it while the first process of the lab is stopped; and whose number comes to be known."""
+    stopped = []
+
+    def stop(process, processes):
+        stopped.append(called("lab", processes))
+        os.kill(stopped[0], signal.SIGSTOP)
+        end(process, processes)
+        process.wait(60 * SLOWDOWN)
+        os.kill(stopped[0], signal.SIGCONT)
+
+    return stop, stopped
+
+
 @case
 def nothing_stays():
     write_lab_that_waits()
@@ -917,23 +932,15 @@ def a_lab_without_its_processes_is_over():
 @case
 def who_waits_for_the_tracer_waits_for_nobody_else():
     write_lab_that_waits()
-    stopped = []
-
-    def stop_and_kill(process, processes):
-        stopped.append(called("lab", processes))
-        os.kill(stopped[0], signal.SIGSTOP)
-        os.kill(tracer_of(process, processes), signal.SIGKILL)
-        process.wait(60 * SLOWDOWN)
-        os.kill(stopped[0], signal.SIGCONT)
-
-    status, told = ended_by(stop_and_kill)
+    kill, _ = with_the_first_stopped(lambda process, all_of_it: os.kill(tracer_of(process, all_of_it), signal.SIGKILL))
+    status, told = ended_by(kill)
     check_equal(status, FAILED, told)
 
 
 @case
 def nor_where_the_tracer_may_signal_nobody():
     if os.geteuid() != 0:
-        return  # what is run as the same user may be signalled, and is tested above
+        raise Skip("needs root: anybody else may signal what they run, which is tested above")
     write_lab_that_waits()
     without = "setpriv", "--bounding-set=-kill", "--inh-caps=-kill", "--"
     status, told = ended_by(interrupt, *without)
@@ -947,16 +954,8 @@ def nor_where_the_tracer_may_signal_nobody():
 @case
 def processes_that_go_on_are_told():
     write_lab_that_waits()
-    stopped = []
-
-    def stop_the_first(process, processes):
-        stopped.append(called("lab", processes))
-        os.kill(stopped[0], signal.SIGSTOP)
-        interrupt(process, processes)
-        process.wait(60 * SLOWDOWN)
-        os.kill(stopped[0], signal.SIGCONT)
-
-    status, told = ended_by(stop_the_first)
+    stop, stopped = with_the_first_stopped(interrupt)
+    status, told = ended_by(stop)
     check_equal(status, CANNOT_TELL, told)
     check(f"the first of them, process {stopped[0]}, does not end" in told, told)
 
