@@ -24,11 +24,13 @@ def checksum(data):
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 others = []
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-def segment(source, sport, dport, flags, seq, ack=0):
+def made(source, sport, dport, flags, seq, ack=0):
     addresses = socket.inet_aton(source) + socket.inet_aton("127.0.0.1")
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, 65535, 0, 0)
     tcp = tcp[:16] + struct.pack("!H", checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)) + tcp[18:]
-    raw.sendto(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + addresses + tcp, ("127.0.0.1", 0))
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + addresses + tcp
+def segment(*fields):
+    raw.sendto(made(*fields), ("127.0.0.1", 0))
 def syn(sport, dport=7007, source="127.9.9.9"):
     others.append(deaf(source, sport))
     segment(source, sport, dport, SYN, 1000)

@@ -13,6 +13,7 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, Skip, case, check, check_equal, flags, script, trace_of,
                  unless_withheld)
+from scenes import RAW
 
 # Three things that busy loopback connections really meet would make paths differ. A FIN that meets its socket just as
 # that becomes a minisock is dropped, and sent again after 200 ms. And an ACK that comes late to a minisock can bring
@@ -260,6 +261,76 @@ def changes_that_interrupt_changes():
         check_equal(ends, {"client": {ACTIVE + CLOSES_FIRST: count}, "server": {PASSIVE + CLOSES_SECOND: count}})
 
     unless_withheld(judge)
+
+
+# The ACK that ends a handshake, and a FIN that carries the same acknowledgement, at one time from two processors. Each makes a
+# child of the request, as far as it was looked up before the other's child was in its place (inet_ehash_nolisten()).
+MEET = RAW + """
+count = int(sys.argv[1])
+server = listen()
+silent = deaf("0.0.0.0", 1234)
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+def on_its_own(processor):
+    os.sched_setaffinity(0, {processor})
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # whatever else wants the processor
+def send(packet, when):
+    while time.monotonic_ns() < when: pass
+    raw.sendto(packet, ("127.0.0.1", 0))
+boss, helper = socket.socketpair()
+processors = sorted(os.sched_getaffinity(0))
+child = os.fork()
+on_its_own(processors[not child])
+(helper if child else boss).close()
+if not child:
+    while helper.send(b".") and (order := helper.recv(8 + 40)):
+        send(order[8:], *struct.unpack("=q", order[:8]))
+    os._exit(0)
+for i in range(count):
+    client = f"127.9.9.{i + 1}"
+    segment(client, 1234, 7007, SYN, 1000)
+    while (packet := ear.recv(200))[33] != SYN | ACK: pass
+    acknowledged = struct.unpack("!I", packet[24:28])[0] + 1
+    assert boss.recv(1)  # waits for its order
+    when = time.monotonic_ns() + 1_000_000
+    # one may take longer from its order to the lookup, always
+    boss.sendall(struct.pack("=q", when + 2000 * (i % 11 - 5)) + made(client, 1234, 7007, ACK, 1001, acknowledged))
+    send(made(client, 1234, 7007, FIN | ACK, 1001, acknowledged), when)
+    sock, _ = server.accept()
+    assert rest(sock) == b""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+assert boss.recv(1)
+boss.close()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(counter("PassiveOpens") - count)  # counts children
+"""
+
+
+def in_turns():
+    """The machine is emulated: its processors hardly ever meet, as one thread runs them all (tests/kernels)."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return "QEMU Virtual CPU" in file.read()
+
+
+@case
+def two_children_of_one_request():
+    """The one too many never was a connection's, though its name and cookie are the same."""
+    if os.cpu_count() < 2:
+        raise Skip("one processor")
+    count = 50
+
+    def judge():
+        trace, too_many = trace_of(script(MEET, count), "--source", "kernel")
+        check_equal(trace.all("gap"), [])
+        paths = collections.Counter(trace.path(conn["conn"], "server") for conn in trace.all("connection"))
+        check_equal(paths, {PASSIVE + " CLOSE-WAIT CLOSED": count})
+        check_equal(collections.Counter(r["why"] for r in trace.all("queue")),
+                    {"syn": count, "established": 2 * count, "accept": count})  # out of one queue, into the other
+        return int(too_many)
+
+    met = unless_withheld(judge)
+    print(f"     {met} of {count} requests had two children", flush=True)
+    check(met or in_turns(), "the processors never met")
 
 
 if __name__ == "__main__":
