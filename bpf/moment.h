@@ -11,7 +11,7 @@ struct moment {
     struct tcplens_flow completed; /* a request sock was completed for it */
     __u64 completed_listener;      /* address of that one's listening sock */
     __u64 child;                   /* address of a child that was made */
-    __u64 child_ns;                /* when, where it has no name yet; 0: it has */
+    __u64 child_ns;                /* when; 0: that has been told */
     __u64 timer;                   /* of the request whose timer is running its function */
     __u64 listener;                /* address of that request's listening sock */
     struct tcplens_flow retry;     /* that request */

@@ -10,6 +10,19 @@ static __always_inline struct request_sock *request_of(struct timer_list *timer)
     return (void *)timer - bpf_core_field_offset(struct request_sock, rsk_timer);
 }
 
+/* The child that was made a moment ago, if it was made of this request, whose place in the table of sockets it has: both have one
+ * hash (inet_ehash_insert()). */
+static __always_inline void child_completes(struct moment *moment, const struct request_sock *req, struct name name)
+{
+    const struct sock *child = (const struct sock *)moment->child;
+    __u64 made_ns = child_taken(moment);
+
+    if (!made_ns || READ(child, __sk_common.skc_hash) != READ(req, __req_common.skc_hash))
+        return;
+    name.cookie = READ(child, __sk_common.skc_cookie.counter);
+    child_told(&name, made_ns);
+}
+
 /* A request belongs to who owns its listener. */
 static __always_inline bool request_wanted(const struct request_sock *req, const struct sock *listener,
                                            struct name *ret_name)
@@ -31,7 +44,7 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
         return 0;
     if (!request_wanted(req, listener, &name)) {
         moment->completed.lport = 0;
-        moment->child_ns = 0;
+        child_taken(moment);
         return 0;
     }
     if (starts) {
@@ -39,7 +52,7 @@ static __always_inline int request_event(enum tcplens_hook hook, enum tcplens_ki
     } else {
         moment->completed = name.flow;
         moment->completed_listener = (__u64)listener;
-        child_named(moment, &name);
+        child_completes(moment, req, name);
     }
     e = event_new(hook, kind, &name);
     if (!e)

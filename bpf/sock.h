@@ -6,34 +6,50 @@
 #include "listener.h"
 #include "moment.h"
 
-/* Tells of the child that was made a moment ago, now that its connection is known by what follows it. */
-static __always_inline void child_named(struct moment *moment, const struct name *name)
+/* Notes a child. Whether it comes to life, and whose it is, will be known in a moment, and before Linux 6.13 even its name:
+ * these kernels set the state of the child before its addresses, and its cookie later still. */
+static __always_inline void child_made(const struct sock *sk)
+{
+    struct moment *moment = moment_now();
+    struct name name;
+
+    if (!moment)
+        return;
+    moment->child = 0;
+    moment->child_ns = 0;
+    if (sk->__sk_common.skc_dport) {
+        if (!sock_named(sk, &name))
+            return;
+        if (!name.cookie)
+            bpf_get_socket_cookie((void *)sk); /* makes it */
+    }
+    moment->child = (__u64)sk;
+    moment->child_ns = bpf_ktime_get_ns();
+}
+
+/* When the child that is noted was made; 0: that has been told. It is told now or never. */
+static __always_inline __u64 child_taken(struct moment *moment)
+{
+    __u64 ns = moment->child_ns;
+
+    moment->child_ns = 0;
+    return ns;
+}
+
+/* Tells of a child, now that its connection is known by what follows it. */
+static __always_inline void child_told(const struct name *name, __u64 ns)
 {
     struct tcplens_event *e;
 
-    if (!moment->child_ns)
+    if (!ns)
         return;
     e = event_new(TCPLENS_HOOK_SET_STATE, TCPLENS_STATE, name);
-    if (e) {
-        e->ts_ns = moment->child_ns;
-        e->from = TCP_LISTEN;
-        e->to = TCP_SYN_RECV;
-        event_submit(e);
-    }
-    moment->child_ns = 0;
-}
-
-/* Two segments that complete a handshake on two processors at once make a child each, of the same name and cookie. The second
- * finds the first in its place, and is closed before anybody knows of it (inet_ehash_nolisten()). Forgets it. */
-static __always_inline bool child_is_one_too_many(const struct sock *sk)
-{
-    struct moment *moment = moment_now();
-
-    if (!moment || moment->child != (__u64)sk || !moment->child_ns)
-        return false;
-    moment->child = 0;
-    moment->child_ns = 0;
-    return true;
+    if (!e)
+        return;
+    e->ts_ns = ns;
+    e->from = TCP_LISTEN;
+    e->to = TCP_SYN_RECV;
+    event_submit(e);
 }
 
 /* Address of the listener whose child this is; 0: not known. A child that answered a SYN cookie had no request. */
@@ -217,6 +233,7 @@ static __always_inline int write_timer_starts(const struct sock *sk)
     __u8 state = READ(sk, __sk_common.skc_state);
     struct moment *moment;
     struct name name;
+    __u64 made_ns;
 
     if (state == TCP_SYN_SENT)
         return connect_has_port(sk);
@@ -225,18 +242,19 @@ static __always_inline int write_timer_starts(const struct sock *sk)
     /* The SYN,ACK of a child that was made a moment ago for a SYN with data (Fast Open): it had no request that would
      * name it, and joins the accept queue at once. */
     moment = moment_now();
-    if (!moment || moment->child != (__u64)sk || !object_named(&sk->__sk_common, &name))
+    if (!moment || moment->child != (__u64)sk)
+        return 0;
+    made_ns = child_taken(moment);
+    if (!object_named(&sk->__sk_common, &name))
         return 0;
     if (pid_count) {
         struct listener *l = listener_of(&name.flow);
 
-        if (!l || !cookie_wanted(l->cookie)) {
-            moment->child_ns = 0;
+        if (!l || !cookie_wanted(l->cookie))
             return 0;
-        }
         own(name.cookie, OWNED_SOCK);
     }
-    child_named(moment, &name);
+    child_told(&name, made_ns);
     accept_queued(moment, &name, bpf_ktime_get_ns(), 1);
     moment->request = name.flow; /* that SYN was answered */
     return 0;

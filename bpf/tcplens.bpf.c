@@ -41,22 +41,31 @@ static __always_inline int state_changed(const struct sock *sk, int from, int to
 {
     struct moment *moment = NULL;
     struct tcplens_event *e;
+    bool is_child = false;
+    __u64 made_ns = 0;
     struct name name;
 
     if (sk->sk_protocol != IPPROTO_TCP)
         return 0;
     if (from == TCP_LISTEN && to == TCP_SYN_RECV) {
+        child_made(sk);
+        return 0;
+    }
+    if (from == TCP_SYN_RECV) {
         moment = moment_now();
         if (!moment)
             return 0;
-        /* Whether it comes to life, and whose child it is, will be known in a moment, and before Linux 6.13 even its name: these
-         * kernels set the state of the child before its addresses, and its cookie later still. */
-        moment->child = (__u64)sk;
-        moment->child_ns = bpf_ktime_get_ns();
-        return 0;
+        /* a child that was made earlier came with Fast Open, and one of a simultaneous open is nobody's child */
+        is_child = moment->child == (__u64)sk;
+        if (is_child) {
+            moment->child = 0;
+            made_ns = child_taken(moment);
+        }
+        /* Two segments that complete a handshake on two processors at once make a child each. The second finds the first in its
+         * place, and is closed before anybody knows of it (inet_ehash_nolisten()). */
+        if (made_ns && to == TCP_CLOSE)
+            return 0;
     }
-    if (from == TCP_SYN_RECV && to == TCP_CLOSE && child_is_one_too_many(sk))
-        return 0;
     if (!sk->__sk_common.skc_num && to == TCP_SYN_SENT) {
         connect_begins(sk);
         return 0;
@@ -66,18 +75,12 @@ static __always_inline int state_changed(const struct sock *sk, int from, int to
     /* Made on demand: asked for while the object that children and minisock copy it from is still this one. */
     if (!name.cookie)
         name.cookie = bpf_get_socket_cookie((void *)sk);
-    if (from == TCP_SYN_RECV) {
-        moment = moment_now();
-        if (!moment)
-            return 0;
-    }
     if (pid_count) {
         moment = moment_now();
         if (!moment || !socket_owned(moment, &name, from, to))
             return 0;
     }
-    if (from == TCP_SYN_RECV && moment)
-        child_named(moment, &name);
+    child_told(&name, made_ns);
     if (to == TCP_LISTEN || (from == TCP_LISTEN && to == TCP_CLOSE))
         return listener_event(sk, &name, from, to);
     if (from == TCP_SYN_SENT && has_deferred)
@@ -95,8 +98,7 @@ static __always_inline int state_changed(const struct sock *sk, int from, int to
     e->to = to;
     if (has_calls)
         e->during = call_on(sk, from, to);
-    /* a child that was made earlier came with Fast Open, and one of a simultaneous open is nobody's child */
-    if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED && moment && moment->child == (__u64)sk)
+    if (is_child && to == TCP_ESTABLISHED)
         accept_queued(moment, &name, e->ts_ns + 1, 0); /* after the state change it stands beside */
     event_submit(e);
     return 0;

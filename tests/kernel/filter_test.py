@@ -11,6 +11,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import ACTIVE, CLOSES_FIRST, CLOSES_SECOND, PASSIVE, case, check, check_equal, script, trace_of
+from scenes import RAW, SYSCTL
 
 HOSTS = """
 for host in ("127.0.0.1", "127.0.0.2", "127.0.1.1", "::1"):
@@ -171,6 +172,56 @@ def processes():
     check_equal([r["why"] for r in trace.all("queue", conn=late["conn"])], ["syn", "established", "established", "accept"])
     check_equal(len(trace.all("call", name="accept4")), 2)
     check_equal(trace.all("gap"), [])
+
+
+# On one processor: a connection of another port and process whose child had no request of its own (a SYN cookie, Fast Open), and
+# then a SYN whose sender takes it back. It is told when to begin.
+BESIDE = SYSCTL + RAW + """
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+other = listen(port=7008)
+ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+ear.bind(("127.9.9.9", 0))
+ready(os.getpid())
+sys.stdin.readline()
+if sys.argv[1] == "cookie":
+    sysctl("tcp_syncookies", 2)
+    client = connect(port=7008)
+    sysctl("tcp_syncookies", 1)
+else:
+    sysctl("tcp_fastopen", 0x607)  # without a cookie: Documentation/networking/ip-sysctl.rst
+    other.setsockopt(socket.IPPROTO_TCP, 23, 5)  # TCP_FASTOPEN
+    client = socket.socket(); client.sendto(b"x", 0x20000000, ("127.0.0.1", 7008))  # MSG_FASTOPEN
+other.accept()
+syn(1234)
+while ear.recv(200)[33] != SYN | ACK: pass
+segment("127.9.9.9", 1234, 7007, RST, 1001)
+while any(line.split()[3] == SYN_RECV for line in open("/proc/net/tcp")): time.sleep(0.001)
+ready("done")
+sys.stdin.readline()
+"""
+
+
+@case
+def the_child_of_another_is_not_taken_for_one_that_is_wanted():
+    for kind in "cookie", "fastopen":
+        for of_process in False, True:
+            with contextlib.ExitStack() as stack:
+                net = namespace(stack)
+                programs = [lib.Running(["nsenter", f"--net=/proc/{net}/ns/net", *script(text, kind)], stack) for text in
+                            ("server = listen(); ready(os.getpid()); sys.stdin.readline()", BESIDE)]
+                pids = [program.wait_line(r"^ready (\d+)")[1] for program in programs]
+                path = f"{lib.temporary(stack)}/trace.ndjson"
+                wanted = ["--pid", pids[0]] if of_process else ["--netns", net, "--port", "7007"]
+                tracer = lib.begin(stack, "trace", "-q", "-o", path, "--source", "kernel", *wanted)
+                lib.wait_trace(path, '"record":"header"')
+                programs[1].say()
+                programs[1].wait_line("^ready done")
+                tracer.interrupt()
+                check_equal(tracer.wait(), 0, tracer.stderr)
+                trace = lib.read_trace(path)
+            check_equal(trace.path(trace.one("connection")["conn"], "server"), "SYN-RECEIVED CLOSED", f"{kind} {wanted}:")
+            check_equal([r["why"] for r in trace.all("queue")], ["syn", "dropped"])
+            check_equal(trace.all("gap"), [])
 
 
 @case

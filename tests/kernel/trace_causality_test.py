@@ -218,6 +218,11 @@ def crowd_of_clients():
     check_equal(trace.all("queue")[-1]["accept"], 0)
 
 
+def needs_two_processors():
+    if len(os.sched_getaffinity(0)) < 2:
+        raise Skip("one processor")
+
+
 # Packets over loopback go to any processor (Documentation/networking/scaling.rst, RPS), and there interrupt a process that is
 # itself changing a state.
 SPREAD = """
@@ -229,11 +234,12 @@ with open("/sys/class/net/lo/queues/rx-0/rps_cpus", "w") as file:
     file.write("3")
 count = int(sys.argv[1])
 server = listen(backlog=256)
+processors = sorted(os.sched_getaffinity(0))
 children = []
 for number in range(4):
     child = os.fork()
     if not child:
-        os.sched_setaffinity(0, {number % 2})
+        os.sched_setaffinity(0, {processors[number % 2]})
         for i in range(count // 4):
             connect().close()
         os._exit(0)
@@ -249,8 +255,7 @@ sys.exit(failed)
 @case
 def changes_that_interrupt_changes():
     """Each is told, and once."""
-    if os.cpu_count() < 2:
-        raise Skip("one processor")
+    needs_two_processors()
     count = 4 * round(200 / lib.SLOWDOWN)
 
     def judge():
@@ -266,13 +271,15 @@ def changes_that_interrupt_changes():
 # The ACK that ends a handshake, and a FIN that carries the same acknowledgement, at one time from two processors. Each makes a
 # child of the request, as far as it was looked up before the other's child was in its place (inet_ehash_nolisten()).
 MEET = RAW + """
+import contextlib
 count = int(sys.argv[1])
 server = listen()
 silent = deaf("0.0.0.0", 1234)
 ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 def on_its_own(processor):
     os.sched_setaffinity(0, {processor})
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # whatever else wants the processor
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # whatever else wants the processor
 def send(packet, when):
     while time.monotonic_ns() < when: pass
     raw.sendto(packet, ("127.0.0.1", 0))
@@ -288,7 +295,7 @@ if not child:
 for i in range(count):
     client = f"127.9.9.{i + 1}"
     segment(client, 1234, 7007, SYN, 1000)
-    while (packet := ear.recv(200))[33] != SYN | ACK: pass
+    while (packet := ear.recv(200))[33] != SYN | ACK or packet[16:20] != socket.inet_aton(client): pass
     acknowledged = struct.unpack("!I", packet[24:28])[0] + 1
     assert boss.recv(1)  # waits for its order
     when = time.monotonic_ns() + 1_000_000
@@ -315,8 +322,7 @@ def in_turns():
 @case
 def two_children_of_one_request():
     """The one too many never was a connection's, though its name and cookie are the same."""
-    if os.cpu_count() < 2:
-        raise Skip("one processor")
+    needs_two_processors()
     count = 50
 
     def judge():
@@ -328,7 +334,9 @@ def two_children_of_one_request():
                     {"syn": count, "established": 2 * count, "accept": count})  # out of one queue, into the other
         return int(too_many)
 
-    met = unless_withheld(judge)
+    for _ in range(5):
+        if met := unless_withheld(judge):
+            break
     print(f"     {met} of {count} requests had two children", flush=True)
     check(met or in_turns(), "the processors never met")
 
