@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the COMMANDs, as run.sh does, ROUNDS times while something else wants every processor: stress.sh ROUNDS COMMAND...
 #
-# Prints of each round what run.sh says at its end, and ends with 1 if anything failed. The load ends with this shell, however
-# that ends.
+# Prints of each round what run.sh says at its end, and how many cases had to be run again; ends with 1 if anything failed. The
+# load ends with this shell, however that ends.
 rounds=$1
 shift
 case $rounds in '' | *[!0-9]*) echo "stress.sh: '$rounds' is no number of rounds" >&2; exit 2 ;; esac
@@ -22,6 +22,9 @@ status=0 round=1
 while [ "$round" -le "$rounds" ]; do
     sh "${0%/*}/run.sh" "round $round of $rounds" "$@" >"$said" 2>/dev/null || status=1
     sed -n "/^round $round of $rounds: /,\$p" "$said"
+    # where a kernel withholds events (tests/lib/kernel.py)
+    again=$(grep -c '^ *again: ' "$said")
+    [ "$again" = 0 ] || echo "    cases that were run again: $again"
     round=$((round + 1))
 done
 exit $status
