@@ -53,6 +53,7 @@ inside tcplens read -q -o /dev/null /usr/share/doc/tcplens/docs/sample.pcap || f
 echo 'ok   demo, explain, top, sample'
 
 # as README.Debian has it
+[ -z "$(inside getcap /usr/bin/tcplens)" ] || fail 'a capability that nobody asked for'
 inside dpkg-statoverride --update --add root tcplens 0750 /usr/bin/tcplens
 inside dpkg-reconfigure tcplens
 inside getcap /usr/bin/tcplens | grep -q cap_bpf || fail 'opted in, and no capability'
