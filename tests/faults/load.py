@@ -4,6 +4,7 @@
 Usage: load.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO; CONNECTIONS, SOCKETS: how many
 """
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -52,10 +53,18 @@ for pid in children:
 """
 
 
-def wait_long(tracer, condition):
+def wait_long(tracer, condition, what):
+    end = time.monotonic() + 20 * lib.DEADLINE
     while not condition():
         check(tracer.process.poll() is None, "ended early:", tracer.stderr)
+        check(time.monotonic() < end, "waited in vain for", what)
         time.sleep(0.2)
+
+
+def check_nothing_lost(end):
+    check_equal(set(end["lost"].values()), {0}, "lost:")
+    if lib.SLOWDOWN == 1:  # as Trace.check_whole()
+        check_equal(end["late"], 0, "late:")
 
 
 @case
@@ -65,18 +74,28 @@ def many_sockets_under_samples():
         path = f"{lib.temporary(stack)}/trace.ndjson"
         tracer = lib.begin(stack, "trace", "--netns", "new", "--source", "diag", "-q", "-o", path, "--",
                            *lib.script(OPEN, SOCKETS))
-        wait_long(tracer, lambda: "ready" in tracer.stdout)
-        wait_long(tracer, lambda: sum(b'"to":"ESTABLISHED"' in line for line in open(path, "rb")) >= SOCKETS)
+        wait_long(tracer, lambda: "ready" in tracer.stdout, "the connections")
+        wait_long(tracer, lambda: lib.read(path).count(b'"to":"ESTABLISHED"') >= 2 * SOCKETS, "both ends of each in the trace")
         tracer.say()
         status = tracer.process.wait(600)
-        seen = 0
+        opened, finals, connections = {"client": set(), "server": set()}, [], set()
         with open(path, "rb") as file:
             for line in file:
-                seen += line.startswith(b'{"record":"connection"')
-        trace_end = line
-        print(f"     {seen} connections of {SOCKETS} seen, exit status {status}, end: {trace_end[-700:].decode().strip()}")
+                record = json.loads(line)
+                if record["record"] == "connection":
+                    connections.add(record["conn"])
+                elif record["record"] == "state" and record["to"] == "ESTABLISHED":
+                    opened[record["end"]].add(record["conn"])
+                elif record["record"] == "outcome":
+                    finals.append((record["final"]["client"], record["final"]["server"]))
+        print(f"     {len(connections)} connections of {SOCKETS} seen, exit status {status}, end: {line[-700:].decode().strip()}")
         check_equal(status, 0, tracer.stderr)
-        check_equal(seen, SOCKETS)
+        check_equal(len(connections), SOCKETS)
+        for end in opened:
+            check_equal(len(opened[end]), SOCKETS, f"open at the {end}:")
+        closed = sum(client in ("TIME-WAIT", "CLOSED") and server == "CLOSED" for client, server in finals)
+        check_equal((len(finals), closed), (SOCKETS, SOCKETS), "outcomes, and closed at both ends:")
+        check_nothing_lost(record)
 
 
 def memory_mib(pid):
@@ -118,7 +137,7 @@ def browsers_beside_a_churn():
         with open(path, "rb") as file:
             seen = sum(line.startswith(b'{"record":"connection"') for line in file)
             file.seek(-4096, os.SEEK_END)
-            end = file.read().splitlines()[-1].decode()
+            end = json.loads(file.read().splitlines()[-1])
         tracer.interrupt()
         status = tracer.process.wait(60)
         check(len(memory) >= 4, "too short to say how memory grows", memory)
@@ -127,6 +146,7 @@ def browsers_beside_a_churn():
               f"{most} MiB in each quarter; exit status {status}; {end}")
         check_equal(status, 0, tracer.stderr)
         check_equal(seen, CONNECTIONS)
+        check_nothing_lost(end)
         check(most[-1] <= 1.25 * most[1], "memory grows", most)
 
 
