@@ -171,7 +171,7 @@ static void test_set_in_dense_traffic(void **state)
 /* A packet now and then says little of when it was: none is off by more than was set, and where much was set by nothing. */
 static void test_set_in_sparse_traffic(void **state)
 {
-    static const int64_t by[] = { 1, -1, 10, -10, 500, -500, 30000, -30000 };
+    static const int64_t by[] = { 1, -1, 7, -7, 50, -50, 500, -500, 1000, -1000, 30000, -30000, 86400000, -86400000 };
 
     (void)state;
     for (unsigned k = 0; k < sizeof(by) / sizeof(*by); k++) {
@@ -182,7 +182,7 @@ static void test_set_in_sparse_traffic(void **state)
             traffic(m, (5 + chance(m, 30)) * MS, 3 * MS);
             read_packets(m);
             traffic(m, chance(m, 20) * MS, 3 * MS);
-            set(m, by[k] * (int64_t)MS, 2 * MS, MS / 2);
+            set(m, by[k] * (int64_t)MS, i % 2 ? 100000 + chance(m, 200000) : chance(m, 30) * MS, 3 * MS);
         }
         if (m->worst_ns > (size > 100 * MS ? NOISE : size + NOISE))
             fail_msg("set by %lld ms: off by %llu ns", (long long)by[k], (unsigned long long)m->worst_ns);
