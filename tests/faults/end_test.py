@@ -129,11 +129,12 @@ def nohup():
         check_equal(lib.read_trace(path).end["reason"], "command")
 
 
-def standing_still(stack, arguments, writes, reads):
+def standing_still(stack, arguments, writes, meanwhile=lambda child: None):
     """Fills what nobody reads from, and tells the tracer to end; the command must end with it."""
     run = Writing(stack, arguments, lib.script(CHURN), stdout=writes)
     stack.callback(os.close, writes)
     lib.wait_for(lambda: is_full(writes), "a full output")
+    meanwhile(run.child())
     run.process.send_signal(signal.SIGTERM)
     return run
 
@@ -143,7 +144,7 @@ def reader_of_a_pipe_stands_still():
     with contextlib.ExitStack() as stack:
         reads, writes = os.pipe()
         stack.callback(os.close, reads)
-        run = standing_still(stack, (*NEW, "-o", "-"), writes, reads)
+        run = standing_still(stack, (*NEW, "-o", "-"), writes)
         child = run.child()
         check_equal(run.wait(), 1, run.stderr)
         run.says("its reader takes nothing")
@@ -153,20 +154,48 @@ def reader_of_a_pipe_stands_still():
         check_equal([r["n"] for r in records], list(range(len(records))), "numbers:")
 
 
-@case
-def reader_that_goes_on_gets_the_end():
+def read_late(arguments, meanwhile=lambda child: None):
+    """The trace and the exit status of a tracer whose reader goes on when it has been told to end."""
     with contextlib.ExitStack() as stack:
         reads, writes = os.pipe()
         path = f"{lib.temporary(stack)}/kept"
-        run = standing_still(stack, (*NEW, "-o", "-"), os.dup(writes), reads)
+        run = standing_still(stack, (*NEW, *arguments, "-o", "-"), os.dup(writes), meanwhile)
         os.close(writes)
         with open(path, "wb") as kept:
             subprocess.Popen(["cat"], stdin=reads, stdout=kept)
         os.close(reads)
         status = run.wait()
-        check(status in (0, 4), status, run.stderr)  # events may be lost while nobody reads: that is told
         data = lib.wait_for(lambda: (d := lib.read(path)).endswith(b"\n") and b'"record":"end"' in d and d, "the end")
-        check_equal(lines_of(data)[-1]["reason"], "interrupt")
+        trace = lib.parse(data.decode())
+        check_equal([r["n"] for r in trace.records], list(range(len(trace.records))), "numbers:")
+        check_equal(trace.end["reason"], "interrupt")
+        return trace, status, run.stderr
+
+
+@case
+def reader_that_goes_on_gets_the_end():
+    trace, status, stderr = read_late(())
+    check_equal(status, 4 if trace.all("gap") else 0, stderr)  # events may be lost while nobody reads
+
+
+def opened(pid):
+    """How many connections have been begun in its namespace: Documentation/networking/snmp_counter.rst"""
+    names, values = (line.split() for line in lib.read_of(pid, "net/snmp").splitlines() if line.startswith("Tcp:"))
+    return int(values[names.index("ActiveOpens")])
+
+
+@case
+def reader_that_goes_on_is_told_what_was_lost():
+    def more_than_there_is_room_for(child):
+        before = opened(child)
+        lib.wait_for(lambda: opened(child) > before + 200, "more connections")
+
+    trace, status, stderr = read_late(("--buffer", "16"), more_than_there_is_room_for)
+    gaps = trace.all("gap", source="kernel")
+    check_equal(status, 4, stderr)
+    check(gaps, "no gap")
+    check_equal(sum(r["lost"] for r in gaps), trace.end["lost"]["kernel"], "lost:")
+    check("events were lost" in stderr, stderr)
 
 
 @case
