@@ -3,6 +3,7 @@
 
 TCPLENS names the program. Needs no right and no network.
 """
+import fcntl
 import gzip
 import json
 import os
@@ -11,10 +12,12 @@ import signal
 import struct
 import subprocess
 import sys
+import termios
 import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib import case, check_equal, one_line, own_directory, read, run_cases, tcplens, write
+from lib import DEADLINE, case, check_equal, one_line, own_directory, read, run_cases, tcplens, wait_for, write
+from lib.full import is_full
 from lib.programs import TCPLENS
 
 CAPTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "corpora", "zeek-wikipedia.pcap")
@@ -60,13 +63,14 @@ def quiet_alone_is_refused():
 @case
 def a_signal_ends_it_and_leaves_whole_lines():
     """A shell calls that 130: who waits for the rest is not told that this is all."""
-    run = subprocess.Popen([TCPLENS, "read", "-", "-o", "cut.ndjson"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = subprocess.Popen([TCPLENS, "read", "-", "-q", "-o", "cut.ndjson"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     capture = read(CAPTURE)
     run.stdin.write(capture[:24])
     while not os.path.exists("cut.ndjson") or not os.path.getsize("cut.ndjson"):
         run.stdin.write(capture[24:])
         run.stdin.flush()
     run.send_signal(signal.SIGINT)
+    run.wait(DEADLINE)  # before its input ends
     run.communicate()
     assert run.returncode == -signal.SIGINT, run.returncode
     lines = read("cut.ndjson").decode().splitlines(keepends=True)
@@ -76,8 +80,61 @@ def a_signal_ends_it_and_leaves_whole_lines():
     while not os.path.exists("none.ndjson"):
         time.sleep(0.001)
     run.terminate()
+    run.wait(DEADLINE)
     run.communicate()
     assert (run.returncode, os.path.exists("none.ndjson")) == (-signal.SIGTERM, False), run.returncode
+
+
+def interrupted(arguments, data, more=b""):
+    """(exit status, standard output) of what SIGINT ends when it has read data, with more to come; more: again and again, until
+    something is printed."""
+    with open("out", "wb") as out:
+        run = subprocess.Popen([TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL)
+    with run:
+        run.stdin.write(data)
+        while more and not os.path.getsize("out"):
+            run.stdin.write(more)
+        run.stdin.flush()
+        wait_for(lambda: not any(fcntl.ioctl(run.stdin, termios.FIONREAD, bytes(4))), "its reading")
+        run.send_signal(signal.SIGINT)
+        return run.wait(DEADLINE), read("out")
+
+
+@case
+def a_signal_ends_what_waits_for_more():
+    """What is told as it comes is whole lines; what only the end can tell is not told, and no file is left."""
+    capture = read(CAPTURE)
+    tcplens("read", "-q", "-o", "trace", CAPTURE)
+    trace = b"".join(read("trace").splitlines(True)[:-1])
+    for options in ((), ("--timeline",)):
+        for data, more in ((capture, capture[24:]), (trace, b"")):
+            status, out = interrupted(("read", *options, "-"), data, more)
+            check_equal((status, out[-1:] if out or more else b"\n"), (-signal.SIGINT, b"\n"), options)
+            assert options or all(json.loads(line)["record"] != "end" for line in out.splitlines())
+    for arguments, data in ((("read", "--summary", "-"), capture), (("read", "--summary", "-"), trace), (("explain", "-"), capture),
+                            (("explain", "-"), trace), (("report", "-", "-o", "none"), trace),
+                            *((("convert", "-", "--to", to, "--conn", "1", "-o", "none"), data)
+                              for to in ("mermaid", "svg") for data in (capture, trace))):
+        check_equal((*interrupted(arguments, data), os.path.exists("none")), (-signal.SIGINT, b"", False), arguments)
+
+
+@case
+def a_signal_ends_what_nobody_reads():
+    """`merge` takes no pipe to read from, but one to write to."""
+    write("a.pcap", read(CAPTURE))
+    write("b.pcap", read(CAPTURE))
+    for options in (("-q", "-o", "-"), ("--timeline",)):
+        reads, writes = os.pipe()
+        fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 4096)
+        with subprocess.Popen([TCPLENS, "merge", "a.pcap", "b.pcap", *options], stdout=writes, stderr=subprocess.DEVNULL) as run:
+            wait_for(lambda: is_full(writes), "a full pipe")
+            run.send_signal(signal.SIGINT)
+            check_equal(run.wait(DEADLINE), -signal.SIGINT, options)
+        os.close(writes)
+        with open(reads, "rb") as pipe:
+            lines = pipe.read().splitlines(True)
+        assert lines[-1].endswith(b"\n"), (options, lines[-1])
+        assert "-q" not in options or all(json.loads(line)["record"] != "end" for line in lines)
 
 
 @case
