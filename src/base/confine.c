@@ -194,9 +194,10 @@ static const struct rule rules[] = {
       { { 0 } } }, /* the settings of libraries: they have defaults */
     /* a file that is handed out is closed by the answer that it is in */
     ALLOW_IF(fcntl, CONFINE_HAND_OUT, IS(1, F_DUPFD_CLOEXEC)),
-    /* a pipe that is read again */
+    /* a pipe that is read again, by a process that ends with this one */
     ALLOW(pipe2, CONFINE_FEED),
     ALLOW(dup, CONFINE_FEED),
+    ALLOW_IF(prctl, CONFINE_FEED, IS(0, PR_SET_PDEATHSIG)),
     ALLOW_IF(clone, CONFINE_FEED,
              HAS(0, CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, 0)),
 };

@@ -8,6 +8,7 @@
 #define ZLIB_CONST /* what is compressed is only read */
 #include <zlib.h>
 
+#include "feed.h"
 #include "tcplens/base/log.h"
 #include "tcplens/trace/encode.h"
 #include "tcplens/trace/reader.h"
@@ -56,38 +57,18 @@ static bool begins_trace(const unsigned char *head, size_t len)
     return len && *head == '{';
 }
 
-static bool write_all(int fd, const unsigned char *data, size_t len)
-{
-    while (len) {
-        const ssize_t n = write(fd, data, len);
-
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* What was read of a pipe, and the rest, from a pipe of our own. */
 static int feed_again(int fd, const unsigned char *head, size_t len)
 {
     unsigned char buffer[1 << 14];
-    int ends[2];
-    pid_t child;
+    int again;
+    const pid_t child = feed_start(&again);
     ssize_t n;
 
-    if (pipe(ends) < 0 || (child = fork()) < 0) {
-        log_error("cannot start a process: %s", strerror(errno));
-        return -1;
-    }
-    if (child > 0) {
-        close(ends[1]);
-        return ends[0];
-    }
-    close(ends[0]);
-    if (write_all(ends[1], head, len))
-        while ((n = read(fd, buffer, sizeof(buffer))) > 0 && write_all(ends[1], buffer, (size_t)n))
+    if (child)
+        return child < 0 ? -1 : again;
+    if (feed_write(again, head, len))
+        while ((n = read(fd, buffer, sizeof(buffer))) > 0 && feed_write(again, buffer, (size_t)n))
             ;
     _exit(0);
 }

@@ -1,13 +1,12 @@
 #include "replay.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <zlib.h>
 
+#include "feed.h"
 #include "tcplens/base/log.h"
 
 #define CHUNK (1u << 18)
@@ -92,28 +91,16 @@ static int replay_trace(struct replay *r, gzFile in, char *buffer, int got)
 
 /* ---- a capture ---- */
 
-/* A pipe cannot be read again: a child hands on what was read of it, and the rest. Returns a descriptor, or -1. */
+/* What was read of a pipe, and the rest. Returns a descriptor, or -1. */
 static int feed_again(gzFile in, char *buffer, int got, pid_t *ret_child)
 {
-    int ends[2];
+    int again;
 
-    if (pipe(ends) < 0 || (*ret_child = fork()) < 0) {
-        log_error("cannot start a process: %s", strerror(errno));
-        return -1;
-    }
-    if (*ret_child > 0) {
-        close(ends[1]);
-        return ends[0];
-    }
-    close(ends[0]);
-    for (; got > 0; got = gzread(in, buffer, CHUNK))
-        for (int at = 0; at < got;) {
-            const ssize_t n = write(ends[1], buffer + at, (size_t)(got - at));
-
-            if (n <= 0)
-                _exit(0);
-            at += (int)n;
-        }
+    *ret_child = feed_start(&again);
+    if (*ret_child)
+        return *ret_child < 0 ? -1 : again;
+    while (got > 0 && feed_write(again, buffer, (size_t)got))
+        got = gzread(in, buffer, CHUNK);
     _exit(0);
 }
 

@@ -89,7 +89,8 @@ def interrupted(arguments, data, more=b""):
     """(exit status, standard output) of what SIGINT ends when it has read data, with more to come; more: again and again, until
     something is printed."""
     with open("out", "wb") as out:
-        run = subprocess.Popen([TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL)
+        run = subprocess.Popen([TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE)
+    os.set_blocking(run.stderr.fileno(), False)
     with run:
         run.stdin.write(data)
         while more and not os.path.getsize("out"):
@@ -97,7 +98,9 @@ def interrupted(arguments, data, more=b""):
         run.stdin.flush()
         wait_for(lambda: not any(fcntl.ioctl(run.stdin, termios.FIONREAD, bytes(4))), "its reading")
         run.send_signal(signal.SIGINT)
-        return run.wait(DEADLINE), read("out")
+        run.wait(DEADLINE)
+        wait_for(lambda: run.stderr.read() == b"", "the end of all its processes")
+        return run.returncode, read("out")
 
 
 @case
