@@ -7,20 +7,25 @@ confined itself, and tries.
 Usage: confine_test.py [CASE]...     with the programs' paths in the environment, as TCPLENS and ECHO
 """
 import contextlib
+import ctypes
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, case, check, check_equal, children_of, has_ended, status_of, wait_for
+from lib import NOBODY, case, check, check_equal, children_of, has_ended, read_of, stat_of, status_of, wait_for
+from lib.processes import descriptors_of
 
 PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
 NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 CAP_KILL = 1 << 5  # capability(7)
+SYS_PIDFD_GETFD, SO_LOCK_FILTER = 438, 44
+EXIT_CODE = 52 - 3  # of stat_of(): proc_pid_stat(5)
 FRAMES = {f"frame-{way}" for way in ("write", "write-disguised", "writev", "send", "send-disguised", "sendto", "sendmsg")}
 ON_SOCKETS = FRAMES | {"filter-attach", "filter-detach", "filter-unlock", "promiscuous", "rebind", "dup", "dup2", "fcntl-dup"}
 ON_LISTENERS = {f"listener-{how}" for how in ("connect", "sendto", "send", "sendmsg", "sendmmsg", "fast-open")}
@@ -60,8 +65,8 @@ def check_refused(found, names_more=(), may=()):
     check_equal(done, {}, "not refused:")
     for name in ("exec", "exec-at", "open-to-write", "open-to-read", "open-itself", "unlink", "socket-tcp", "socket-raw",
                  "socket-packet", "socket-netlink", "socketpair", "connect", "kill", "kill-all", "pidfd-open", "ptrace",
-                 "namespace", "fork", "code", "setuid", "io-uring", "map-any-descriptor", "map-create", "map-get-by-id",
-                 "program-load", *names_more):
+                 "namespace", "fork", "code", "code-of-data", "setuid", "io-uring", "map-any-descriptor", "map-create",
+                 "map-get-by-id", "program-load", *names_more):
         check(name in found, name, "was not tried")
     check_equal((found["user"] != [0], found["capabilities"]), (True, [0]))
 
@@ -89,8 +94,8 @@ def traces_and_no_more():
 @case
 def serves_and_no_more():
     with bystander() as other:
-        found, done = probed(["trace", "-q", "--serve", "127.0.0.1:0", "--iface", "lo", "--", "sh", "-c", "exit 1"], NAMESPACE, other.pid,
-                             PROBE_END="1")
+        found, done = probed(["trace", "-q", "--serve", "127.0.0.1:0", "--iface", "lo", "--", "sh", "-c", "exit 1"], NAMESPACE,
+                             other.pid, PROBE_END="1")
         check_equal(other.poll(), None)
     check_watched(found, 1)
     check_refused(found, ON_LISTENERS)
@@ -107,21 +112,80 @@ def samples_and_no_more():
 
 
 @case
+def exports_and_no_more():
+    found, done = probed(["export", "--metrics", "127.0.0.1:0", "--source", "kernel,wire", "--iface", "lo"], NAMESPACE,
+                         PROBE_END="1")
+    check_watched(found, 1)
+    check_refused(found, ON_LISTENERS)
+    check_equal(found["listeners"], [1])
+    check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def shows_and_no_more():
+    found, done = probed(["top", "--once", "--delay", "0.1", "--iface", "lo"], NAMESPACE)
+    check_watched(found, 1)
+    check_equal(done.returncode, 0, done.stderr)
+
+
+def made(directory):
+    """A capture, and the trace of it."""
+    capture, trace = f"{lib.REPOSITORY}/docs/sample.pcap", f"{directory}/trace.ndjson"
+    check_equal(lib.run("read", capture, "-o", trace).status, 0)
+    return capture, trace
+
+
+@case
 def reads_and_no_more():
-    capture = f"{lib.REPOSITORY}/docs/sample.pcap"
     with tempfile.TemporaryDirectory() as directory:
-        trace = f"{directory}/trace.ndjson"
-        check_equal(lib.run("read", capture, "-o", trace).status, 0)
+        capture, trace = made(directory)
         for command in (["read", capture, "-o", f"{directory}/again"], ["explain", capture], ["explain", trace],
+                        ["convert", trace, "--to", "pcapng", "-o", f"{directory}/packets"],
+                        ["top", "--once", capture], ["top", "--once", trace],
                         ["report", trace, "-o", f"{directory}/report.html"],
                         ["merge", trace, capture, "-q", "-o", f"{directory}/merged"]):
             with bystander() as other:
                 found, done = probed(command, victim=other.pid)
             # it may start a process of its own kind to read a pipe again
-            check_refused(found, may=["fork"] if command[0] == "explain" else ())
+            check_refused(found, may=["fork"] if command[0] in ("explain", "convert", "top") else ())
             check_equal(found["packet-sockets"], [0])
             # both are of one place, which is told when they have been read
             check_equal(done.returncode, 1 if command[0] == "merge" else 0, done.stderr)
+
+
+@case
+def hands_out_and_no_more():
+    with tempfile.TemporaryDirectory() as directory:
+        found, done = probed(["view", "--no-browser", *made(directory)], PROBE_END="1")
+    check_refused(found, ON_LISTENERS)
+    check_equal((found["packet-sockets"], found["listeners"]), ([0], [1]))
+    check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def fetches_and_no_more():
+    """It connects by TCP; a file is not there for it, whatever its name, as libnats looks for some."""
+    opens = ["open-to-write", "open-to-read", "open-itself"]
+    found, done = probed(["fetch", "nats://127.0.0.1:9"], PROBE_END="1")
+    check_refused(found, may=[*opens, "socket-tcp", "connect"])
+    check_equal([found[name] for name in opens], [[errno.ENOENT]] * len(opens))
+    check_equal(done.returncode, 0, done.stderr)
+
+
+@case
+def runs_a_lab_and_no_more():
+    """Who traces it, and who grades it: at once, and by itself."""
+    with tempfile.TemporaryDirectory() as directory:
+        trace = f"{directory}/trace.ndjson"
+        for command, confined in ((["--auto", "-q", "-o", trace], 2), (["--check", trace], 1), (["--export", "gift"], 1)):
+            with bystander() as other:
+                found, done = probed(["lab", "lost-syn", *command], victim=other.pid)
+            check_equal(len(found["user"]), confined, command)
+            check("0" not in map(str, found["user"]) and set(found["capabilities"]) == {0}, found)
+            check_refused({**found, "user": found["user"][:1], "capabilities": found["capabilities"][:1]})
+            check(found["maps-writable"][0] <= 2, found)
+            # graded: whether all was seen, and in time, says nothing of rights
+            check(done.returncode in ((0,) if "gift" in command else (0, 4, 5)), done.returncode, done.stderr)
 
 
 @case
@@ -132,12 +196,39 @@ def can_be_made_to_end_instead():
     lib.one_line(done.stderr, f"its reader broke down (signal {signal.SIGSYS.value})")
 
 
+def named_below(name, pid):
+    """The first of that name among its descendants; None."""
+    for child in children_of(pid):
+        found = child if (status_of(child) or {}).get("Name") == name else named_below(name, child)
+        if found:
+            return found
+    return None
+
+
+def wait_named(name, pid):
+    return wait_for(lambda: named_below(name, pid), name)
+
+
+def links_of(pid):
+    """What its descriptors are of."""
+    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+
+
+def check_no_right(pid, kinds=("Inh", "Prm", "Eff", "Amb")):
+    status = status_of(pid)
+    check_equal([int(status[f"Cap{kind}"], 16) for kind in kinds], [0] * len(kinds))
+    check_equal(status["NoNewPrivs"], "1")
+    for kind in "Uid", "Gid":
+        check("0" not in status[kind].split(), status[kind])
+    check_equal(status["Groups"].strip(), "")
+
+
 @contextlib.contextmanager
-def tracing(*before):
+def tracing(*before, options=()):
     """A tracer with a command that does not end: its id, that of the command, that of the guard."""
     with tempfile.TemporaryDirectory() as directory:
         ready = f"{directory}/ready"
-        process = subprocess.Popen([*before, lib.TCPLENS, "trace", "-q", "-o", "/dev/null", "--", "sh", "-c",
+        process = subprocess.Popen([*before, lib.TCPLENS, "trace", "-q", "-o", f"{directory}/trace", *options, "--", "sh", "-c",
                                     f"echo $$ >{ready}; exec sleep 1000"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             wait_for(lambda: process.poll() is not None or (os.path.exists(ready) and os.path.getsize(ready)), "the command")
@@ -145,8 +236,8 @@ def tracing(*before):
             with open(ready, encoding="utf-8") as file:
                 command = int(file.read())
             tracer = int(status_of(command)["PPid"])
-            guard = next(pid for pid in children_of(tracer) if pid != command)
-            wait_for(lambda: status_of(guard)["Seccomp"] == "2", "the guard")
+            guard = wait_named("tcplens-guard", tracer)
+            wait_for(lambda: status_of(guard)["Seccomp"] == "2" or has_ended(guard), "the guard")
             yield process, tracer, command, guard
         finally:
             process.kill()
@@ -156,16 +247,88 @@ def tracing(*before):
 
 @case
 def rights_are_gone():
-    with tracing(*NAMESPACE) as (_, tracer, _, guard):
-        status = status_of(tracer)
-        check_equal([int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")], [0, 0, 0, 0])
-        check_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
-        check("0" not in status["Uid"].split(), status["Uid"])
-        check_equal(status["Groups"].strip(), "")
+    with tracing(*NAMESPACE) as (_, tracer, command, guard):
+        check_no_right(tracer)
+        check_equal(status_of(tracer)["Seccomp"], "2")
+        # whose files it has in /proc: root's, where a process cannot be traced by others of its user (PR_SET_DUMPABLE)
+        check_equal(os.stat(f"/proc/{tracer}/environ").st_uid, 0)
+        links = links_of(tracer).values()
+        check("anon_inode:bpf_link" in links and "anon_inode:bpf-map" not in links, links)
+        check("anon_inode:bpf-map" in read_of(tracer, "maps"), "no map is mapped")
+
         status = status_of(guard)
-        check_equal((int(status["CapPrm"], 16), int(status["CapEff"], 16)), (CAP_KILL, CAP_KILL))
+        check_equal([int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")], [0, CAP_KILL, CAP_KILL, 0])
         check_equal((status["NoNewPrivs"], "0" in status["Uid"].split()), ("1", False))
-        check_equal(sorted(os.listdir(f"/proc/{guard}/fd")), ["0", "1"])
+        links = links_of(guard)
+        check_equal((set(links), links[0].partition(":")[0], links[1]), ({0, 1}, "socket", "anon_inode:[pidfd]"))
+        check(f"\nPid:\t{command}\n" in read_of(guard, "fdinfo/1"), "of another process", read_of(guard, "fdinfo/1"))
+
+
+def copy_of(pid, fd):
+    """The same socket, open here too: pidfd_getfd(2)."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        copy = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+    finally:
+        os.close(pidfd)
+    check(copy >= 0, "pidfd_getfd():", os.strerror(ctypes.get_errno()))
+    return socket.socket(fileno=copy)
+
+
+@case
+def filters_are_locked():
+    """The list refuses to widen them before the kernel is asked; it would refuse too."""
+    with tracing(*NAMESPACE, options=["--iface", "lo", "--iface", "any"]) as (_, tracer, _, _):
+        locked = []
+        for fd, link in links_of(tracer).items():
+            if link.startswith("socket:"):
+                with copy_of(tracer, fd) as copy:
+                    if copy.family == socket.AF_PACKET:
+                        locked.append(copy.getsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER))
+        check_equal(locked, [1, 1])
+
+
+@case
+def opener_keeps_rights_and_one_descriptor():
+    """Its channel; of what the tracer has open, nothing."""
+    with tracing(*NAMESPACE, options=["--rotate-size", "1M"]) as (_, tracer, _, _):
+        opener = wait_named("tcplens-opener", tracer)
+        wait_for(lambda: descriptors_of(opener) == 1, "the opener's descriptors to be closed")
+        links = links_of(opener)
+        check_equal((set(links), links[0].partition(":")[0]), ({0}, "socket"))
+        theirs, ours = status_of(opener), status_of("self")
+        for name in "Uid", "Gid", "CapPrm", "CapEff":
+            check_equal(theirs[name], ours[name], name)
+        check_no_right(tracer)
+
+
+@case
+def wire_of_a_lab_has_no_right():
+    """Before the lab begins, so that it does not end meanwhile."""
+    with contextlib.ExitStack() as stack:
+        lab = lib.begin(stack, "lab", "lost-syn", "--serve", "127.0.0.1:0", "-o", f"{lib.temporary(stack)}/trace")
+        lab.wait_line("the lab begins when", "stderr")
+        wire = wait_named("wire", lab.pid)
+        wait_for(lambda: status_of(wire)["NoNewPrivs"] == "1" and not int(status_of(wire)["CapPrm"], 16), "the wire's rights")
+        check_no_right(wire)
+
+
+@case
+def guard_does_nothing_else():
+    """What its list lacks ends it: it has nowhere to say what was refused. By itself the probe does not."""
+    for what in "nothing", "open", "kill", "read-other", "write-other", "signal-other":
+        before = ["env", f"LD_PRELOAD={PROBE}", f"PROBE_GUARD={what}"]
+        with tracing(*NAMESPACE, *before) as (process, _, command, guard):
+            try:
+                if what == "nothing":
+                    process.kill()
+                    wait_for(lambda command=command: has_ended(command), "the command's end")
+                    continue
+                wait_for(lambda guard=guard: has_ended(guard), f"the guard's end by {what}")
+                check_equal(int(stat_of(guard)[EXIT_CODE]) & 0x7f, signal.SIGSYS, what)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(command, signal.SIGKILL)
 
 
 @case
