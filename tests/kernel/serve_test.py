@@ -273,6 +273,22 @@ def ipv6_address():
 
 
 @case
+def warns_where_others_can_read():
+    for address, warned in (("0.0.0.0", True), ("[::]", True), ("127.0.0.1", False), ("[::1]", False)):
+        if ":" in address and not os.path.exists("/proc/sys/net/ipv6"):
+            continue
+        with contextlib.ExitStack() as stack:
+            tracer = lib.begin(stack, "trace", "--netns", "new", "--serve", f"{address}:0", "-q", "-o", "/dev/null", "--",
+                               "true")
+            tracer.wait_line(URL, "stderr")
+            note = f"tcplens: --serve {address.strip('[]')}: the network can read the trace and the token, "
+            check_equal([line.startswith(note) for line in tracer.stderr.splitlines() if "network can read" in line],
+                        [True] * warned, tracer.stderr)
+            tracer.interrupt()
+            check_equal(tracer.wait(), 0, tracer.stderr)
+
+
+@case
 def command_that_cannot_run():
     """Nothing to look at: it ends, and does not serve an empty page for ever."""
     done = lib.run("trace", "--netns", "new", "--serve", "127.0.0.1:0", "-q", "-o", "/dev/null", "--", "/nonexistent")
