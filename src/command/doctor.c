@@ -60,7 +60,8 @@ static void capabilities(void)
         { "CAP_PERFMON", "no kernel witness: states, owners and queues are not seen; run as root, or setcap",
           CAP_PERFMON, true },
         { "CAP_SYSLOG",
-          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue and TIME-WAIT are not seen",
+          "the kernel witness does not recognise timers: SYN-SENT, the SYN queue, and after close() TIME-WAIT and the "
+          "end of FIN-WAIT-2 are not seen",
           CAP_SYSLOG, true },
         { "CAP_NET_RAW", "no wire witness: packets are not seen; run as root, or setcap", CAP_NET_RAW, false },
         { "CAP_SYS_ADMIN", "only needed to enter another network namespace; --netns new uses a user namespace instead",

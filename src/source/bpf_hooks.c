@@ -97,7 +97,7 @@ bool bpf_sees_timers(void)
 int bpf_hooks(void (*each)(void *arg, const struct bpf_hook *hook), void *arg)
 {
     static const char states[] = "the states of full sockets are not seen";
-    static const char timers[] = "SYN-SENT, the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
+    static const char timers[] = BPF_WITHOUT_TIMERS;
     static const char refused[] = "what a listener refuses is not seen";
     static const struct {
         const char *name, *without;

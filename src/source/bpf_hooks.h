@@ -17,8 +17,11 @@ struct bpf_hook {
 /* Names all of them. 0, or -ENOENT where this kernel shows no type information, and nothing can be said. */
 int bpf_hooks(void (*each)(void *arg, const struct bpf_hook *hook), void *arg);
 
-/* Whether the kernel shows the addresses of its functions: without them the timers of connections are not recognised, and
- * SYN-SENT, the SYN queue, FIN-WAIT-2 and TIME-WAIT of minisocks are not seen. Needs CAP_SYSLOG (kptr_restrict). */
+/* What the timers of connections tell. A socket that is closed enters FIN-WAIT-2 as itself, and leaves it as a minisock. */
+#define BPF_WITHOUT_TIMERS "SYN-SENT, the SYN queue, and after close() TIME-WAIT and the end of FIN-WAIT-2 are not seen"
+
+/* Whether the kernel shows the addresses of its functions: without them those timers are not recognised. Needs CAP_SYSLOG
+ * (kptr_restrict). */
 bool bpf_sees_timers(void);
 
 /* What libbpf says of itself goes to who debugs. */

@@ -106,9 +106,9 @@ static uint64_t ops_lost(const void *source)
 static const char *ops_caveat(const void *source)
 {
     (void)source;
-    return bpf_sees_timers() ? NULL
-                             : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): SYN-SENT, "
-                               "the SYN queue, and FIN-WAIT-2 and TIME-WAIT after close() are not seen";
+    return bpf_sees_timers()
+               ? NULL
+               : "the kernel hides the addresses of its functions (needs CAP_SYSLOG): " BPF_WITHOUT_TIMERS;
 }
 
 static bool ops_all_resets(const void *source)
