@@ -161,6 +161,35 @@ def root_of_a_user_namespace():
     check("in a user namespace" in doctor.stdout, doctor.stdout)
 
 
+ACCOUNT, SECCOMP, IDENTITY = "an account of its own", "(seccomp)", "root's identity can be given up"
+
+
+def with_passwd(stack, *more):
+    """passwd(5) of a run alone: this machine's, without the account, and these lines."""
+    with open("/etc/passwd", encoding="utf-8") as file:
+        lines = [line for line in file if not line.startswith("tcplens:")]
+    path = f"{lib.temporary(stack)}/passwd"
+    lib.write(path, "".join([*lines, *more]))
+    return ["unshare", "--mount", "sh", "-c", f'mount --bind {path} /etc/passwd && exec "$@"', "sh"]
+
+
+@case
+def doctor_on_who_reads():
+    """Of root's identity, the account and seccomp: none of it is needed to trace."""
+    account = "tcplens:x:64999:64999::/nonexistent:/usr/sbin/nologin\n"
+    with contextlib.ExitStack() as stack:
+        alone, own = with_passwd(stack), with_passwd(stack, account)
+        for without, before, has_account in (("", alone, False), ("setuid", own, True), ("setgid", own, True),
+                                             ("setuid,-setgid", alone, False)):
+            fewer = ["setpriv", f"--bounding-set=-{without}", f"--inh-caps=-{without}", "--"] if without else []
+            doctor = lib.run("doctor", before=[*before, *fewer])
+            check_equal((doctor.status, doctor.stderr), (0, ""))
+            check_equal([says(doctor.stdout, part) for part in (SECCOMP, IDENTITY, ACCOUNT)],
+                        [True, not without, has_account], f"without {without}:")
+            check_equal("keeps user, group or groups; CAP_SETUID and CAP_SETGID are needed" in doctor.stdout, bool(without))
+            check_equal("goes on as nobody (user 65534)" in doctor.stdout, not has_account)
+
+
 @case
 def says_why_there_is_no_namespace():
     """The cause, and what helps; not what the first call that failed says of it."""
