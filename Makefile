@@ -433,6 +433,7 @@ check-schema: $(O)/vocabulary.json
 	    'python3 tests/validate_trace.py --self-test docs/trace.schema.json'
 
 # What docs/adding.md says can be done, and is as little as it says.
+check-adding: private TEST_TIMEOUT := 900
 check-adding: $(O)/viewer.html
 	@MAKE='$(MAKE)' CC='$(CC)' $(RUN) adding 'python3 tests/build/adding_test.py'
 
