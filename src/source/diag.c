@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,10 @@
 /* Messages read in one drain: what the kernel keeps of announcements. More can come while they are read; others than the
  * kernel can send as fast as they like. */
 #define BATCH_MAX LIMIT_SAMPLED_DESTRUCTIONS
+
+/* Samples after the last, and how far apart: a little more than a tenth of a second. */
+#define SETTLE_ROUNDS 11
+#define SETTLE_MS 10
 
 struct source_diag {
     struct source_diag_config config;
@@ -184,8 +189,12 @@ void source_diag_drain(struct source_diag *s, bool now, event_fn emit, void *arg
     s->arg = arg;
     work = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     sample(s);
-    if (now) /* of some it takes two to say that they are gone, and no other may follow */
+    /* of some it takes more to say that they are gone, and no other drain may follow */
+    for (unsigned i = 0; now && i < SETTLE_ROUNDS && diag_table_in_doubt(s->table); i++) {
+        poll(NULL, 0, SETTLE_MS);
+        read_announced(s);
         sample(s);
+    }
     rest = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - work) * REST_FACTOR;
     s->due_ns = start + (rest > s->config.interval_ns ? rest : s->config.interval_ns);
 }

@@ -16,6 +16,8 @@
 #define PORT_BUCKETS 256
 /* The kernel rounds deadlines to its ticks, and the way to here takes time: they differ a little in each sample. */
 #define DEADLINE_SLACK_NS 250000000u
+/* How long a processor may stand still in the middle of something, where processors are emulated or shared. */
+#define DOUBT_NS 100000000u
 /* How long a socket that is gone is remembered: its destruction may be announced after a sample missed it. */
 #define GONE_NS 1000000000u
 
@@ -32,9 +34,11 @@ struct entry {
     struct entry *hash_next, *listener_next;
     struct endpoint local, remote;
     struct view now, told;
-    uint64_t gone_ns; /* when it was last said to be gone */
-    unsigned missed;  /* samples in a row that do not show it; 0: the last one does */
-    bool followed;    /* told is what was said last, and that was not its end */
+    uint64_t gone_ns;   /* when it was last said to be gone */
+    unsigned missed;    /* samples in a row that do not show it; 0: the last one does */
+    uint64_t missed_ns; /* the first of them */
+    bool followed;      /* told is what was said last, and that was not its end */
+    bool destroyed;     /* that socket's destruction was announced */
 };
 
 struct diag_table {
@@ -145,9 +149,14 @@ static bool wanted(const struct diag_table *t, const struct diag_socket *d)
 
 void diag_table_destroyed(struct diag_table *t, const struct diag_socket *d)
 {
+    struct entry *e;
+
     /* without a peer there was no connection; what listened is told by the samples */
     if (!d->local.port || !d->remote.port || !wanted(t, d))
         return;
+    e = find(t, d);
+    if (e && e->told.cookie == d->cookie)
+        e->destroyed = true;
     if (t->destroyed_count == LIMIT_SAMPLED_DESTRUCTIONS)
         t->destroyed_lost++;
     else
@@ -280,6 +289,7 @@ static void tell(struct diag_table *t, struct entry *e)
     t->emit(t->arg, &event);
     e->told = *v;
     e->followed = true;
+    e->destroyed = false;
 }
 
 static bool differ(const struct view *a, const struct view *b)
@@ -291,16 +301,25 @@ static bool differ(const struct view *a, const struct view *b)
            a->syn != b->syn;
 }
 
-/* How many samples have to miss it until it is gone. A bucket of the kernel's hash table that changes between two parts of a dump
- * may be told with a hole. And a minisock that takes a socket's place stands there before it has its first reference
- * (inet_twsk_hashdance() of Linux 6.1), without which a dump passes it over. */
-static unsigned enough(const struct entry *e, unsigned parts)
+/* A minisock that takes its place stands there before it has its first reference (inet_twsk_hashdance() of Linux 6.1), without
+ * which a dump passes it over. It has that when the socket is destroyed. */
+static bool may_be_passed_over(const struct entry *e, uint64_t ts_ns)
 {
     const struct view *v = &e->told;
-    const bool may_become_one = !v->minisock && (v->state == TCP_STATE_FIN_WAIT_1 || v->state == TCP_STATE_FIN_WAIT_2 ||
-                                                 v->state == TCP_STATE_CLOSING);
+    const bool may_become_minisock =
+        !v->minisock &&
+        (v->state == TCP_STATE_FIN_WAIT_1 || v->state == TCP_STATE_FIN_WAIT_2 || v->state == TCP_STATE_CLOSING);
 
-    return parts > 1 || may_become_one ? 2 : 1;
+    return may_become_minisock && !e->destroyed && ts_ns - e->missed_ns < DOUBT_NS;
+}
+
+/* A bucket of the kernel's hash table that changes between two parts of a dump may be told with a hole: then two samples have to
+ * miss what is gone. */
+static bool is_gone(const struct entry *e, unsigned parts, uint64_t ts_ns)
+{
+    if (!e->missed)
+        return e->told.cookie != e->now.cookie;
+    return e->missed >= (parts > 1 ? 2 : 1) && !may_be_passed_over(e, ts_ns);
 }
 
 /* Gone, or its endpoints belong to another one. */
@@ -309,7 +328,9 @@ static void tell_gone(struct diag_table *t, unsigned parts)
     for (size_t i = 0; i < t->count; i++) {
         struct entry *e = t->entries[i];
 
-        if (!e->followed || (e->missed < enough(e, parts) && (e->missed || e->told.cookie == e->now.cookie)))
+        if (e->missed == 1)
+            e->missed_ns = t->ts_ns;
+        if (!e->followed || !is_gone(e, parts, t->ts_ns))
             continue;
         tell_closed(t, &e->local, &e->remote, e->told.cookie, e->told.state);
         e->followed = false;
@@ -375,4 +396,12 @@ uint64_t diag_table_end(struct diag_table *t, unsigned parts, uint64_t ts_ns, ev
     t->destroyed_lost = 0;
     t->samples++;
     return lost;
+}
+
+bool diag_table_in_doubt(const struct diag_table *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->entries[i]->followed && t->entries[i]->missed)
+            return true;
+    return false;
 }

@@ -30,6 +30,8 @@ void diag_table_socket(struct diag_table *table, const struct diag_socket *socke
 uint64_t diag_table_end(struct diag_table *table, unsigned parts, uint64_t ts_ns, event_fn emit, void *arg);
 /* It is not: nobody is taken for gone. */
 void diag_table_abort(struct diag_table *table);
+/* Whether a sample within the next tenth of a second may say that something is gone which this one did not show. */
+bool diag_table_in_doubt(const struct diag_table *table);
 /* NULL is fine; returns NULL. */
 struct diag_table *diag_table_free(struct diag_table *table);
 
