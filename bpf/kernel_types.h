@@ -52,8 +52,8 @@ struct sock;
 struct sock_common {
     __u32 skc_daddr;
     __u32 skc_rcv_saddr;
-    __u16 skc_dport; /* network byte order */
-    __u16 skc_num;   /* host byte order */
+    __u16 skc_dport;       /* network byte order */
+    __u16 skc_num;         /* host byte order */
     unsigned int skc_hash; /* of its place in a table of sockets */
     unsigned short skc_family;
     volatile unsigned char skc_state;
