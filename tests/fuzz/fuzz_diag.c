@@ -114,8 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)parse(&run, data + 1 + i * each, each);
     (void)diag_table_end(run.table, 1, run.now_ns, not_again, &run);
 
-    for (unsigned missed = 0; missed < 2; missed++) { /* of some it takes two to be gone */
-        run.now_ns += 20000000;
+    for (unsigned missed = 0; missed < 2; missed++) { /* some are in doubt for a tenth of a second */
+        run.now_ns += 100000000;
         diag_table_begin(run.table);
         (void)diag_table_end(run.table, 1, run.now_ns, on_event, &run);
     }
