@@ -34,9 +34,9 @@
  * kernel can send as fast as they like. */
 #define BATCH_MAX LIMIT_SAMPLED_DESTRUCTIONS
 
-/* Samples after the last, and how far apart: a little more than a tenth of a second. */
-#define SETTLE_ROUNDS 11
+/* Samples after the last, until nothing can be in doubt any more. */
 #define SETTLE_MS 10
+#define SETTLE_ROUNDS (DIAG_DOUBT_NS / (SETTLE_MS * 1000000u) + 1)
 
 struct source_diag {
     struct source_diag_config config;

@@ -16,8 +16,6 @@
 #define PORT_BUCKETS 256
 /* The kernel rounds deadlines to its ticks, and the way to here takes time: they differ a little in each sample. */
 #define DEADLINE_SLACK_NS 250000000u
-/* How long a processor may stand still in the middle of something, where processors are emulated or shared. */
-#define DOUBT_NS 100000000u
 /* How long a socket that is gone is remembered: its destruction may be announced after a sample missed it. */
 #define GONE_NS 1000000000u
 
@@ -310,7 +308,7 @@ static bool may_be_passed_over(const struct entry *e, uint64_t ts_ns)
         !v->minisock &&
         (v->state == TCP_STATE_FIN_WAIT_1 || v->state == TCP_STATE_FIN_WAIT_2 || v->state == TCP_STATE_CLOSING);
 
-    return may_become_minisock && !e->destroyed && ts_ns - e->missed_ns < DOUBT_NS;
+    return may_become_minisock && !e->destroyed && ts_ns - e->missed_ns < DIAG_DOUBT_NS;
 }
 
 /* A bucket of the kernel's hash table that changes between two parts of a dump may be told with a hole: then two samples have to

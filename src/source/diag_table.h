@@ -9,6 +9,10 @@
 #include "tcplens/base/filter.h"
 #include "tcplens/event/event.h"
 
+/* How long it may be in doubt whether a socket is gone: so long a processor may stand still in the middle of something, where
+ * processors are emulated or shared. */
+#define DIAG_DOUBT_NS 100000000u
+
 struct diag_table;
 
 struct diag_table_config {
@@ -30,7 +34,7 @@ void diag_table_socket(struct diag_table *table, const struct diag_socket *socke
 uint64_t diag_table_end(struct diag_table *table, unsigned parts, uint64_t ts_ns, event_fn emit, void *arg);
 /* It is not: nobody is taken for gone. */
 void diag_table_abort(struct diag_table *table);
-/* Whether a sample within the next tenth of a second may say that something is gone which this one did not show. */
+/* Whether a sample within DIAG_DOUBT_NS may say that something is gone which this one did not show. */
 bool diag_table_in_doubt(const struct diag_table *table);
 /* NULL is fine; returns NULL. */
 struct diag_table *diag_table_free(struct diag_table *table);

@@ -195,7 +195,7 @@ other.accept()
 syn(1234)
 while ear.recv(200)[33] != SYN | ACK: pass
 segment("127.9.9.9", 1234, 7007, RST, 1001)
-while any(line.split()[3] == SYN_RECV for line in open("/proc/net/tcp")): time.sleep(0.001)
+until(SYN_RECV, some=False)
 ready("done")
 sys.stdin.readline()
 """

@@ -314,14 +314,14 @@ print(counter("PassiveOpens") - count)  # counts children
 
 
 def in_turns():
-    """The machine is emulated: its processors hardly ever meet, as one thread runs them all (tests/kernels)."""
+    """The machine is emulated: its processors seldom meet, as one thread runs them all (tests/kernels)."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         return "QEMU Virtual CPU" in file.read()
 
 
 @case
 def two_children_of_one_request():
-    """The one too many never was a connection's, though its name and cookie are the same."""
+    """The one too many never was a connection's, though its name is the same."""
     needs_two_processors()
     count = 50
 
