@@ -122,16 +122,16 @@ def validate(path):
     check(valid, f"not a valid trace: {said.getvalue().strip()}")
 
 
-def wait_trace(path, part):
-    """Waits until a trace being written holds a text."""
+def wait_trace(path, part, times=1):
+    """Waits until a trace being written holds a text, so many times."""
     def found():
         try:
             with open(path, encoding="utf-8") as file:
-                return part in file.read()
+                return file.read().count(part) >= times
         except FileNotFoundError:
             return False
 
-    wait_for(found, f"{part!r} in the trace")
+    wait_for(found, f"{part!r} in the trace, {times} times" if times > 1 else f"{part!r} in the trace")
 
 
 def read_trace(path):
