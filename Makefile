@@ -390,14 +390,14 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 
 # Preloaded: what tries to get out of the program's confinement, what makes events faster than they are read.
 PROBE := $(O)/tests/confine/probe.so
-OUTPACE := $(O)/tests/faults/outpace.so
-$(PROBE) $(OUTPACE): $(O)/%.so: %.c $(B)/flags
+RING := $(O)/tests/faults/ring.so
+$(PROBE) $(RING): $(O)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC) -std=gnu17 -shared -fPIC $(DEFINES) $(WARNINGS) -o $@ $< -lcap
 
 # Where the tests find what they test.
-TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) OUTPACE=$(abspath $(OUTPACE)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) \
+TEST_ENV = O=$(abspath $(O)) PROBE=$(abspath $(PROBE)) RING=$(abspath $(RING)) ROUNDTRIP=$(abspath $(ROUNDTRIP)) \
     TCPLENS=$(abspath $(B))/tcplens ECHO=$(abspath $(B))/tcplens-echo \
     VIEWER=$(abspath $(O))/viewer.html $(if $(filter 1,$(ENGINE)),ENGINE_WASM=$(abspath $(O))/engine.wasm)
 
@@ -475,7 +475,7 @@ check-export: all
 	    second=$$?; wait $$first; first=$$?; exit $$((first ? first : second))'
 
 # What goes wrong around it: signals, readers, disks, interfaces, clocks.
-check-faults: all $(ROUNDTRIP) $(OUTPACE)
+check-faults: all $(ROUNDTRIP) $(RING)
 	@$(TEST_ENV) $(RUN_WAITING) faults $(foreach t,$(sort $(wildcard tests/faults/*_test.py)),'python3 $t')
 
 ## load: what takes minutes: SOCKETS (20000) at once under samples, CONNECTIONS (1000000) beside browsers

@@ -21,6 +21,7 @@
 #include "bpf_decode.h"
 #include "bpf_hooks.h"
 #include "bpf_mend.h"
+#include "bpf_ring.h"
 #include "bpf_snapshot.h"
 #include "tcplens.skel.h"
 #include "tcplens/base/cleanup.h"
@@ -34,7 +35,7 @@
 
 struct source_bpf {
     struct tcplens *skeleton;
-    struct ring_buffer *ring;
+    struct bpf_ring ring;
     const struct trace_clock *clock;
     struct btf *btf;
     uint64_t lost[TCPLENS_HOOK_N];
@@ -42,7 +43,9 @@ struct source_bpf {
     uint64_t batch_ns;          /* what is newer is for the next batch */
     struct bpf_decoder decoder; /* its names are owned by btf */
     struct bpf_mend mend;
-    uint64_t unsure; /* of bpf_mend, as last told */
+    uint64_t unsure;    /* of bpf_mend, as last told */
+    uint64_t whole_ns;  /* when the ring was last read to its end */
+    uint64_t held_back; /* in the ring when the trace ended */
     struct watched {
         uint64_t cookie; /* 0: a free place */
         uint32_t pid;
@@ -181,20 +184,36 @@ static int on_event(void *arg, void *data, size_t size)
     return trace_clock_from_kernel(s->clock, e->ts_ns) < s->batch_ns ? 0 : -ECANCELED;
 }
 
-static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uint64_t sum, uint64_t *told)
+static void emit_gap(struct source_bpf *s, const char *hook, uint64_t lost, uint64_t from_ns, uint64_t to_ns)
 {
     struct event gap = {
-        .ts_ns = now,
+        .ts_ns = to_ns,
         .kind = EVENT_GAP,
         .source = WITNESS_KERNEL,
-        .gap = { .lost = sum - *told, .from_ns = s->drained_ns, .to_ns = now },
+        .gap = { .lost = lost, .from_ns = from_ns, .to_ns = to_ns },
     };
 
-    if (sum == *told)
-        return;
-    *told = sum;
     strncpy(gap.gap.hook, hook, sizeof(gap.gap.hook) - 1);
     s->emit(s->arg, &gap);
+}
+
+/* What is held back is for the next batch. Where none will come one event is lost, and how many after it nobody knows. */
+static void read_ring(struct source_bpf *s, uint64_t now, bool last)
+{
+    if (bpf_ring_read(&s->ring, last)) {
+        s->whole_ns = now;
+    } else if (last && !s->held_back) {
+        s->held_back = 1;
+        emit_gap(s, "ring", 1, s->whole_ns, now);
+    }
+}
+
+static void report_gap(struct source_bpf *s, uint64_t now, const char *hook, uint64_t sum, uint64_t *told)
+{
+    if (sum == *told)
+        return;
+    emit_gap(s, hook, sum - *told, s->drained_ns, now);
+    *told = sum;
 }
 
 /* A program does not run where it would interrupt itself on the same processor, and the kernel only counts that. Of a hook of
@@ -317,7 +336,7 @@ void source_bpf_drain(struct source_bpf *s, bool last, event_fn emit, void *arg)
     s->emit = emit;
     s->arg = arg;
     s->batch_ns = now;
-    ring_buffer__consume(s->ring);
+    read_ring(s, now, last);
     bpf_mend_end_batch(&s->mend, decode_and_emit, s);
     look_for_blocked(s, now, last);
     report_loss(s, now, last);
@@ -355,7 +374,7 @@ bool source_bpf_all_resets(const struct source_bpf *s)
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
 {
-    uint64_t sum = s->unsure;
+    uint64_t sum = s->unsure + s->held_back;
 
     for (unsigned i = 0; i < MISSES_MAX; i++)
         sum += s->misses[i];
@@ -451,7 +470,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     if (!s)
         return -ENOMEM;
     s->clock = s->decoder.clock = clock;
-    s->drained_ns = trace_clock_now(clock);
+    s->drained_ns = s->whole_ns = trace_clock_now(clock);
     bpf_quiet();
     s->btf = btf__load_vmlinux_btf();
     if (!s->btf) {
@@ -488,11 +507,9 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
     r = tcplens__load(s->skeleton);
     if (r < 0)
         goto fail;
-    s->ring = ring_buffer__new(bpf_map__fd(s->skeleton->maps.events), on_event, s, NULL);
-    if (!s->ring) {
-        r = -errno;
+    r = bpf_ring_open(&s->ring, bpf_map__fd(s->skeleton->maps.events), on_event, s);
+    if (r < 0)
         goto fail;
-    }
     if (config->command_pid) {
         const __u8 yes = 1;
 
@@ -518,7 +535,7 @@ struct source_bpf *source_bpf_close(struct source_bpf *s)
     if (!s)
         return NULL;
     bpf_survey_end(&s->survey);
-    ring_buffer__free(s->ring);
+    bpf_ring_close(&s->ring);
     tcplens__destroy(s->skeleton);
     btf__free(s->btf);
     free(s);

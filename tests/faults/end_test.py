@@ -23,7 +23,7 @@ from lib import case, check, check_equal
 from lib.full import fill_pipe, fill_terminal, is_full
 
 NEW = ("trace", "--netns", "new")
-OUTPACE = os.path.abspath(os.environ.get("OUTPACE", f"{os.environ.get('O', 'build')}/tests/faults/outpace.so"))
+RING = os.path.abspath(os.environ.get("RING", f"{os.environ.get('O', 'build')}/tests/faults/ring.so"))
 WITHOUT_ROOM = 128 << 10  # bytes, which CHURN fills within the second
 
 # Connections until it is told to end, which it does with status 0: 128 + 15 would be that nobody asked.
@@ -511,7 +511,7 @@ def events_outpace_the_reader():
         asks, answers = map(stack.enter_context, socket.socketpair())
         maker = lib.Running(["unshare", "--net", *lib.script(MAKER, answers.fileno())], stack, pass_fds=[answers.fileno()])
         maker.wait_line("^ready")
-        tracer = lib.Running(["env", f"LD_PRELOAD={OUTPACE}", f"OUTPACE_FD={asks.fileno()}", lib.TCPLENS, "trace", "-q", "--calls",
+        tracer = lib.Running(["env", f"LD_PRELOAD={RING}", f"OUTPACE_FD={asks.fileno()}", lib.TCPLENS, "trace", "-q", "--calls",
                               "--netns", str(maker.pid), "-o", path], stack, pass_fds=[asks.fileno()])
         lib.wait_trace(path, '"header"')
         maker.say()
@@ -521,6 +521,52 @@ def events_outpace_the_reader():
         trace = lib.read_trace(path)
         numbers = [r["args"]["value"] for r in trace.all("call", name="setsockopt")]
         check_equal(numbers, list(range(1, len(numbers) + 1)), "once each, in order:")
+
+
+def held_back_at_the_end(asked):
+    """(exit status, trace): none of its events can be read before the tracer, told to end, has asked for them so many times."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        asks, answers = map(stack.enter_context, socket.socketpair())
+        maker = lib.Running(["unshare", "--net", *lib.script("""
+ready(); sys.stdin.readline()
+server = listen()
+ready("done"); sys.stdin.readline()
+""")], stack)
+        maker.wait_line("^ready")
+        tracer = lib.Running(["env", f"LD_PRELOAD={RING}", f"HELD_FD={asks.fileno()}", lib.TCPLENS, "trace", "-q", "--source",
+                              "kernel", "--netns", str(maker.pid), "-o", path], stack, pass_fds=[asks.fileno()])
+        asks.close()
+
+        def hold(times):
+            for _ in range(times):
+                if not answers.recv(1):
+                    return
+                answers.send(b"h")
+
+        hold(3)
+        maker.say()
+        maker.wait_line("^ready done")
+        tracer.interrupt()
+        hold(asked)
+        while answers.recv(1):
+            answers.send(b"r")
+        return tracer.wait(), lib.read_trace(path)
+
+
+@case
+def what_is_held_back_at_the_end():
+    """An event that is not written to its end, as its processor stands still, holds back all that came after it."""
+    status, trace = held_back_at_the_end(20)
+    check_equal((status, trace.all("gap"), [r["port"] for r in trace.all("listener")]), (0, [], [7007]))
+
+
+@case
+def what_is_held_back_for_good():
+    status, trace = held_back_at_the_end(10000)
+    check_equal((status, trace.all("listener"), trace.end["lost"]["kernel"]), (4, [], 1))
+    gap = trace.one("gap")
+    check_equal((gap["source"], gap["hook"], gap["lost"]), ("kernel", "ring", 1))
 
 
 if __name__ == "__main__":
