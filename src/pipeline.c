@@ -26,6 +26,11 @@
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
 
+/* In ticks. The first is for what a soft interrupt, or a process that had no processor, has still to bring; the second for the
+ * round trip of a slow network. */
+#define SETTLE_TICKS_MIN 5
+#define SETTLE_TICKS_MAX 50
+
 struct taking_part {
     void *source; /* NULL: it does not */
     bool wanted, replaced;
@@ -549,9 +554,12 @@ int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
     return w < 0 ? w : r;
 }
 
-unsigned pipeline_tick_events(const struct pipeline *p)
+bool pipeline_has_settled(const struct pipeline *p, uint64_t ticks)
 {
-    return p->tick_events;
+    if (ticks <= SETTLE_TICKS_MIN || ticks > SETTLE_TICKS_MAX)
+        return ticks > SETTLE_TICKS_MAX;
+    return !p->tick_events && (!p->merge || merge_is_empty(p->merge)) &&
+           !conn_engine_is_closing(recording_engine(p->recording));
 }
 
 static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)

@@ -15,10 +15,6 @@
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
 
-/* After the command ended the trace goes on until a tick brings nothing new, at least this many, at most so many. */
-#define SETTLE_TICKS_MIN 3
-#define SETTLE_TICKS_MAX 50
-
 struct trace {
     const struct trace_options *options;
     struct pipeline_config config; /* with its sinks */
@@ -32,7 +28,7 @@ struct trace {
     struct child child;
     bool exec_failed;
     int child_status;    /* as a shell would give it; -1: no command, or still running */
-    unsigned settling;   /* ticks since the command ended */
+    uint64_t settling;   /* ticks since the command ended */
     uint64_t grace_ends; /* tick at which the command, told to end, is killed; 0: it was not told */
     enum end_reason reason;
     bool interrupted, failed, lost;
@@ -133,8 +129,7 @@ static void on_tick(void *arg, uint64_t ticks)
     if (pipeline_is_full(t->pipeline)) {
         end(t, END_REASON_COUNT);
     } else if (t->settling) {
-        t->settling++;
-        if ((t->settling > SETTLE_TICKS_MIN && !pipeline_tick_events(t->pipeline)) || t->settling > SETTLE_TICKS_MAX)
+        if (pipeline_has_settled(t->pipeline, ++t->settling))
             end(t, t->interrupted ? END_REASON_INTERRUPT : END_REASON_COMMAND);
     } else if (t->options->ticks && t->ticks >= t->options->ticks) {
         end(t, END_REASON_DURATION);

@@ -88,6 +88,8 @@ static bool is_past(const struct conn *c, bool *ret_waits)
     return true;
 }
 
+static const enum table_list live_lists[] = { LIST_LIVE, LIST_UNSETTLED };
+
 /* Where a connection belongs after an event. */
 static enum table_list list_for(const struct life *l)
 {
@@ -190,11 +192,10 @@ static void on_gap(struct conn_engine *g, const struct event *e)
 /* Where a kernel's own events end a life, those that were lost leave it: until its sockets are looked for. */
 static void on_surveyed(struct conn_engine *g, const struct event *e)
 {
-    static const enum table_list lists[] = { LIST_LIVE, LIST_UNSETTLED };
     struct conn *next;
 
-    for (unsigned i = 0; i < sizeof(lists) / sizeof(*lists); i++)
-        for (struct conn *c = table_first(&g->conns, lists[i]); c; c = next) {
+    for (unsigned i = 0; i < sizeof(live_lists) / sizeof(*live_lists); i++)
+        for (struct conn *c = table_first(&g->conns, live_lists[i]); c; c = next) {
             next = table_behind(&g->conns, c);
             if (engine_kernel_surveyed(g, e, life_of(c)))
                 note_activity(g, life_of(c), e->ts_ns);
@@ -349,6 +350,23 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
         findings_tell(&g->findings, &g->out, ts_ns, false);
     }
     findings_tell(&g->findings, &g->out, ts_ns, true);
+}
+
+static bool is_closing(const struct ends *ends)
+{
+    const unsigned closing =
+        1u << TCP_STATE_FIN_WAIT_1 | 1u << TCP_STATE_FIN_WAIT_2 | 1u << TCP_STATE_CLOSING | 1u << TCP_STATE_LAST_ACK;
+
+    return closing & (1u << ends_best(ends, END_CLIENT) | 1u << ends_best(ends, END_SERVER));
+}
+
+bool conn_engine_is_closing(const struct conn_engine *g)
+{
+    for (unsigned i = 0; i < sizeof(live_lists) / sizeof(*live_lists); i++)
+        for (struct conn *c = table_first(&g->conns, live_lists[i]); c; c = table_behind(&g->conns, c))
+            if (is_closing(&c->ends))
+                return true;
+    return false;
 }
 
 uint64_t conn_engine_next_n(const struct conn_engine *g)

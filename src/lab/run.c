@@ -14,10 +14,6 @@
 #include "tcplens/base/loop.h"
 #include "tcplens/base/rights.h"
 
-/* When all is over the trace goes on until a tick brings nothing new, at least this many, at most so many. */
-#define SETTLE_TICKS_MIN 5
-#define SETTLE_TICKS_MAX 50
-
 struct run {
     const struct run_config *config;
     struct space space;
@@ -188,8 +184,7 @@ static void on_tick(void *arg, uint64_t ticks)
     }
     if (!r->settling && (r->timed_out || stage_is_over(r->stage)))
         r->settling = 1;
-    else if (r->settling && ((++r->settling > SETTLE_TICKS_MIN && !pipeline_tick_events(r->pipeline)) ||
-                             r->settling > SETTLE_TICKS_MAX))
+    else if (r->settling && pipeline_has_settled(r->pipeline, ++r->settling))
         end(r);
 }
 

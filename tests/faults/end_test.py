@@ -21,6 +21,7 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import case, check, check_equal
 from lib.full import fill_pipe, fill_terminal, is_full
+from lib.hosts import ADDRESSES, two_hosts
 
 NEW = ("trace", "--netns", "new")
 RING = os.path.abspath(os.environ.get("RING", f"{os.environ.get('O', 'build')}/tests/faults/ring.so"))
@@ -521,6 +522,24 @@ def events_outpace_the_reader():
         trace = lib.read_trace(path)
         numbers = [r["args"]["value"] for r in trace.all("call", name="setsockopt")]
         check_equal(numbers, list(range(1, len(numbers) + 1)), "once each, in order:")
+
+
+@case
+def the_network_is_slow():
+    """What a command's connection still hears after it has ended takes a round trip, which the trace waits for."""
+    with contextlib.ExitStack() as stack:
+        (here, there), _ = stack.enter_context(two_hosts(delay=0.1))
+        server = lib.Running(["ip", "netns", "exec", there, *lib.script(f"""
+server = listen("{ADDRESSES[1]}"); ready(); peer, _ = server.accept(); rest(peer); peer.close()
+""")], stack)
+        server.wait_line("^ready")
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        done = lib.run("trace", "-q", "-o", path, "--", *lib.script(f'connect("{ADDRESSES[1]}").close()'),
+                       before=("ip", "netns", "exec", here))
+        check_equal(done.status, 0, done.stderr)
+        trace = lib.read_trace(path)
+    check_equal(trace.path(1, "client", "kernel"), lib.ACTIVE + lib.CLOSES_FIRST)
+    trace.check_outcome(1, "closed-normally", "TIME-WAIT", "CLOSED")
 
 
 def held_back_at_the_end(asked):

@@ -38,6 +38,19 @@ static void what_a_state_tells(void **state)
     assert_int_equal(n, sizeof(want) / sizeof(*want));
 }
 
+/* Of which its kernel tells: packets say no more of it. */
+static void closing_until_the_minisock_has_its_fin(void **state)
+{
+    (void)state;
+    open_both();
+    assert_false(conn_engine_is_closing(s.table));
+    client_closes_into_a_minisock();
+    assert_true(conn_engine_is_closing(s.table));
+    server_closes();
+    assert_false(conn_engine_is_closing(s.table));
+    script_finish(&s);
+}
+
 /* A child whose events were lost: a request sock is never beyond SYN-RECEIVED. */
 static void child_was_lost(void **state)
 {
@@ -577,6 +590,7 @@ int main(void)
         TEST(what_a_state_tells),
         TEST(what_was_lost_is_gone),
         TEST(what_is_there_stays),
+        TEST(closing_until_the_minisock_has_its_fin),
         TEST(child_was_lost),
         TEST(outcome_without_packets),
         TEST(identity),

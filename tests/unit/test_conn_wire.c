@@ -106,6 +106,38 @@ static void simultaneous_close(void **state)
     assert_string_equal(o->outcome.conn_state, "SF");
 }
 
+/* Who has sent a FIN is waited for while more can come of it. */
+static void closing_until_both_are_done(void **state)
+{
+    static const struct {
+        enum end from;
+        const char *flags;
+        uint32_t seq, ack;
+        bool closing;
+    } steps[] = {
+        { C, "S", 0, 0, false }, { S, "SA", 0, 1, false }, { C, "A", 1, 1, false }, { C, "FA", 1, 1, true },
+        { S, "A", 1, 2, true },  { S, "FA", 1, 2, true },  { C, "A", 2, 2, false },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        send(&s, steps[i].from, steps[i].flags, steps[i].seq, steps[i].ack, 0);
+        assert_int_equal(conn_engine_is_closing(s.table), steps[i].closing);
+    }
+    script_finish(&s);
+}
+
+static void closing_until_a_reset(void **state)
+{
+    (void)state;
+    send_handshake(&s);
+    send(&s, C, "FA", 1, 1, 0);
+    assert_true(conn_engine_is_closing(s.table));
+    send(&s, S, "RA", 1, 2, 0);
+    assert_false(conn_engine_is_closing(s.table));
+    script_finish(&s);
+}
+
 /* Brings the client into a state, the server into what goes with it; returns the sequence number the server would use
  * next, and in *ret_ack what it would acknowledge. */
 static uint32_t reach(enum tcp_state client, uint32_t *ret_ack)
@@ -370,6 +402,8 @@ int main(void)
         TEST(normal_word_for_word),
         TEST(labels_and_knowledge),
         TEST(simultaneous_close),
+        TEST(closing_until_both_are_done),
+        TEST(closing_until_a_reset),
         TEST(reset_in_every_state),
         TEST(reset_out_of_sequence_is_ignored),
         TEST(self_connect),
