@@ -73,7 +73,7 @@ def traced(nats, *options, command="trace"):
 
 def end(process, status=0):
     process.interrupt()
-    check_equal(process.wait(), status, process.stderr)
+    check_equal(process.process.wait(4 * lib.DEADLINE), status, process.stderr)  # it waits for the server itself
     return lib.read(process.path).decode()
 
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
@@ -29,7 +30,7 @@ WITHOUT_ROOM = 128 << 10  # bytes, which CHURN fills within the second
 
 # Connections until it is told to end, which it does with status 0: 128 + 15 would be that nobody asked.
 CHURN = """
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 server = listen()
 ready(os.getpid())
 while True:
@@ -160,11 +161,22 @@ def read_late(arguments, meanwhile=lambda child: None):
     with contextlib.ExitStack() as stack:
         reads, writes = os.pipe()
         path = f"{lib.temporary(stack)}/kept"
+        goes_on = threading.Event()  # at once then: the tracer waits for two seconds, and a new process can take that long
+
+        def read_on():
+            goes_on.wait()
+            with open(path, "wb", buffering=0) as kept:
+                while piece := os.read(reads, 65536):
+                    kept.write(piece)
+            os.close(reads)
+
+        reader = threading.Thread(target=read_on)
+        reader.start()
+        stack.callback(reader.join)
+        stack.callback(goes_on.set)
         run = standing_still(stack, (*NEW, *arguments, "-o", "-"), os.dup(writes), meanwhile)
+        goes_on.set()
         os.close(writes)
-        with open(path, "wb") as kept:
-            subprocess.Popen(["cat"], stdin=reads, stdout=kept)
-        os.close(reads)
         status = run.wait()
         data = lib.wait_for(lambda: (d := lib.read(path)).endswith(b"\n") and b'"record":"end"' in d and d, "the end")
         trace = lib.parse(data.decode())

@@ -48,9 +48,11 @@ def begins(call):
 def accept_completes_the_handshake():
     """It takes what is complete: both ends, the queue and connect() were done before it was called. It does not wait."""
     trace, _ = calls_of("""
+import fcntl
 server = listen(); client = connect()
 client.sendall(b"hello")
 until(ESTABLISHED); queued(server, 1)
+while fcntl.ioctl(client, 0x5411, bytes(4)) != bytes(4): pass  # SIOCOUTQ: it is acknowledged
 peer, _ = server.accept()
 print(peer.recv(5)); client.close(); rest(peer); peer.close()
 """)

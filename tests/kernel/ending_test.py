@@ -63,11 +63,13 @@ until(ESTABLISHED, some=False)
 @case
 def no_time_for_fin_wait_2():
     """TCP_LINGER2 below 0: who closes waits for no FIN of its peer, whether that comes with the ACK of its own or later."""
-    for first in ("pass", "client.shutdown(socket.SHUT_WR); time.sleep(.1)"):
+    for first in ("pass", "client.shutdown(socket.SHUT_WR); until(FIN_WAIT2)"):
         trace = kernel_trace(DEAFEN + f"""
 client, peer = pair(); client.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, -1)
 {first}
-client.close(); time.sleep(.1); peer.close(); time.sleep(.1)
+client.close()
+for state in FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, ESTABLISHED: until(state, some=False)
+peer.close()
 """)
         ends(trace, "reset-by-client", "abort", "client")
 
@@ -135,7 +137,7 @@ deafen(peer); client.{USER_TIMEOUT}1500); client.setblocking(True); fails(client
 def orphan_is_given_up():
     trace = kernel_trace(SYSCTL + DEAFEN + """
 sysctl("tcp_orphan_retries", 1)
-client, peer = pair(); client.shutdown(socket.SHUT_WR); peer.recv(1); deafen(client); peer.close()
+client, peer = pair(); client.shutdown(socket.SHUT_WR); peer.recv(1); until(FIN_WAIT2); deafen(client); peer.close()
 until(LAST_ACK, some=False)
 """)
     outcome = trace.one("outcome", conn=1)

@@ -281,6 +281,7 @@ sys.stdin.readline()
 
 # One that is refused, one that it aborts, one that it ends; whom it talks to is another process.
 ABORTER = """
+import fcntl
 ready(os.getpid())
 sys.stdin.readline()
 try:
@@ -290,6 +291,7 @@ except ConnectionRefusedError:
 for linger in (True, False):
     client = connect()
     client.sendall(b"hello")
+    while fcntl.ioctl(client, 0x5411, bytes(4)) != bytes(4): time.sleep(0.001)  # SIOCOUTQ: it is acknowledged
     if linger:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
@@ -334,6 +336,7 @@ def packets_of_a_process():
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)
     check_equal(trace.all("gap"), [])
+    trace.check_undisturbed()
     check(trace.end["skipped"]["of other processes"] > 100, trace.end)
     check_equal(sorted(r["server"]["port"] for r in trace.all("connection")), [7007, 7007, 7009])
     by_verdict = {r["verdict"]: r["conn"] for r in trace.all("outcome")}
@@ -376,7 +379,7 @@ def all_namespaces():
         lib.wait_trace(path, '"record":"header"')
         program = lib.Running(["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *script("""
 server = listen(port=17008); client = connect(port=17008); peer, _ = server.accept()
-client.close(); rest(peer); peer.close()
+client.close(); rest(peer); peer.close(); until(LAST_ACK, some=False); until(TIME_WAIT)
 ready(os.stat("/proc/self/ns/net").st_ino)
 """)], stack)
         inode = int(program.wait_line(r"^ready (\d+)")[1])
@@ -412,13 +415,14 @@ if child == 0:
     os.write(told[1], b"x"); os.read(go[0], 1)
     ip("addr add 10.8.0.2/24 dev other"); ip("link set other up")
     server = listen("10.8.0.2", 17009); os.write(told[1], b"x")
-    peer, _ = server.accept(); rest(peer); peer.close(); os._exit(0)
+    peer, _ = server.accept(); rest(peer); peer.close(); os.read(go[0], 1); os._exit(0)
 os.read(told[0], 1)
 ip(f"link add here type veth peer name other netns {child}")
 ip("addr add 10.8.0.1/24 dev here"); ip("link set here up")
 os.write(go[1], b"x"); os.read(told[0], 1)
-client = connect("10.8.0.2", 17009); client.close(); os.wait()
-sys.stdin.readline()  # with its last process the namespace goes, and what is on the way in it
+client = connect("10.8.0.2", 17009); client.close()
+sys.stdin.readline()  # with its last process a namespace goes, and what is on the way in it
+os.write(go[1], b"x"); os.wait()
 """)], stack)
         lib.wait_trace(path, '"FIN-WAIT-2"')
         lib.wait_trace(path, '"LAST-ACK"')
@@ -470,6 +474,7 @@ client = connect("10.8.1.2", 17010); client.sendall(b"hello"); client.shutdown(s
         tracer.interrupt()
         check_equal(tracer.wait(), 0, tracer.stderr)
         trace = lib.read_trace(path)
+    trace.check_undisturbed()
     trace.check_paths(1, ACTIVE + CLOSES_FIRST, PASSIVE + CLOSES_SECOND)
     check_equal((len(trace.all("connection")), trace.one("outcome")["bytes"]), (1, {"client": 5, "server": 5}))
     check_equal({word for r in trace.all("segment") for word in r.get("notes", [])}, set())

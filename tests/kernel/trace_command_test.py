@@ -10,6 +10,7 @@ import gzip
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -67,7 +68,8 @@ def unprivileged_in_a_new_namespace():
     trace.check_outcome(1, "closed-normally", "TIME-WAIT", "CLOSED")
     check_demo_segments(trace)
     check_equal({r["source"] for r in trace.all("state")} - {"diag"}, {"wire"})
-    check_equal((trace.end["reason"], trace.end["status"], trace.end["late"]), ("command", 0, 0))
+    check_equal((trace.end["reason"], trace.end["status"]), ("command", 0))
+    trace.check_in_time()
     check_equal(set(trace.end["lost"].values()), {0})
 
 
@@ -206,16 +208,20 @@ def interrupted_from_a_terminal():
 
 @case
 def duration():
-    seconds = round(lib.SLOWDOWN)  # in which the command must get to its connection
-    with contextlib.ExitStack() as stack:
-        path = f"{lib.temporary(stack)}/trace.ndjson"
-        tracer = lib.begin(stack, "trace", "--netns", "new", "-q", "--duration", str(seconds), "-o", path, "--", *script(HOLD))
-        command = int(tracer.wait_line(r"^ready (\d+)")[1])
-        check_equal(tracer.wait(), 0, tracer.stderr)
-        trace = lib.read_trace(path)
-        lib.wait_for(lambda: has_ended(command), "the command to end")
-    check_equal(trace.end["reason"], "duration")
-    check(trace.end["t"] >= 0.9e9 * seconds, "ended early:", trace.end)
+    seconds, command = 1, None
+    while not command:  # got to its connection in that time
+        check(seconds < lib.DEADLINE, "has no connection", seconds)
+        with contextlib.ExitStack() as stack:
+            path = f"{lib.temporary(stack)}/trace.ndjson"
+            tracer = lib.begin(stack, "trace", "--netns", "new", "-q", "--duration", str(seconds), "-o", path, "--", *script(HOLD))
+            check_equal(tracer.wait(), 0, tracer.stderr)
+            trace = lib.read_trace(path)
+            check_equal(trace.end["reason"], "duration")
+            check(trace.end["t"] >= 0.9e9 * seconds, "ended early:", trace.end)
+            command = re.search(r"^ready (\d+)", tracer.stdout, re.MULTILINE)
+            if command:
+                lib.wait_for(lambda pid=int(command[1]): has_ended(pid), "the command to end")
+        seconds *= 3
     check_equal(trace.path(1, "client")[:len(ACTIVE)], ACTIVE)
 
 
@@ -347,7 +353,9 @@ def totals():
     header, *rows, total = [line.split() for line in done.stdout.splitlines() if not line.startswith("time") or line]
     rows = [row for row in rows if row != header]
     check_equal(header, "time new ended open segments bytes again RST drops lost".split())
-    check_equal(total[:7], ["total", "8", "8", "0", total[4], "8000", "0"])
+    if total[6] != "0":
+        raise lib.Disturbed(f"segments were sent again: {total}")
+    check_equal(total[:6], ["total", "8", "8", "0", total[4], "8000"])
     sums = [sum(int(row[i]) for row in rows) for i in (1, 4, 5)]
     check(all(n <= int(total[i]) for n, i in zip(sums, (1, 4, 5))), sums, total)
     done = lib.run("trace", "--netns", "new", "--summary", "--", *script(MANY))

@@ -280,6 +280,7 @@ try:
     two.connect(("127.0.0.1", 7007))
 except BlockingIOError:
     pass
+counted("ListenOverflows", 1)
 peer, _ = server.accept()
 two.settimeout(30)
 while two.connect_ex(("127.0.0.1", 7007)) not in (0, 106):  # EISCONN

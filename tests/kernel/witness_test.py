@@ -267,16 +267,22 @@ def fast_retransmission_is_no_timer():
     trace = kernel_trace(RAW + """
 ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 ear.bind(("127.9.9.9", 0))
-server = listen(); syn(1234)
-number = struct.unpack("!I", ear.recv(200)[24:28])[0] + 1
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number)
-peer, _ = server.accept(); peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-for _ in range(8):
-    peer.send(bytes(500))
-for _ in range(5):
-    segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 500)
-segment("127.9.9.9", 1234, 7007, ACK, 1001, number + 4000)
-counted("TCPFastRetrans", 1)
+server = listen(); peers = []
+def fast(port):
+    syn(port)
+    while (packet := ear.recv(2000))[33] != SYN | ACK or packet[22:24] != struct.pack("!H", port): pass
+    number = struct.unpack("!I", packet[24:28])[0] + 1
+    acks = [made("127.9.9.9", port, 7007, ACK, 1001, number + n) for n in [500] * 5 + [4000]]
+    segment("127.9.9.9", port, 7007, ACK, 1001, number)
+    peers.append(server.accept()[0]); peers[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for _ in range(8):
+        peers[-1].send(bytes(500))
+    for packet in acks:
+        raw.sendto(packet, ("127.0.0.1", 0))
+port = 1234
+while not counter("TCPFastRetrans"):  # the timer can be before it, and no second one is sent then
+    fast(port)
+    port += 1
 """)
     again = [r["notes"] for r in trace.all("segment") if {"retransmission", "fast-retransmission"} & set(r.get("notes", []))]
     fast = sum("fast-retransmission" in notes for notes in again)

@@ -79,7 +79,10 @@ def write_lab(text=None, name="own"):
 
 
 def record(*arguments):
-    done = lab(write_lab(), "--auto", "-o", "trace", *arguments)
+    for _ in range(3):  # where an event was lost a lab can tell nothing
+        done = lab(write_lab(), "--auto", "-o", "trace", *arguments)
+        if done.status != CANNOT_TELL:
+            break
     check_equal(done.status, DONE, done.stdout + done.stderr)
 
 
@@ -731,7 +734,8 @@ def what_is_too_fast_for_the_wire_is_told():
     own["topology"] = "wire"
     own["sysctl"] = {"net.ipv4.tcp_syncookies": 0}
     own["actors"] = {"server": {"at": "server", "steps": [{"pause_ms": 1}]},
-                     "client": {"at": "client", "steps": [{"syns": 1500, "to": "server", "port": "$port"}]}}
+                     "client": {"at": "client", "steps": [{"syns": 1500, "to": "server", "port": "$port"},
+                                                    {"connect": "server"}]}}  # is answered behind all of them
     own["questions"], own["checks"] = [], [{"id": "sent", "exists": {"record": "segment", "from": "client"}}]
     own["mutations"] = []
     write_lab(json.dumps(own))
@@ -740,10 +744,11 @@ def what_is_too_fast_for_the_wire_is_told():
                                                     encoding="utf-8")
     done = lab("./own/", "--auto", "-o", "trace")
     check(done.status in (DONE, CANNOT_TELL), done.stdout + done.stderr)
-    # each SYN meets a closed port; a frame that was not seen was not handed on, and not answered
+    # each SYN meets a closed port; a frame that was not seen was not handed on, and not answered. That of connect() may be lost too
     answers = [r for r in records() if r["record"] == "segment" and "RST" in r["flags"]]
     gaps = [r for r in records() if r["record"] == "gap"]
-    check_equal(len(answers) + sum(r["lost"] for r in gaps), 1500, gaps)
+    total = len(answers) + sum(r["lost"] for r in gaps)
+    check(1501 <= total <= 1504, total, gaps)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 """What the Python tests share. A test program puts tests/ on its path and imports this."""
-from .cases import (CASES, CI, DEADLINE, SKIPPED, SLOWDOWN, Skip, cannot_run, case, check, check_equal, one_line,
+from .cases import (CASES, CI, DEADLINE, SKIPPED, SLOWDOWN, Disturbed, Skip, cannot_run, case, check, check_equal, one_line,
                     own_directory, run_cases, wait_for)
 from .kernel import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, KERNEL_BTF, NOBODY, PASSIVE, PID_NAMESPACE_INIT,
                      kernel_has, main, named_namespace, script, trace_of, unless_withheld)

@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { bytesOf, captures, program, Scratch, variable } from './captures';
-import { axe, give, launch, open, READS_CAPTURES, VIEWER } from './page';
+import { axe, give, launch, open, READS_CAPTURES, VIEWER, workersOver } from './page';
 import { makeTrace } from './scenes';
 
 // A page that was built without an engine has nothing to show here; what it does then is tested below.
@@ -53,7 +53,7 @@ test('a capture that is dropped is shown, and saved as the program’s trace', {
   const ours = await saved(page);
   assert.equal(ours.name, 'zeek-wikipedia.ndjson');
   assert.ok(ours.trace.equals(trace!));
-  assert.deepEqual(page.workers(), []);
+  await workersOver(page);
   assert.deepEqual(await axe(page), []);
   assert.deepEqual(complaints, []);
   await page.close();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
-import { give, launch, open } from './page';
+import { give, launch, open, workersOver } from './page';
 import { makeTrace } from './scenes';
 
 let browser: Browser;
@@ -22,7 +22,7 @@ test('a file is read in a worker made of the page itself, which is then over', a
   assert.match(worker.url(), /^blob:/);
   await page.waitForFunction((n) => document.querySelector('.stats')?.textContent?.includes(n), LINES);
   await page.waitForFunction(() => document.querySelectorAll('.conn').length > 5);
-  assert.deepEqual(page.workers(), []);
+  await workersOver(page);
   assert.deepEqual(complaints, []);
   await page.close();
 });

@@ -80,7 +80,7 @@ test('language, theme, keys and focus', async () => {
   await page.waitForSelector('.ladder-body .row');
   await page.click('.switch button[lang=zh-CN]');
   assert.equal(await page.textContent('#why-title'), '为什么？');
-  assert.equal(await page.getAttribute('html', 'lang'), 'zh-CN');
+  await page.waitForFunction(() => document.documentElement.lang === 'zh-CN');
   assert.match((await page.textContent('.headline'))!, /正常关闭/);
   await page.waitForFunction(() => location.hash.includes('lang=zh'));
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);

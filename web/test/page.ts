@@ -62,6 +62,14 @@ export async function shown(browser: Browser, text: string | Buffer, hash?: stri
   return opened;
 }
 
+/** Waits until no worker is left: terminate() only asks for it. */
+export async function workersOver(page: Page): Promise<void> {
+  await Promise.all(page.workers().map((worker) => new Promise<void>((resolve) => {
+    worker.once('close', () => resolve());
+    if (!page.workers().includes(worker)) resolve();
+  })));
+}
+
 /** Waits until the list has that many connections of all. */
 export const matched = (page: Page, n: number) => page.waitForFunction((want) => new RegExp(`\\D${want} of \\d`).test(document.querySelector('.list h2')!.textContent!), n);
 
