@@ -388,7 +388,7 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-# Preloaded: what tries to get out of the program's confinement, what makes events faster than they are read.
+# Preloaded: what tries to get out of the program's confinement, what the kernel's ring can do to who reads it.
 PROBE := $(O)/tests/confine/probe.so
 RING := $(O)/tests/faults/ring.so
 $(PROBE) $(RING): $(O)/%.so: %.c $(B)/flags

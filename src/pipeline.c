@@ -26,10 +26,8 @@
  * an event is held this long before what came after it is written. */
 #define HOLD_NS 60000000ull
 
-/* In ticks. The first is for what a soft interrupt, or a process that had no processor, has still to bring; the second for the
- * round trip of a slow network. */
-#define SETTLE_TICKS_MIN 5
-#define SETTLE_TICKS_MAX 50
+/* The round trip of a slow network. */
+#define SETTLE_MAX_NS 1000000000ull
 
 struct taking_part {
     void *source; /* NULL: it does not */
@@ -48,9 +46,10 @@ struct pipeline {
     struct gate *gate;
     struct place *place; /* NULL: a file is read */
     struct recording *recording;
-    bool live;         /* a source tells of what happens now */
-    uint64_t start_ns; /* of what happens now */
-    uint64_t read_ns;  /* when the sources were read last */
+    bool live;                     /* a source tells of what happens now */
+    uint64_t start_ns;             /* of what happens now */
+    uint64_t read_ns;              /* when the sources were read last */
+    uint64_t released_ns, over_ns; /* until when merge let go; when what was to be traced was over */
     unsigned tick_events;
     bool narrowed;        /* less is seen than at the start */
     struct packet packet; /* of a file, whose event has not come yet */
@@ -486,6 +485,7 @@ static int drain_ordered(struct pipeline *p, size_t i, bool last, char error[sta
 
 static void release(struct pipeline *p, uint64_t until_ns)
 {
+    p->released_ns = until_ns;
     merge_release(p->merge, until_ns);
     recording_pass_time(p->recording, until_ns);
 }
@@ -554,12 +554,17 @@ int pipeline_tick(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
     return w < 0 ? w : r;
 }
 
-bool pipeline_has_settled(const struct pipeline *p, uint64_t ticks)
+void pipeline_over(struct pipeline *p)
 {
-    if (ticks <= SETTLE_TICKS_MIN || ticks > SETTLE_TICKS_MAX)
-        return ticks > SETTLE_TICKS_MAX;
-    return !p->tick_events && (!p->merge || merge_is_empty(p->merge)) &&
-           !conn_engine_is_closing(recording_engine(p->recording));
+    p->over_ns = trace_clock_now(&p->clock);
+}
+
+bool pipeline_has_settled(const struct pipeline *p)
+{
+    if (p->read_ns > p->over_ns + SETTLE_MAX_NS)
+        return true;
+    /* the engine knows of all that was before */
+    return p->released_ns > p->over_ns && !p->tick_events && !conn_engine_is_closing(recording_engine(p->recording));
 }
 
 static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)

@@ -22,7 +22,7 @@ status=0 round=1
 while [ "$round" -le "$rounds" ]; do
     sh "${0%/*}/run.sh" "round $round of $rounds" "$@" >"$said" 2>/dev/null || status=1
     sed -n "/^round $round of $rounds: /,\$p" "$said"
-    # where a kernel withholds events (tests/lib/kernel.py)
+    # where a kernel withholds events (tests/lib/kernel.py), where TCP sent something again (tests/lib/cases.py)
     again=$(grep -c '^ *again: ' "$said")
     [ "$again" = 0 ] || echo "    cases that were run again: $again"
     round=$((round + 1))

@@ -88,9 +88,11 @@ int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MA
 /* As many segments came as were wanted: what comes later is not told. */
 bool pipeline_is_full(const struct pipeline *pipeline);
 
-/* Whether the trace can end, so many ticks after the last of what was to be traced (its command has ended): nothing new comes,
- * and no connection is closing any more, which takes a round trip; or that has been waited for long enough. */
-bool pipeline_has_settled(const struct pipeline *pipeline, uint64_t ticks);
+/* What was to be traced is over: its command has ended. Its connections may not have: the last FIN is answered a round trip later. */
+void pipeline_over(struct pipeline *pipeline);
+/* Whether the trace can end then, asked after a tick: that brought nothing new, and no connection that began in the trace is closing
+ * any more; or it has gone on for a second. */
+bool pipeline_has_settled(const struct pipeline *pipeline);
 
 /* Writes all that is held, the outcomes and the `end` record. status: of the command, -1: there was none.
  * 0 or -errno with one line in error. */

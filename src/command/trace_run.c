@@ -28,9 +28,9 @@ struct trace {
     struct child child;
     bool exec_failed;
     int child_status;    /* as a shell would give it; -1: no command, or still running */
-    uint64_t settling;   /* ticks since the command ended */
     uint64_t grace_ends; /* tick at which the command, told to end, is killed; 0: it was not told */
     enum end_reason reason;
+    bool settling; /* the command has ended */
     bool interrupted, failed, lost;
     char error[PIPELINE_ERROR_MAX];
 };
@@ -129,7 +129,7 @@ static void on_tick(void *arg, uint64_t ticks)
     if (pipeline_is_full(t->pipeline)) {
         end(t, END_REASON_COUNT);
     } else if (t->settling) {
-        if (pipeline_has_settled(t->pipeline, ++t->settling))
+        if (pipeline_has_settled(t->pipeline))
             end(t, t->interrupted ? END_REASON_INTERRUPT : END_REASON_COMMAND);
     } else if (t->options->ticks && t->ticks >= t->options->ticks) {
         end(t, END_REASON_DURATION);
@@ -160,8 +160,10 @@ static void on_child(void *arg, int wait_status)
 
     child_ended(&t->child);
     t->child_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-    t->settling = 1;
-    if (!t->pipeline)
+    t->settling = true;
+    if (t->pipeline)
+        pipeline_over(t->pipeline);
+    else
         loop_stop(t->loop);
 }
 

@@ -352,19 +352,25 @@ void conn_engine_finish(struct conn_engine *g, uint64_t ts_ns)
     findings_tell(&g->findings, &g->out, ts_ns, true);
 }
 
-static bool is_closing(const struct ends *ends)
+static bool is_closing(const struct ends *ends, enum end end)
 {
-    const unsigned closing =
-        1u << TCP_STATE_FIN_WAIT_1 | 1u << TCP_STATE_FIN_WAIT_2 | 1u << TCP_STATE_CLOSING | 1u << TCP_STATE_LAST_ACK;
+    const enum end other = end == END_CLIENT ? END_SERVER : END_CLIENT;
 
-    return closing & (1u << ends_best(ends, END_CLIENT) | 1u << ends_best(ends, END_SERVER));
+    switch (ends_best(ends, end)) {
+    case TCP_STATE_FIN_WAIT_1:
+    case TCP_STATE_CLOSING:
+    case TCP_STATE_LAST_ACK: return true;
+    case TCP_STATE_FIN_WAIT_2: /* what waits for a process that is here can wait for good */
+        return !ends_kernel_tells(ends, other) || ends_best(ends, other) != TCP_STATE_CLOSE_WAIT;
+    default: return false;
+    }
 }
 
 bool conn_engine_is_closing(const struct conn_engine *g)
 {
     for (unsigned i = 0; i < sizeof(live_lists) / sizeof(*live_lists); i++)
         for (struct conn *c = table_first(&g->conns, live_lists[i]); c; c = table_behind(&g->conns, c))
-            if (is_closing(&c->ends))
+            if (!c->ends.midstream && (is_closing(&c->ends, END_CLIENT) || is_closing(&c->ends, END_SERVER)))
                 return true;
     return false;
 }

@@ -128,11 +128,6 @@ uint64_t merge_early(const struct merge *m)
     return m->early;
 }
 
-bool merge_is_empty(const struct merge *m)
-{
-    return !m->count;
-}
-
 void merge_release(struct merge *m, uint64_t ts_ns)
 {
     struct queue *q;

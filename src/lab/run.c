@@ -22,8 +22,8 @@ struct run {
     struct records *records;
     struct loop *loop;
     struct pipeline *pipeline;
-    uint64_t ticks, settling;
-    bool begun, timed_out, interrupted;
+    uint64_t ticks;
+    bool begun, timed_out, settling, interrupted;
     int failure; /* -errno of a tick */
     char error[PIPELINE_ERROR_MAX];
 };
@@ -182,10 +182,12 @@ static void on_tick(void *arg, uint64_t ticks)
         r->timed_out = true;
         stage_time_out(r->stage);
     }
-    if (!r->settling && (r->timed_out || stage_is_over(r->stage)))
-        r->settling = 1;
-    else if (r->settling && pipeline_has_settled(r->pipeline, ++r->settling))
+    if (!r->settling && (r->timed_out || stage_is_over(r->stage))) {
+        r->settling = true;
+        pipeline_over(r->pipeline);
+    } else if (r->settling && pipeline_has_settled(r->pipeline)) {
         end(r);
+    }
 }
 
 static void on_signal(void *arg, int number)

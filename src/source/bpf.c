@@ -43,9 +43,10 @@ struct source_bpf {
     uint64_t batch_ns;          /* what is newer is for the next batch */
     struct bpf_decoder decoder; /* its names are owned by btf */
     struct bpf_mend mend;
-    uint64_t unsure;    /* of bpf_mend, as last told */
-    uint64_t whole_ns;  /* when the ring was last read to its end */
-    uint64_t held_back; /* in the ring when the trace ended */
+    uint64_t unsure;       /* of bpf_mend, as last told */
+    uint64_t whole_ns;     /* when the ring was last read to its end */
+    bool held_back;        /* something was still to be read, by the last reading but one */
+    uint64_t lost_in_ring; /* when the trace ended */
     struct watched {
         uint64_t cookie; /* 0: a free place */
         uint32_t pid;
@@ -197,14 +198,20 @@ static void emit_gap(struct source_bpf *s, const char *hook, uint64_t lost, uint
     s->emit(s->arg, &gap);
 }
 
-/* What is held back is for the next batch. Where none will come one event is lost, and how many after it nobody knows. */
+/* What is held back is for the next batch. There are two last ones: the first waits, and what the second does not get is lost,
+ * one event and nobody knows how many after it. */
+#define RING_PATIENCE_MS 1000
+
 static void read_ring(struct source_bpf *s, uint64_t now, bool last)
 {
-    if (bpf_ring_read(&s->ring, last)) {
+    const bool has_waited = s->held_back, whole = bpf_ring_read(&s->ring, last && !has_waited ? RING_PATIENCE_MS : 0);
+
+    s->held_back = last && !whole;
+    if (whole) {
         s->whole_ns = now;
-    } else if (last && !s->held_back) {
-        s->held_back = 1;
-        emit_gap(s, "ring", 1, s->whole_ns, now);
+    } else if (has_waited) {
+        s->lost_in_ring = 1;
+        emit_gap(s, "ring", s->lost_in_ring, s->whole_ns, now);
     }
 }
 
@@ -374,7 +381,7 @@ bool source_bpf_all_resets(const struct source_bpf *s)
 
 uint64_t source_bpf_lost(const struct source_bpf *s)
 {
-    uint64_t sum = s->unsure + s->held_back;
+    uint64_t sum = s->unsure + s->lost_in_ring;
 
     for (unsigned i = 0; i < MISSES_MAX; i++)
         sum += s->misses[i];

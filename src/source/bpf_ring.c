@@ -1,6 +1,6 @@
 /* Events are read in the order in which their room in the ring was taken, and one that is not written to its end holds back all
  * that came after it (kernel/bpf/ringbuf.c, ringbuf_process_ring() of libbpf). That is over in a moment, unless the processor
- * stands still meanwhile, as one of a virtual machine may: the next reading gets them then, but the last has none after it. */
+ * stands still meanwhile, as one of a virtual machine may: the next reading gets them then, but the last has none after it, and waits. */
 #include "bpf_ring.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 int bpf_ring_open(struct bpf_ring *ring, int map, ring_buffer_sample_fn on_event, void *arg)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *positions =
-        mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, map, 0); // struct bpf_ringbuf, from its consumer_pos on
+    /* struct bpf_ringbuf, from its consumer_pos on */
+    void *positions = mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, map, 0);
 
     if (positions == MAP_FAILED)
         return -errno;
@@ -35,16 +35,21 @@ static unsigned long written_until(const struct bpf_ring *ring)
     return __atomic_load_n((unsigned long *)(void *)(ring->positions + page), __ATOMIC_ACQUIRE);
 }
 
-bool bpf_ring_read(const struct bpf_ring *ring, bool last)
+bool bpf_ring_read(const struct bpf_ring *ring, unsigned patience_ms)
 {
     const unsigned long end = written_until(ring);
 
-    for (unsigned ms = 0;; ms += POLL_MS) {
-        if (ring_buffer__consume(ring->reader) < 0 || (long)(end - read_until(ring)) <= 0)
+    for (unsigned ms = 0;;) {
+        const bool cut = ring_buffer__consume(ring->reader) < 0;
+
+        if ((long)(end - read_until(ring)) <= 0)
             return true;
-        if (!last || ms == BPF_RING_WAIT_MS)
+        if (cut)
+            continue;
+        if (ms >= patience_ms)
             return false;
         poll(NULL, 0, POLL_MS);
+        ms += POLL_MS;
     }
 }
 

@@ -6,9 +6,6 @@
 
 #include <bpf/libbpf.h>
 
-/* For so long what a program has begun to write is waited for at the end. */
-#define BPF_RING_WAIT_MS 1000
-
 /* Begins as zeroes. */
 struct bpf_ring {
     struct ring_buffer *reader;
@@ -19,9 +16,9 @@ struct bpf_ring {
 int bpf_ring_open(struct bpf_ring *ring, int map, ring_buffer_sample_fn on_event, void *arg)
     __attribute__((warn_unused_result));
 
-/* Until nothing is left, or on_event() gives a negative number. last: no other reading will follow, so that what was begun before
- * is waited for. Returns false if that, with what came after it, is still to be read. */
-bool bpf_ring_read(const struct bpf_ring *ring, bool last);
+/* All that was begun before, and what came meanwhile until on_event() gives a negative number. Returns false if, after patience_ms,
+ * something begun before is not written yet: it is still to be read, with what came after it. */
+bool bpf_ring_read(const struct bpf_ring *ring, unsigned patience_ms);
 
 void bpf_ring_close(struct bpf_ring *ring);
 

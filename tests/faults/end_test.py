@@ -160,6 +160,7 @@ def read_late(arguments, meanwhile=lambda child: None):
     """The trace and the exit status of a tracer whose reader goes on when it has been told to end."""
     with contextlib.ExitStack() as stack:
         reads, writes = os.pipe()
+        into = os.fdopen(writes, "wb", buffering=0)
         path = f"{lib.temporary(stack)}/kept"
         goes_on = threading.Event()  # at once then: the tracer waits for two seconds, and a new process can take that long
 
@@ -174,9 +175,10 @@ def read_late(arguments, meanwhile=lambda child: None):
         reader.start()
         stack.callback(reader.join)
         stack.callback(goes_on.set)
+        stack.callback(into.close)
         run = standing_still(stack, (*NEW, *arguments, "-o", "-"), os.dup(writes), meanwhile)
         goes_on.set()
-        os.close(writes)
+        into.close()
         status = run.wait()
         data = lib.wait_for(lambda: (d := lib.read(path)).endswith(b"\n") and b'"record":"end"' in d and d, "the end")
         trace = lib.parse(data.decode())
@@ -598,6 +600,7 @@ def what_is_held_back_for_good():
     check_equal((status, trace.all("listener"), trace.end["lost"]["kernel"]), (4, [], 1))
     gap = trace.one("gap")
     check_equal((gap["source"], gap["hook"], gap["lost"]), ("kernel", "ring", 1))
+    check(gap["to"] - gap["from"] >= 1_000_000_000, "was not waited for:", gap)
 
 
 if __name__ == "__main__":

@@ -280,7 +280,7 @@ print(json.dumps([child, took.ru_utime, took.ru_stime, took.ru_nvcsw, took.ru_ni
     check_equal(len(ends), 2)  # and its thread
     thread = next(r for r in ends if r["tid"] != pid)
     tick = 0.01  # of the scheduler's account, and what it takes to end
-    stands_still = 0.2 if lib.SLOWDOWN > 1 else 0  # an emulated processor, which counts as work
+    stands_still = 0.2 if lib.EMULATED else 0
     check(0.3 - tick <= thread["cpu_ns"] / 1e9, "of the thread:", thread)
     # the rest of the end comes after the account
     took = sum(r["cpu_ns"] for r in ends) / 1e9

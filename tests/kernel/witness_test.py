@@ -279,10 +279,9 @@ def fast(port):
         peers[-1].send(bytes(500))
     for packet in acks:
         raw.sendto(packet, ("127.0.0.1", 0))
-port = 1234
-while not counter("TCPFastRetrans"):  # the timer can be before it, and no second one is sent then
+for port in range(1234, 1254):
     fast(port)
-    port += 1
+    if counter("TCPFastRetrans"): break  # else the timer was before it, and nothing is sent fast then
 """)
     again = [r["notes"] for r in trace.all("segment") if {"retransmission", "fast-retransmission"} & set(r.get("notes", []))]
     fast = sum("fast-retransmission" in notes for notes in again)

@@ -49,7 +49,7 @@ python=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))') ||
     for module in inet_diag tcp_diag tun veth; do echo "insmod $(quote "$(ls "$kernel/$module".ko*)")"; done
     echo "cd $(quote "$PWD")"
     echo "export PATH=$(quote "$python"):/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp"
-    echo "export CI=true TEST_SLOWDOWN=8 TEST_SET_CLOCK=1 TEST_TIMEOUT=$deadline"
+    echo "export CI=true TEST_SLOWDOWN=8 TEST_EMULATED=1 TEST_SET_CLOCK=1 TEST_TIMEOUT=$deadline"
     for name in O PROBE TCPLENS ECHO VIEWER TCPLENS_DEBUG; do
         eval "value=\${$name-}"
         [ -z "$value" ] || echo "export $name=$(quote "$value")"

@@ -79,10 +79,10 @@ def write_lab(text=None, name="own"):
 
 
 def record(*arguments):
-    for _ in range(3):  # where an event was lost a lab can tell nothing
+    done = lab(write_lab(), "--auto", "-o", "trace", *arguments)
+    if done.status == CANNOT_TELL:  # an event was lost
+        print(f"     again: {[r for r in records() if r['record'] == 'gap']}", flush=True)
         done = lab(write_lab(), "--auto", "-o", "trace", *arguments)
-        if done.status != CANNOT_TELL:
-            break
     check_equal(done.status, DONE, done.stdout + done.stderr)
 
 
@@ -744,11 +744,12 @@ def what_is_too_fast_for_the_wire_is_told():
                                                     encoding="utf-8")
     done = lab("./own/", "--auto", "-o", "trace")
     check(done.status in (DONE, CANNOT_TELL), done.stdout + done.stderr)
-    # each SYN meets a closed port; a frame that was not seen was not handed on, and not answered. That of connect() may be lost too
+    # each SYN meets a closed port; a frame that was not seen was not handed on, and not answered. That of connect()
+    # may be lost too, and comes again
     answers = [r for r in records() if r["record"] == "segment" and "RST" in r["flags"]]
     gaps = [r for r in records() if r["record"] == "gap"]
     total = len(answers) + sum(r["lost"] for r in gaps)
-    check(1501 <= total <= 1504, total, gaps)
+    check(total == 1501 or gaps and 1501 < total <= 1504, total, gaps)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import time
 
 # How many times slower this machine may be than a real one: an emulated one is (tests/kernels).
 SLOWDOWN = float(os.environ.get("TEST_SLOWDOWN", 1))
+EMULATED = "TEST_EMULATED" in os.environ  # its processors can stand still at any moment, and count that as work
 DEADLINE = 30.0 * SLOWDOWN  # seconds for one event
 CI = os.environ.get("CI") == "true"  # a machine that must be able to run everything
 SKIPPED = 77  # exit status: see tests/run.sh

@@ -21,6 +21,12 @@ def status_of(pid):
     return None if text is None else dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
+def tcp_counter(pid, name):
+    """Of the network namespace of a process that runs: a counter of /proc/net/snmp."""
+    names, values = (line.split() for line in read_of(pid, "net/snmp").splitlines() if line.startswith("Tcp:"))
+    return int(values[names.index(name)])
+
+
 def stat_of(pid):
     """The fields of /proc/PID/stat from the state on (proc_pid_stat(5) numbers that 3); None if the process is gone."""
     text = read_of(pid, "stat")

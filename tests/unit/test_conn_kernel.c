@@ -38,15 +38,23 @@ static void what_a_state_tells(void **state)
     assert_int_equal(n, sizeof(want) / sizeof(*want));
 }
 
-/* Of which its kernel tells: packets say no more of it. */
-static void closing_until_the_minisock_has_its_fin(void **state)
+static void closing_but_for_a_process(void **state)
 {
     (void)state;
     open_both();
     assert_false(conn_engine_is_closing(s.table));
-    client_closes_into_a_minisock();
+    sock(&s, C, CLIENT, ESTABLISHED, FIN_WAIT_1, CLIENT_PID);
     assert_true(conn_engine_is_closing(s.table));
-    server_closes();
+    sock(&s, S, CHILD, ESTABLISHED, CLOSE_WAIT, 0);
+    sock(&s, C, CLIENT, FIN_WAIT_1, FIN_WAIT_2, 0);
+    assert_false(conn_engine_is_closing(s.table)); /* the server's process may keep it open */
+    timewait(&s, EVENT_TIMEWAIT_START, C, CLIENT, FIN_WAIT_2, 60 * SECOND);
+    sock(&s, C, CLIENT, FIN_WAIT_2, CLOSED, 0);
+    assert_false(conn_engine_is_closing(s.table));
+    sock(&s, S, CHILD, CLOSE_WAIT, LAST_ACK, SERVER_PID);
+    assert_true(conn_engine_is_closing(s.table));
+    timewait(&s, EVENT_TIMEWAIT_CHANGE, C, CLIENT, TIME_WAIT, 60 * SECOND);
+    sock(&s, S, CHILD, LAST_ACK, CLOSED, 0);
     assert_false(conn_engine_is_closing(s.table));
     script_finish(&s);
 }
@@ -590,7 +598,7 @@ int main(void)
         TEST(what_a_state_tells),
         TEST(what_was_lost_is_gone),
         TEST(what_is_there_stays),
-        TEST(closing_until_the_minisock_has_its_fin),
+        TEST(closing_but_for_a_process),
         TEST(child_was_lost),
         TEST(outcome_without_packets),
         TEST(identity),

@@ -138,6 +138,14 @@ static void closing_until_a_reset(void **state)
     script_finish(&s);
 }
 
+static void closing_before_the_trace(void **state)
+{
+    (void)state;
+    send(&s, C, "FA", 100, 100, 0);
+    assert_false(conn_engine_is_closing(s.table));
+    script_finish(&s);
+}
+
 /* Brings the client into a state, the server into what goes with it; returns the sequence number the server would use
  * next, and in *ret_ack what it would acknowledge. */
 static uint32_t reach(enum tcp_state client, uint32_t *ret_ack)
@@ -399,17 +407,12 @@ static void numbers_wrap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(normal_word_for_word),
-        TEST(labels_and_knowledge),
-        TEST(simultaneous_close),
-        TEST(closing_until_both_are_done),
-        TEST(closing_until_a_reset),
-        TEST(reset_in_every_state),
-        TEST(reset_out_of_sequence_is_ignored),
-        TEST(self_connect),
-        TEST(time_wait_is_predicted),
-        TEST(handshake_breaks_off),
-        TEST(syn_ack_finds_nobody),
+        TEST(normal_word_for_word),  TEST(labels_and_knowledge),
+        TEST(simultaneous_close),    TEST(closing_until_both_are_done),
+        TEST(closing_until_a_reset), TEST(closing_before_the_trace),
+        TEST(reset_in_every_state),  TEST(reset_out_of_sequence_is_ignored),
+        TEST(self_connect),          TEST(time_wait_is_predicted),
+        TEST(handshake_breaks_off),  TEST(syn_ack_finds_nobody),
         TEST(numbers_wrap),
     };
 

@@ -67,16 +67,13 @@ static void orders_across_witnesses(void **state)
     struct merge *m = new_merge(100);
 
     (void)state;
-    assert_true(merge_is_empty(m));
     put(m, WITNESS_WIRE, 20, 2);
     put(m, WITNESS_WIRE, 40, 4);
     put(m, WITNESS_KERNEL, 10, 1);
     put(m, WITNESS_DIAG, 30, 3);
     put(m, WITNESS_KERNEL, 50, 5);
     assert_int_equal(out.count, 0);
-    assert_false(merge_is_empty(m));
     merge_release(m, UINT64_MAX);
-    assert_true(merge_is_empty(m));
     assert_order(1, 2, 3, 4, 5);
     for (size_t i = 0; i < out.count; i++)
         assert_false(out.events[i].late);

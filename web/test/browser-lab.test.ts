@@ -16,16 +16,15 @@ const SHOTS = process.env.SHOTS;
 const LAB = 'accept-is-late';
 let browser: Browser, folder: string, url: string;
 
-/** Makes the report of a lab. One that lost an event can tell nothing (exit status 4), and is run again. */
-function runLab(report: string, args: string[], answers?: string) {
-  for (let left = 2; ; left--) {
+/** Makes the report of a lab. One that lost an event can tell nothing (exit status 4), and is run once more. */
+function runLab(report: string, args: string[], answers?: string, last = false) {
+  try {
+    execFileSync(TCPLENS!, ['lab', ...args, '--report', report], { input: answers, stdio: ['pipe', 'ignore', 'inherit'] });
+  } catch (error) {
+    if (last || (error as { status?: number }).status !== 4) throw error;
+    console.log(`     again: ${(error as Error).message}`);
     rmSync(report, { force: true });
-    try {
-      execFileSync(TCPLENS!, ['lab', ...args, '--report', report], { input: answers, stdio: ['pipe', 'ignore', 'inherit'] });
-      return;
-    } catch (error) {
-      if (!left || (error as { status?: number }).status !== 4) throw error;
-    }
+    runLab(report, args, answers, true);
   }
 }
 

@@ -3,7 +3,6 @@
 #ifndef TCPLENS_EVENT_MERGE_H
 #define TCPLENS_EVENT_MERGE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +18,6 @@ void merge_put(struct merge *merge, const struct event *event);
 void merge_release(struct merge *merge, uint64_t ts_ns);
 /* Events let go before their time, for want of room. */
 uint64_t merge_early(const struct merge *merge);
-/* Whether it holds none. */
-bool merge_is_empty(const struct merge *merge);
 struct merge *merge_free(struct merge *merge);
 
 #endif
