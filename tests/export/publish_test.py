@@ -347,12 +347,12 @@ def who_publishes():
             check_equal((status["CapEff"], status["CapPrm"], status["NoNewPrivs"], status["Seccomp"]),
                         ("0" * 16, "0" * 16, "1", "2"))
             check(status["Uid"].split()[0] != "0", status["Uid"])
-            theirs = {os.readlink(f"/proc/{child[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{child[0]}/fd")}
+            theirs = set(lib.links_of(child[0]).values())
             check(process.path not in theirs and not any("bpf" in name for name in theirs), theirs)
             with open("/proc/net/tcp", encoding="ascii") as file:
                 inodes = {line.split()[9] for line in file if f":{nats.port:04X} 01 " in line}
             check(any(f"socket:[{inode}]" in theirs for inode in inodes), "it has no connection", theirs)
-            ours = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
+            ours = set(lib.links_of(process.pid).values())
             check(not any(f"socket:[{inode}]" in ours for inode in inodes), "who traces has the connection", ours)
             end(process)
 

@@ -19,7 +19,7 @@ import tempfile
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from lib import NOBODY, case, check, check_equal, children_of, has_ended, read_of, stat_of, status_of, wait_for
-from lib.processes import descriptors_of
+from lib.processes import descriptors_of, links_of
 
 PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
 NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -208,11 +208,6 @@ def named_below(name, pid):
 
 def wait_named(name, pid):
     return wait_for(lambda: named_below(name, pid), name)
-
-
-def links_of(pid):
-    """What its descriptors are of."""
-    return {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
 
 
 def check_no_right(pid, kinds=("Inh", "Prm", "Eff", "Amb")):

@@ -4,7 +4,7 @@ from .cases import (CASES, CI, DEADLINE, EMULATED, SKIPPED, SLOWDOWN, Disturbed,
 from .kernel import (ACTIVE, CLOSES_FIRST, CLOSES_SECOND, HOLD, KERNEL_BTF, NOBODY, PASSIVE, PID_NAMESPACE_INIT,
                      kernel_has, main, named_namespace, script, trace_of, unless_withheld)
 from .packets import checksum
-from .processes import children_of, has_ended, read_of, stat_of, status_of, tcp_counter
+from .processes import children_of, has_ended, links_of, read_of, stat_of, status_of, tcp_counter
 from .programs import ECHO, REPOSITORY, TCPLENS, Done, Running, begin, read, run, tcplens, temporary, write
 from .traces import Trace, check_demo_segments, check_undisturbed, flags, parse, read_trace, validate, wait_trace
 from .traffic import connections

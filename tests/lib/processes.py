@@ -3,6 +3,7 @@
 A file of /proc can be missing when it is opened (FileNotFoundError), and it can lose its process
 between being opened and being read (ProcessLookupError); both mean the same here.
 """
+import contextlib
 import os
 
 
@@ -44,6 +45,15 @@ def descriptors_of(pid):
         return len(os.listdir(f"/proc/{pid}/fd"))
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def links_of(pid):
+    """Descriptor: what it is of, as a link tells; of a process that runs."""
+    links = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was just closed
+            links[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return links
 
 
 def has_ended(pid):
