@@ -88,7 +88,7 @@ int pipeline_tick(struct pipeline *pipeline, char error[static PIPELINE_ERROR_MA
 /* As many segments came as were wanted: what comes later is not told. */
 bool pipeline_is_full(const struct pipeline *pipeline);
 
-/* What was to be traced is over: its command has ended. Its connections may not have: the last FIN is answered a round trip later. */
+/* What was to be traced is over: its command has ended. Its connections may not have: a FIN is answered a round trip later. */
 void pipeline_over(struct pipeline *pipeline);
 /* Whether the trace can end then, asked after a tick: that brought nothing new, and no connection that began in the trace is closing
  * any more; or it has gone on for a second. */

@@ -45,7 +45,8 @@ struct source_bpf {
     struct bpf_mend mend;
     uint64_t unsure;       /* of bpf_mend, as last told */
     uint64_t whole_ns;     /* when the ring was last read to its end */
-    bool held_back;        /* something was still to be read, by the last reading but one */
+    unsigned patience_ms;  /* for what was begun, and is not written, as the trace ends */
+    bool is_ending;        /* was read for the last time, or the last but one */
     uint64_t lost_in_ring; /* when the trace ended */
     struct watched {
         uint64_t cookie; /* 0: a free place */
@@ -198,18 +199,19 @@ static void emit_gap(struct source_bpf *s, const char *hook, uint64_t lost, uint
     s->emit(s->arg, &gap);
 }
 
-/* What is held back is for the next batch. There are two last ones: the first waits, and what the second does not get is lost,
- * one event and nobody knows how many after it. */
+/* What is held back is for the next batch. There are two last ones, which wait together; what the second does not get is lost, one
+ * event and nobody knows how many after it. */
 #define RING_PATIENCE_MS 1000
 
 static void read_ring(struct source_bpf *s, uint64_t now, bool last)
 {
-    const bool has_waited = s->held_back, whole = bpf_ring_read(&s->ring, last && !has_waited ? RING_PATIENCE_MS : 0);
+    const bool is_second = last && s->is_ending;
+    unsigned none = 0;
 
-    s->held_back = last && !whole;
-    if (whole) {
+    s->is_ending |= last;
+    if (bpf_ring_read(&s->ring, last ? &s->patience_ms : &none)) {
         s->whole_ns = now;
-    } else if (has_waited) {
+    } else if (is_second) {
         s->lost_in_ring = 1;
         emit_gap(s, "ring", s->lost_in_ring, s->whole_ns, now);
     }
@@ -478,6 +480,7 @@ int source_bpf_open(const struct source_bpf_config *config, const struct trace_c
         return -ENOMEM;
     s->clock = s->decoder.clock = clock;
     s->drained_ns = s->whole_ns = trace_clock_now(clock);
+    s->patience_ms = RING_PATIENCE_MS;
     bpf_quiet();
     s->btf = btf__load_vmlinux_btf();
     if (!s->btf) {

@@ -1,6 +1,7 @@
 /* Events are read in the order in which their room in the ring was taken, and one that is not written to its end holds back all
  * that came after it (kernel/bpf/ringbuf.c, ringbuf_process_ring() of libbpf). That is over in a moment, unless the processor
- * stands still meanwhile, as one of a virtual machine may: the next reading gets them then, but the last has none after it, and waits. */
+ * stands still meanwhile, as one of a virtual machine may: the next reading gets them then, but the last has none after it, and
+ * waits. */
 #include "bpf_ring.h"
 
 #include <errno.h>
@@ -35,21 +36,21 @@ static unsigned long written_until(const struct bpf_ring *ring)
     return __atomic_load_n((unsigned long *)(void *)(ring->positions + page), __ATOMIC_ACQUIRE);
 }
 
-bool bpf_ring_read(const struct bpf_ring *ring, unsigned patience_ms)
+bool bpf_ring_read(const struct bpf_ring *ring, unsigned *patience_ms)
 {
     const unsigned long end = written_until(ring);
 
-    for (unsigned ms = 0;;) {
+    for (;;) {
         const bool cut = ring_buffer__consume(ring->reader) < 0;
 
         if ((long)(end - read_until(ring)) <= 0)
             return true;
         if (cut)
             continue;
-        if (ms >= patience_ms)
+        if (*patience_ms < POLL_MS)
             return false;
         poll(NULL, 0, POLL_MS);
-        ms += POLL_MS;
+        *patience_ms -= POLL_MS;
     }
 }
 

@@ -16,9 +16,9 @@ struct bpf_ring {
 int bpf_ring_open(struct bpf_ring *ring, int map, ring_buffer_sample_fn on_event, void *arg)
     __attribute__((warn_unused_result));
 
-/* All that was begun before, and what came meanwhile until on_event() gives a negative number. Returns false if, after patience_ms,
- * something begun before is not written yet: it is still to be read, with what came after it. */
-bool bpf_ring_read(const struct bpf_ring *ring, unsigned patience_ms);
+/* All that was begun before, and what came meanwhile until on_event() gives a negative number. What is begun but not written is waited
+ * for as long as *patience_ms lasts, which gets less. Returns false if it is still to be read, with what came after it. */
+bool bpf_ring_read(const struct bpf_ring *ring, unsigned *patience_ms);
 
 void bpf_ring_close(struct bpf_ring *ring);
 

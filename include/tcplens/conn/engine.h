@@ -40,8 +40,8 @@ uint32_t conn_engine_introduce(struct conn_engine *engine, const struct event *e
 void conn_engine_end(struct conn_engine *engine, const struct event *event, uint32_t number);
 /* Numbers and sends what another engine concluded; no finding is made of it. Its record number. */
 uint64_t conn_engine_pass(struct conn_engine *engine, uint64_t ts_ns, struct change *change);
-/* Whether an end of a connection that began in the trace has sent its FIN, and has more to hear from the network: it is in FIN-WAIT-1,
- * CLOSING, LAST-ACK, or in FIN-WAIT-2 unless the other is known to be in CLOSE-WAIT. Looks at each connection. */
+/* Whether an end of a connection that began in the trace has sent its FIN, and has more to hear from the network: it is in
+ * FIN-WAIT-1, CLOSING, LAST-ACK, or in FIN-WAIT-2 unless the other is known to be in CLOSE-WAIT. Looks at each connection. */
 bool conn_engine_is_closing(const struct conn_engine *engine);
 /* The record number the next change would get. */
 uint64_t conn_engine_next_n(const struct conn_engine *engine);
