@@ -522,7 +522,7 @@ check-echo: $(B)/tcplens-echo
 check-kernels: all
 	@$(MAKE) --jobs=$(words $(KERNELS)) $(KERNELS:%=check-kernels-%)
 
-# Emulated, everything takes ten times as long: 6 minutes of processor time each.
+# Emulated, everything takes ten times as long.
 .PHONY: $(KERNELS:%=check-kernels-%)
 $(KERNELS:%=check-kernels-%): private TEST_TIMEOUT = 3600
 $(KERNELS:%=check-kernels-%): check-kernels-%: all $(ROUNDTRIP) $(PROBE)
