@@ -1,10 +1,9 @@
-/* Theory of operation. Two tables, two loops: every source that takes part is drained, every sink that is open gets what
- * comes out. Sources that tell of what happens now are each nearly in order of time: their events are held and merged. A
- * source that is in order by itself is passed on as it reads. Which events are told is the gate's to say; of the machine and its
- * namespaces the place knows. */
+/* Theory of operation. Every source that takes part is drained, every sink that is open gets what comes out. Sources that
+ * tell of what happens now are each nearly in order of time: their events are held and merged. A source that is in order by
+ * itself is passed on as it reads. Which events are told is the gate's to say; of the machine and its namespaces the place
+ * knows. */
 #include "tcplens/pipeline.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #include "tcplens/base/clock.h"
 #include "tcplens/base/limits.h"
-#include "tcplens/base/log.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/base/writer.h"
 #include "tcplens/event/merge.h"
@@ -29,18 +27,10 @@
 /* The round trip of a slow network. */
 #define SETTLE_MAX_NS 1000000000ull
 
-struct taking_part {
-    void *source; /* NULL: it does not */
-    bool wanted, replaced;
-    bool failed;                          /* it took part, and cannot any more */
-    const struct taking_part *instead_of; /* whom it stands in for; NULL: nobody */
-    char missing[SOURCE_ERROR_MAX];
-};
-
 struct pipeline {
     struct pipeline_config config;
     struct trace_clock clock;
-    struct taking_part sources[PIPELINE_SOURCES_MAX];
+    struct sources *sources;
     struct merge *merge;     /* NULL: no source needs it */
     struct packets *packets; /* those of the events that merge holds; NULL: no sink wants them */
     struct gate *gate;
@@ -51,68 +41,11 @@ struct pipeline {
     uint64_t read_ns;              /* when the sources were read last */
     uint64_t released_ns, over_ns; /* until when merge let go; when what was to be traced was over */
     unsigned tick_events;
-    bool narrowed;        /* less is seen than at the start */
+    bool narrowed;        /* an interface is seen no more */
     struct packet packet; /* of a file, whose event has not come yet */
     bool has_packet;
     int write_error;
 };
-
-/* The sources: those of the table, and one that the caller brings. */
-static size_t ops_count(const struct pipeline *p)
-{
-    return source_count + (p->config.more.ops != NULL);
-}
-
-static const struct source_ops *ops_of(const struct pipeline *p, size_t i)
-{
-    return i < source_count ? source_table[i] : p->config.more.ops;
-}
-
-static void *config_of(const struct pipeline *p, size_t i)
-{
-    return i < source_count ? p->config.sources[i].config : p->config.more.config;
-}
-
-static bool is_wanted(const struct pipeline *p, size_t i)
-{
-    return i >= source_count || p->config.sources[i].want;
-}
-
-static bool is_needed(const struct pipeline *p, size_t i)
-{
-    return i >= source_count || p->config.sources[i].need;
-}
-
-static bool takes_part(const struct pipeline *p, enum witness witness)
-{
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->witness == witness)
-            return true;
-    return false;
-}
-
-static bool sees_stray_resets(const struct pipeline *p)
-{
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->all_resets && ops_of(p, i)->all_resets(p->sources[i].source))
-            return true;
-    return false;
-}
-
-static void describe_sources(const struct pipeline *p, struct trace_header *header)
-{
-    for (size_t i = 0; i < ops_count(p); i++) {
-        const struct source_ops *ops = ops_of(p, i);
-
-        if (p->sources[i].source) {
-            header->sources[ops->witness] = true;
-            if (ops->describe)
-                ops->describe(config_of(p, i), header);
-        } else if (*p->sources[i].missing) {
-            header->missing[ops->witness] = p->sources[i].missing;
-        }
-    }
-}
 
 static void describe(void *arg, struct trace_header *header)
 {
@@ -123,7 +56,7 @@ static void describe(void *arg, struct trace_header *header)
     header->command = p->config.command;
     if (p->place)
         place_describe(p->place, header);
-    describe_sources(p, header);
+    sources_describe(p->sources, header);
 }
 
 /* Of a source that is in order by itself. */
@@ -185,49 +118,6 @@ static uint64_t on_packet(void *arg, const struct packet *packet)
     return 0;
 }
 
-/* 0, or what it failed with: `missing` says why. */
-static int open_source(struct pipeline *p, struct source_context *context, size_t i)
-{
-    struct taking_part *s = &p->sources[i];
-    int r = ops_of(p, i)->live ? netns_current(&context->netns) : 0;
-
-    s->wanted = true;
-    if (r < 0) {
-        snprintf(s->missing, sizeof(s->missing), "this process's network namespace is not shown: %s", strerror(-r));
-        return r;
-    }
-    r = ops_of(p, i)->open(context, config_of(p, i), &s->source, s->missing);
-    if (r == 0) {
-        s->missing[0] = '\0';
-        p->live |= ops_of(p, i)->live;
-    }
-    return r;
-}
-
-/* "nothing to see with: wire witness needs root; kernel witness not wanted" */
-static void explain_nothing(const struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
-{
-    int len = snprintf(error, PIPELINE_ERROR_MAX, "nothing to see with");
-    const char *between = ": ";
-
-    for (size_t i = 0; i < ops_count(p); i++) {
-        if (!ops_of(p, i)->by_default || len >= PIPELINE_ERROR_MAX)
-            continue;
-        len += snprintf(error + len, PIPELINE_ERROR_MAX - (size_t)len, "%s%s witness %s", between, ops_of(p, i)->name,
-                        is_wanted(p, i) ? p->sources[i].missing : "not wanted");
-        between = "; ";
-    }
-}
-
-/* The source of that witness which was wanted and cannot take part. NULL: there is none. */
-static struct taking_part *find_lacking(struct pipeline *p, enum witness witness)
-{
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].wanted && !p->sources[i].source && ops_of(p, i)->witness == witness)
-            return &p->sources[i];
-    return NULL;
-}
-
 /* What can be asked early, of packets and sockets alike, is asked by each source itself. */
 static struct filter narrowed(const struct pipeline *p)
 {
@@ -238,7 +128,6 @@ static struct filter narrowed(const struct pipeline *p)
     return filter;
 }
 
-/* Those that are wanted; then those that can stand in for one that failed. */
 static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
 {
     struct source_context context = { .clock = &p->clock,
@@ -250,56 +139,11 @@ static int open_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX
                                       .all_netns = p->config.all_netns,
                                       .packet = p->config.sinks->packet_count ? on_packet : NULL,
                                       .packet_arg = p };
-    bool asked = false, stands_in = false;
-    int failed = 0;
+    int r = sources_open(&p->config.sources, &context, &p->sources, error);
 
-    for (size_t i = 0; i < ops_count(p); i++) {
-        int r;
-
-        if (!is_wanted(p, i))
-            continue;
-        r = open_source(p, &context, i);
-        asked |= r == 0;
-        if (r < 0 && is_needed(p, i)) {
-            if (ops_of(p, i)->live)
-                snprintf(error, PIPELINE_ERROR_MAX, "no %s witness: %s", ops_of(p, i)->name, p->sources[i].missing);
-            else
-                snprintf(error, PIPELINE_ERROR_MAX, "%s", p->sources[i].missing);
-            return r;
-        }
-        failed = failed ? failed : r;
-    }
-    for (size_t i = 0; i < ops_count(p); i++) {
-        const struct source_ops *ops = ops_of(p, i);
-        struct taking_part *lacking =
-            ops->stands_in && !p->sources[i].wanted ? find_lacking(p, ops->stands_in_for) : NULL;
-
-        if (lacking && open_source(p, &context, i) == 0) {
-            p->sources[i].instead_of = lacking;
-            lacking->replaced = stands_in = true;
-        }
-    }
-    if (asked || (stands_in && p->config.stand_in_will_do))
-        return 0;
-    /* a stand-in alone is little: who wants no more has to say so */
-    explain_nothing(p, error);
-    return failed ? failed : -EINVAL;
-}
-
-static int snapshot_sources(struct pipeline *p, char error[static PIPELINE_ERROR_MAX])
-{
-    for (size_t i = 0; i < ops_count(p); i++) {
-        int r;
-
-        if (!p->sources[i].source || !ops_of(p, i)->snapshot)
-            continue;
-        r = ops_of(p, i)->snapshot(p->sources[i].source, on_event, p);
-        if (r < 0) {
-            snprintf(error, PIPELINE_ERROR_MAX, "cannot list the sockets that exist already: %s", strerror(-r));
-            return r;
-        }
-    }
-    return 0;
+    if (r == 0)
+        p->live = sources_are_live(p->sources);
+    return r;
 }
 
 /* Packets are captured on all interfaces of the only namespace that is traced. */
@@ -307,8 +151,8 @@ static bool sees_all_packets(const struct pipeline *p)
 {
     struct trace_header header = { 0 };
 
-    describe_sources(p, &header);
-    return p->live && takes_part(p, WITNESS_WIRE) && !p->config.all_netns && !p->config.more.ops &&
+    sources_describe(p->sources, &header);
+    return p->live && sources_have(p->sources, WITNESS_WIRE) && !p->config.all_netns && !p->config.sources.more.ops &&
            header.interface_count == 1 && strcmp(header.interfaces[0], "any") == 0;
 }
 
@@ -326,11 +170,11 @@ static int new_recording(struct pipeline *p)
         .conn = { .conn_max = p->config.conn_max,
                   .sysctl = p->place ? place_sysctl(p->place) : NULL,
                   .segments = p->config.segments,
-                  .wire_only = !takes_part(p, WITNESS_KERNEL) && !takes_part(p, WITNESS_DIAG),
-                  .no_packets = p->live && !takes_part(p, WITNESS_WIRE),
+                  .wire_only = !sources_have(p->sources, WITNESS_KERNEL) && !sources_have(p->sources, WITNESS_DIAG),
+                  .no_packets = p->live && !sources_have(p->sources, WITNESS_WIRE),
                   .checksums = p->config.checksums,
-                  .all_resets = takes_part(p, WITNESS_KERNEL),
-                  .stray_resets = sees_stray_resets(p),
+                  .all_resets = sources_have(p->sources, WITNESS_KERNEL),
+                  .stray_resets = sources_tell_all_resets(p->sources),
                   .all_packets = sees_all_packets(p),
                   .all_netns = p->config.all_netns || p->config.scope },
         .sinks = p->config.sinks,
@@ -353,7 +197,7 @@ static int new_gate(struct pipeline *p)
                                         .apart_count = p->config.apart_count,
                                         .sinks = p->config.sinks,
                                         .place = p->place,
-                                        .pairs = p->config.filter.pid_count && takes_part(p, WITNESS_WIRE) };
+                                        .pairs = p->config.filter.pid_count && sources_have(p->sources, WITNESS_WIRE) };
 
     return gate_new(&config, &p->gate);
 }
@@ -384,28 +228,19 @@ static int prepare(struct pipeline *p)
     return r;
 }
 
-static bool wants_live(const struct pipeline *p)
-{
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (is_wanted(p, i) && ops_of(p, i)->live)
-            return true;
-    return false;
-}
-
 int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                   char error[static PIPELINE_ERROR_MAX])
 {
     struct pipeline *p = calloc(1, sizeof(*p));
     int r;
 
-    assert(source_count < PIPELINE_SOURCES_MAX);
     if (!p) {
         snprintf(error, PIPELINE_ERROR_MAX, "cannot start: out of memory");
         return -ENOMEM;
     }
     p->config = *config;
     trace_clock_init(&p->clock);
-    r = wants_live(p) ? trace_clock_enter(&p->clock) : 0;
+    r = sources_want_live(&p->config.sources) ? trace_clock_enter(&p->clock) : 0;
     if (r < 0)
         snprintf(error, PIPELINE_ERROR_MAX,
                  "cannot start: by how much the clocks of this time namespace differ from the "
@@ -418,7 +253,7 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
         if (r < 0)
             snprintf(error, PIPELINE_ERROR_MAX, "cannot start: %s", strerror(-r));
         else
-            r = snapshot_sources(p, error);
+            r = sources_snapshot(p->sources, on_event, p, error);
     }
     if (r < 0) {
         pipeline_close(p);
@@ -428,23 +263,9 @@ int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pi
     return 0;
 }
 
-bool pipeline_source(const struct pipeline *p, unsigned index, struct pipeline_source *ret_source)
+bool pipeline_source(const struct pipeline *p, unsigned index, struct sources_entry *ret_source)
 {
-    for (size_t i = 0; i < ops_count(p); i++) {
-        const struct taking_part *s = &p->sources[i];
-
-        if (!s->wanted || index--)
-            continue;
-        *ret_source = (struct pipeline_source){ .ops = ops_of(p, i),
-                                                .missing = s->source ? NULL : s->missing,
-                                                .stands_in = s->instead_of != NULL,
-                                                .reason = s->instead_of ? s->instead_of->missing : NULL,
-                                                .replaced = s->replaced };
-        if (s->source && ops_of(p, i)->caveat)
-            ret_source->caveat = ops_of(p, i)->caveat(s->source);
-        return true;
-    }
-    return false;
+    return sources_get(p->sources, index, ret_source);
 }
 
 static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_MAX])
@@ -461,28 +282,6 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
     return p->write_error;
 }
 
-/* What happens now goes on, also where one who watches cannot: false where nobody is left who can. */
-static bool others_watch(struct pipeline *p, size_t failed, const char *why)
-{
-    bool others = false;
-
-    p->sources[failed].failed = p->narrowed = true;
-    for (size_t i = 0; i < ops_count(p); i++)
-        others |= p->sources[i].source && ops_of(p, i)->live && !p->sources[i].failed;
-    if (others && p->live)
-        log_note("tracing goes on without the %s witness: %s", ops_of(p, failed)->name, why);
-    return others && p->live;
-}
-
-/* Millions of events: nothing stands between where nothing is asked. */
-static int drain_ordered(struct pipeline *p, size_t i, bool last, char error[static PIPELINE_ERROR_MAX])
-{
-    const bool all = !gate_is_picky(p->gate);
-
-    return ops_of(p, i)->drain(p->sources[i].source, last, all ? recording_event : on_only,
-                               all ? (void *)p->recording : p, error);
-}
-
 static void release(struct pipeline *p, uint64_t until_ns)
 {
     p->released_ns = until_ns;
@@ -493,8 +292,14 @@ static void release(struct pipeline *p, uint64_t until_ns)
 /* last: no tick follows. 1: there is more at once. */
 static int read_sources(struct pipeline *p, bool last, char error[static PIPELINE_ERROR_MAX])
 {
+    /* millions of events of a file: nothing stands between where nothing is asked */
+    const bool all = !gate_is_picky(p->gate);
+    const struct sources_takers takers = { .ordered = all ? recording_event : on_only,
+                                           .ordered_arg = all ? (void *)p->recording : p,
+                                           .unordered = on_event,
+                                           .unordered_arg = p };
     const uint64_t now = trace_clock_now(&p->clock);
-    int result = 0;
+    int r;
 
     p->tick_events = 0;
     if (p->live) {
@@ -502,24 +307,13 @@ static int read_sources(struct pipeline *p, bool last, char error[static PIPELIN
         if (place_refresh(p->place, now))
             set_local(p);
     }
-    for (size_t i = 0; i < ops_count(p); i++) {
-        int r;
-
-        if (!p->sources[i].source || p->sources[i].failed)
-            continue;
-        r = ops_of(p, i)->ordered ? drain_ordered(p, i, last, error)
-                                  : ops_of(p, i)->drain(p->sources[i].source, last, on_event, p, error);
-        if (r < 0 && others_watch(p, i, error))
-            r = 0;
-        if (r != 0 && result >= 0)
-            result = r;
-    }
+    r = sources_drain(p->sources, last, &takers, error);
     /* A source may keep an event back for one batch, and a busy machine makes batches long: what is newer than the
      * last batch waits. */
     if (p->merge)
         release(p, p->read_ns < now - HOLD_NS ? p->read_ns : now - HOLD_NS);
     p->read_ns = now;
-    return result;
+    return r;
 }
 
 /* A capture's begins with its first packet. */
@@ -567,17 +361,10 @@ bool pipeline_has_settled(const struct pipeline *p)
     return p->released_ns > p->over_ns && !p->tick_events && !conn_engine_is_closing(recording_engine(p->recording));
 }
 
-static void skipped_by_sources(const struct pipeline *p, struct trace_end *end)
-{
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->skipped)
-            ops_of(p, i)->skipped(p->sources[i].source, end);
-    gate_skipped(p->gate, end);
-}
-
 void pipeline_skipped(const struct pipeline *p, struct trace_end *end)
 {
-    skipped_by_sources(p, end);
+    sources_skipped(p->sources, end);
+    gate_skipped(p->gate, end);
     conn_engine_skipped(recording_engine(p->recording), end);
 }
 
@@ -587,10 +374,9 @@ static int write_end(struct pipeline *p, enum end_reason reason, int status)
 
     end.beyond[BEYOND_HELD_EVENTS] = p->merge ? merge_early(p->merge) : 0;
     end.beyond[BEYOND_PAIRS] = gate_pairs_forgotten(p->gate);
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->lost)
-            end.lost[ops_of(p, i)->witness] += ops_of(p, i)->lost(p->sources[i].source);
-    skipped_by_sources(p, &end);
+    sources_lost(p->sources, end.lost);
+    sources_skipped(p->sources, &end);
+    gate_skipped(p->gate, &end);
     if (p->place)
         place_describe_end(p->place, &end);
     return recording_end(p->recording, p->live ? trace_clock_now(&p->clock) : 0, &end);
@@ -626,38 +412,27 @@ void pipeline_tell(struct pipeline *p, struct change *change)
 
 uint64_t pipeline_lost(const struct pipeline *p)
 {
-    uint64_t lost = 0;
+    uint64_t lost[WITNESS_N] = { 0 }, sum = 0;
 
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->lost)
-            lost += ops_of(p, i)->lost(p->sources[i].source);
-    return lost;
+    sources_lost(p->sources, lost);
+    for (size_t i = 0; i < WITNESS_N; i++)
+        sum += lost[i];
+    return sum;
 }
 
 bool pipeline_narrowed(const struct pipeline *p)
 {
-    return p->narrowed;
+    return p->narrowed || sources_have_failed(p->sources);
 }
 
 bool pipeline_progress(const struct pipeline *p, uint64_t *ret_at, uint64_t *ret_size, uint64_t *ret_packets)
 {
-    for (size_t i = 0; i < ops_count(p); i++) {
-        if (!p->sources[i].source || !ops_of(p, i)->progress)
-            continue;
-        ops_of(p, i)->progress(p->sources[i].source, ret_at, ret_size, ret_packets);
-        return true;
-    }
-    return false;
+    return sources_progress(p->sources, ret_at, ret_size, ret_packets);
 }
 
 unsigned pipeline_sockets(const struct pipeline *p, int *ret_sockets, unsigned max)
 {
-    unsigned count = 0;
-
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source && ops_of(p, i)->sockets)
-            count += ops_of(p, i)->sockets(p->sources[i].source, ret_sockets + count, max - count);
-    return count;
+    return sources_sockets(p->sources, ret_sockets, max);
 }
 
 bool pipeline_write_failed(const struct pipeline *p)
@@ -689,9 +464,7 @@ struct pipeline *pipeline_close(struct pipeline *p)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i < ops_count(p); i++)
-        if (p->sources[i].source)
-            ops_of(p, i)->close(p->sources[i].source);
+    sources_close(p->sources);
     merge_free(p->merge);
     recording_free(p->recording);
     gate_free(p->gate);

@@ -18,7 +18,8 @@ from pathlib import Path
 
 # A folder of src/, or a file directly in it; a file may know its own layer (but see PEERS) and those before it.
 LAYERS = [["base", "viewer"], ["tcp"], ["event"], ["trace"], ["convert"], ["conn"], ["metrics"], ["source", "sink"],
-          ["recording", "place"], ["gate"], ["pipeline"], ["lab", "top", "fleet"], ["command"], ["main", "vocabulary", "wasm"]]
+          ["recording", "place", "sources"], ["gate"], ["pipeline"], ["lab", "top", "fleet"], ["command"],
+          ["main", "vocabulary", "wasm"]]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules of these folders do not know each other, but for what all of them have in common (sink/sink).
 PEERS = {"source", "sink"}

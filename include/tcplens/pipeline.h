@@ -8,39 +8,28 @@
 #include "tcplens/base/expression.h"
 #include "tcplens/conn/engine.h"
 #include "tcplens/sink/sink.h"
-#include "tcplens/source/source.h"
+#include "tcplens/sources.h"
 #include "tcplens/trace/encode.h"
 
-#define PIPELINE_ERROR_MAX 1280
+#define PIPELINE_ERROR_MAX SOURCES_ERROR_MAX
 /* Call pipeline_tick() this often while tracing live: rare enough to cost little, often enough to look live. */
 #define PIPELINE_TICK_MS 20
-#define PIPELINE_SOURCES_MAX 16 /* rows of the table */
 
 struct pipeline;
 
 /* Everything is borrowed for the life of the pipeline. */
 struct pipeline_config {
-    /* One a row of source_table: whether it is to be tried, whether it is an error without, what its options say. */
-    struct {
-        bool want, need;
-        void *config;
-    } sources[PIPELINE_SOURCES_MAX];
-    /* One more, which no table has: always tried, and needed. ops NULL: none. */
-    struct {
-        const struct source_ops *ops;
-        void *config;
-    } more;
+    struct sources_config sources;
     const struct netns_scope
         *scope; /* watch these namespaces together, of which this process is in the last; NULL: its own */
     struct sinks *sinks;
     /* Called when all is told but the end: pipeline_tell() then adds what follows from the whole. NULL: nothing does. */
     void (*conclude)(void *arg, struct pipeline *pipeline);
     void *conclude_arg;
-    const char *netns;     /* as the user named it, for the header */
-    bool datagrams;        /* UDP too */
-    bool headers;          /* of segments, byte by byte */
-    bool all_netns;        /* sources that can see all namespaces do */
-    bool stand_in_will_do; /* one that stands in for another is enough, alone */
+    const char *netns; /* as the user named it, for the header */
+    bool datagrams;    /* UDP too */
+    bool headers;      /* of segments, byte by byte */
+    bool all_netns;    /* sources that can see all namespaces do */
     /* Connections with these are not told of: to tell of them makes more of them. */
     struct endpoint apart[SINK_PEERS_MAX];
     unsigned apart_count;
@@ -60,17 +49,8 @@ struct pipeline_config {
 int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                   char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* A source that takes part, or that was wanted and cannot. */
-struct pipeline_source {
-    const struct source_ops *ops;
-    const char *missing; /* why it does not take part; NULL: it does */
-    const char *caveat;  /* what it does not see; NULL: nothing to say */
-    bool replaced;       /* another takes part for it */
-    bool stands_in;      /* takes part for another, unasked: */
-    const char *reason;  /* why that one does not */
-};
-/* index counts from 0; false: there is no such source. */
-bool pipeline_source(const struct pipeline *pipeline, unsigned index, struct pipeline_source *ret_source);
+/* A source that takes part, or that was wanted and cannot. index counts from 0; false: there is no such source. */
+bool pipeline_source(const struct pipeline *pipeline, unsigned index, struct sources_entry *ret_source);
 
 /* The sockets, at most max, on which packets are received and nothing may be sent. Returns how many. */
 unsigned pipeline_sockets(const struct pipeline *pipeline, int *ret_sockets, unsigned max);

@@ -374,9 +374,9 @@ const struct source_capture_input *command_read_file(struct pipeline_config *con
     struct source_capture_input *input = NULL;
 
     for (size_t i = 0; i < source_count; i++) {
-        config->sources[i].config = io->sources[i];
-        config->sources[i].want = config->sources[i].need = source_table[i] == &source_capture_ops;
-        if (config->sources[i].want)
+        config->sources.rows[i].config = io->sources[i];
+        config->sources.rows[i].want = config->sources.rows[i].need = source_table[i] == &source_capture_ops;
+        if (config->sources.rows[i].want)
             input = io->sources[i];
     }
     assert(input); /* the table has that row */

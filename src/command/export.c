@@ -35,8 +35,8 @@ static const struct option_table table = OPTION_TABLE(rows);
 static void leave_packets_out(struct pipeline_config *config)
 {
     for (size_t i = 0; i < source_count; i++)
-        if (source_table[i]->witness == WITNESS_WIRE && !config->sources[i].need)
-            config->sources[i].want = false;
+        if (source_table[i]->witness == WITNESS_WIRE && !config->sources.rows[i].need)
+            config->sources.rows[i].want = false;
 }
 
 static int configure(struct export_options *o, struct pipeline_config *config)

@@ -224,7 +224,7 @@ static int watch_host(struct top *t, struct trace_options *o)
     int status;
 
     o->looker = &looker;
-    config.stand_in_will_do = !o->sources;
+    config.sources.stand_in_will_do = !o->sources;
     status = trace_configure(o, &config);
     return status == EXIT_DONE ? trace_run(o, &config) : status;
 }

@@ -156,9 +156,9 @@ static void choose_sources(struct trace_options *o, struct pipeline_config *conf
         const struct source_ops *ops = source_table[i];
         const bool named = o->sources && is_named(o->sources, ops->name);
 
-        config->sources[i].config = o->io.sources[i];
-        config->sources[i].want = ops->live && (o->sources ? named : ops->by_default);
-        config->sources[i].need = named || is_asked_for(o, i);
+        config->sources.rows[i].config = o->io.sources[i];
+        config->sources.rows[i].want = ops->live && (o->sources ? named : ops->by_default);
+        config->sources.rows[i].need = named || is_asked_for(o, i);
     }
 }
 
@@ -166,7 +166,7 @@ static void choose_sources(struct trace_options *o, struct pipeline_config *conf
 static const struct source_ops *find_left_out(const struct trace_options *o, const struct pipeline_config *config)
 {
     for (size_t i = 0; i < source_count; i++)
-        if (source_table[i]->live && !config->sources[i].want && is_asked_for(o, i))
+        if (source_table[i]->live && !config->sources.rows[i].want && is_asked_for(o, i))
             return source_table[i];
     return NULL;
 }
@@ -177,9 +177,9 @@ static bool need_packets(struct pipeline_config *config)
     bool found = false;
 
     for (size_t i = 0; i < source_count; i++) {
-        if (!config->sources[i].want || source_table[i]->witness != WITNESS_WIRE)
+        if (!config->sources.rows[i].want || source_table[i]->witness != WITNESS_WIRE)
             continue;
-        config->sources[i].need = found = true;
+        config->sources.rows[i].need = found = true;
     }
     return found;
 }
@@ -200,9 +200,9 @@ static int check_scope(const struct trace_options *o, struct pipeline_config *co
     if (!what)
         return EXIT_DONE;
     for (size_t i = 0; i < source_count; i++) {
-        if (!config->sources[i].want || !(pids ? source_table[i]->knows_pids : source_table[i]->all_netns))
+        if (!config->sources.rows[i].want || !(pids ? source_table[i]->knows_pids : source_table[i]->all_netns))
             continue;
-        config->sources[i].need = true;
+        config->sources.rows[i].need = true;
         found = true;
     }
     if (!found)

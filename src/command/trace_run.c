@@ -240,7 +240,7 @@ static int enter_namespace(struct trace *t)
 /* What will not be seen, and why. */
 static void tell_sources(const struct trace *t)
 {
-    struct pipeline_source s;
+    struct sources_entry s;
 
     for (unsigned i = 0; pipeline_source(t->pipeline, i, &s); i++) {
         if (s.caveat)
@@ -257,7 +257,7 @@ static void tell_scope(const struct trace *t)
 {
     char packets[FILTER_PACKETS_MAX], names[128] = "";
     struct filter filter = t->config.filter;
-    struct pipeline_source s;
+    struct sources_entry s;
     size_t len = 0;
 
     for (unsigned i = 0; pipeline_source(t->pipeline, i, &s) && len < sizeof(names); i++)
@@ -280,7 +280,7 @@ static void tell_remedy(const struct trace *t)
 
     for (size_t i = 0; i < source_count; i++)
         kernel = kernel || (source_table[i]->witness == WITNESS_KERNEL && source_table[i]->is_asked_for &&
-                            source_table[i]->is_asked_for(t->config.sources[i].config));
+                            source_table[i]->is_asked_for(t->config.sources.rows[i].config));
     if (kernel)
         log_error("%s; run as root (sudo)", t->error);
     else if (o->service)
@@ -314,7 +314,7 @@ static int open_sources(struct trace *t)
 static int begin_looking(const struct trace *t)
 {
     char names[128] = "";
-    struct pipeline_source s;
+    struct sources_entry s;
 
     for (unsigned i = 0; pipeline_source(t->pipeline, i, &s); i++)
         if (!s.missing)

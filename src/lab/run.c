@@ -256,7 +256,7 @@ static int enter(struct run *r)
 
 static int open_pipeline(struct run *r)
 {
-    struct pipeline_config config = { .more = { .ops = &stage_ops, .config = &r->stage },
+    struct pipeline_config config = { .sources.more = { .ops = &stage_ops, .config = &r->stage },
                                       .scope = &r->space.scope,
                                       .sinks = r->config->sinks,
                                       .conclude = conclude,
@@ -277,18 +277,19 @@ static int open_pipeline(struct run *r)
         const struct source_ops *ops = source_table[i];
         const bool packets = ops->witness == WITNESS_WIRE, kernel = ops->witness == WITNESS_KERNEL;
 
-        config.sources[i].config = r->config->sources[i];
-        config.sources[i].want = ops->live && (packets  ? r->space.wire.fd < 0
-                                               : kernel ? !r->config->sampled
-                                                        : r->config->sampled);
-        config.sources[i].need = config.sources[i].want && (packets || (kernel && r->config->lab->needs_kernel));
+        config.sources.rows[i].config = r->config->sources[i];
+        config.sources.rows[i].want = ops->live && (packets  ? r->space.wire.fd < 0
+                                                    : kernel ? !r->config->sampled
+                                                             : r->config->sampled);
+        config.sources.rows[i].need =
+            config.sources.rows[i].want && (packets || (kernel && r->config->lab->needs_kernel));
     }
     return pipeline_open(&config, &r->pipeline, r->error);
 }
 
 static void tell_missing(const struct run *r)
 {
-    struct pipeline_source s;
+    struct sources_entry s;
 
     for (unsigned i = 0; pipeline_source(r->pipeline, i, &s); i++)
         if (s.stands_in)

@@ -77,12 +77,12 @@ extern const size_t command_count;
 
 /* What the options of sources and sinks were set to, one a row of their tables. */
 struct command_io {
-    void *sources[PIPELINE_SOURCES_MAX];
+    void *sources[SOURCES_MAX];
     void *sinks[SINKS_MAX];
     const char *absent[OPTION_ROWS_MAX]; /* outputs that are named and were not there; the rest is NULL */
 };
 
-#define COMMAND_TABLES_MAX (1 + PIPELINE_SOURCES_MAX + SINKS_MAX)
+#define COMMAND_TABLES_MAX (1 + SOURCES_MAX + SINKS_MAX)
 /* All tables of options that a command takes. Returns how many. */
 size_t command_tables(const struct command *command, const struct option_table *ret_tables[static COMMAND_TABLES_MAX]);
 
