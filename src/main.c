@@ -65,7 +65,7 @@ static int run(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    int status, r = standard_open();
+    int status, r = standard_begin();
 
     if (r < 0) {
         log_error("cannot open /dev/null: %s", strerror(-r));

@@ -278,7 +278,7 @@ static int flush(struct pipeline *p, bool all, char error[static PIPELINE_ERROR_
         p->write_error = r;
     if (p->write_error < 0)
         snprintf(error, PIPELINE_ERROR_MAX, "cannot write %s: %s",
-                 p->config.sinks->want_lines ? "the trace" : "standard output", writer_explain(p->write_error));
+                 p->config.sinks->failed ? p->config.sinks->failed : "the trace", writer_explain(p->write_error));
     return p->write_error;
 }
 

@@ -127,6 +127,16 @@ int output_open(const char *path, int flags)
     return r < 0 ? r : fd;
 }
 
+int output_claim_standard(void)
+{
+    const bool appends = fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND;
+    struct stat st;
+
+    if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    return flock(STDOUT_FILENO, (appends ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+}
+
 const char *output_explain(int r)
 {
     switch (r) {

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
-int standard_open(void)
+int standard_begin(void)
 {
+    signal(SIGCHLD, SIG_DFL);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         const int use = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY; /* the other than its own: that fails (EBADF) */
 

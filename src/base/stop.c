@@ -7,8 +7,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Of a user, a terminal, a service manager; and of limits of time (setrlimit(2), alarm(2)) that were set before exec(). */
+const int stop_signals[] = {
+    SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, 0
+};
+#define TAKEN_ALWAYS 3 /* of these: a shell ignores SIGINT and SIGQUIT in what it starts in the background */
+
 static int signals = -1;
 static bool asked; /* one was taken */
+static int patience_ms = STOP_PATIENCE_MS;
 
 /* Blocked, a signal that is ignored comes all the same (kernel/signal.c, sig_ignored()). */
 static bool is_ignored(int number)
@@ -21,11 +28,9 @@ static bool is_ignored(int number)
 static void fill(sigset_t *set)
 {
     sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGQUIT);
-    if (!is_ignored(SIGHUP))
-        sigaddset(set, SIGHUP);
+    for (unsigned i = 0; stop_signals[i]; i++)
+        if (i < TAKEN_ALWAYS || !is_ignored(stop_signals[i]))
+            sigaddset(set, stop_signals[i]);
 }
 
 int stop_watch(void)
@@ -52,6 +57,7 @@ void stop_unwatch(void)
     close(signals);
     signals = -1;
     asked = false;
+    patience_ms = STOP_PATIENCE_MS;
 }
 
 bool stop_is_watched(void)
@@ -86,13 +92,16 @@ static int wait(int fd, short events, int ms, bool *ret_ready)
 
 int stop_poll(int fd, short events)
 {
-    bool ready;
-    int r = wait(fd, events, asked ? STOP_PATIENCE_MS : -1, &ready);
     struct pollfd p = { .fd = fd, .events = events };
+    bool ready = false;
+    int r = asked ? -ECANCELED : wait(fd, events, -1, &ready);
 
-    if (r == -ECANCELED && !ready && !asked)
-        ready = poll(&p, 1, STOP_PATIENCE_MS) > 0;
-    return ready ? 0 : r;
+    if (r != -ECANCELED || ready)
+        return ready ? 0 : r;
+    if (poll(&p, 1, patience_ms) > 0)
+        return 0;
+    patience_ms /= 2;
+    return r;
 }
 
 int stop_sleep(int ms)

@@ -19,10 +19,12 @@
 
 struct writer {
     int fd;
-    bool owned;    /* not standard output */
-    bool regular;  /* a file, which no reader holds up */
-    bool lines;    /* what is written are such */
-    bool waits;    /* write() would: is it not nonblocking */
+    bool owned;          /* not standard output */
+    bool regular;        /* a file, which no reader holds up */
+    bool lines;          /* what is written are such */
+    writer_unit_fn unit; /* or these; NULL: neither */
+    size_t part, rest;   /* of a unit that is not whole yet: bytes that were written, and that will be */
+    bool waits;          /* write() would: is it not nonblocking */
     bool replaces; /* what the file holds goes when the first is written: it is not lost to what comes to nothing */
     int error;     /* first -errno: what came after it was thrown away */
     size_t len;
@@ -71,6 +73,8 @@ static int new_writer(int fd, bool owned, struct writer **ret_writer)
     w->waits = false;
     w->replaces = owned;
     w->lines = true;
+    w->unit = NULL;
+    w->part = w->rest = 0;
     w->error = 0;
     w->len = 0;
     choose_way(w);
@@ -89,9 +93,10 @@ int writer_on(int fd, bool replaces, struct writer **ret_writer)
     return r;
 }
 
-void writer_binary(struct writer *w)
+void writer_units(struct writer *w, writer_unit_fn length)
 {
     w->lines = false;
+    w->unit = length;
 }
 
 int writer_open(const char *path, struct writer **ret_writer)
@@ -161,12 +166,29 @@ static int write_all(const struct writer *w, const char *data, size_t len, size_
     return r;
 }
 
-/* A full disk took part of a line: that part is taken back, if nobody wrote behind it. */
-static void cut_to_line(const struct writer *w, const char *data, size_t written)
+/* How many bytes of the last line or unit there are when so many of data have been written. */
+static void count_part(struct writer *w, const char *data, size_t written)
 {
-    const char *newline = memrchr(data, '\n', written);
-    const off_t part = (off_t)(written - (newline ? (size_t)(newline - data) + 1 : 0));
-    const off_t at = lseek(w->fd, 0, SEEK_CUR);
+    if (w->lines) {
+        const char *newline = memrchr(data, '\n', written);
+
+        w->part = newline ? written - (size_t)(newline - data) - 1 : w->part + written;
+    }
+    for (size_t at = 0, n; w->unit && at < written; at += n) {
+        if (!w->rest) {
+            w->rest = w->unit(data + at);
+            w->part = 0;
+        }
+        n = w->rest < written - at ? w->rest : written - at;
+        w->rest -= n;
+        w->part = w->rest ? w->part + n : 0;
+    }
+}
+
+/* A full disk took part of a line: that part is taken back, if nobody wrote behind it. */
+static void cut_part(const struct writer *w)
+{
+    const off_t part = (off_t)w->part, at = lseek(w->fd, 0, SEEK_CUR);
     struct stat st;
 
     if (part && at >= part && fstat(w->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == at &&
@@ -192,8 +214,9 @@ static void write_out(struct writer *w, const char *data, size_t len)
     if (w->regular)
         pthread_sigmask(SIG_BLOCK, &all, &before);
     w->error = write_all(w, data, len, &written);
-    if (w->error && w->regular && w->lines)
-        cut_to_line(w, data, written);
+    count_part(w, data, written);
+    if (w->error && w->regular)
+        cut_part(w);
     if (w->regular)
         pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
@@ -246,6 +269,7 @@ void writer_switch(struct writer *w, int fd)
 {
     (void)!writer_flush(w);
     close_file(w);
+    w->part = w->rest = 0;
     w->fd = fd;
     w->owned = true;
 }

@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/log.h"
-
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-#define ENDING (sizeof(ending) / sizeof(*ending))
+#include "tcplens/base/stop.h"
 
 static volatile sig_atomic_t worker; /* 0: it has ended */
 
@@ -29,9 +27,9 @@ static void pass_on_signals(pid_t child)
     struct sigaction now;
 
     worker = child;
-    for (size_t i = 0; i < ENDING; i++)
-        if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-            (void)sigaction(ending[i], &passes, NULL);
+    for (unsigned i = 0; stop_signals[i]; i++)
+        if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            (void)sigaction(stop_signals[i], &passes, NULL);
 }
 
 static _Noreturn void be_worker(const struct apart *a, pid_t parent, const sigset_t *mask)
@@ -44,8 +42,8 @@ static _Noreturn void be_worker(const struct apart *a, pid_t parent, const sigse
 
 static bool is_ending(int number)
 {
-    for (size_t i = 0; i < ENDING; i++)
-        if (ending[i] == number)
+    for (unsigned i = 0; stop_signals[i]; i++)
+        if (stop_signals[i] == number)
             return true;
     return false;
 }

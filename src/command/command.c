@@ -308,10 +308,23 @@ int command_open_input(const char *path)
     return fd;
 }
 
+static int claim_standard_output(void)
+{
+    const int r = output_claim_standard();
+
+    if (r < 0)
+        log_error("cannot write standard output: %s", output_explain(r));
+    return r;
+}
+
 int command_open_output(const char *path, bool force)
 {
     const bool is_stdout = command_to_stdout(path);
-    int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : output_open(path, O_WRONLY | O_EXCL);
+    int fd;
+
+    if (is_stdout && claim_standard_output() < 0)
+        return -1;
+    fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : output_open(path, O_WRONLY | O_EXCL);
 
     if (fd == -EEXIST && !force) {
         log_error("%s is there already: --force replaces it", path);
@@ -411,9 +424,15 @@ int command_choose_sinks(const char *command, const struct command_output *outpu
     r = sinks_open(ret_sinks, ret_context, io->sinks, error);
     if (r == -EINVAL)
         return command_usage_error(command, "%s", error);
-    if (r < 0)
+    if (r < 0) {
         log_error("%s", error);
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+        return EXIT_FAILED;
+    }
+    if (ret_context->stdout_taken && claim_standard_output() < 0) {
+        sinks_close(ret_sinks);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
 }
 
 int command_require_sinks(const char *command, const struct sinks *sinks)

@@ -171,7 +171,7 @@ static int flush(struct merge *m)
 
     if (r == 0 || r == -EPIPE)
         return EXIT_DONE;
-    log_error("cannot write what was merged: %s", strerror(-r));
+    log_error("cannot write %s: %s", m->sinks.failed, strerror(-r));
     return EXIT_FAILED;
 }
 

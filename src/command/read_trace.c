@@ -319,7 +319,8 @@ static int finish(struct reading *r, const struct trace_reader *reader, const ch
     sinks_finish(r->config->sinks);
     r->error = r->error ? r->error : status;
     if (r->error < 0 && r->error != -EPIPE) {
-        log_error("cannot write what was read: %s", strerror(-r->error));
+        log_error("cannot write %s: %s", r->config->sinks->failed ? r->config->sinks->failed : "what was read",
+                  strerror(-r->error));
         return EXIT_FAILED;
     }
     if (r->out_of_memory)

@@ -5,6 +5,7 @@
 #include "trace_run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -138,11 +139,25 @@ static void on_tick(void *arg, uint64_t ticks)
         end(t, END_REASON_INTERRUPT);
 }
 
+/* Of this program alone: its command has its own. */
+static void on_no_time(struct trace *t)
+{
+    if (t->pipeline) {
+        snprintf(t->error, sizeof(t->error), "the limit of processor time is reached (RLIMIT_CPU, ulimit -t)");
+        on_failure(t, -ETIME);
+    } else if (!t->child.pid) {
+        loop_stop(t->loop);
+    }
+}
+
 static void on_signal(void *arg, int number)
 {
     struct trace *t = arg;
 
-    (void)number;
+    if (number == SIGXCPU) {
+        on_no_time(t);
+        return;
+    }
     /* The command gets Ctrl-C from the terminal itself; end with it, but do not wait for it twice. */
     if (t->child.pid && !t->interrupted) {
         t->interrupted = true;

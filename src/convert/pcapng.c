@@ -92,6 +92,15 @@ static bool put_option(struct bytes *b, uint16_t code, const void *value, size_t
     return true;
 }
 
+/* As write_block() begins it. */
+static size_t block_length(const char *block)
+{
+    uint32_t head[2];
+
+    memcpy(head, block, sizeof(head));
+    return head[1];
+}
+
 /* parts: of a block's body, each a multiple of four bytes long. */
 static void write_block(struct pcapng *p, uint32_t type, const struct bytes *parts, unsigned count)
 {
@@ -393,6 +402,7 @@ static int ops_open(const struct convert_config *config, void **ret_conversion)
     if (!p)
         return -ENOMEM;
     p->config = *config;
+    writer_units(p->config.writer, block_length);
     p->waiting.data = malloc(LIMIT_CAPTURE_PACKET);
     p->waiting.options = (struct bytes){ malloc(OPTIONS_MAX), 0, OPTIONS_MAX };
     p->rows = (struct bytes){ malloc(ROWS_MAX), 0, ROWS_MAX };

@@ -79,7 +79,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    if (standard_open() < 0)
+    if (standard_begin() < 0)
         return STATUS_FAILED;
     /* Whoever waits for a line in a pipe ("listening on ...") gets it when it is printed. */
     setvbuf(stdout, NULL, _IOLBF, 0);

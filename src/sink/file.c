@@ -103,7 +103,7 @@ static int make(struct file *f)
     int r = writer_open(f->path, &f->writer);
 
     if (r == 0 && is_packed(f->path)) {
-        writer_binary(f->writer);
+        writer_units(f->writer, NULL);
         f->packed = packed_new();
         r = f->packed ? 0 : -ENOMEM;
     }
@@ -263,6 +263,13 @@ static int ops_flush(void *sink, bool all)
     return writer_flush(f->writer);
 }
 
+static const char *ops_file(const void *sink)
+{
+    const char *path = ((const struct file *)sink)->path;
+
+    return is_stdout(path) ? NULL : path;
+}
+
 const struct sink_ops sink_file_ops = {
     .name = "file",
     .open = ops_open,
@@ -270,5 +277,6 @@ const struct sink_ops sink_file_ops = {
     .line = ops_line,
     .room = ops_room,
     .flush = ops_flush,
+    .file = ops_file,
     .close = ops_close,
 };

@@ -49,7 +49,6 @@ static int start(struct pcapng_sink *s)
 
     if (r < 0)
         return r;
-    writer_binary(s->writer);
     config.writer = s->writer;
     return convert_pcapng_ops.open(&config, &s->conversion);
 }
@@ -121,6 +120,13 @@ static int ops_flush(void *sink, bool all)
     return writer_flush(s->writer);
 }
 
+static const char *ops_file(const void *sink)
+{
+    const char *path = ((const struct pcapng_sink *)sink)->path;
+
+    return strcmp(path, "-") != 0 ? path : NULL;
+}
+
 const struct sink_ops sink_pcapng_ops = {
     .name = "pcapng",
     .options = &table,
@@ -130,5 +136,6 @@ const struct sink_ops sink_pcapng_ops = {
     .packet = ops_packet,
     .change = ops_change,
     .flush = ops_flush,
+    .file = ops_file,
     .close = ops_close,
 };

@@ -107,6 +107,13 @@ static int close_one(struct open_sink *s)
     return s->ops->close ? s->ops->close(s->sink) : 0;
 }
 
+static const char *name_of(const struct open_sink *s)
+{
+    const char *file = s->ops->file ? s->ops->file(s->sink) : NULL;
+
+    return file ? file : "standard output";
+}
+
 int sinks_flush(struct sinks *sinks, bool all)
 {
     int first = 0;
@@ -121,8 +128,10 @@ int sinks_flush(struct sinks *sinks, bool all)
             arrange(sinks);
             continue;
         }
-        if (first == 0)
+        if (first == 0 && r < 0) {
             first = r;
+            sinks->failed = name_of(&sinks->open[i]);
+        }
     }
     return first;
 }

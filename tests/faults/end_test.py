@@ -111,7 +111,7 @@ def ended_by(number):
         check(not is_alive(child), "the command goes on")
 
 
-for name in ("INT", "TERM", "HUP", "QUIT"):
+for name in ("INT", "TERM", "HUP", "QUIT", "ALRM", "USR1", "USR2", "PROF", "VTALRM"):
     lib.CASES[f"signal_{name}"] = functools.partial(ended_by, getattr(signal, f"SIG{name}"))
 
 
@@ -129,6 +129,40 @@ def nohup():
         run.process.stdin.close()
         check_equal(run.wait(), 0, run.stderr)
         check_equal(lib.read_trace(path).end["reason"], "command")
+
+
+@case
+def no_processor_time_is_left():
+    """RLIMIT_CPU is the tracer's: it ends, and the command goes on."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        run = Writing(stack, (*NEW, "-q", "-o", path), lib.script("print = lambda *w, **o: os.write(2, b'ready %d\\n' % w[1])"
+                                                                  + SOME_UNTIL_TOLD))
+        run.child()
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        run.process.send_signal(signal.SIGXCPU)
+        run.says("the limit of processor time is reached")
+        not_stopped(run)
+        check_equal(lib.read_trace(path).end["reason"], "error")
+
+
+@case
+def children_are_ignored():
+    """SIGCHLD is by who starts the program, which exec() does not change."""
+    def run(*arguments):
+        return subprocess.run([lib.TCPLENS, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              timeout=2 * lib.DEADLINE, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/trace.ndjson"
+        done = run(*NEW, "-q", "-o", path, "--exit-status", "--", "sh", "-c", "exit 7")
+        check_equal(done.returncode, 7, done.stderr)
+        check_equal(lib.read_trace(path).end["status"], 7)
+        for arguments in (("read", path, "--summary"), ("report", path, "-o", f"{folder}/report.html"),
+                          ("convert", path, "--to", "pcapng", "-o", f"{folder}/packets"),
+                          ("lab", "first-connection", "--auto", "-q")):
+            done = run(*arguments)
+            check_equal(done.returncode, 0, f"{arguments}: {done.stderr}")
 
 
 def standing_still(stack, arguments, writes, meanwhile=lambda child: None):
@@ -335,14 +369,19 @@ def fifo_whose_reader_comes_later():
         check_equal((records[0]["record"], records[-1]["record"]), ("header", "end"))
 
 
-def not_stopped_by(run, path):
-    """The output took no more; the command goes on until it is told, and the exit status says that the trace is not whole."""
+def not_stopped(run):
+    """The trace could not go on; the command does until it is told, and the exit status says that the trace is not whole."""
     run.says("goes on, and is traced no more")
     child = run.child()
     check(is_alive(child), "the command was ended")
     run.process.stdin.close()
     check_equal(run.wait(), 1, run.stderr)
     run.says("ended with status 3")
+
+
+def not_stopped_by(run, path):
+    """The output took no more; what it took are whole lines."""
+    not_stopped(run)
     records = lines_of(lib.read(path))
     check(len(records) > 10, "little was written")
     check_equal([r["n"] for r in records], list(range(len(records))), "numbers:")
@@ -365,6 +404,19 @@ def full_disk():
 
 
 @case
+def full_disk_for_packets():
+    """Of what is written beside the trace: it is named, and whole blocks are in it."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/packets"
+        run = limited(stack, "-q", "--write", path,
+                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (WITHOUT_ROOM, WITHOUT_ROOM)))
+        run.says(f"cannot write {path}: File too large")
+        not_stopped(run)
+        done = lib.run("read", path, "--summary")
+        check_equal((done.status, done.stderr), (0, ""))
+
+
+@case
 def file_that_may_not_grow():
     with contextlib.ExitStack() as stack:
         path = f"{lib.temporary(stack)}/trace.ndjson"
@@ -383,6 +435,12 @@ def two_tracers_on_one_file():
         second = lib.run(*NEW, "-q", "--force", "-o", path, "--", "true")
         check_equal(second.status, 1)
         lib.one_line(second.stderr, path, "another program is writing it")
+        for mode in ("ab", "r+b"):
+            with open(path, mode) as output:
+                second = subprocess.run([lib.TCPLENS, *NEW, "--", "true"], stdin=subprocess.DEVNULL, stdout=output,
+                                        stderr=subprocess.PIPE, text=True, timeout=2 * lib.DEADLINE, check=False)
+            check_equal(second.returncode, 1)
+            lib.one_line(second.stderr, "standard output", "another program is writing it")
         tracer.interrupt()
         check_equal(tracer.wait(), 0, tracer.stderr)
         lib.validate(path)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -244,6 +245,86 @@ static void test_full_disk(void **state)
         if (!appended)
             assert_content("whole\none\n", 10);
     }
+}
+
+/* A unit's length is its second word, as a block's of pcapng. */
+static size_t unit_length(const char *head)
+{
+    uint32_t words[2];
+
+    memcpy(words, head, sizeof(words));
+    return words[1];
+}
+
+static void write_unit(struct writer *w, uint32_t len)
+{
+    const uint32_t head[2] = { 'U', len };
+    char *body = calloc(1, len);
+
+    assert_non_null(body);
+    writer_write(w, (const char *)head, sizeof(head));
+    writer_write(w, body, len - sizeof(head));
+    free(body);
+}
+
+/* Bytes of the file where it may not grow beyond max. */
+static off_t written_within(rlim_t max, const uint32_t *units, unsigned count)
+{
+    struct rlimit before, limit;
+    struct writer *w;
+    struct stat st;
+
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_units(w, unit_length);
+    for (unsigned i = 0; i < count; i++)
+        write_unit(w, units[i]);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){ max, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    (void)!writer_close(w);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(unlink(path), 0);
+    return st.st_size;
+}
+
+/* The same of units that are no lines, wherever in one of them it ends. */
+static void test_full_disk_in_a_unit(void **state)
+{
+    static const uint32_t units[] = { 32, 500, 8, 4000, 64 };
+    const unsigned count = sizeof(units) / sizeof(*units);
+    off_t whole = 0;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    for (unsigned i = 0; i < count; i++) {
+        for (uint32_t part = 0; part < units[i]; part++)
+            assert_int_equal(written_within((rlim_t)whole + part, units, count), whole);
+        whole += units[i];
+    }
+    assert_int_equal(written_within((rlim_t)whole, units, count), whole);
+}
+
+/* Where a unit is larger than the buffer, some of it is in the file already. */
+static void test_full_disk_in_a_large_unit(void **state)
+{
+    static const uint32_t units[] = { 32, 2 * WRITER_LINE_MAX };
+    struct writer *w;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(writer_open(path, &w), 0);
+    writer_units(w, unit_length);
+    write_unit(w, units[0]);
+    writer_write(w, (const char *)(uint32_t[]){ 'U', units[1] }, 8);
+    for (uint32_t left = units[1] - 8; left; left -= left < 1000 ? left : 1000)
+        writer_write(w, (char[1000]){ 0 }, left < 1000 ? left : 1000);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > units[0]);
+    SCRIPT(1, -ENOSPC);
+    assert_int_equal(writer_close(w), -ENOSPC);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, units[0]);
 }
 
 static void test_one_writer_a_file(void **state)
@@ -504,6 +585,8 @@ int main(void)
         cmocka_unit_test_setup(test_partial_writes, reset),
         cmocka_unit_test_setup(test_error_is_kept, reset),
         cmocka_unit_test_setup(test_full_disk, reset),
+        cmocka_unit_test_setup(test_full_disk_in_a_unit, reset),
+        cmocka_unit_test_setup(test_full_disk_in_a_large_unit, reset),
         cmocka_unit_test_setup(test_one_writer_a_file, reset),
         cmocka_unit_test_setup(test_reader_stands_still, reset),
         cmocka_unit_test_setup(test_nobody_reads_a_fifo, reset),

@@ -1,15 +1,19 @@
 /* The signals that ask the program to end, and how long it waits for others once one of them came. The signals are the
- * process's: so is this. */
+ * process's: so is this. They are all that end one which knows nothing of them (signal(7)) and are no fault of its own. */
 #ifndef TCPLENS_BASE_STOP_H
 #define TCPLENS_BASE_STOP_H
 
 #include <stdbool.h>
 
-/* Asked to end, the program waits no longer than this for somebody who takes nothing. */
+/* Asked to end, the program waits no longer than this for somebody who takes nothing, half of it for the next, and so on: less
+ * than twice this for all of them. */
 #define STOP_PATIENCE_MS 2000
 
-/* Blocks SIGINT, SIGTERM, SIGQUIT and, where it is not ignored (nohup(1)), SIGHUP in this thread and those it makes later.
- * A descriptor on which they come (signalfd(2), nonblocking), the same at each call, or -errno. */
+/* Ends with 0. */
+extern const int stop_signals[];
+
+/* Blocks SIGINT, SIGTERM, SIGQUIT and those of the others that are not ignored (as SIGHUP is under nohup(1)), in this thread and
+ * those it makes later. A descriptor on which they come (signalfd(2), nonblocking), the same at each call, or -errno. */
 int stop_watch(void) __attribute__((warn_unused_result));
 bool stop_is_watched(void);
 /* Takes one of them from it. Its number, or 0: none has come. */
@@ -19,7 +23,7 @@ int stop_take(void);
 void stop_unwatch(void);
 
 /* Waits until fd is ready for events (poll(2)). 0; -ECANCELED: the program was asked to end, and fd was not ready for
- * STOP_PATIENCE_MS; or -errno. Before stop_watch() it waits for ever: signals then act as they do. */
+ * its patience; or -errno. Before stop_watch() it waits for ever: signals then act as they do. */
 int stop_poll(int fd, short events) __attribute__((warn_unused_result));
 /* Waits a while. 0, or -ECANCELED: the program was asked to end. */
 int stop_sleep(int ms) __attribute__((warn_unused_result));

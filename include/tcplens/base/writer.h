@@ -1,4 +1,4 @@
-/* Writes lines to a file, a pipe or a terminal. */
+/* Writes lines, or other units, to a file, a pipe or a terminal. */
 #ifndef TCPLENS_BASE_WRITER_H
 #define TCPLENS_BASE_WRITER_H
 
@@ -12,15 +12,19 @@ struct writer;
 int writer_open(const char *path, struct writer **ret_writer) __attribute__((warn_unused_result));
 /* On a descriptor that is open already, and stays so. replaces: a file, which is emptied likewise. 0 or -ENOMEM. */
 int writer_on(int fd, bool replaces, struct writer **ret_writer) __attribute__((warn_unused_result));
-/* What comes are no lines: it may be cut anywhere. */
-void writer_binary(struct writer *w);
+/* How long a unit is, in bytes: head are its first WRITER_HEAD or more, which come in one call of writer_write(). */
+typedef size_t (*writer_unit_fn)(const char *head);
+#define WRITER_HEAD 8
+/* What comes are no lines but such units; NULL: it may be cut anywhere. */
+void writer_units(struct writer *w, writer_unit_fn length);
 #define WRITER_LINE_MAX 65536
 /* Room for a line of at most max (<= WRITER_LINE_MAX) bytes, valid until the next call: what is written there, and then
  * given to writer_write(), is not copied. */
 char *writer_begin(struct writer *w, size_t max);
 /* Takes one line with its newline into the buffer. An error is kept and returned by the next flush. */
 void writer_write(struct writer *w, const char *line, size_t len);
-/* Writes the buffer out: whole lines, whatever fails, but of a line longer than PIPE_BUF in a pipe. Returns 0 or -errno
+/* Writes the buffer out: whole lines, whatever fails, but of a line longer than PIPE_BUF in a pipe; of other units a file holds
+ * whole ones. Returns 0 or -errno
  * (-EPIPE: the reader went away; -ECANCELED: it took nothing, and the program was asked to end). */
 int writer_flush(struct writer *w) __attribute__((warn_unused_result));
 /* Writes the buffer out and goes on with another file, which it takes over. An error is kept. */

@@ -59,6 +59,8 @@ struct sink_ops {
     void (*packet)(void *sink, const struct packet *packet);
     /* Many lines came since the last one, or, all: no more will. 0 or -errno (-EPIPE: nobody reads any more). NULL: nothing to do. */
     int (*flush)(void *sink, bool all);
+    /* The file that it writes. NULL, or returns NULL: standard output. */
+    const char *(*file)(const void *sink);
     /* Nothing is observed any more: what comes now is what follows from the whole, and may wait. NULL: all the same. */
     void (*ending)(void *sink);
     /* The trace is complete. NULL: nothing to do. */
@@ -103,6 +105,7 @@ struct sinks {
     struct open_sink changes[SINKS_MAX], lines[SINKS_MAX], packets[SINKS_MAX];
     unsigned change_count, line_count, packet_count;
     struct open_sink room; /* the first that has room of its own; .ops NULL: none */
+    const char *failed;    /* what could not be written; NULL: nothing yet */
 };
 
 /* configs: one a row of the table. On failure none is left open. As sink_ops.open. */
@@ -118,6 +121,7 @@ void sinks_packet(struct sinks *sinks, const struct packet *packet);
 /* Where the next line, of at most max bytes, is best put together; buf is taken where no sink cares. */
 char *sinks_room(struct sinks *sinks, size_t max, char *buf);
 void sinks_line(struct sinks *sinks, const char *line, size_t len, uint64_t n);
+/* 0, or -errno of the first that failed: sinks->failed is what it writes, as a message names it. */
 int sinks_flush(struct sinks *sinks, bool all) __attribute__((warn_unused_result));
 void sinks_ending(struct sinks *sinks);
 void sinks_finish(struct sinks *sinks);
