@@ -1,10 +1,12 @@
-/* The process holds one end of a socket pair. A byte comes, a descriptor goes back, or an error; the end of who asks ends it. It
- * is told no name: it knows what comes next. */
+/* Theory of operation. The process holds one end of a socket pair. A byte comes, a descriptor goes back, or an error; another
+ * byte, or the end of who asks, ends it. It is told no name: it knows what comes next. Somebody may have stopped it, and a file
+ * system can hold an open() for ever, so it is waited for no longer than who asks may take to end. */
 #include "tcplens/base/opener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,9 @@
 
 #include "tcplens/base/cleanup.h"
 #include "tcplens/base/output.h"
+#include "tcplens/base/stop.h"
+
+enum request { NEXT = 'n', END = 'e' };
 
 enum { CHANNEL = 0, REST = 1 };
 
@@ -71,11 +76,34 @@ static int open_next(const char *path, bool force, unsigned *number)
     return fd;
 }
 
-/* What a terminal sends to all is not for it: the trace goes on for a moment. */
-static _Noreturn void serve(int channel, const char *path, bool force)
+/* Who asked may have ended meanwhile: a file that nobody writes is not made, nor one that is there emptied. */
+static bool is_wanted(void)
+{
+    struct pollfd p = { .fd = CHANNEL };
+
+    return poll(&p, 1, 0) == 0;
+}
+
+static void serve(const char *path, bool force)
 {
     unsigned number = 2;
     char request;
+
+    while (read(CHANNEL, &request, 1) == 1 && request == NEXT && is_wanted()) {
+        const int fd = open_next(path, force, &number);
+
+        if (!answer(fd, (struct reply){ fd < 0 ? fd : 0, number }))
+            return;
+        if (fd >= 0) {
+            close(fd);
+            number++;
+        }
+    }
+}
+
+/* What a terminal sends to all is not for it: the trace goes on for a moment. */
+static _Noreturn void be_opener(int channel, const char *path, bool force)
+{
     sigset_t all;
 
     sigfillset(&all);
@@ -83,16 +111,7 @@ static _Noreturn void serve(int channel, const char *path, bool force)
     prctl(PR_SET_NAME, "tcplens-opener");
     if (dup2(channel, CHANNEL) < 0 || syscall(SYS_close_range, REST, ~0u, 0) < 0)
         _exit(1);
-    while (read(CHANNEL, &request, 1) == 1) {
-        const int fd = open_next(path, force, &number);
-
-        if (!answer(fd, (struct reply){ fd < 0 ? fd : 0, number }))
-            break;
-        if (fd >= 0) {
-            close(fd);
-            number++;
-        }
-    }
+    serve(path, force);
     _exit(0);
 }
 
@@ -108,36 +127,85 @@ int opener_start(struct opener *opener, const char *path, bool force)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        serve(other, path, force);
+        be_opener(other, path, force);
     *opener = (struct opener){ .pid = pid, .channel = cleanup_keep(&own) };
     return 0;
 }
 
-int opener_next(const struct opener *opener, unsigned *ret_number)
+static bool ask(const struct opener *opener, enum request request)
+{
+    const char byte = (char)request;
+
+    return write(opener->channel, &byte, 1) == 1;
+}
+
+/* What it answers within ms. 0; -EPIPE: it has ended; -ETIMEDOUT. *ret_fd: -1 where none came. */
+static int hear(const struct opener *opener, int ms, struct reply *ret_reply, int *ret_fd)
 {
     char room[CMSG_SPACE(sizeof(int))];
-    struct reply reply;
-    struct iovec data = { .iov_base = &reply, .iov_len = sizeof(reply) };
+    struct iovec data = { .iov_base = ret_reply, .iov_len = sizeof(*ret_reply) };
     struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+    struct pollfd p = { .fd = opener->channel, .events = POLLIN };
     const struct cmsghdr *header;
-    int fd = -1;
+    int n;
 
-    if (write(opener->channel, "n", 1) != 1 || recvmsg(opener->channel, &message, MSG_CMSG_CLOEXEC) != sizeof(reply))
+    *ret_fd = -1;
+    do
+        n = poll(&p, 1, ms);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return -ETIMEDOUT;
+    if (recvmsg(opener->channel, &message, MSG_CMSG_CLOEXEC) != sizeof(*ret_reply))
         return -EPIPE;
     header = CMSG_FIRSTHDR(&message);
-    if (reply.error == 0 && header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    if (ret_reply->error == 0 && header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
+    return 0;
+}
+
+/* Once is enough: what kept it may keep it for ever. */
+static int patience(const struct opener *opener)
+{
+    return opener->late ? 0 : STOP_PATIENCE_MS;
+}
+
+int opener_next(struct opener *opener, unsigned *ret_number)
+{
+    struct reply reply;
+    int fd, r;
+
+    if (!opener->late && !ask(opener, NEXT))
+        return -EPIPE;
+    r = hear(opener, patience(opener), &reply, &fd);
+    opener->late = r == -ETIMEDOUT;
+    if (r < 0)
+        return r;
     if (reply.error < 0 || fd < 0)
         return reply.error < 0 ? reply.error : -EPIPE;
     *ret_number = reply.number;
     return fd;
 }
 
+const char *opener_explain(int r)
+{
+    switch (r) {
+    case -EPIPE: return "tcplens-opener, which makes it, has ended";
+    case -ETIMEDOUT: return "tcplens-opener, which makes it, does not answer";
+    default: return output_explain(r);
+    }
+}
+
 void opener_stop(struct opener *opener)
 {
+    struct reply reply;
+    int fd, r;
+
     if (!opener->pid)
         return;
+    (void)ask(opener, END);
+    while ((r = hear(opener, patience(opener), &reply, &fd)) == 0)
+        cleanup_close(&fd);
     close(opener->channel);
-    waitpid(opener->pid, NULL, 0);
+    waitpid(opener->pid, NULL, r == -EPIPE ? 0 : WNOHANG);
     opener->pid = 0;
 }

@@ -221,18 +221,21 @@ static void tell_name(const struct file *f)
     log_note("goes on in %s: the names before it are taken", name);
 }
 
-/* Where the next one cannot be made nothing is lost: this one goes on, and it is tried again when as much has come. */
+/* Where the next one cannot be made nothing is lost: this one goes on, and it is tried again when as much has come; one that is
+ * late is taken as soon as it comes. */
 static void begin_part(struct file *f)
 {
     unsigned number, passed_over;
     const int fd = opener_next(&f->opener, &number);
 
-    f->bytes = 0;
-    f->begun_ns = clock_ns(CLOCK_MONOTONIC);
+    if (fd != -ETIMEDOUT) {
+        f->bytes = 0;
+        f->begun_ns = clock_ns(CLOCK_MONOTONIC);
+    }
     if (fd < 0) {
         if (!f->stuck)
             log_note("%s is not divided further for now: the next file cannot be made: %s", f->path,
-                     output_explain(fd));
+                     opener_explain(fd));
         f->stuck = true;
         return;
     }

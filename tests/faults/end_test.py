@@ -23,6 +23,7 @@ import lib
 from lib import case, check, check_equal
 from lib.full import fill_pipe, fill_terminal, is_full
 from lib.hosts import ADDRESSES, two_hosts
+from lib.processes import wait_named
 
 NEW = ("trace", "--netns", "new")
 RING = os.path.abspath(os.environ.get("RING", f"{os.environ.get('O', 'build')}/tests/faults/ring.so"))
@@ -444,6 +445,69 @@ def two_tracers_on_one_file():
         tracer.interrupt()
         check_equal(tracer.wait(), 0, tracer.stderr)
         lib.validate(path)
+
+
+def not_divided(tracer):
+    return re.findall(r"not divided further for now: the next file cannot be made: (.*)", tracer.stderr)
+
+
+@contextlib.contextmanager
+def dividing():
+    """A tracer that divides its trace, its opener, and the folder that the trace is in."""
+    with contextlib.ExitStack() as stack:
+        folder = lib.temporary(stack)
+        tracer = lib.begin(stack, *NEW, "-q", "--rotate-size", "64k", "-o", f"{folder}/trace.ndjson", "--", *lib.script(SOME))
+        opener = wait_named("tcplens-opener", tracer.pid)
+        lib.wait_for(lambda: os.path.exists(f"{folder}/trace.3.ndjson"), "a third part")
+        if not_divided(tracer):
+            raise lib.Disturbed("the opener stood still by itself")
+        try:
+            yield tracer, opener, folder
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(opener, signal.SIGKILL)
+
+
+def whole_with_an_end(tracer, folder, parts):
+    """Told to end, it does, and the command; the last of the parts goes on to the end, and there are no others."""
+    tracer.process.send_signal(signal.SIGTERM)
+    check(tracer.wait() in (0, 4), tracer.stderr)
+    check_equal(len(os.listdir(folder)), parts)
+    if not all(os.path.getsize(f"{folder}/{name}") for name in os.listdir(folder)):
+        raise lib.Disturbed("the opener was stopped as it had made a file, and not yet handed it over")
+    records = [r for n in range(1, parts + 1) for r in lines_of(lib.read(f"{folder}/trace{f'.{n}' if n > 1 else ''}.ndjson"))]
+    check_equal((records[-1]["record"], records[-1]["reason"], records[-1]["status"]), ("end", "interrupt", 0))
+    check_equal({r["n"] for r in records}, set(range(records[-1]["n"] + 1)), "numbers:")
+
+
+@case
+def opener_is_stopped():
+    """By somebody, or by a file system that does not answer. When it goes on, nobody wants a file of it any more."""
+    with dividing() as (tracer, opener, folder):
+        os.kill(opener, signal.SIGSTOP)
+        lib.wait_for(lambda: not_divided(tracer), "a word of it")
+        parts = len(os.listdir(folder))
+        child = int(tracer.wait_line(r"^ready (\d+)")[1])
+        whole_with_an_end(tracer, folder, parts)
+        check(not is_alive(child), "the command goes on")
+        check_equal(not_divided(tracer), ["tcplens-opener, which makes it, does not answer"])
+        os.kill(opener, signal.SIGCONT)
+        lib.wait_for(lambda: lib.has_ended(opener), "the opener's end")
+        check_equal(len(os.listdir(folder)), parts)
+
+
+@case
+def opener_is_stopped_and_goes_on():
+    with dividing() as (tracer, opener, folder):
+        os.kill(opener, signal.SIGSTOP)
+        lib.wait_for(lambda: not_divided(tracer), "a word of it")
+        parts = len(os.listdir(folder))
+        os.kill(opener, signal.SIGCONT)
+        lib.wait_for(lambda: len(os.listdir(folder)) > parts + 1, "two more parts")
+        os.kill(opener, signal.SIGKILL)
+        lib.wait_for(lambda: len(not_divided(tracer)) > 1, "a word of its end")
+        check_equal(not_divided(tracer)[-1], "tcplens-opener, which makes it, has ended")
+        whole_with_an_end(tracer, folder, len(os.listdir(folder)))
 
 
 @case

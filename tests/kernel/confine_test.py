@@ -18,8 +18,8 @@ import tempfile
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from lib import NOBODY, case, check, check_equal, children_of, has_ended, read_of, stat_of, status_of, wait_for
-from lib.processes import descriptors_of, links_of
+from lib import NOBODY, case, check, check_equal, has_ended, read_of, stat_of, status_of, wait_for
+from lib.processes import descriptors_of, links_of, wait_named
 
 PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
 NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -195,19 +195,6 @@ def can_be_made_to_end_instead():
     found, done = probed(["read", f"{lib.REPOSITORY}/docs/sample.pcap", "-o", "/dev/null"], TCPLENS_SECCOMP="kill")
     check_equal((found, done.returncode), ({}, 1))
     lib.one_line(done.stderr, f"its reader broke down (signal {signal.SIGSYS.value})")
-
-
-def named_below(name, pid):
-    """The first of that name among its descendants; None."""
-    for child in children_of(pid):
-        found = child if (status_of(child) or {}).get("Name") == name else named_below(name, child)
-        if found:
-            return found
-    return None
-
-
-def wait_named(name, pid):
-    return wait_for(lambda: named_below(name, pid), name)
 
 
 def check_no_right(pid, kinds=("Inh", "Prm", "Eff", "Amb")):

@@ -6,6 +6,8 @@ between being opened and being read (ProcessLookupError); both mean the same her
 import contextlib
 import os
 
+from .cases import wait_for
+
 
 def read_of(pid, name):
     """The text of /proc/PID/NAME; None if the process is gone."""
@@ -60,3 +62,16 @@ def has_ended(pid):
     """A zombie has: whoever adopted it may not wait for it."""
     fields = stat_of(pid)
     return fields is None or fields[0] in "ZX"
+
+
+def named_below(name, pid):
+    """The first of that name among its descendants; None."""
+    for child in children_of(pid):
+        found = child if (status_of(child) or {}).get("Name") == name else named_below(name, child)
+        if found:
+            return found
+    return None
+
+
+def wait_named(name, pid):
+    return wait_for(lambda: named_below(name, pid), name)
