@@ -74,8 +74,8 @@ struct rule {
         .arg = (argument), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)                             \
     }
 
-_Static_assert((CONFINE_WATCH ^ CONFINE_SERVE ^ CONFINE_HAND_OUT ^ CONFINE_FEED ^ CONFINE_PUBLISH ^ CONFINE_SCREEN) ==
-                   (1 << 6) - 1,
+_Static_assert((CONFINE_WATCH ^ CONFINE_SERVE ^ CONFINE_HAND_OUT ^ CONFINE_FEED ^ CONFINE_PUBLISH ^ CONFINE_SCREEN ^
+                CONFINE_MAKE) == (1 << 7) - 1,
                "each has a bit of its own");
 
 static const struct rule rules[] = {
@@ -194,6 +194,11 @@ static const struct rule rules[] = {
       { { 0 } } }, /* the settings of libraries: they have defaults */
     /* a file that is handed out is closed by the answer that it is in */
     ALLOW_IF(fcntl, CONFINE_HAND_OUT, IS(1, F_DUPFD_CLOEXEC)),
+    /* files that are made, locked, and given to whoever called sudo(8); they are not read */
+    ALLOW_IF(openat, CONFINE_MAKE, HAS(2, O_ACCMODE | O_CREAT, O_WRONLY | O_CREAT)),
+    ALLOW(flock, CONFINE_MAKE),
+    ALLOW(fchown, CONFINE_MAKE),
+    ALLOW(sendmsg, CONFINE_MAKE),
     /* a pipe that is read again, by a process that ends with this one */
     ALLOW(pipe2, CONFINE_FEED),
     ALLOW(dup, CONFINE_FEED),

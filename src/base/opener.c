@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
+#include "tcplens/base/confine.h"
 #include "tcplens/base/output.h"
+#include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
 
 enum request { NEXT = 'n', END = 'e' };
@@ -109,8 +111,10 @@ static _Noreturn void be_opener(int channel, const char *path, bool force)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     prctl(PR_SET_NAME, "tcplens-opener");
-    if (dup2(channel, CHANNEL) < 0 || syscall(SYS_close_range, REST, ~0u, 0) < 0)
+    if (dup2(channel, CHANNEL) < 0 || syscall(SYS_close_range, REST, ~0u, 0) < 0 || rights_keep_for_files() < 0)
         _exit(1);
+    /* a kernel without filters: it parses nothing all the same */
+    (void)!confine(&(struct confine){ .may = CONFINE_MAKE });
     serve(path, force);
     _exit(0);
 }

@@ -51,47 +51,45 @@ static int drop_identity(void)
     return setresuid(uid, uid, uid) < 0 && !identity_is_fixed() ? -errno : 0;
 }
 
-int rights_drop_capabilities(void)
+/* Of those, what is held. */
+static int keep_capabilities(const cap_value_t *kept, size_t count)
 {
-    cap_t none = cap_init();
+    cap_t fewer = cap_init(), now = cap_get_proc();
+    cap_flag_value_t held;
     int r = 0;
 
-    if (!none)
-        return -ENOMEM;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || cap_set_proc(none) < 0)
+    if (!fewer || !now)
+        r = -ENOMEM;
+    for (size_t i = 0; i < count && r == 0; i++)
+        if (cap_get_flag(now, kept[i], CAP_PERMITTED, &held) < 0 ||
+            (held == CAP_SET && (cap_set_flag(fewer, CAP_PERMITTED, 1, &kept[i], CAP_SET) < 0 ||
+                                 cap_set_flag(fewer, CAP_EFFECTIVE, 1, &kept[i], CAP_SET) < 0)))
+            r = -errno;
+    if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || cap_set_proc(fewer) < 0))
         r = -errno;
-    cap_free(none);
+    cap_free(fewer);
+    cap_free(now);
     return r;
+}
+
+int rights_drop_capabilities(void)
+{
+    return keep_capabilities(NULL, 0);
+}
+
+int rights_keep_for_files(void)
+{
+    static const cap_value_t files[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH };
+
+    return keep_capabilities(files, sizeof(files) / sizeof(*files));
 }
 
 int rights_drop(bool keep_kill)
 {
     const cap_value_t kill_right = CAP_KILL;
-    cap_flag_value_t permitted = CAP_CLEAR;
-    cap_t none, now;
-    int r;
+    const int r = drop_identity();
 
-    r = drop_identity();
-    if (r < 0)
-        return r;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return -errno;
-    none = cap_init();
-    now = cap_get_proc();
-    if (!none || !now) {
-        r = -ENOMEM;
-    } else {
-        cap_get_flag(now, CAP_KILL, CAP_PERMITTED, &permitted);
-        if (keep_kill && permitted == CAP_SET &&
-            (cap_set_flag(none, CAP_PERMITTED, 1, &kill_right, CAP_SET) < 0 ||
-             cap_set_flag(none, CAP_EFFECTIVE, 1, &kill_right, CAP_SET) < 0))
-            r = -errno;
-        if (r == 0 && cap_set_proc(none) < 0)
-            r = -errno;
-    }
-    cap_free(none);
-    cap_free(now);
-    return r;
+    return r < 0 ? r : keep_capabilities(&kill_right, keep_kill);
 }
 
 /* What of root's identity could not be left: it opens files all the same. */

@@ -24,6 +24,7 @@ from lib.processes import descriptors_of, links_of, wait_named
 PROBE = os.path.abspath(os.environ.get("PROBE", f"{os.environ.get('O', 'build')}/tests/confine/probe.so"))
 NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 CAP_KILL = 1 << 5  # capability(7)
+CAPS_OF_FILES = 1 << 0 | 1 << 1 | 1 << 2  # CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 SYS_PIDFD_GETFD, SO_LOCK_FILTER = 438, 44
 EXIT_CODE = 52 - 3  # of stat_of(): proc_pid_stat(5)
 FRAMES = {f"frame-{way}" for way in ("write", "write-disguised", "writev", "send", "send-disguised", "sendto", "sendmsg")}
@@ -272,16 +273,18 @@ def filters_are_locked():
 
 
 @case
-def opener_keeps_rights_and_one_descriptor():
-    """Its channel; of what the tracer has open, nothing."""
+def opener_can_make_files_and_no_more():
+    """Who it is, three capabilities, and a list of system calls; its channel, and nothing of what the tracer has open."""
     with tracing(*NAMESPACE, options=["--rotate-size", "1M"]) as (_, tracer, _, _):
         opener = wait_named("tcplens-opener", tracer)
-        wait_for(lambda: descriptors_of(opener) == 1, "the opener's descriptors to be closed")
+        wait_for(lambda: status_of(opener)["Seccomp"] == "2", "the opener's list of system calls")
         links = links_of(opener)
         check_equal((set(links), links[0].partition(":")[0]), ({0}, "socket"))
         theirs, ours = status_of(opener), status_of("self")
-        for name in "Uid", "Gid", "CapPrm", "CapEff":
+        for name in "Uid", "Gid":
             check_equal(theirs[name], ours[name], name)
+        check_equal([int(theirs[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")], [0, CAPS_OF_FILES, CAPS_OF_FILES, 0])
+        check_equal(theirs["NoNewPrivs"], "1")
         check_no_right(tracer)
 
 

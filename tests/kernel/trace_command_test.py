@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+from unittest import mock
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
@@ -428,6 +429,8 @@ def traced_in_parts(stack, path, size, is_enough):
     tracer.say("last")
     tracer.process.stdin.close()
     check_equal(tracer.wait(), 0, tracer.stderr)
+    if "does not answer" in tracer.stderr:
+        raise lib.Disturbed("who makes the parts stood still")
     return tracer.stderr
 
 
@@ -480,6 +483,20 @@ def a_part_that_cannot_be_made():
         check("trace.ndjson" in parts, parts)
         numbers = numbers_in(*(f"{now}/{part}" for part in parts))
         check_equal(numbers, set(range(1, max(numbers) + 1)), "records that are missing")
+
+
+@case
+def parts_are_the_callers():
+    """Under sudo(8), and in a folder that root may write to by a capability alone."""
+    with contextlib.ExitStack() as stack:
+        folder = lib.temporary(stack)
+        os.chown(folder, NOBODY, NOBODY)
+        path = f"{folder}/trace.ndjson"
+        stack.enter_context(mock.patch.dict(os.environ, SUDO_UID="4711", SUDO_GID="4712"))
+        said = traced_in_parts(stack, path, "64k", lambda tracer: len(parts_of(path)) > 1)
+        check_equal(said, "")
+        found = [os.stat(part) for part in parts_of(path)]
+        check_equal({(f.st_uid, f.st_gid, f.st_mode & 0o777) for f in found}, {(4711, 4712, 0o600)})
 
 
 @case

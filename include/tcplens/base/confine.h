@@ -12,6 +12,7 @@ enum confine_may {
     CONFINE_FEED = 1 << 3,     /* start a process of the same confinement that hands on what was read */
     CONFINE_PUBLISH = 1 << 4,  /* connect to a server, by TCP */
     CONFINE_SCREEN = 1 << 5,   /* draw on a terminal, and stop when asked to there (Ctrl-Z) */
+    CONFINE_MAKE = 1 << 6,     /* make files, and hand them over: of any name, to write alone */
 };
 
 #define CONFINE_SOCKETS_MAX 64

@@ -19,6 +19,10 @@ int rights_drop(bool keep_kill) __attribute__((warn_unused_result));
  * 0, or -errno as above. */
 int rights_give_up(const struct confine *c) __attribute__((warn_unused_result));
 
+/* Drops all capabilities but those that files are made with, whoever owns the folder and whoever they are given to: CAP_CHOWN,
+ * CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, where they are held. None can be gained again. Who it is stays. 0 or -errno. */
+int rights_keep_for_files(void) __attribute__((warn_unused_result));
+
 /* Drops the capabilities alone, and for good: programs that are run gain none. Who it is stays. 0 or -errno. */
 int rights_drop_capabilities(void) __attribute__((warn_unused_result));
 
