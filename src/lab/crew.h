@@ -19,7 +19,7 @@ struct crew {
 #define CREW_NONE ((struct crew){ .keeper_fd = -1, .ended = -1, .reports = -1 })
 
 /* Starts them; each waits to be let go. This process has one thread. echo: path of tcplens-echo. alone: a descriptor that
- * none of them is to have. 0 or -errno. */
+ * none of them is to have. 0 or -errno: -ENOSPC where the system allows no more PID namespaces. */
 int crew_start(struct crew *crew, const struct lab *lab, const struct space *space, const char *echo, int alone)
     __attribute__((warn_unused_result));
 /* Lets an actor begin, or go on with what it waits for. */

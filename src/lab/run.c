@@ -365,6 +365,18 @@ static int watch(struct run *r)
     return status == 0 ? fail(r, serve_on(r), "event loop") : status;
 }
 
+static int start_crew(struct run *r)
+{
+    const int status = crew_start(&r->crew, r->config->lab, &r->space, r->config->echo, r->config->complete);
+
+    if (status != -ENOSPC)
+        return fail(r, status, "cannot start the actors");
+    snprintf(r->error, sizeof(r->error),
+             "cannot start the actors: there are as many PID namespaces as this system allows: raise sysctl "
+             "user.max_pid_namespaces (0: none)");
+    return -EPERM;
+}
+
 static int run(struct run *r)
 {
     const struct loop_handlers handlers = { on_tick, on_signal, on_child, r };
@@ -377,8 +389,7 @@ static int run(struct run *r)
     if (status == 0)
         status = enter(r);
     if (status == 0)
-        status = fail(r, crew_start(&r->crew, r->config->lab, &r->space, r->config->echo, r->config->complete),
-                      "cannot start the actors");
+        status = start_crew(r);
     space_hand_over_wire(&r->space); /* which is another process's now */
     if (status == 0)
         status = fail(r, stage_new(r->config->lab, &r->crew, &r->stage), "cannot start");

@@ -131,6 +131,18 @@ static int failed(int r, const char *what, char error[static SPACE_ERROR_MAX])
     return r;
 }
 
+static int open_wire(struct space *space, unsigned side, char error[static SPACE_ERROR_MAX])
+{
+    const int r = space->wire_sockets[side] = wire_open(wire_interfaces[side]);
+
+    if (r != -EPERM)
+        return failed(r, "the wire", error);
+    snprintf(error, SPACE_ERROR_MAX,
+             "cannot set up the lab's network: the wire receives and sends packets: CAP_NET_RAW is needed beside "
+             "CAP_SYS_ADMIN and CAP_NET_ADMIN");
+    return r;
+}
+
 /* In the wire's namespace: both its interfaces, and a socket on each. */
 static int lay_wire(struct space *space, char error[static SPACE_ERROR_MAX])
 {
@@ -141,10 +153,11 @@ static int lay_wire(struct space *space, char error[static SPACE_ERROR_MAX])
             r = netlink_no_offload(wire_interfaces[side]);
         if (r == 0)
             r = netlink_up(wire_interfaces[side]);
-        if (r == 0)
-            r = space->wire_sockets[side] = wire_open(wire_interfaces[side]);
         if (r < 0)
             return failed(r, "the wire", error);
+        r = open_wire(space, side, error);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

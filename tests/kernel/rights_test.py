@@ -206,5 +206,20 @@ def says_why_there_is_no_namespace():
             check("No space left" not in done.stderr, done.stderr)
 
 
+LAB = ["lab", "first-connection", "--auto", "-q"]
+
+
+@case
+def says_what_a_lab_lacks():
+    """The setting, or the right."""
+    no_more = ["unshare", "--user", "--map-root-user", "sh", "-c", 'echo 0 >/proc/sys/user/max_pid_namespaces && exec "$@"', "sh"]
+    for before, part in ((no_more, "user.max_pid_namespaces"),
+                         (["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", "--"], "CAP_NET_RAW")):
+        done = lib.run(*LAB, before=before)
+        check_equal(done.status, 3, done.stderr)
+        one_line(done.stderr, part)
+        check("No space left" not in done.stderr and "not permitted" not in done.stderr, done.stderr)
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))
