@@ -1,9 +1,11 @@
 #include "tcplens/base/host.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tcplens/base/sha256.h"
@@ -20,6 +22,17 @@ bool host_shows_pids(void)
     struct stat st;
 
     return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == PID_NAMESPACE_INIT;
+}
+
+const char *host_lacks_proc(void)
+{
+    struct statfs fs;
+
+    if (access("/proc/self", F_OK) == 0)
+        return NULL;
+    return statfs("/proc", &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC
+               ? "/proc is that of a PID namespace which this process is not in: mount its own (mount -t proc proc /proc)"
+               : "/proc is not mounted: mount it (mount -t proc proc /proc)";
 }
 
 void host_hash_id(const uint8_t machine[static 16], const uint8_t app[static 16], char ret_id[static HOST_ID_MAX])

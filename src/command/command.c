@@ -13,6 +13,7 @@
 
 #include <zlib.h>
 
+#include "tcplens/base/host.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/output.h"
 #include "tcplens/base/same_file.h"
@@ -285,6 +286,15 @@ const char *command_input_name(const char *path)
 bool command_to_stdout(const char *path)
 {
     return !path || strcmp(path, "-") == 0;
+}
+
+int command_require_proc(void)
+{
+    const char *why = host_lacks_proc();
+
+    if (why)
+        log_error("%s", why);
+    return why ? EXIT_RIGHTS : EXIT_DONE;
 }
 
 int command_open_input(const char *path)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/confine.h"
+#include "tcplens/base/host.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/base/rights.h"
 
@@ -152,6 +153,10 @@ static int run(int argc, char *argv[])
         return command_usage_error("doctor", "'%s' is one word too many", argv[rest]);
     uname(&uts);
     printf("%s %s %s, user %u\n", uts.sysname, uts.release, uts.machine, geteuid());
+    if (host_lacks_proc()) { /* what is tried would fail for that, and say something else */
+        tell(false, "what the kernel shows of processes and of itself", host_lacks_proc());
+        return EXIT_RIGHTS;
+    }
     capabilities();
     group();
     good = probe_sources();

@@ -204,7 +204,9 @@ static int take_processes(const char *word, struct filter *f, char why[static OP
     }
     if (proc)
         closedir(proc);
-    if (r == -ENOENT)
+    if (r == -ENOENT && host_lacks_proc())
+        snprintf(why, OPTIONS_ERROR_MAX, ": %s", host_lacks_proc());
+    else if (r == -ENOENT)
         snprintf(why, OPTIONS_ERROR_MAX, ": no process is called '%.100s'%s", word, options_hint(word, names, n, hint));
     return r < 0 ? -EINVAL : 0;
 }

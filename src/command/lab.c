@@ -432,7 +432,9 @@ static int play(struct lab_job *job)
         log_error("lab %s needs root: run it as root", job->lab->name);
         return EXIT_RIGHTS;
     }
-    status = try_kernel(job);
+    status = command_require_proc();
+    if (status == EXIT_DONE)
+        status = try_kernel(job);
     if (status != EXIT_DONE)
         return status;
     if (lab_asks(o)) {

@@ -442,7 +442,9 @@ static int run(struct trace *t)
         return EXIT_FAILED;
     }
     t->config.sinks = &t->sinks;
-    status = command_filter_check(&t->config.filter);
+    status = command_require_proc();
+    if (status == EXIT_DONE)
+        status = command_filter_check(&t->config.filter);
     if (status == EXIT_DONE)
         status = choose_output(t);
     t->config.apart_count = sinks_peers(&t->sinks, t->config.apart);

@@ -221,5 +221,29 @@ def says_what_a_lab_lacks():
         check("No space left" not in done.stderr and "not permitted" not in done.stderr, done.stderr)
 
 
+@case
+def says_that_there_is_no_proc():
+    """Once, rather than what comes of it; of that of another PID namespace, too."""
+    with contextlib.ExitStack() as stack:
+        folder = lib.temporary(stack)
+        own = ["unshare", "--mount", "sh", "-c"]
+        none = [*own, 'umount --lazy --recursive /proc && exec "$@"', "sh"]
+        others = [*own, f'unshare --pid --fork mount -t proc proc {folder} && mount --move {folder} /proc && exec "$@"', "sh"]
+        for before, part in ((none, "/proc is not mounted"), (others, "/proc is that of a PID namespace")):
+            for command in (["trace", "--netns", "new", "-q", "-o", f"{folder}/trace", "--", "true"],
+                            ["trace", "--source", "diag"], ["trace", "--pid", "1"], ["top", "--once"], LAB):
+                done = lib.run(*command, before=before)
+                check_equal((done.status, done.stdout), (3, ""), f"{command}: {done.stderr}")
+                one_line(done.stderr, part)
+                check("sudo" not in done.stderr and not os.listdir(folder), done.stderr)
+            doctor = lib.run("doctor", before=before)
+            check_equal((doctor.status, doctor.stderr), (3, ""))
+            lines = doctor.stdout.splitlines()[1:]
+            check(len(lines) == 1 and lines[0].startswith("missing ") and part in lines[0], doctor.stdout)
+        done = lib.run("trace", "--pid", "no such", before=none)
+        check_equal(done.status, 2)
+        one_line(done.stderr, "/proc is not mounted")
+
+
 if __name__ == "__main__":
     sys.exit(lib.main(sys.argv[1:]))

@@ -22,6 +22,10 @@ void host_read(struct host *ret_host);
 /* Whether process ids here are those of the machine, which the kernel's witness knows: not so in a PID namespace of its own. */
 bool host_shows_pids(void);
 
+/* Why this process does not see itself in /proc, and what helps; static. NULL: it does. Without, neither its namespaces nor the
+ * kernel's symbols are known, and descriptors cannot be named. */
+const char *host_lacks_proc(void);
+
 /* As sd_id128_get_machine_app_specific(3) makes it: HMAC-SHA256 of `app` (16 bytes) keyed with `machine` (16 bytes), its
  * beginning made a UUID of version 4, as 32 hexadecimal digits. */
 void host_hash_id(const uint8_t machine[static 16], const uint8_t app[static 16], char ret_id[static HOST_ID_MAX]);

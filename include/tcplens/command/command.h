@@ -101,6 +101,9 @@ bool command_serves(const struct command_io *io);
 /* Prints one line of usage error with where to read on; returns EXIT_USAGE. command: its name; NULL: the program. */
 int command_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether /proc is there, for whatever looks at this machine; what is wrong is told. An exit status: EXIT_RIGHTS without. */
+int command_require_proc(void);
+
 /* Opens what is to be read ("-": standard input), no directory. -1: the reason was told. */
 int command_open_input(const char *path) __attribute__((warn_unused_result));
 
