@@ -48,7 +48,7 @@ HOMES = [
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"(ncurses|term)\.h$"), ["top/screen"]),
     (re.compile(r"^drawing\.h$"), ["convert/svg"]),
-    (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
+    (re.compile(r"sys/epoll\.h$"), ["base/loop", "sink/http_door", "echo"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
