@@ -17,6 +17,7 @@
 #include "compare_calls.h"
 #include "compare_chart.h"
 #include "compare_measure.h"
+#include "complain.h"
 #include "options.h"
 #include "socket.h"
 
@@ -189,8 +190,8 @@ static int check_descriptors(long idle)
     socket_raise_limit(wanted);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)wanted)
         return 0;
-    fprintf(stderr, "tcplens-echo compare: %ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)\n",
-            idle, wanted, (unsigned long long)limit.rlim_cur);
+    complain("compare", "%ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)", idle, wanted,
+             (unsigned long long)limit.rlim_cur);
     return -EMFILE;
 }
 

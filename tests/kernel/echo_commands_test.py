@@ -81,6 +81,32 @@ def usage_errors():
 
 
 @case
+def words_that_a_terminal_would_obey():
+    """They stand in messages as \\xNN, and a line feed divides none."""
+    word = "a\u202eb\u009b31m\x1b[2J".encode() + b"\xff\nz"
+    shown = rb"a\xe2\x80\xaeb\xc2\x9b31m\x1b[2J\xff\x0az"
+    for arguments, status, part, lines in (
+            ([word], 2, b"unknown command: " + shown, 2),
+            ([b"-" + word], 2, b"unknown option: -" + shown, 2),
+            (["server", "--model", word], 2, b"unknown model '" + shown, 2),
+            (["server", word], 2, b"unexpected word '" + shown, 2),
+            (["server", b"-\x1b"], 2, rb"unknown option '-\x1b'", 2),
+            (["server", "--bind", word], 1, b"--bind " + shown, 1),
+            (["client", "--port", word], 2, b"--port: '" + shown, 2),
+            (["client", "--host", word, "--port", "7"], 1, b"cannot find host '" + shown, 1),
+            (["udp-server", "--bind", word], 1, b"--bind " + shown, 1),
+            (["udp-client", "--host", word], 1, b"cannot find host '" + shown, 1),
+            (["compare", "--model", word], 2, b"unknown model '" + shown, 2),
+            (["compare", "--svg", b"/nowhere/" + word], 1, b"cannot write /nowhere/" + shown, 1)):
+        done = subprocess.run([ECHO, *arguments], capture_output=True, timeout=2 * DEADLINE, check=False)
+        check_equal((done.returncode, done.stdout), (status, b""), f"{arguments}:")
+        check(part in done.stderr and done.stderr.count(b"\n") == lines, arguments, "says", done.stderr)
+        check(re.fullmatch(rb"[\x20-\x7e\n]*", done.stderr), arguments, "says", done.stderr)
+    # What can be shown stays as it is.
+    check("unexpected word 'grüße 中'" in run("server", "grüße 中")[2], "UTF-8 is not shown")
+
+
+@case
 def help_and_version():
     for command in ([], ["server"], ["client"], ["udp-server"], ["udp-client"], ["demo"], ["compare"]):
         for option, begin in (("--help", "Usage: tcplens-echo"), ("--version", "tcplens-echo ")):
