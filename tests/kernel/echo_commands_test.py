@@ -418,15 +418,54 @@ def compared_cannot_write():
 
 
 @case
-def compared_keeps_the_chart_that_is_there():
-    """Nothing is measured where the chart cannot be written, and none is lost where nothing is measured."""
-    with tempfile.NamedTemporaryFile("w", suffix=".svg") as chart:
-        print("old", file=chart, flush=True)
-        status, out, error = run("compare", "--model", "epol", "--svg", chart.name)
-        check_equal((status, out), (2, ""))
-        check(error.startswith("tcplens-echo compare: unknown model 'epol' (did you mean 'epoll'?)\n"), error)
-        with open(chart.name, encoding="ascii") as file:
+def compared_keeps_the_file_that_is_there():
+    """Nothing is measured where the chart cannot be written; and what a link leads to is not replaced either."""
+    with tempfile.TemporaryDirectory() as folder:
+        chart, link, dangling = (f"{folder}/{name}.svg" for name in ("chart", "link", "dangling"))
+        with open(chart, "w", encoding="ascii") as file:
+            print("old", file=file)
+        os.symlink(chart, link)
+        os.symlink(f"{folder}/nowhere", dangling)
+        for path in (chart, link, dangling):
+            status, out, error = run("compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg", path)
+            check_equal((status, out), (1, ""))
+            check_equal(error, f"tcplens-echo compare: {path} is there already, and is not replaced\n")
+        with open(chart, encoding="ascii") as file:
             check_equal(file.read(), "old\n")
+        check_equal(sorted(os.listdir(folder)), ["chart.svg", "dangling.svg", "link.svg"])
+
+
+@case
+def compared_leaves_nothing_where_it_does_not_end():
+    """There is no file before there is a chart: one that is empty would keep the next from being made."""
+    with tempfile.TemporaryDirectory() as folder:
+        with subprocess.Popen([ECHO, "compare", "--model", "epoll", "--requests", "100000", "--svg", f"{folder}/chart.svg"],
+                              stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: children_of(process.pid) or process.poll() is not None, "a server to be measured")
+            process.kill()
+        check_equal(process.returncode, -signal.SIGKILL)
+        check_equal(os.listdir(folder), [])
+
+
+@case
+def compared_under_sudo():
+    """The chart is the caller's, and nobody else can read it."""
+    with tempfile.NamedTemporaryFile() as probe:
+        try:
+            os.chown(probe.name, 1234, 5678)
+            caller = (1234, 5678)
+        except OSError:  # of a user namespace that has no others
+            caller = (os.geteuid(), os.getegid())
+    for ids, owner in (({"SUDO_UID": "1234", "SUDO_GID": "5678"}, caller),
+                       ({"SUDO_UID": "1234x", "SUDO_GID": "5678"}, (os.geteuid(), os.getegid())),
+                       ({}, (os.geteuid(), os.getegid()))):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("SUDO_")}
+            done = subprocess.run([ECHO, "compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg",
+                                   f"{folder}/chart.svg"], env={**environment, **ids}, capture_output=True, check=False)
+            check_equal((done.returncode, done.stderr), (0, b""))
+            made = os.stat(f"{folder}/chart.svg")
+            check_equal((made.st_uid, made.st_gid, made.st_mode & 0o777), (*owner, 0o600), f"{ids}:")
 
 
 @case
