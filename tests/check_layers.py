@@ -34,8 +34,8 @@ CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}
 LANES = 1
 # Tables of rows: they name every row, as data, and call none; the rows may know what all rows have in common.
 TABLES = {"source/source", "sink/sink", "command/command", "conn/finding", "convert/convert"}
-# What the echo program, which stands apart, shares: how every program begins.
-FOR_ECHO = {"base/options", "base/standard"}
+# What the echo program, which stands apart, shares: how every program begins, and what of others' text can be shown.
+FOR_ECHO = {"base/options", "base/printable", "base/standard"}
 # These are pure: no I/O, no clock, no library.
 PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())
@@ -48,7 +48,7 @@ HOMES = [
     (re.compile(r"microhttpd\.h$"), ["sink/http"]),
     (re.compile(r"(ncurses|term)\.h$"), ["top/screen"]),
     (re.compile(r"^drawing\.h$"), ["convert/svg"]),
-    (re.compile(r"sys/epoll\.h$"), ["base/loop", "echo"]),
+    (re.compile(r"sys/epoll\.h$"), ["base/loop", "sink/http_door", "echo"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 

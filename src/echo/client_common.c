@@ -6,15 +6,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "complain.h"
+
 int client_failed(const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "tcplens-echo client: ");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain_args("client", format, args);
     va_end(args);
-    fputc('\n', stderr);
     return -1;
 }
 

@@ -7,16 +7,19 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "client_common.h"
 #include "command.h"
 #include "compare_calls.h"
 #include "compare_chart.h"
 #include "compare_measure.h"
+#include "complain.h"
 #include "options.h"
 #include "socket.h"
 
@@ -61,7 +64,7 @@ static const struct option_row rows[] = {
     OPTION_ROW_NUMBER("requests", "N", AT(requests), 1, 100000, 500, "of the active client, for each figure"),
     OPTION_ROW_TEXT("model", "NAME", AT(model), NULL, "this one only"),
     OPTION_ROW_NUMBER("duration", "SECONDS", AT(duration_s), 1, 3600, 120, "what is not measured by then is left out"),
-    OPTION_ROW_TEXT("svg", "FILE", AT(svg), NULL, "draw a chart, too"),
+    OPTION_ROW_TEXT("svg", "FILE", AT(svg), NULL, "draw a chart, too, into a new file"),
 };
 
 static const struct command_options options = {
@@ -136,37 +139,72 @@ static void print_table(const struct compare_plan *plan, const struct compare_mo
     printf("none: no answer in %d ms, as an earlier client keeps the server\n", COMPARE_ANSWER_MS);
 }
 
-static int cannot_write(const char *path)
+static int cannot_write(const char *path, int error)
 {
-    int error = errno;
     char action[300];
 
+    if (error == EEXIST) {
+        complain("compare", "%.280s is there already, and is not replaced", path);
+        return -error;
+    }
     snprintf(action, sizeof action, "write %.280s", path);
     return compare_failed(error, action);
 }
 
+/* An id as sudo(8) gives it in the environment. */
+static bool id_of(const char *variable, unsigned *ret_id)
+{
+    const char *text = getenv(variable);
+    char *end;
+
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    unsigned long id = strtoul(text, &end, 10);
+    *ret_id = (unsigned)id;
+    return !*end && id < (unsigned)-1;
+}
+
+/* As the tracer makes its files: none is replaced, and under sudo it is the caller's. Returns a descriptor, or -errno. */
+static int make_file(const char *path)
+{
+    unsigned uid, gid;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return -errno;
+    if (geteuid() == 0 && id_of("SUDO_UID", &uid) && id_of("SUDO_GID", &gid))
+        (void)!fchown(fd, uid, gid); /* where it cannot be theirs, root can still hand it on */
+    return fd;
+}
+
 static int write_chart(const char *path, const struct compare_plan *plan, const struct compare_model *models, int count)
 {
-    FILE *file = fopen(path, "we");
+    int fd = make_file(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
-    if (!file)
-        return cannot_write(path);
+    if (!file) {
+        int error = fd < 0 ? -fd : errno;
+
+        if (fd >= 0)
+            close(fd);
+        return cannot_write(path, error);
+    }
     compare_chart(plan, models, count, file);
     bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad)
-        return cannot_write(path);
+        return cannot_write(path, errno);
     return 0;
 }
 
-/* Before all is measured, which takes long; what is in the file stays until there is something better. */
+/* Before all is measured, which takes long. Nothing is left of it, should that come to nothing. */
 static int check_writable(const char *path)
 {
-    FILE *file = fopen(path, "ae");
+    int fd = make_file(path);
 
-    if (!file)
-        return cannot_write(path);
-    fclose(file);
-    return 0;
+    if (fd < 0)
+        return cannot_write(path, -fd);
+    close(fd);
+    return unlink(path) < 0 ? cannot_write(path, errno) : 0;
 }
 
 /* Clients and servers share one processor: whether they do would decide more than what is compared. */
@@ -189,8 +227,8 @@ static int check_descriptors(long idle)
     socket_raise_limit(wanted);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)wanted)
         return 0;
-    fprintf(stderr, "tcplens-echo compare: %ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)\n",
-            idle, wanted, (unsigned long long)limit.rlim_cur);
+    complain("compare", "%ld idle clients need %ld descriptors, and %llu are allowed (ulimit -n)", idle, wanted,
+             (unsigned long long)limit.rlim_cur);
     return -EMFILE;
 }
 

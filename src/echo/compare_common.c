@@ -1,14 +1,15 @@
 #include "compare_common.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "complain.h"
+
 int compare_failed(int error, const char *action)
 {
-    fprintf(stderr, "tcplens-echo compare: cannot %s: %s\n", action, strerror(error));
+    complain("compare", "cannot %s: %s", action, strerror(error));
     return -error;
 }
 

@@ -15,6 +15,7 @@
 
 #include "client_common.h"
 #include "compare_calls.h"
+#include "complain.h"
 #include "program.h"
 #include "server_common.h"
 #include "socket.h"
@@ -231,6 +232,6 @@ int compare_measure(const struct compare_plan *plan, struct compare_model *model
     if (client_now_ms() < plan->deadline_ms)
         r = count_calls(plan, model);
     if (r < 0 && r != -ETIME)
-        fprintf(stderr, "tcplens-echo compare: system calls of %s are not counted: %s\n", model->name, strerror(-r));
+        complain("compare", "system calls of %s are not counted: %s", model->name, strerror(-r));
     return 0;
 }

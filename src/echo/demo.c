@@ -12,6 +12,7 @@
  *   server ended             -> done
  */
 #include "command.h"
+#include "complain.h"
 #include "options.h"
 #include "program.h"
 #include "server_common.h"
@@ -66,7 +67,7 @@ struct demo {
 
 static int failed(const char *action, int error)
 {
-    fprintf(stderr, "tcplens-echo demo: cannot %s: %s\n", action, strerror(error));
+    complain("demo", "cannot %s: %s", action, strerror(error));
     return -error;
 }
 

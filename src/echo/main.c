@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "complain.h"
 #include "options.h"
 #include "tcplens/base/standard.h"
 
@@ -41,10 +42,8 @@ static void print_help(void)
 
 static int usage_error(const char *problem, const char *word)
 {
-    fprintf(stderr,
-            "tcplens-echo: %s%s%s\n"
-            "Try 'tcplens-echo --help' for the commands.\n",
-            problem, *word ? ": " : "", word);
+    complain("", "%s%s%s", problem, *word ? ": " : "", word);
+    complain_hint("");
     return STATUS_USAGE;
 }
 
@@ -86,7 +85,7 @@ int main(int argc, char **argv)
 
     int status = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "tcplens-echo: cannot write to standard output\n");
+        complain("", "cannot write to standard output");
         if (status == STATUS_DONE)
             status = STATUS_FAILED;
     }

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "command.h"
+#include "complain.h"
 #include "socket.h"
 
 #include <errno.h>
@@ -13,11 +14,10 @@ int options_error(const char *command, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "tcplens-echo %s: ", command);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain_args(command, format, args);
     va_end(args);
-    fprintf(stderr, "\nTry 'tcplens-echo %s --help' for the options.\n", command);
+    complain_hint(command);
     return STATUS_USAGE;
 }
 

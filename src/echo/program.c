@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "complain.h"
 
 static _Noreturn void become(char *const argv[], int stdout_fd, pid_t parent)
 {
@@ -19,7 +20,7 @@ static _Noreturn void become(char *const argv[], int stdout_fd, pid_t parent)
         _exit(STATUS_FAILED);
     if (dup2(stdout_fd, STDOUT_FILENO) >= 0)
         execv("/proc/self/exe", argv);
-    fprintf(stderr, "tcplens-echo: cannot run /proc/self/exe: %s\n", strerror(errno));
+    complain("", "cannot run /proc/self/exe: %s", strerror(errno));
     _exit(STATUS_FAILED);
 }
 

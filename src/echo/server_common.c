@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "complain.h"
 #include "stop.h"
 
 void server_step(const struct server_config *config, const char *format, ...)
@@ -34,7 +35,7 @@ void server_step_close(const struct server_config *config, const char *peer, uns
 
 int server_failed(int error, const char *action)
 {
-    fprintf(stderr, "tcplens-echo server: cannot %s: %s\n", action, strerror(error));
+    complain("server", "cannot %s: %s", action, strerror(error));
     return -error;
 }
 
@@ -45,8 +46,7 @@ int server_listen(const struct server_config *config, int *ret_fd)
 
     int code = socket_resolve(config->bind, config->port, SOCK_STREAM, true, &where);
     if (code != 0) {
-        fprintf(stderr, "tcplens-echo server: --bind %s: %s (a numeric address is expected)\n", config->bind,
-                socket_resolve_error(code));
+        complain("server", "--bind %s: %s (a numeric address is expected)", config->bind, socket_resolve_error(code));
         return -EINVAL;
     }
 
@@ -55,8 +55,8 @@ int server_listen(const struct server_config *config, int *ret_fd)
         socket_swap_port(where->ai_addr);
     int r = socket_listen(where, (int)config->backlog, config->fault != FAULT_NO_REUSEADDR, &fd);
     if (r < 0)
-        fprintf(stderr, "tcplens-echo server: cannot listen on %s: %s%s\n",
-                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r), socket_bind_remedy(-r));
+        complain("server", "cannot listen on %s: %s%s", socket_text(where->ai_addr, where->ai_addrlen, text),
+                 strerror(-r), socket_bind_remedy(-r));
     freeaddrinfo(where);
     if (r < 0)
         return r;
@@ -107,7 +107,7 @@ void server_shortage(const char *reason, long connections)
     static bool told;
 
     if (!told)
-        fprintf(stderr, "tcplens-echo server: %s with %ld connections; further clients wait\n", reason, connections);
+        complain("server", "%s with %ld connections; further clients wait", reason, connections);
     told = true;
 }
 

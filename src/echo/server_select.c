@@ -10,6 +10,7 @@
  * behind it, so that a connection with such a descriptor must be refused. And select() cannot tell
  * that a connection was reset without calling it readable: during --close-delay nobody looks.
  */
+#include "complain.h"
 #include "connection.h"
 #include "server_models.h"
 
@@ -56,8 +57,7 @@ static void fill_sets(struct server *s)
 static void refuse(struct server *s, struct connection *c)
 {
     if (!s->refused)
-        fprintf(stderr, "tcplens-echo server: descriptor %d is refused: select() knows only those below %d\n", c->fd,
-                FD_SETSIZE);
+        complain("server", "descriptor %d is refused: select() knows only those below %d", c->fd, FD_SETSIZE);
     s->refused = true;
     connection_close(&s->clients, c, "descriptor too high for select()");
 }

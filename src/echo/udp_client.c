@@ -21,6 +21,7 @@
 #include "answer.h"
 #include "client_common.h"
 #include "command.h"
+#include "complain.h"
 #include "options.h"
 #include "socket.h"
 #include "udp.h"
@@ -76,11 +77,9 @@ static __attribute__((format(printf, 1, 2))) int failed(const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "tcplens-echo udp-client: ");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    complain_args("udp-client", format, args);
     va_end(args);
-    fputc('\n', stderr);
     return -1;
 }
 

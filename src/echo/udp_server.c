@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "command.h"
+#include "complain.h"
 #include "options.h"
 #include "socket.h"
 #include "stop.h"
@@ -56,7 +57,7 @@ struct udp_server {
 
 static int failed(const char *action, int error)
 {
-    fprintf(stderr, "tcplens-echo udp-server: cannot %s: %s\n", action, strerror(error));
+    complain("udp-server", "cannot %s: %s", action, strerror(error));
     return -error;
 }
 
@@ -81,14 +82,14 @@ static int open_socket(const struct udp_server_config *config)
 
     int code = socket_resolve(config->bind, config->port, SOCK_DGRAM, true, &where);
     if (code != 0) {
-        fprintf(stderr, "tcplens-echo udp-server: --bind %s: %s (a numeric address is expected)\n", config->bind,
-                socket_resolve_error(code));
+        complain("udp-server", "--bind %s: %s (a numeric address is expected)", config->bind,
+                 socket_resolve_error(code));
         return -EINVAL;
     }
     int r = socket_bind_datagram(where, &fd);
     if (r < 0)
-        fprintf(stderr, "tcplens-echo udp-server: cannot receive at %s: %s%s\n",
-                socket_text(where->ai_addr, where->ai_addrlen, text), strerror(-r), socket_bind_remedy(-r));
+        complain("udp-server", "cannot receive at %s: %s%s", socket_text(where->ai_addr, where->ai_addrlen, text),
+                 strerror(-r), socket_bind_remedy(-r));
     freeaddrinfo(where);
     if (r < 0)
         return r;

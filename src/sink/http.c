@@ -1,6 +1,8 @@
 /* One thread runs libmicrohttpd in its external polling mode, so that everything that touches a connection happens in
  * that thread: the writer's side only appends to the history (http_history.c) and signals an eventfd.
  *
+ * A connection is the library's once the head of its request is there as a whole and was looked at (http_door.c).
+ *
  * A client of /events or /trace pulls from the history at its own pace (http_stream.c). When it has all there is, its
  * connection is suspended; the eventfd resumes all of them. A client that does not read costs its buffers, and the
  * ring moves on without it.
@@ -32,20 +34,20 @@
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/metrics/metrics.h"
+#include "tcplens/sink/http_door.h"
 #include "tcplens/sink/http_history.h"
 #include "tcplens/sink/http_site.h"
 #include "tcplens/sink/http_stream.h"
 
 /* Connections beyond the clients: for the page, and to tell the one too many why it is refused. */
 #define CONNECTION_SPARE 8
-/* Requests that are not whole yet: of more, the oldest goes. A browser sends its own at once, and is not for long among them. */
-#define HALF_REQUESTS 64
-#define CONNECTION_MEMORY (32u << 10) /* request line and headers, then the send buffer */
-#define IDLE_TIMEOUT_S 10u            /* no byte moves */
-#define STREAM_TIMEOUT_S 120u         /* longer: a browser stopped in its debugger comes back */
+#define CONNECTIONS ((unsigned)LIMIT_BROWSERS + HTTP_DOOR_MAX + CONNECTION_SPARE)
+#define CONNECTION_MEMORY HTTP_HEAD_MAX /* request line and headers, then the send buffer */
+#define IDLE_TIMEOUT_S 10u              /* no byte moves */
+#define STREAM_TIMEOUT_S 120u           /* longer: a browser stopped in its debugger comes back */
 #define TICK_S 5
 #define ANSWER_TURNS 256  /* of http_answer(): more than any answer takes */
-#define REQUEST_TICKS 2   /* for a whole request, however slowly it trickles in: 5 to 10 s */
+#define REQUEST_TICKS 2   /* for a whole head, however slowly it trickles in: 5 to 10 s */
 #define HEARTBEAT_TICKS 2 /* to find out that a client has gone, which a suspended connection does not show */
 
 /* A browser that is being sent the trace. */
@@ -57,12 +59,11 @@ struct client {
     bool suspended;
 };
 
-/* A connection from accept to close, to limit the time its request may take. */
+/* A connection that the library has been given, until it closes it. */
 struct peer {
-    struct MHD_Connection *connection;
+    int fd;
+    bool refused; /* its head (HTTP_HEAD_REFUSED) */
     struct peer *next, *prev;
-    unsigned ticks;
-    bool half; /* its request is not whole */
 };
 
 struct http {
@@ -84,10 +85,11 @@ struct http {
     /* Of the thread alone: */
     struct client *clients;
     unsigned client_count;
-    struct peer *peers; /* the newest first */
-    unsigned half_count;
+    struct http_door *door;
+    struct peer *peers;
+    unsigned peer_count;
     unsigned ticks;
-    bool peer_closed;
+    bool deaf; /* there is no descriptor for another connection, or no memory: until the next tick */
 };
 
 /* --- Answers --- */
@@ -317,34 +319,37 @@ static bool host_is_right(const struct http *http, const char *host, size_t len,
     return (http->metrics_alone && !http_site_is_near(fd)) || http_site_host_valid(&http->site, host, len, fd);
 }
 
-static void no_longer_half(struct http *http, struct peer *p)
-{
-    http->half_count -= p->half;
-    p->half = false;
-}
-
 /* There is no call to close a connection; the library sees the end of it and does. */
-static void end_peer(struct http *http, struct peer *p)
+static void end_peer(struct peer *p)
 {
-    (void)shutdown(connection_fd(p->connection), SHUT_RDWR);
-    no_longer_half(http, p);
+    (void)shutdown(p->fd, SHUT_RDWR);
 }
 
-static enum MHD_Result count_hosts(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+struct counts {
+    unsigned hosts, lengths; /* fields that tell the host, and how long the body is */
+};
+
+static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
+    struct counts *counts = cls;
+
     (void)kind;
     (void)value;
-    *(unsigned *)cls += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    counts->hosts += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    counts->lengths +=
+        strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 || strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
     return MHD_YES;
 }
 
-/* Which of two a proxy went by cannot be known (RFC 9112, 3.2). */
-static bool has_hosts(struct MHD_Connection *connection)
+/* Which of two a proxy went by cannot be known (RFC 9112, 3.2 and 6.3). NULL: there are no two. */
+static const char *what_is_told_twice(struct MHD_Connection *connection)
 {
-    unsigned count = 0;
+    struct counts counts = { 0 };
 
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_hosts, &count);
-    return count > 1;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_field, &counts);
+    return counts.hosts > 1     ? "More than one Host.\n"
+           : counts.lengths > 1 ? "More than one header tells how long the body is.\n"
+                                : NULL;
 }
 
 static bool is_token_valid(const struct http *http, struct MHD_Connection *connection)
@@ -375,16 +380,17 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     (void)upload_len;
     struct http *http = cls;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (info && info->socket_context)
-        no_longer_half(http, info->socket_context);
-
+    const struct peer *peer = info ? info->socket_context : NULL;
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     size_t host_len = host ? strlen(host) : 0;
     const char *url = http_site_path(target, &host, &host_len);
+    if (!peer || peer->refused)
+        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "A zero byte in the request.\n");
     if (*request == &refused_target)
         return answer_text(connection, MHD_HTTP_BAD_REQUEST, "A control character in the URL.\n");
-    if (has_hosts(connection))
-        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "More than one Host.\n");
+    const char *twice = what_is_told_twice(connection);
+    if (twice)
+        return answer_text(connection, MHD_HTTP_BAD_REQUEST, twice);
     if (!host_is_right(http, host, host_len, connection_fd(connection)))
         return answer_text(connection, MHD_HTTP_FORBIDDEN, "The name in this URL is not an address of this server.\n");
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
@@ -407,15 +413,37 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     return page ? answer_page(http, connection) : answer_trace(http, connection, events);
 }
 
-static void end_oldest_half(struct http *http)
+static void forget_peer(struct http *http, struct peer *p)
 {
-    struct peer *oldest = NULL;
+    if (p->next)
+        p->next->prev = p->prev;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        http->peers = p->next;
+    http->peer_count--;
+    free(p);
+}
 
-    for (struct peer *p = http->peers; p; p = p->next)
-        if (p->half)
-            oldest = p;
-    if (oldest)
-        end_peer(http, oldest);
+/* Gives the library a connection, which it closes also where it fails. */
+static void let_in(void *cls, int fd, bool refused)
+{
+    /* it asks for an address, which we never ask it for */
+    const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct http *http = cls;
+    struct peer *p = calloc(1, sizeof(*p));
+
+    if (!p) {
+        close(fd);
+        return;
+    }
+    *p = (struct peer){ .fd = fd, .refused = refused, .next = http->peers };
+    if (p->next)
+        p->next->prev = p;
+    http->peers = p;
+    http->peer_count++;
+    if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&from, sizeof(from)) != MHD_YES)
+        forget_peer(http, p);
 }
 
 static void notify_connection(void *cls, struct MHD_Connection *connection, void **context,
@@ -424,34 +452,15 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
     struct http *http = cls;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct peer *p = calloc(1, sizeof(*p));
-        *context = p;
-        if (!p)
-            return; /* it is left with the idle timeout */
-        if (http->half_count == HALF_REQUESTS)
-            end_oldest_half(http);
-        p->connection = connection;
-        p->half = true;
-        http->half_count++;
-        p->next = http->peers;
-        if (p->next)
-            p->next->prev = p;
-        http->peers = p;
-        return;
+        const int fd = connection_fd(connection);
+
+        for (struct peer *p = http->peers; p && !*context; p = p->next)
+            if (p->fd == fd)
+                *context = p;
+    } else if (*context) {
+        forget_peer(http, *context);
+        *context = NULL;
     }
-    struct peer *p = *context;
-    http->peer_closed = true;
-    if (!p)
-        return;
-    no_longer_half(http, p);
-    if (p->next)
-        p->next->prev = p->prev;
-    if (p->prev)
-        p->prev->next = p->next;
-    else
-        http->peers = p->next;
-    free(p);
-    *context = NULL;
 }
 
 /* --- The thread --- */
@@ -473,9 +482,30 @@ static void tick(struct http *http)
             http_stream_heartbeat(&c->stream);
         resume_all(http);
     }
-    for (struct peer *p = http->peers; p; p = p->next) {
-        if (p->half && ++p->ticks >= REQUEST_TICKS)
-            end_peer(http, p);
+    http_door_tick(http->door, REQUEST_TICKS);
+    http->deaf = false;
+}
+
+/* Beyond the limit, connections wait to be accepted. */
+static bool has_place(const struct http *http)
+{
+    return !http->deaf && http->peer_count + http_door_count(http->door) < CONNECTIONS;
+}
+
+static void accept_all(struct http *http)
+{
+    /* no more in one turn than may wait: streams and ticks have theirs, too */
+    for (unsigned i = 0; i < HTTP_DOOR_MAX && has_place(http); i++) {
+        int fd = accept4(http->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0) {
+            (void)http_door_take(http->door, fd);
+            http_door_open(http->door, let_in, http); /* before it is the oldest of many that are accepted at once */
+        } else if (errno == EAGAIN) {
+            return;
+        } else {
+            http->deaf = errno != EINTR && errno != ECONNABORTED;
+        }
     }
 }
 
@@ -490,25 +520,25 @@ static void *serve(void *arg)
     struct http *http = arg;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct pollfd fds[] = {
-        { .fd = info->epoll_fd, .events = POLLIN },
-        { .fd = http->wake_fd, .events = POLLIN },
-        { .fd = http->tick_fd, .events = POLLIN },
+        { .fd = info->epoll_fd, .events = POLLIN },  { .fd = http->wake_fd, .events = POLLIN },
+        { .fd = http->tick_fd, .events = POLLIN },   { .fd = http_door_fd(http->door), .events = POLLIN },
+        { .fd = http->listen_fd, .events = POLLIN },
     };
     while (!atomic_load(&http->stop)) {
         MHD_UNSIGNED_LONG_LONG left;
         int timeout_ms = -1;
         if (MHD_get_timeout(http->daemon, &left) == MHD_YES)
             timeout_ms = left < TICK_S * 1000 ? (int)left : TICK_S * 1000;
-        /* At the limit the library stops listening; it takes it up in the run after a connection went. */
-        if (http->peer_closed)
-            timeout_ms = 0;
-        http->peer_closed = false;
+        fds[4].fd = has_place(http) ? http->listen_fd : -1;
         if (poll(fds, sizeof(fds) / sizeof(*fds), timeout_ms) < 0)
             continue; /* EINTR by a debugger: signals are blocked */
         if (fds[1].revents && drain(http->wake_fd))
             resume_all(http);
         if (fds[2].revents && drain(http->tick_fd))
             tick(http);
+        if (fds[4].revents)
+            accept_all(http);
+        http_door_open(http->door, let_in, http);
         if (MHD_run(http->daemon) != MHD_YES)
             break;
     }
@@ -537,6 +567,8 @@ int http_open(const char *address, uint16_t port, const char *viewer_html, size_
     if (r == 0)
         r = http_history_new(history, &http->history);
     if (r == 0)
+        r = http_door_new(&http->door);
+    if (r == 0)
         r = http->listen_fd = http_site_open(address ? address : "127.0.0.1", port, &http->site);
     if (r < 0) {
         http_close(http);
@@ -560,15 +592,12 @@ static int start_thread(struct http *http)
 
 static int start_daemon(struct http *http)
 {
-    int fd = http->listen_fd;
-    http->listen_fd = -1; /* the library closes it, in some of its failures too */
     errno = 0;
-    http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http,
-                                    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned)LIMIT_BROWSERS + HALF_REQUESTS + CONNECTION_SPARE,
-                                    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http,
-                                    MHD_OPTION_URI_LOG_CALLBACK, look_at_target, NULL, MHD_OPTION_END);
+    http->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
+                         http, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+                         notify_connection, http, MHD_OPTION_URI_LOG_CALLBACK, look_at_target, NULL, MHD_OPTION_END);
     return http->daemon ? 0 : errno ? -errno : -ENOMEM;
 }
 
@@ -589,20 +618,21 @@ int http_start(struct http *http)
 
 int http_answer(struct http *http, int fd)
 {
-    const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int r = http->daemon ? 0 : start_daemon(http);
 
-    if (r < 0)
-        return r;
-    if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&from, sizeof(from)) != MHD_YES)
-        return -errno;
-    for (unsigned turns = 0; http->peers || !turns; turns++) {
-        if (turns == ANSWER_TURNS)
-            end_peer(http, http->peers);
+    if (r == 0)
+        r = http_door_take(http->door, fd);
+    for (unsigned turns = 0; r == 0 && (turns == 0 || http->peers || http_door_count(http->door)); turns++) {
+        if (turns == ANSWER_TURNS) {
+            http_door_tick(http->door, 1);
+            for (struct peer *p = http->peers; p; p = p->next)
+                end_peer(p);
+        }
+        http_door_open(http->door, let_in, http);
         if (turns == 2 * ANSWER_TURNS || MHD_run(http->daemon) != MHD_YES)
-            return -ETIMEDOUT;
+            r = -ETIMEDOUT;
     }
-    return 0;
+    return r;
 }
 
 void http_hand_out(struct http *http, const struct http_file *files, unsigned count)
@@ -671,6 +701,7 @@ struct http *http_close(struct http *http)
     for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    http_door_free(http->door);
     http_history_free(http->history);
     free(http);
     return NULL;

@@ -206,6 +206,12 @@ def formats():
                 raise AssertionError(f"{path} {headers} was answered")
             except urllib.error.HTTPError as error:
                 check_equal(error.code, status)
+        host, port = re.search(r"//([\d.]+):(\d+)/", url).groups()
+        for target, name in ("/metrics\0x", f"{host}:{port}"), ("/metrics", f"{host}:{port}\0.elsewhere.example"):
+            with socket.create_connection((host, int(port)), timeout=lib.DEADLINE) as raw:
+                raw.sendall(f"GET {target} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+                with raw.makefile("rb") as answer:
+                    check_equal(answer.readline(), b"HTTP/1.1 400 Bad Request\r\n")
         stop(process)
 
 

@@ -1,6 +1,6 @@
 /* Any bytes as what a browser sends: to the server as it is, but for its thread, which would have to be waited for. TOKEN and
  * PORT in the input stand for the real ones, which no input can guess. Who has not got the token gets neither the page nor the
- * trace. */
+ * trace; nor does anyone whose head is not whole, or has a zero in it. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tcplens/sink/http.h"
+#include "tcplens/sink/http_door.h"
 
 #define PAGE "the page, which is secret"
 #define LINE "{\"record\":\"end\",\"n\":1,\"secret\":true}\n"
@@ -82,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(ends[0]);
     if (got && memcmp(reply, "HTTP/1.", got < 7 ? got : 7) != 0)
         abort();
-    if (memmem(reply, got, "secret", 6) && !memmem(request, len, token, strlen(token)))
+    if (memmem(reply, got, "secret", 6) &&
+        (!memmem(request, len, token, strlen(token)) || http_head_look(request, len) != HTTP_HEAD_WHOLE))
         abort();
     return 0;
 }

@@ -81,6 +81,32 @@ def usage_errors():
 
 
 @case
+def words_that_a_terminal_would_obey():
+    """They stand in messages as \\xNN, and a line feed divides none."""
+    word = "a\u202eb\u009b31m\x1b[2J".encode() + b"\xff\nz"
+    shown = rb"a\xe2\x80\xaeb\xc2\x9b31m\x1b[2J\xff\x0az"
+    for arguments, status, part, lines in (
+            ([word], 2, b"unknown command: " + shown, 2),
+            ([b"-" + word], 2, b"unknown option: -" + shown, 2),
+            (["server", "--model", word], 2, b"unknown model '" + shown, 2),
+            (["server", word], 2, b"unexpected word '" + shown, 2),
+            (["server", b"-\x1b"], 2, rb"unknown option '-\x1b'", 2),
+            (["server", "--bind", word], 1, b"--bind " + shown, 1),
+            (["client", "--port", word], 2, b"--port: '" + shown, 2),
+            (["client", "--host", word, "--port", "7"], 1, b"cannot find host '" + shown, 1),
+            (["udp-server", "--bind", word], 1, b"--bind " + shown, 1),
+            (["udp-client", "--host", word], 1, b"cannot find host '" + shown, 1),
+            (["compare", "--model", word], 2, b"unknown model '" + shown, 2),
+            (["compare", "--svg", b"/nowhere/" + word], 1, b"cannot write /nowhere/" + shown, 1)):
+        done = subprocess.run([ECHO, *arguments], capture_output=True, timeout=2 * DEADLINE, check=False)
+        check_equal((done.returncode, done.stdout), (status, b""), f"{arguments}:")
+        check(part in done.stderr and done.stderr.count(b"\n") == lines, arguments, "says", done.stderr)
+        check(re.fullmatch(rb"[\x20-\x7e\n]*", done.stderr), arguments, "says", done.stderr)
+    # What can be shown stays as it is.
+    check("unexpected word 'grüße 中'" in run("server", "grüße 中")[2], "UTF-8 is not shown")
+
+
+@case
 def help_and_version():
     for command in ([], ["server"], ["client"], ["udp-server"], ["udp-client"], ["demo"], ["compare"]):
         for option, begin in (("--help", "Usage: tcplens-echo"), ("--version", "tcplens-echo ")):
@@ -392,15 +418,54 @@ def compared_cannot_write():
 
 
 @case
-def compared_keeps_the_chart_that_is_there():
-    """Nothing is measured where the chart cannot be written, and none is lost where nothing is measured."""
-    with tempfile.NamedTemporaryFile("w", suffix=".svg") as chart:
-        print("old", file=chart, flush=True)
-        status, out, error = run("compare", "--model", "epol", "--svg", chart.name)
-        check_equal((status, out), (2, ""))
-        check(error.startswith("tcplens-echo compare: unknown model 'epol' (did you mean 'epoll'?)\n"), error)
-        with open(chart.name, encoding="ascii") as file:
+def compared_keeps_the_file_that_is_there():
+    """Nothing is measured where the chart cannot be written; and what a link leads to is not replaced either."""
+    with tempfile.TemporaryDirectory() as folder:
+        chart, link, dangling = (f"{folder}/{name}.svg" for name in ("chart", "link", "dangling"))
+        with open(chart, "w", encoding="ascii") as file:
+            print("old", file=file)
+        os.symlink(chart, link)
+        os.symlink(f"{folder}/nowhere", dangling)
+        for path in (chart, link, dangling):
+            status, out, error = run("compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg", path)
+            check_equal((status, out), (1, ""))
+            check_equal(error, f"tcplens-echo compare: {path} is there already, and is not replaced\n")
+        with open(chart, encoding="ascii") as file:
             check_equal(file.read(), "old\n")
+        check_equal(sorted(os.listdir(folder)), ["chart.svg", "dangling.svg", "link.svg"])
+
+
+@case
+def compared_leaves_nothing_where_it_does_not_end():
+    """There is no file before there is a chart: one that is empty would keep the next from being made."""
+    with tempfile.TemporaryDirectory() as folder:
+        with subprocess.Popen([ECHO, "compare", "--model", "epoll", "--requests", "100000", "--svg", f"{folder}/chart.svg"],
+                              stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: children_of(process.pid) or process.poll() is not None, "a server to be measured")
+            process.kill()
+        check_equal(process.returncode, -signal.SIGKILL)
+        check_equal(os.listdir(folder), [])
+
+
+@case
+def compared_under_sudo():
+    """The chart is the caller's, and nobody else can read it."""
+    with tempfile.NamedTemporaryFile() as probe:
+        try:
+            os.chown(probe.name, 1234, 5678)
+            caller = (1234, 5678)
+        except OSError:  # of a user namespace that has no others
+            caller = (os.geteuid(), os.getegid())
+    for ids, owner in (({"SUDO_UID": "1234", "SUDO_GID": "5678"}, caller),
+                       ({"SUDO_UID": "1234x", "SUDO_GID": "5678"}, (os.geteuid(), os.getegid())),
+                       ({}, (os.geteuid(), os.getegid()))):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("SUDO_")}
+            done = subprocess.run([ECHO, "compare", "--idle", "1", "--requests", "1", "--model", "epoll", "--svg",
+                                   f"{folder}/chart.svg"], env={**environment, **ids}, capture_output=True, check=False)
+            check_equal((done.returncode, done.stderr), (0, b""))
+            made = os.stat(f"{folder}/chart.svg")
+            check_equal((made.st_uid, made.st_gid, made.st_mode & 0o777), (*owner, 0o600), f"{ids}:")
 
 
 @case

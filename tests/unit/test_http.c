@@ -21,6 +21,7 @@
 #include "http_browser.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/sink/http.h"
+#include "tcplens/sink/http_door.h"
 
 #define TOKEN_LEN 32
 
@@ -291,6 +292,16 @@ static void test_forms(void **state)
         { "GET http://127.0.0.1:%1$u/none?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 404 },
         { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nHost: evil.example\r\n\r\n", 400 },
         { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nhost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        /* and of two lengths of a body, which of them a proxy went by */
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nContent-Length: 0\r\n\r\n", 200 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\ncontent-length: 5\r\nContent-Length: 5\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nContent-Length: 5\r\n"
+          "Transfer-Encoding: chunked\r\n\r\n",
+          400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nTransfer-Encoding: chunked\r\n"
+          "Content-Length: 0\r\n\r\n",
+          400 },
         /* behind a zero nobody would look */
         { "GET /?token=%2$s%%00x HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
         { "GET /?token=%2$s%%00 HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
@@ -316,6 +327,86 @@ static void test_forms(void **state)
             fail_msg("not %d: %s", cases[i].status, request);
     }
     http_close(http);
+}
+
+/* The status of what is sent in pieces of so many bytes. */
+static int status_of_bytes(const struct http *http, const char *bytes, size_t len, size_t piece)
+{
+    struct browser b;
+    int status;
+
+    browser_dial(&b, http, 0);
+    for (size_t at = 0; at < len; at += piece) {
+        const size_t n = piece < len - at ? piece : len - at;
+
+        assert_int_equal(send(b.fd, bytes + at, n, MSG_NOSIGNAL), n);
+    }
+    browser_receive_all(&b);
+    status = browser_status(&b);
+    browser_close(&b);
+    return status;
+}
+
+/* A zero anywhere in the head, where a string would end; however the head arrives, and whatever is served. */
+static void test_zero_bytes(void **state)
+{
+    (void)state;
+    /* ~: zero; %1$u: the port, %2$s: the token */
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        { "\r\nGET /?token=%2$s HTTP/1.1\nHost: 127.0.0.1:%1$u\n\n", 200 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nContent-Length: 1\r\n\r\n~", 200 },
+        { "GET /?token=%2$s~x HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        { "GET /?token=%2$s~HTTP/1.1 HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        { "GET /~x?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        { "GET~ /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u~.evil.com\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nHost~x: 1\r\n\r\n", 400 },
+        { "GET /?token=%2$s HTTP/1.1\r\nHost: 127.0.0.1:%1$u\r\nX: y~\r\n\r\n", 400 },
+    };
+    struct http *http = server_start(0);
+    char request[512];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        const size_t len =
+            (size_t)snprintf(request, sizeof(request), cases[i].request, server_port(http), server_token(http));
+#pragma GCC diagnostic pop
+        for (char *p = request; (p = strchr(p, '~'));)
+            *p = '\0';
+        assert_int_equal(status_of_bytes(http, request, len, len), cases[i].status);
+        assert_int_equal(status_of_bytes(http, request, len, 1), cases[i].status);
+    }
+    http_close(http);
+}
+
+static void test_head_look(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        enum http_head head;
+    } cases[] = {
+        { "", 0, HTTP_HEAD_HALF },           { "\r\n\r\n", 4, HTTP_HEAD_HALF }, /* empty lines before a request */
+        { "\n\n\n", 3, HTTP_HEAD_HALF },     { "G\n", 2, HTTP_HEAD_HALF },
+        { "G\n\r", 3, HTTP_HEAD_HALF },      { "G\n\0\n", 4, HTTP_HEAD_HALF },
+        { "G\r\n\r\n", 5, HTTP_HEAD_WHOLE }, { "G\n\n", 3, HTTP_HEAD_WHOLE },
+        { "\nG\r\n\n", 5, HTTP_HEAD_WHOLE }, { "G\nX: y\n\nz\0", 10, HTTP_HEAD_WHOLE }, /* behind it */
+        { "G\0\n\n", 4, HTTP_HEAD_REFUSED }, { "G\n\0\r\n\r\n", 7, HTTP_HEAD_REFUSED },
+    };
+    static char endless[HTTP_HEAD_MAX];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_int_equal(http_head_look(cases[i].bytes, cases[i].len), cases[i].head);
+    memset(endless, 'x', sizeof(endless));
+    assert_int_equal(http_head_look(endless, sizeof(endless) - 1), HTTP_HEAD_HALF);
+    assert_int_equal(http_head_look(endless, sizeof(endless)), HTTP_HEAD_REFUSED);
+    memset(endless, '\n', sizeof(endless));
+    assert_int_equal(http_head_look(endless, sizeof(endless)), HTTP_HEAD_REFUSED);
 }
 
 /* Begins requests and goes on with none, asks for the page now and then, and at the end; returns how many of the newest are open
@@ -614,6 +705,8 @@ int main(void)
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_methods_and_paths),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_zero_bytes),
+        cmocka_unit_test(test_head_look),
         cmocka_unit_test(test_half_requests),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_client_limit),
