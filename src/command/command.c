@@ -297,9 +297,18 @@ int command_require_proc(void)
     return why ? EXIT_RIGHTS : EXIT_DONE;
 }
 
+/* What was closed, or opened to be written, fails at the first read, after what is to be read has been judged. */
+static int open_standard_input(void)
+{
+    if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) != O_WRONLY)
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    errno = EBADF;
+    return -1;
+}
+
 int command_open_input(const char *path)
 {
-    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : open_standard_input();
     struct stat st;
 
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {

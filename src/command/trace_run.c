@@ -29,6 +29,7 @@ struct trace {
     struct child child;
     bool exec_failed;
     int child_status;    /* as a shell would give it; -1: no command, or still running */
+    int child_signal;    /* which killed it; 0: none did */
     uint64_t grace_ends; /* tick at which the command, told to end, is killed; 0: it was not told */
     enum end_reason reason;
     bool settling; /* the command has ended */
@@ -174,7 +175,8 @@ static void on_child(void *arg, int wait_status)
     struct trace *t = arg;
 
     child_ended(&t->child);
-    t->child_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    t->child_signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    t->child_status = t->child_signal ? 128 + t->child_signal : WEXITSTATUS(wait_status);
     t->settling = true;
     if (t->pipeline)
         pipeline_over(t->pipeline);
@@ -369,9 +371,8 @@ static int watch(struct trace *t)
         stopped = stop_command(t);
     if (t->pipeline)
         conclude(t);
-    if (t->child_status > 128)
-        log_note("%s was killed by signal %d (%s)", t->config.command[0], t->child_status - 128,
-                 strsignal(t->child_status - 128));
+    if (t->child_signal)
+        log_note("%s was killed by signal %d (%s)", t->config.command[0], t->child_signal, strsignal(t->child_signal));
     else if (t->child_status > 0 && !t->exec_failed)
         log_note("%s ended with status %d", t->config.command[0], t->child_status);
     if (sinks_address(&t->sinks) && !t->interrupted && !t->exec_failed) {

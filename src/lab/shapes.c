@@ -264,10 +264,16 @@ static void check_files(struct shape_walk *walk, const cJSON *files)
     }
 }
 
+static void check_program(struct shape_walk *walk, const cJSON *words)
+{
+    if (!words->child)
+        shape_fault(walk, "should say what is run: a word at least");
+}
+
 static const struct field actor_fields[] = {
     { .key = "at", .kind = VALUE_WORD, .words = lab_side_words, .needed = true, .meaning = "at which end of the wire" },
-    { .key = "echo", .kind = VALUE_TEXTS, .either = true, .meaning = "it is tcplens-echo, with these arguments" },
-    { .key = "run", .kind = VALUE_TEXTS, .either = true, .meaning = "it is another program, with these arguments" },
+    { .key = "echo", .kind = VALUE_TEXTS, .either = true, .check = check_program, .meaning = "it is tcplens-echo, with these arguments" },
+    { .key = "run", .kind = VALUE_TEXTS, .either = true, .check = check_program, .meaning = "it is another program, with these arguments" },
     { .key = "steps", .kind = VALUE_OBJECTS, .of = step_fields, .either = true, .meaning = "what it does, one after the other" },
     { .key = "count", .kind = VALUE_NUMBER, .min = 1, .max = 200, .meaning = "so many of them at once: NAME.1, NAME.2 …" },
     { .key = "after", PATTERN, .meaning = "it starts when the trace has such a record (default: at the beginning)" },

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <term.h>
 #include <termios.h>
 #include <time.h>
@@ -23,8 +24,9 @@
 
 #include "tcplens/base/stop.h"
 
-#define ESCAPE_MS 25 /* that the rest of a key's sequence may take; ssh sends it in one piece */
-#define REST_MS 200  /* that the last frame may take */
+#define SIDE_MAX 1000 /* rows, and columns: more than any screen has */
+#define ESCAPE_MS 25  /* that the rest of a key's sequence may take; ssh sends it in one piece */
+#define REST_MS 200   /* that the last frame may take */
 
 static struct {
     SCREEN *screen;
@@ -169,8 +171,21 @@ static int take_keys(char error[static TOP_SCREEN_ERROR_MAX])
     return 0;
 }
 
+/* A picture costs memory by its size, which is whatever somebody says of a terminal (TIOCSWINSZ). */
+static bool is_too_large(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && (size.ws_row > SIDE_MAX || size.ws_col > SIDE_MAX);
+}
+
 int top_screen_open(bool colour, char error[static TOP_SCREEN_ERROR_MAX])
 {
+    if (is_too_large()) {
+        snprintf(error, TOP_SCREEN_ERROR_MAX, "the terminal is too large: it has more than %d rows or columns",
+                 SIDE_MAX);
+        return -E2BIG;
+    }
     take_utf8();
     if (!isatty(STDIN_FILENO) && !(term.keys = fopen("/dev/tty", "re"))) {
         snprintf(error, TOP_SCREEN_ERROR_MAX, "no terminal to read keys from: %s", strerror(errno));
@@ -328,7 +343,7 @@ bool top_screen_is_gone(void)
 {
     struct pollfd keys = { .fd = fileno(term.keys ? term.keys : stdin), .events = POLLIN };
 
-    return term.hung_up || (poll(&keys, 1, 0) > 0 && (keys.revents & (POLLHUP | POLLERR | POLLNVAL)));
+    return term.hung_up || is_too_large() || (poll(&keys, 1, 0) > 0 && (keys.revents & (POLLHUP | POLLERR | POLLNVAL)));
 }
 
 /* ---- drawing */

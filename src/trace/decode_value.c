@@ -88,6 +88,7 @@ bool take_start(uint64_t start_ns, const cJSON *item, uint64_t *ret_ns)
     struct tm tm = { 0 };
     unsigned long nanoseconds;
     const char *rest;
+    uint64_t seconds;
     char *end;
 
     (void)start_ns;
@@ -97,9 +98,10 @@ bool take_start(uint64_t start_ns, const cJSON *item, uint64_t *ret_ns)
     if (!rest || *rest != '.' || strspn(rest + 1, "0123456789") != 9)
         return false;
     nanoseconds = strtoul(rest + 1, &end, 10);
-    if (strcmp(end, "Z") != 0 || timegm(&tm) < 0)
+    seconds = (uint64_t)timegm(&tm); /* before 1970: far too many */
+    if (strcmp(end, "Z") != 0 || seconds > (UINT64_MAX - nanoseconds) / UINT64_C(1000000000))
         return false;
-    *ret_ns = (uint64_t)timegm(&tm) * UINT64_C(1000000000) + nanoseconds;
+    *ret_ns = seconds * UINT64_C(1000000000) + nanoseconds;
     return true;
 }
 

@@ -234,6 +234,15 @@ def a_part_of_a_trace():
 
 
 @case
+def standard_input_that_cannot_be_read():
+    for command in ("read -", "read - --summary", "explain -", "report - -o report.html", "convert - --to svg"):
+        for way in ("<&-", "0>not-read"):
+            done = subprocess.run(["sh", "-c", f'"$0" {command} {way}', TCPLENS], capture_output=True, text=True, check=False)
+            assert done.returncode == 1 and not done.stdout, (command, way, done)
+            one_line(done.stderr, "cannot read standard input: Bad file descriptor")
+
+
+@case
 def full_disk_is_a_failure():
     with open("/dev/full", "wb") as full:
         for arguments in (["read", CAPTURE], ["read", CAPTURE, "-o", "-"], ["read", CAPTURE, "--summary"],

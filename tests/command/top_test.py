@@ -92,6 +92,19 @@ def a_terminal_that_changes_its_size():
 
 
 @case
+def a_terminal_larger_than_any_screen():
+    """Of 10,000 rows and columns a picture would take gigabytes."""
+    with contextlib.ExitStack() as stack:
+        screen = Screen(stack, [TCPLENS, "top", CAPTURE], 80, 1001)
+        check_equal(screen.ended(), 1)
+        check(b"the terminal is too large" in screen.raw, screen.raw)
+    with shown() as screen:
+        screen.resize(1001, 24, tell=False)
+        check_equal(screen.ended(), 0)
+        check(screen.is_restored(), screen.raw[-80:])
+
+
+@case
 def keys_sort_filter_and_open():
     with shown() as screen:
         screen.press(">")

@@ -171,6 +171,8 @@ def status_of_the_command():
     check_equal(trace.end["status"], 128 + signal.SIGKILL)
     done = lib.run("trace", "--netns", "new", "-q", "-o", "/dev/null", "--", "sh", "-c", "kill -KILL $$")
     one_line(done.stderr, "sh was killed by signal 9")
+    done = lib.run("trace", "--netns", "new", "-q", "-o", "/dev/null", "--", "sh", "-c", "exit 255")
+    one_line(done.stderr, "sh ended with status 255")
 
 
 # --- how a trace ends ---------------------------------------------------------------------------

@@ -123,6 +123,39 @@ static void every_truncation(void **state)
     }
 }
 
+/* Time is of 64 bits in nanoseconds: what is before or behind is refused, and not shown as another year. */
+static void start_of_a_trace(void **state)
+{
+    static const struct {
+        const char *start;
+        bool good;
+    } cases[] = {
+        { "1970-01-01T00:00:00.000000000Z", true },  { "1969-12-31T23:59:59.999999999Z", false },
+        { "2554-07-21T23:34:33.709551615Z", true },  { "2554-07-21T23:34:33.709551616Z", false },
+        { "2554-07-21T23:34:34.000000000Z", false }, { "9999-12-31T23:59:59.999999999Z", false },
+        { "0001-01-01T00:00:00.000000000Z", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        cJSON *line = cJSON_Parse(examples[0]);
+        char *text;
+        const char *found;
+
+        assert_non_null(line);
+        assert_true(cJSON_ReplaceItemInObject(line, "start", cJSON_CreateString(cases[i].start)));
+        text = cJSON_PrintUnformatted(line);
+        begin(false);
+        found = again(text, strlen(text));
+        assert_int_equal(found != NULL, cases[i].good);
+        if (found)
+            assert_non_null(strstr(found, cases[i].start));
+        end();
+        cJSON_free(text);
+        cJSON_Delete(line);
+    }
+}
+
 /* A field of the wrong type is refused and named; one that nobody knows is passed over. */
 static void every_field(void **state)
 {
@@ -285,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(every_truncation),
+        cmocka_unit_test(start_of_a_trace),
         cmocka_unit_test(every_field),
         cmocka_unit_test(every_text_is_text),
         cmocka_unit_test(what_a_later_version_adds),

@@ -91,6 +91,10 @@ static void test_words(void **state)
     expect_fault(WITH("\"topology\": \"wire\""), "line 1: topology: \"topology\" is here twice");
     expect_fault(LAB("\"b\": { \"at\": \"sever\", \"steps\": [] }", CHECKS),
                  "line 2: actors.b.at: should be one of client, server (did you mean 'server'?)");
+    expect_fault(LAB("\"b\": { \"at\": \"server\", \"run\": [] }", CHECKS),
+                 "line 2: actors.b.run: should say what is run: a word at least");
+    expect_fault(LAB("\"b\": { \"at\": \"server\", \"echo\": [] }", CHECKS),
+                 "line 2: actors.b.echo: should say what is run: a word at least");
     expect_fault(WITH("\"needs\": [\"kernl\"]"),
                  "line 4: needs.0: should be kernel, root or processes (did you mean 'kernel'?)");
     expect_fault(WITH("\"wire\": { \"rules\": [\n{ \"from\": \"both\", \"match\": \"any\", \"do\": \"loose\" } ] }"),

@@ -22,7 +22,7 @@ void top_screen_close(void);
 void top_screen_paint(struct top_view *view, uint64_t now_ns);
 /* The next key that was pressed, as top_view_key() takes it; *ret_resized: the terminal has another size now. 0: none. */
 int top_screen_key(bool *ret_resized);
-/* Nobody is at the terminal any more. */
+/* Nobody is at the terminal any more, or it has become larger than any screen is. */
 bool top_screen_is_gone(void);
 
 #endif
