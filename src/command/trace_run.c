@@ -313,13 +313,13 @@ static int open_sources(struct trace *t)
     int r = pipeline_open(&t->config, &t->pipeline, t->error);
 
     if (r < 0) {
-        bool rights = r == -EPERM || r == -EACCES || r == -ENOENT;
+        const bool rights = r == -EPERM || r == -EACCES;
 
         if (rights)
             tell_remedy(t);
         else
             log_error("%s", t->error);
-        return rights ? EXIT_RIGHTS : EXIT_FAILED;
+        return rights || r == -ENOENT ? EXIT_RIGHTS : EXIT_FAILED; /* or the kernel has not what is needed */
     }
     tell_sources(t);
     if (t->options->output.verbose)

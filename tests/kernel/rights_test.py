@@ -117,6 +117,7 @@ def without_type_information():
         check_equal(says(doctor.stdout, part), is_there, part)
     check_equal(only.status, 3)
     one_line(only.stderr, "BTF")
+    check("as root" not in only.stderr, "what root cannot help:", only.stderr)
 
 
 @case
