@@ -18,7 +18,7 @@
  * list of system calls does not let it have: before a byte of TLS is sent, and it says what failed. */
 static bool wants_tls(natsStatus status)
 {
-    natsStatus last;
+    natsStatus last = NATS_OK;
     const char *text = nats_GetLastError(&last);
 
     return status == NATS_SSL_ERROR || (status == NATS_SYS_ERROR && last == status && text && strstr(text, "fcntl"));
