@@ -3,6 +3,8 @@
  * the upper half of the argument, which the kernel ignores, so those are compared without it. No other descriptor of such a
  * socket can be made: the second filter, a list of what is allowed, has no call for that.
  *
+ * Who publishes has another that lets all pass but what would make a socket wait.
+ *
  * The list is of what the program calls; what it lacks is found by the tests, which run with TCPLENS_SECCOMP=kill. */
 #include "tcplens/base/confine.h"
 
@@ -183,15 +185,18 @@ static const struct rule rules[] = {
     ALLOW(recvfrom, CONFINE_PUBLISH),
     ALLOW_IF(sendto, CONFINE_PUBLISH, IS(4, 0)),
     ALLOW(shutdown, CONFINE_PUBLISH),
+    ALLOW(getpeername, CONFINE_PUBLISH),
     ALLOW_IF(getsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
     ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, SOL_SOCKET)),
     ALLOW_IF(setsockopt, CONFINE_PUBLISH, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
     ALLOW(pwrite64, CONFINE_PUBLISH),
+    ALLOW_IF(prctl, CONFINE_PUBLISH, IS(0, PR_SET_PDEATHSIG), IS(1, 0)), /* it outlives who traces, once it has begun */
     { SCMP_SYS(openat),
       CONFINE_PUBLISH,
       QUIET(ENOENT),
       0,
       { { 0 } } }, /* the settings of libraries: they have defaults */
+    REFUSE_IF(newfstatat, CONFINE_PUBLISH, ENOENT, HAS(3, AT_EMPTY_PATH, 0)), /* likewise */
     /* a file that is handed out is closed by the answer that it is in */
     ALLOW_IF(fcntl, CONFINE_HAND_OUT, IS(1, F_DUPFD_CLOEXEC)),
     /* files that are made, locked, and given to whoever called sudo(8); they are not read */
@@ -297,6 +302,18 @@ static int narrow_sockets(const struct confine *c, uint32_t action)
     return load(filter, r);
 }
 
+/* None of its descriptors may be made to wait: a server that asks for TLS and then is silent would hold libnats for ever, which
+ * has no timeout for that. */
+static int keep_from_waiting(void)
+{
+    const struct scmp_arg_cmp waits[] = { IS(1, F_SETFL), HAS(2, O_NONBLOCK, 0) };
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter)
+        return -ENOMEM;
+    return load(filter, seccomp_rule_add_array(filter, QUIET(EPERM), SCMP_SYS(fcntl), 2, waits));
+}
+
 /* Itself, and no other process. */
 static int allow_to_stop(scmp_filter_ctx filter)
 {
@@ -336,6 +353,8 @@ int confine(const struct confine *c)
     tell_refused();
     if (c->socket_count)
         r = narrow_sockets(c, action);
+    if (r == 0 && (c->may & CONFINE_PUBLISH))
+        r = keep_from_waiting();
     return r < 0 ? r : allow_listed(c->may, action);
 }
 

@@ -4,19 +4,35 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "publish_deadline.h"
 #include "tcplens/base/writer.h"
 
 #define TIMEOUT_MS 3000
+#define LATE_MS 1000      /* behind all timeouts of a connection */
 #define WALK_WAIT_MS 5000 /* for the next one */
 #define WALK_ACK_EVERY 1024
 #define WALK_PENDING (2 * WALK_ACK_EVERY)
 #define WALK_REST_NS (30 * 24 * 3600 * 1000000000ll) /* so long whoever takes them may stand still */
+
+/* The library begins TLS when the server asks for it, whatever the options say. It does so on a socket that waits, which the
+ * list of system calls does not let it have: before a byte of TLS is sent, and it says what failed. */
+static bool wants_tls(natsStatus status)
+{
+    natsStatus last = NATS_OK;
+    const char *text = nats_GetLastError(&last);
+
+    return status == NATS_SSL_ERROR || (status == NATS_SYS_ERROR && last == status && text && strstr(text, "fcntl"));
+}
 
 static int explain(const struct publish_server *server, natsStatus status, char error[static PUBLISH_ERROR_MAX])
 {
     char at[300];
 
     snprintf(at, sizeof(at), "%.200s, port %u", server->host, server->port);
+    if (wants_tls(status)) {
+        snprintf(error, PUBLISH_ERROR_MAX, "the NATS server at %s wants TLS, which is not spoken here", at);
+        return -EPROTONOSUPPORT;
+    }
     switch (status) {
     case NATS_NO_SERVER:
     case NATS_TIMEOUT:
@@ -55,9 +71,26 @@ static natsStatus make_options(const struct publish_server *server, natsConnecti
         s = natsOptions_SetName(*ret_options, "tcplens");
     if (s == NATS_OK)
         s = natsOptions_SetAllowReconnect(*ret_options, false);
+    if (s == NATS_OK) /* the one that was named, and no other that it names */
+        s = natsOptions_SetIgnoreDiscoveredServers(*ret_options, true);
+    if (s == NATS_OK) /* also keeps its socket from waiting: who takes nothing would hold us for ever */
+        s = natsOptions_SetWriteDeadline(*ret_options, TIMEOUT_MS);
     if (s == NATS_OK && closed)
         s = natsOptions_SetClosedCB(*ret_options, closed, arg);
     return s;
+}
+
+/* Each address has its time by the library, which forgets it at the end of what the server says. */
+static natsStatus connect_in_time(const struct publish_server *server, natsOptions *options,
+                                  natsConnection **ret_connection)
+{
+    struct publish_deadline deadline;
+    natsStatus s;
+
+    if (publish_deadline_start(&deadline, server->port, TIMEOUT_MS * server->url_count + LATE_MS) < 0)
+        return NATS_NO_MEMORY;
+    s = natsConnection_Connect(ret_connection, options);
+    return publish_deadline_stop(&deadline) && s != NATS_OK ? NATS_TIMEOUT : s;
 }
 
 int publish_connect(const struct publish_server *server, int64_t pending, natsConnectionHandler closed,
@@ -70,7 +103,7 @@ int publish_connect(const struct publish_server *server, int64_t pending, natsCo
     natsStatus s = make_options(server, closed, arg, &options);
 
     if (s == NATS_OK)
-        s = natsConnection_Connect(&c.connection, options);
+        s = connect_in_time(server, options, &c.connection);
     natsOptions_Destroy(options);
     if (s == NATS_OK)
         s = jsOptions_Init(&of_js);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
@@ -21,6 +22,7 @@
 #define PIPE_SIZE (1 << 20) /* /proc/sys/fs/pipe-max-size, unless somebody changed it */
 
 #define PATIENCE_MS 3000 /* before it is said what is being waited for */
+#define START_MS 30000   /* to connect: more than all timeouts of it together */
 
 enum { STATUS_STORED = 0, STATUS_NOT_ALL = 1 };
 
@@ -64,13 +66,17 @@ static int begin(const struct sender_config *config, const char *folder, uint64_
     return sender_new(config, spool, ret_sender, error);
 }
 
-static _Noreturn void be_publisher(struct sender_config *config, const char *folder, uint64_t spool_size)
+/* Until it has begun, it ends with who started it: it would not hear of that from its pipe. Then what waits in the spool is
+ * still sent. */
+static _Noreturn void be_publisher(struct sender_config *config, const char *folder, uint64_t spool_size, pid_t parent)
 {
     char error[PUBLISH_ERROR_MAX] = "";
     struct sender *sender = NULL;
     struct spool spool;
 
     leave_signals();
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(STATUS_NOT_ALL);
     if (keep_only(&config->frames, &config->talk) < 0)
         _exit(STATUS_NOT_ALL);
     if (begin(config, folder, spool_size, &spool, &sender, error) < 0) {
@@ -78,32 +84,71 @@ static _Noreturn void be_publisher(struct sender_config *config, const char *fol
             _exit(STATUS_NOT_ALL);
         _exit(STATUS_NOT_ALL);
     }
-    if (write(config->talk, "", 1) != 1)
+    if (prctl(PR_SET_PDEATHSIG, 0) < 0 || write(config->talk, "", 1) != 1)
         _exit(STATUS_NOT_ALL);
     _exit(sender_run(sender) ? STATUS_NOT_ALL : STATUS_STORED);
 }
 
-/* An empty word: it goes on. */
-static bool has_begun(int talk, char error[static PUBLISH_ERROR_MAX])
+/* Waits for a word, or the end, of it. 0; -ECANCELED: the program was asked to end, which stays for who asks next; -ETIMEDOUT. */
+static int await_word(int talk, const struct timespec *begun)
 {
+    struct pollfd news[] = { { .fd = talk, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+    struct timespec now;
+    int64_t left_ms;
+    int n;
+
+    if (stop_is_watched()) /* else signals act as they do */
+        news[1].fd = stop_watch();
+    do {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left_ms = START_MS - (now.tv_sec - begun->tv_sec) * 1000 - (now.tv_nsec - begun->tv_nsec) / 1000000;
+        n = poll(news, 2, left_ms > 0 ? (int)left_ms : 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    if (news[0].revents)
+        return 0;
+    return n > 0 ? -ECANCELED : -ETIMEDOUT;
+}
+
+/* An empty word: it goes on (0). */
+static int has_begun(int talk, char error[static PUBLISH_ERROR_MAX])
+{
+    struct timespec begun;
     size_t len = 0;
     ssize_t n;
+    int r;
 
-    while (len < PUBLISH_ERROR_MAX - 1 && (n = read(talk, error + len, PUBLISH_ERROR_MAX - 1 - len)) > 0) {
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    while ((r = await_word(talk, &begun)) == 0 && len < PUBLISH_ERROR_MAX - 1 &&
+           (n = read(talk, error + len, PUBLISH_ERROR_MAX - 1 - len)) > 0) {
         len += (size_t)n;
         if (!error[0])
-            return true;
+            return 0;
     }
     error[len] = '\0';
-    if (!len)
+    if (r == -ECANCELED)
+        snprintf(error, PUBLISH_ERROR_MAX, "asked to end before it was connected");
+    else if (r < 0)
+        snprintf(error, PUBLISH_ERROR_MAX, "the process that publishes does not begin: %s", strerror(-r));
+    else if (!len)
         snprintf(error, PUBLISH_ERROR_MAX, "the process that publishes ended at once");
-    return false;
+    return r < 0 ? r : -EPROTO;
+}
+
+/* It ends by itself once it has said why. Otherwise it is made to, here, or where that is not allowed when this process ends. */
+static void end_unbegun(pid_t pid, int r)
+{
+    const bool ends = r == -EPROTO || kill(pid, SIGKILL) == 0;
+
+    waitpid(pid, NULL, ends ? 0 : WNOHANG);
 }
 
 int publish_process_start(struct publish_process *p, struct sender_config *config, const char *folder,
                           uint64_t spool_size, char error[static PUBLISH_ERROR_MAX])
 {
-    int frames[2], talk[2];
+    const pid_t parent = getpid();
+    int frames[2], talk[2], r;
     pid_t pid;
 
     snprintf(error, PUBLISH_ERROR_MAX, "cannot start the process that publishes: out of descriptors or memory");
@@ -120,12 +165,13 @@ int publish_process_start(struct publish_process *p, struct sender_config *confi
     if (pid == 0) {
         config->frames = frames_read;
         config->talk = theirs;
-        be_publisher(config, folder, spool_size);
+        be_publisher(config, folder, spool_size, parent);
     }
     close(cleanup_keep(&theirs));
-    if (!has_begun(ours, error)) {
-        waitpid(pid, NULL, 0);
-        return -EPROTO;
+    r = has_begun(ours, error);
+    if (r < 0) {
+        end_unbegun(pid, r);
+        return r;
     }
     if (fcntl(frames_write, F_SETFL, O_NONBLOCK) < 0)
         return -errno;

@@ -111,13 +111,12 @@ static struct on_its_way *find(struct sender *s, uint64_t n)
     return low < s->next && s->way[low % IN_FLIGHT].n == n ? &s->way[low % IN_FLIGHT] : NULL;
 }
 
-static void tell_refused(struct sender *s, const jsPubAckErr *e)
+static void tell_refused(struct sender *s, const char *why)
 {
     if (s->told_trouble)
         return;
     s->told_trouble = true;
-    log_note("publish: the server does not store records now (%s); they wait",
-             e->ErrText && *e->ErrText ? e->ErrText : natsStatus_GetText(e->Err));
+    log_note("publish: the server does not store records now (%s); they wait", why);
 }
 
 /* From the spool, as far as all is stored. What was sent on this connection alone is stored in its order. */
@@ -161,7 +160,7 @@ static void on_ack(jsCtx *js, natsMsg *message, jsPubAck *ack, jsPubAckErr *refu
     if (ack && number_of(s, message, &n)) {
         note_stored(s, n, ack->Sequence);
     } else if (refusal && refusal->Err != NATS_CONNECTION_CLOSED && refusal->Err != NATS_INVALID_SUBSCRIPTION) {
-        tell_refused(s, refusal);
+        tell_refused(s, refusal->ErrText && *refusal->ErrText ? refusal->ErrText : natsStatus_GetText(refusal->Err));
         s->refused = true;
     }
     tell_news(s);
@@ -294,6 +293,16 @@ static bool begin_way(struct sender *s, uint64_t n, uint64_t behind, bool stored
     return room;
 }
 
+/* The library does not send it. A connection that was closed is told of when there is no new one. */
+static void note_unsent(struct sender *s, natsStatus status)
+{
+    pthread_mutex_lock(&s->lock);
+    if (status != NATS_CONNECTION_CLOSED)
+        tell_refused(s, natsStatus_GetText(status));
+    s->refused = true; /* it goes again with those behind it */
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* Sends as much as there is, and may be on its way. */
 static void send_records(struct sender *s)
 {
@@ -304,6 +313,7 @@ static void send_records(struct sender *s)
     for (;;) {
         const char *bytes = look(s, s->sent, sizeof(struct publish_frame));
         struct publish_frame f;
+        natsStatus status;
         bool stored;
 
         if (!bytes)
@@ -317,8 +327,9 @@ static void send_records(struct sender *s)
         if (stored)
             continue;
         s->last_n = f.n > s->last_n ? f.n : s->last_n;
-        if (publish(s, &f, bytes + sizeof(f)) != NATS_OK) {
-            s->refused = true; /* it goes again with those behind it */
+        status = publish(s, &f, bytes + sizeof(f));
+        if (status != NATS_OK) {
+            note_unsent(s, status);
             return;
         }
     }
@@ -386,10 +397,14 @@ static int meet(struct sender *s, const struct publish_connection *c, char error
         return r;
     if (!s->met) {
         s->known_at = last;
-    } else if (find_stored(s, c) != NATS_OK) {
-        snprintf(error, PUBLISH_ERROR_MAX, "the NATS server at %.200s does not tell what it has stored",
-                 s->config.server.host);
-        return -EPROTO;
+    } else {
+        const natsStatus status = find_stored(s, c);
+
+        if (status != NATS_OK) {
+            snprintf(error, PUBLISH_ERROR_MAX, "the NATS server at %.200s does not tell what it has stored: %s",
+                     s->config.server.host, natsStatus_GetText(status));
+            return -EPROTO;
+        }
     }
     s->met = true;
     return 0;

@@ -423,6 +423,135 @@ def wrong_lines():
             one_line(done.stderr, part)
 
 
+INFO = {"server_id": "x", "version": "2.10.0", "proto": 1, "headers": True, "max_payload": 1 << 20, "jetstream": True}
+
+
+class Odd:
+    """A server that says what it is told to of itself; then it takes what comes, or is gone."""
+
+    def __init__(self, stack, info, goes=False):
+        self.listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.url = f"nats://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.info, self.goes, self.clients = b"INFO " + json.dumps({**INFO, **info}).encode() + b"\r\n", goes, []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                self.clients.append(client)
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with contextlib.suppress(OSError):
+            client.sendall(self.info)
+            while client.recv(1 << 16) and not self.goes:
+                pass
+            client.shutdown(socket.SHUT_RDWR)
+
+
+@case
+def server_wants_tls():
+    """It is told at once, though the server says nothing more: at the start, and when the connection is made again."""
+    with contextlib.ExitStack() as stack:
+        odd = Odd(stack, {"tls_required": True})
+        told = "wants TLS, which is not spoken here"
+        for command in ("fetch", odd.url), ("trace", "--source", "diag", "-q", "--publish", odd.url, "--duration", "1"):
+            done = lib.run(*command)
+            check_equal(done.status, 1, done.stderr)
+            one_line(done.stderr, told)
+        nats = Server(stack)
+        proxy = Proxy(stack, nats.port)
+        with traced(proxy) as process:
+            wait_for(lambda: replay_now(nats), "the header in the stream")
+            proxy.change = lambda data: data.replace(b'"proto":1', b'"tls_required":true,"proto":1')
+            proxy.cut()
+            process.wait_line(rf"publish: the NATS server at \S+, port \d+ {told}; records wait in the spool", "stderr")
+            connections(process.server, 3)
+            proxy.change = lambda data: data
+            process.wait_line("the server stores records again", "stderr")
+            trace = end(process)
+            check("system call" not in process.stderr, process.stderr)
+        check_equal(replay(nats), trace)
+
+
+@case
+def server_names_others():
+    """Nobody is connected with but the server that was named, though that one is gone when it has said who would answer."""
+    with contextlib.ExitStack() as stack:
+        other = Odd(stack, {})
+        named = [other.url.removeprefix("nats://"), "../../etc/passwd", "\x1b[31m:1"]
+        odd = Odd(stack, {"connect_urls": named}, goes=True)
+        done = lib.run("fetch", odd.url)
+        check_equal(done.status, 1)
+        one_line(done.stderr, "the NATS server at 127.0.0.1, port")
+        check(odd.clients and not other.clients, "another server was connected with")
+
+
+@case
+def server_does_not_answer():
+    """It has said who it is, and no more: the trace begins all the same."""
+    with contextlib.ExitStack() as stack:
+        odd = Odd(stack, {})
+        process = lib.begin(stack, "trace", "--source", "diag", "-q", "--publish", odd.url)
+        process.wait_line("no NATS server answers at .*; records wait in the spool", "stderr")
+        process.wait_line(NOTE, "stderr")
+
+
+def connecting(stack):
+    """tcplens trace, and its publisher, which is stopped before it is connected with a silent server."""
+    while True:
+        odd = Odd(stack, {})
+        odd.info = b"INFO"  # nor is that the end of it
+        process = lib.begin(stack, "trace", "--source", "diag", "-q", "--publish", odd.url)
+        wait_for(lambda o=odd: o.clients, "the connection")
+        child, = children_of(process.pid)
+        os.kill(child, signal.SIGSTOP)
+        stack.callback(lambda c=child: status_of(c) and os.kill(c, signal.SIGKILL))
+        wait_for(lambda c=child: status_of(c)["State"].startswith("T"), "it to stop")
+        try:
+            odd.clients[0].recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return process, child
+        os.kill(child, signal.SIGCONT)  # it was too slow a machine: the publisher has given up waiting already
+        process.process.kill()
+        process.wait()
+
+
+@case
+def ended_before_it_is_connected():
+    """A signal ends it though who publishes does nothing; who publishes ends with who traces."""
+    with contextlib.ExitStack() as stack:
+        for number in signal.SIGTERM, signal.SIGINT:
+            process, child = connecting(stack)
+            process.process.send_signal(number)
+            check_equal(process.wait(), 1, process.stderr)
+            one_line(process.stderr, "--publish: asked to end before it was connected")
+            wait_for(lambda c=child: status_of(c) is None, "the publisher to end")
+        process, child = connecting(stack)
+        process.process.kill()
+        process.wait()
+        wait_for(lambda: (status_of(child) or {"State": "Z"})["State"].startswith("Z"), "the publisher to end")
+
+
+@case
+def server_takes_no_record():
+    """Each is too long for it: that is told, and they are stored when it takes them."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        proxy = Proxy(stack, nats.port)
+        with traced(proxy) as process:
+            wait_for(lambda: replay_now(nats), "the header in the stream")
+            proxy.change = lambda data: re.sub(rb'"max_payload":\d+', b'"max_payload":1', data)
+            proxy.cut()
+            connections(process.server, 3)
+            process.wait_line(r"publish: .*\bMaximum Payload\b.*; (records|they) wait", "stderr")
+            proxy.change = lambda data: data
+            process.wait_line("the server stores records again", "stderr")
+            trace = end(process)
+        check_equal(replay(nats), trace)
+
+
 def publish(nats, subject, identity, line):
     """A message as anybody can store it; the server has it when this returns, and says where."""
     header = b"NATS/1.0\r\nNats-Msg-Id: " + identity + b"\r\n\r\n"
