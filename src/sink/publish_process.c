@@ -22,6 +22,7 @@
 #define PIPE_SIZE (1 << 20) /* /proc/sys/fs/pipe-max-size, unless somebody changed it */
 
 #define PATIENCE_MS 3000 /* before it is said what is being waited for */
+#define LEAVING_MS 10000 /* to leave what it does: a connection that it makes has its own time */
 #define START_MS 30000   /* to connect: more than all timeouts of it together */
 
 enum { STATUS_STORED = 0, STATUS_NOT_ALL = 1 };
@@ -179,32 +180,42 @@ int publish_process_start(struct publish_process *p, struct sender_config *confi
     return 0;
 }
 
-/* Until it has ended. Who does not want to wait says so with a signal. */
-static void await_end(const struct publish_process *p)
+/* Until it has ended. Who does not want to wait says so with a signal. False: it does not answer to that. */
+static bool await_end(const struct publish_process *p)
 {
     struct pollfd news[] = { { .fd = p->talk, .events = POLLIN }, { .fd = stop_watch(), .events = POLLIN } };
     int n, patience_ms = PATIENCE_MS;
+    bool told = false;
 
     while ((n = poll(news, 2, patience_ms)) >= 0 || errno == EINTR) {
         if (n > 0 && news[0].revents)
-            return;
-        if (n > 0 && stop_take() && write(p->talk, "", 1) < 0)
-            return;
-        if (n == 0) {
+            return true;
+        if (n == 0 && told)
+            return false;
+        if (n > 0 && stop_take() && !told) {
+            told = true;
+            patience_ms = LEAVING_MS;
+            if (write(p->talk, "", 1) < 0)
+                return true;
+        } else if (n == 0) {
             log_note("publish: what waits in the spool is still being sent; another Ctrl-C (or signal) leaves it");
             patience_ms = -1;
         }
     }
+    return true;
 }
 
 int publish_process_end(struct publish_process *p)
 {
+    bool answers;
     int status;
 
     cleanup_close(&p->frames);
-    await_end(p);
+    answers = await_end(p);
     cleanup_close(&p->talk);
-    if (waitpid(p->pid, &status, 0) != p->pid)
-        return -errno;
+    if (!answers)
+        log_note("publish: tcplens-publish does not answer, and is left to itself: what waits may not be stored");
+    if (waitpid(p->pid, &status, answers ? 0 : WNOHANG) != p->pid)
+        return answers ? -errno : -ENODATA;
     return WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STORED ? 0 : -ENODATA;
 }

@@ -235,6 +235,22 @@ def left_at_the_end():
         nats.process.process.send_signal(signal.SIGCONT)
 
 
+@case
+def left_by_one_that_does_not_answer():
+    """Somebody has stopped the publisher: it is asked, waited for, and left."""
+    with contextlib.ExitStack() as stack:
+        nats = Server(stack)
+        with traced(nats) as process:
+            child, = children_of(process.pid)
+            os.kill(child, signal.SIGSTOP)
+            stack.callback(os.kill, child, signal.SIGKILL)
+            process.interrupt()
+            process.wait_line("another Ctrl-C", "stderr")
+            process.interrupt()
+            check_equal(process.wait(), 4, process.stderr)
+            check("tcplens-publish does not answer, and is left to itself" in process.stderr, process.stderr)
+
+
 def outage(interrupt, resume):
     with contextlib.ExitStack() as stack:
         nats = Server(stack)
