@@ -18,7 +18,7 @@ kept=${O:-build}/kernels
 deadline=$((${TEST_TIMEOUT:-600} - 20))
 # What the tests call, besides Python: a program that is not named here is not found there.
 programs='sh awk cat curl date env insmod ip mktemp mount nsenter rm seq setpriv setsid sleep stty tee timeout touch true
-    uname unshare xargs'
+    umount uname unshare xargs'
 
 if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
