@@ -44,7 +44,7 @@ struct pipeline_config {
 };
 
 /* Opens the sources in the namespace this process is in; from now on events are collected, but nothing is parsed yet. A
- * wanted one that fails is left out and explained by pipeline_missing(); one that can stand in for it is then tried. If one
+ * wanted one that fails is left out and explained by pipeline_source(); one that can stand in for it is then tried. If one
  * that is needed fails, or none is left but a stand-in that nobody asked for, returns -errno with one line in error. */
 int pipeline_open(const struct pipeline_config *config, struct pipeline **ret_pipeline,
                   char error[static PIPELINE_ERROR_MAX]) __attribute__((warn_unused_result));

@@ -425,7 +425,16 @@ static void forget_peer(struct http *http, struct peer *p)
     free(p);
 }
 
-/* Gives the library a connection, which it closes also where it fails. */
+static struct peer *find_peer(const struct http *http, int fd)
+{
+    struct peer *p = http->peers;
+
+    while (p && p->fd != fd)
+        p = p->next;
+    return p;
+}
+
+/* Gives the library a connection, which it closes also where it fails: it may have told of that (notify_connection()), or not. */
 static void let_in(void *cls, int fd, bool refused)
 {
     /* it asks for an address, which we never ask it for */
@@ -442,7 +451,8 @@ static void let_in(void *cls, int fd, bool refused)
         p->next->prev = p;
     http->peers = p;
     http->peer_count++;
-    if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&from, sizeof(from)) != MHD_YES)
+    if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)&from, sizeof(from)) != MHD_YES &&
+        find_peer(http, fd))
         forget_peer(http, p);
 }
 
@@ -452,11 +462,7 @@ static void notify_connection(void *cls, struct MHD_Connection *connection, void
     struct http *http = cls;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const int fd = connection_fd(connection);
-
-        for (struct peer *p = http->peers; p && !*context; p = p->next)
-            if (p->fd == fd)
-                *context = p;
+        *context = find_peer(http, connection_fd(connection));
     } else if (*context) {
         forget_peer(http, *context);
         *context = NULL;

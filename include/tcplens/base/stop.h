@@ -1,5 +1,5 @@
 /* The signals that ask the program to end, and how long it waits for others once one of them came. The signals are the
- * process's: so is this. They are all that end one which knows nothing of them (signal(7)) and are no fault of its own. */
+ * process's: so is this. */
 #ifndef TCPLENS_BASE_STOP_H
 #define TCPLENS_BASE_STOP_H
 
