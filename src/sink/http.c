@@ -30,7 +30,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "tcplens/base/json.h"
+#include "http_answers.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/base/netns.h"
 #include "tcplens/metrics/metrics.h"
@@ -44,7 +44,6 @@
 #define CONNECTIONS ((unsigned)LIMIT_BROWSERS + HTTP_DOOR_MAX + CONNECTION_SPARE)
 #define CONNECTION_MEMORY HTTP_HEAD_MAX /* request line and headers, then the send buffer */
 #define IDLE_TIMEOUT_S 10u              /* no byte moves */
-#define STREAM_TIMEOUT_S 120u           /* longer: a browser stopped in its debugger comes back */
 #define TICK_S 5
 #define ANSWER_TURNS 256  /* of http_answer(): more than any answer takes */
 #define REQUEST_TICKS 2   /* for a whole head, however slowly it trickles in: 5 to 10 s */
@@ -91,131 +90,6 @@ struct http {
     unsigned ticks;
     bool deaf; /* there is no descriptor for another connection, or no memory: until the next tick */
 };
-
-/* --- Answers --- */
-
-/* Adds the headers of every answer, sends it and gives the response away, in any case. */
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-                              struct MHD_Response *response)
-{
-    /* Connection: close, because an idle connection that a browser keeps would take the place of a client. */
-    const char *const headers[][2] = {
-        { MHD_HTTP_HEADER_CONTENT_TYPE, type },
-        { MHD_HTTP_HEADER_CONNECTION, "close" },
-        { MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
-        { "X-Content-Type-Options", "nosniff" },
-        { "Referrer-Policy", "no-referrer" },
-        { "Cross-Origin-Resource-Policy", "same-origin" },
-        { "Content-Security-Policy", "frame-ancestors 'none'" },
-    };
-    if (!response)
-        return MHD_NO;
-    enum MHD_Result result = MHD_YES;
-    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && result == MHD_YES; i++)
-        result = MHD_add_response_header(response, headers[i][0], headers[i][1]);
-    if (result == MHD_YES)
-        result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-/* text: a literal. */
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
-    if (response && status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    return answer(connection, status, "text/plain; charset=utf-8", response);
-}
-
-static enum MHD_Result answer_page(const struct http *http, struct MHD_Connection *connection)
-{
-    return answer(
-        connection, MHD_HTTP_OK, "text/html; charset=utf-8",
-        MHD_create_response_from_buffer(http->page_len, (void *)(uintptr_t)http->page, MHD_RESPMEM_PERSISTENT));
-}
-
-static enum MHD_Result answer_names(const struct http *http, struct MHD_Connection *connection)
-{
-    size_t room = 3;
-    char *text, *p;
-
-    for (unsigned i = 0; i < http->file_count; i++)
-        room += 6 * strlen(http->files[i].name) + 3;
-    text = p = malloc(room);
-    if (!text)
-        return MHD_NO;
-    *p++ = '[';
-    for (unsigned i = 0; i < http->file_count; i++) {
-        if (i)
-            *p++ = ',';
-        p = json_put_text(p, http->files[i].name, SIZE_MAX);
-    }
-    *p++ = ']';
-    return answer(connection, MHD_HTTP_OK, "application/json",
-                  MHD_create_response_from_buffer((size_t)(p - text), text, MHD_RESPMEM_MUST_FREE));
-}
-
-static enum MHD_Result answer_file(const struct http *http, struct MHD_Connection *connection)
-{
-    const char *n = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "n");
-    char *rest;
-    unsigned long i = n ? strtoul(n, &rest, 10) : 0;
-    int fd;
-
-    if (!n || *n < '0' || *n > '9' || *rest || i >= http->file_count)
-        return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
-    fd = fcntl(http->files[i].fd, F_DUPFD_CLOEXEC, 3); /* the response closes it */
-    if (fd < 0)
-        return MHD_NO;
-    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
-    return answer(connection, MHD_HTTP_OK, "application/octet-stream",
-                  MHD_create_response_from_fd_at_offset64(http->files[i].size, fd, 0));
-}
-
-#define OPENMETRICS "application/openmetrics-text"
-
-/* RFC 9110, 12.5.1. Who names it can read it, however much more than another; q=0 would say that it cannot. */
-static bool takes_openmetrics(const char *accept)
-{
-    const char *at = accept ? strstr(accept, OPENMETRICS) : NULL, *q;
-    size_t len;
-
-    if (!at)
-        return false;
-    len = strcspn(at, ",");
-    q = strstr(at, "q=");
-    return !q || q >= at + len || strtod(q + 2, NULL) > 0;
-}
-
-static enum MHD_Result answer_metrics(const struct http *http, struct MHD_Connection *connection)
-{
-    const bool open =
-        takes_openmetrics(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
-    size_t len;
-    char *text = metrics_text(http->metrics, open ? METRICS_OPENMETRICS : METRICS_PROMETHEUS, &len);
-
-    if (!text)
-        return MHD_NO;
-    return answer(connection, MHD_HTTP_OK,
-                  open ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
-                  MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
-}
-
-/* Where there is nothing but metrics: what a person sees who follows a link of the monitoring system. */
-static enum MHD_Result answer_index(struct MHD_Connection *connection)
-{
-    static const char page[] = "<!doctype html>\n"
-                               "<html lang=\"en\"><meta charset=\"utf-8\"><title>tcplens export</title>\n"
-                               "<h1>tcplens export " TCPLENS_VERSION "</h1>\n"
-                               "<p>What the TCP connections of this host add up to, for Prometheus:\n"
-                               "<a href=\"metrics\">/metrics</a>.</p>\n"
-                               "</html>\n";
-
-    return answer(connection, MHD_HTTP_OK, "text/html; charset=utf-8",
-                  MHD_create_response_from_buffer(sizeof(page) - 1, (char *)page, MHD_RESPMEM_PERSISTENT));
-}
 
 /* --- Clients --- */
 
@@ -281,8 +155,8 @@ static uint64_t last_event_id(struct MHD_Connection *connection)
 static enum MHD_Result answer_trace(struct http *http, struct MHD_Connection *connection, bool events)
 {
     if (http->client_count >= LIMIT_BROWSERS)
-        return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                           "Too many browsers read this trace. Close one and try again.\n");
+        return http_answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                "Too many browsers read this trace. Close one and try again.\n");
     struct client *c = client_new(http, connection);
     if (!c)
         return MHD_NO;
@@ -296,12 +170,12 @@ static enum MHD_Result answer_trace(struct http *http, struct MHD_Connection *co
         client_free(c);
         return MHD_NO;
     }
-    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, STREAM_TIMEOUT_S);
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, HTTP_STREAM_TIMEOUT_S);
     if (events)
-        return answer(connection, MHD_HTTP_OK, "text/event-stream", response);
+        return http_answer_with(connection, MHD_HTTP_OK, "text/event-stream", response);
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
                                   "attachment; filename=\"trace.ndjson\"");
-    return answer(connection, MHD_HTTP_OK, "application/x-ndjson", response);
+    return http_answer_with(connection, MHD_HTTP_OK, "application/x-ndjson", response);
 }
 
 /* --- Requests --- */
@@ -385,32 +259,34 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     size_t host_len = host ? strlen(host) : 0;
     const char *url = http_site_path(target, &host, &host_len);
     if (!peer || peer->refused)
-        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "A zero byte in the request.\n");
+        return http_answer_text(connection, MHD_HTTP_BAD_REQUEST, "A zero byte in the request.\n");
     if (*request == &refused_target)
-        return answer_text(connection, MHD_HTTP_BAD_REQUEST, "A control character in the URL.\n");
+        return http_answer_text(connection, MHD_HTTP_BAD_REQUEST, "A control character in the URL.\n");
     const char *twice = what_is_told_twice(connection);
     if (twice)
-        return answer_text(connection, MHD_HTTP_BAD_REQUEST, twice);
+        return http_answer_text(connection, MHD_HTTP_BAD_REQUEST, twice);
     if (!host_is_right(http, host, host_len, connection_fd(connection)))
-        return answer_text(connection, MHD_HTTP_FORBIDDEN, "The name in this URL is not an address of this server.\n");
+        return http_answer_text(connection, MHD_HTTP_FORBIDDEN,
+                                "The name in this URL is not an address of this server.\n");
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-        return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
+        return http_answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n");
     bool page = !strcmp(url, "/"), events = !strcmp(url, "/events"), trace = !strcmp(url, "/trace");
     bool names = !strcmp(url, "/files"), file = !strcmp(url, "/file");
     bool metrics = http->metrics && !strcmp(url, "/metrics");
     if (http->metrics_alone ? !metrics && !page : !page && !names && !file && !events && !trace && !metrics)
-        return answer_text(connection, MHD_HTTP_NOT_FOUND,
-                           http->metrics_alone ? "Not found: there is /metrics.\n" : "Not found.\n");
+        return http_answer_text(connection, MHD_HTTP_NOT_FOUND,
+                                http->metrics_alone ? "Not found: there is /metrics.\n" : "Not found.\n");
     if (!http->metrics_alone && !is_token_valid(http, connection))
-        return answer_text(connection, MHD_HTTP_FORBIDDEN,
-                           "Open the whole URL that tcplens printed: its token is missing or wrong here.\n");
+        return http_answer_text(connection, MHD_HTTP_FORBIDDEN,
+                                "Open the whole URL that tcplens printed: its token is missing or wrong here.\n");
     if (metrics)
-        return answer_metrics(http, connection);
+        return http_answer_metrics(connection, http->metrics);
     if (http->metrics_alone)
-        return answer_index(connection);
+        return http_answer_index(connection);
     if (names || file)
-        return names ? answer_names(http, connection) : answer_file(http, connection);
-    return page ? answer_page(http, connection) : answer_trace(http, connection, events);
+        return names ? http_answer_names(connection, http->files, http->file_count)
+                     : http_answer_file(connection, http->files, http->file_count);
+    return page ? http_answer_page(connection, http->page, http->page_len) : answer_trace(http, connection, events);
 }
 
 static void forget_peer(struct http *http, struct peer *p)
