@@ -131,7 +131,7 @@ HEADERS := $(sort $(shell find include src -name '*.h' 2>/dev/null))
 
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o) $(B)/viewer_html.o $(B)/labs.o
 # The echo program stands apart but for how every program begins (its descriptors, its command line), and what can be shown.
-ECHO_OBJECTS := $(ECHO_SOURCES:%.c=$(B)/%.o) $(addprefix $(B)/src/base/,standard.o options.o printable.o)
+ECHO_OBJECTS := $(ECHO_SOURCES:%.c=$(B)/%.o) $(addprefix $(B)/src/base/,standard.o options.o printable.o caller.o)
 UNITS := $(UNIT_SOURCES:%.c=$(B)/%)
 REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/replay_%)
 

@@ -34,8 +34,8 @@ CONN_RANK = {name: rank for rank, names in enumerate(CONN) for name in names}
 LANES = 1
 # Tables of rows: they name every row, as data, and call none; the rows may know what all rows have in common.
 TABLES = {"source/source", "sink/sink", "command/command", "conn/finding", "convert/convert"}
-# What the echo program, which stands apart, shares: how every program begins, and what of others' text can be shown.
-FOR_ECHO = {"base/options", "base/printable", "base/standard"}
+# What the echo program, which stands apart, shares: how every program begins, what of others' text can be shown, whose a file is.
+FOR_ECHO = {"base/caller", "base/options", "base/printable", "base/standard"}
 # These are pure: no I/O, no clock, no library.
 PURE_LAYERS = {"tcp", "event", "conn"}
 PURE = set("assert ctype endian errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string".split())

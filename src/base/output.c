@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tcplens/base/caller.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/stop.h"
 
@@ -44,29 +44,6 @@ bool output_is_spared(const char *path)
     struct stat st;
 
     return stat(path, &st) == 0 && is_spared(&st);
-}
-
-/* An id as sudo(8) gives it in the environment. */
-static bool id_of(const char *variable, unsigned *ret_id)
-{
-    const char *text = getenv(variable);
-    unsigned long id;
-    char *end;
-
-    if (!text || *text < '0' || *text > '9')
-        return false;
-    id = strtoul(text, &end, 10);
-    *ret_id = (unsigned)id;
-    return !*end && id < (unsigned)-1;
-}
-
-/* Only of a file that was made here: another may be anybody's. */
-static void give_to_caller(int fd)
-{
-    unsigned uid, gid;
-
-    if (geteuid() == 0 && id_of("SUDO_UID", &uid) && id_of("SUDO_GID", &gid))
-        (void)!fchown(fd, uid, gid); /* where it cannot be theirs, root can still hand it on */
 }
 
 /* A FIFO that nobody reads yet is waited for, as open(2) would: but not when the program is asked to end. */
@@ -114,7 +91,7 @@ int output_open(const char *path, int flags)
     const bool made = fd >= 0;
 
     if (made)
-        give_to_caller(fd);
+        caller_give(fd);
     else if (errno == EEXIST && !(flags & O_EXCL))
         fd = open_existing(path, way);
     else

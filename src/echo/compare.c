@@ -22,6 +22,7 @@
 #include "complain.h"
 #include "options.h"
 #include "socket.h"
+#include "tcplens/base/caller.h"
 
 enum { DESCRIPTORS_MORE = 64 }; /* than clients */
 
@@ -151,29 +152,14 @@ static int cannot_write(const char *path, int error)
     return compare_failed(error, action);
 }
 
-/* An id as sudo(8) gives it in the environment. */
-static bool id_of(const char *variable, unsigned *ret_id)
-{
-    const char *text = getenv(variable);
-    char *end;
-
-    if (!text || *text < '0' || *text > '9')
-        return false;
-    unsigned long id = strtoul(text, &end, 10);
-    *ret_id = (unsigned)id;
-    return !*end && id < (unsigned)-1;
-}
-
 /* As the tracer makes its files: none is replaced, and under sudo it is the caller's. Returns a descriptor, or -errno. */
 static int make_file(const char *path)
 {
-    unsigned uid, gid;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return -errno;
-    if (geteuid() == 0 && id_of("SUDO_UID", &uid) && id_of("SUDO_GID", &gid))
-        (void)!fchown(fd, uid, gid); /* where it cannot be theirs, root can still hand it on */
+    caller_give(fd);
     return fd;
 }
 

@@ -393,6 +393,10 @@ def limited(stack, *arguments, **options):
                                                          + CHURN_UNTIL_TOLD), **options)
 
 
+def limit_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WITHOUT_ROOM, WITHOUT_ROOM))
+
+
 @case
 def full_disk():
     with contextlib.ExitStack() as stack:
@@ -409,8 +413,7 @@ def full_disk_for_packets():
     """Of what is written beside the trace: it is named, and whole blocks are in it."""
     with contextlib.ExitStack() as stack:
         path = f"{lib.temporary(stack)}/packets"
-        run = limited(stack, "-q", "--write", path,
-                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (WITHOUT_ROOM, WITHOUT_ROOM)))
+        run = limited(stack, "-q", "--write", path, preexec_fn=limit_files)
         run.says(f"cannot write {path}: File too large")
         not_stopped(run)
         done = lib.run("read", path, "--summary")
@@ -421,8 +424,7 @@ def full_disk_for_packets():
 def file_that_may_not_grow():
     with contextlib.ExitStack() as stack:
         path = f"{lib.temporary(stack)}/trace.ndjson"
-        run = limited(stack, "-q", "-o", path,
-                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (WITHOUT_ROOM, WITHOUT_ROOM)))
+        run = limited(stack, "-q", "-o", path, preexec_fn=limit_files)
         run.says("File too large")
         not_stopped_by(run, path)
 
