@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "tcplens/metrics/metrics.h"
-#include "tcplens/sink/http.h"
+#include "tcplens/sink/http_file.h"
 
 #define HTTP_STREAM_TIMEOUT_S 120u /* of what is long: a browser stopped in its debugger comes back */
 

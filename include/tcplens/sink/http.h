@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tcplens/base/options.h"
+#include "tcplens/sink/http_file.h"
 #include "tcplens/sink/sink.h"
 
 struct http;
@@ -21,13 +22,6 @@ struct http_address {
 int http_take_address(const char *value, void *member, char why[static OPTIONS_ERROR_MAX]);
 /* Why http_open() failed with r there. option: that asked for it, without the dashes. */
 void http_explain(int r, const char *option, const struct http_address *at, char error[static SINK_ERROR_MAX]);
-
-/* A regular file that is handed out. */
-struct http_file {
-    int fd;
-    const char *name; /* untrusted bytes */
-    uint64_t size;
-};
 
 /* viewer_html may be NULL where only metrics are shown.
  * Binds address (text; NULL: 127.0.0.1) and port (0: any) and makes the token, and no more: no thread runs and no byte
