@@ -277,13 +277,18 @@ segment("127.0.0.1", 7008, client.getsockname()[1], RST | ACK, 0, number + 1); u
 def a_timeout_is_cut_short():
     """What acknowledges something else shows SYN-SENT an end that is half open, and the SYN is sent again at once."""
     trace = kernel_trace(FILTERED + """
-deafen(server); client.connect_ex(("127.0.0.1", 7007))
-number = struct.unpack("!I", ear.recv(200)[24:28])[0]
-segment("127.0.0.1", 7007, client.getsockname()[1], ACK, 77, number + 99); counted("TCPTimeouts", 1)
+deafen(server); clients = []
+def cut():
+    clients.append(client := socket.socket()); client.setblocking(False)
+    begin = time.monotonic(); client.connect_ex(("127.0.0.1", 7007)); port = client.getsockname()[1]
+    while (packet := ear.recv(200))[20:22] != struct.pack("!H", port): pass
+    segment("127.0.0.1", 7007, port, ACK, 77, struct.unpack("!I", packet[24:28])[0] + 99)
+    return time.monotonic() - begin < 1
+while not cut(): pass  # this machine stood still until the timeout
+counted("TCPTimeouts", counter("TCPTimeouts") + 1)
 """)
-    fired = trace.all("timer", name="retransmit")[0]
-    check_equal(fired["rto_ns"], 10 ** 9)
-    check(0 < fired["waited_ns"] < fired["rto_ns"], fired)
+    fired = [r for r in trace.all("timer", name="retransmit") if r["rto_ns"] == 10 ** 9]
+    check(any(0 < r["waited_ns"] < r["rto_ns"] for r in fired), fired)
 
 
 @case
