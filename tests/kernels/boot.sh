@@ -2,11 +2,12 @@
 # Runs tests on another kernel, in a virtual machine without hardware support: boot.sh SERIES [COMMAND...]
 #
 # SERIES is a kernel of Debian (6.1, 6.12: fetch.sh gets it), each COMMAND a test as run.sh takes it. By default they
-# are the kernel tests, but those of the reference servers, of what is said of sockets and of what browsers and terminals
-# get, for which all kernels are the same; that of clocks, which is set there; and the labs for which they are not. Those of
-# faults and of what is said of sockets also take long where the processor is emulated: ten minutes and more each. Named as
-# COMMAND, with as much time, fault_test.py runs on 6.1. Those of habits, of merging and of --write need more memory (a dozen
-# tracers at once), a processor's own clock, and programs that the machine has not.
+# are the kernel tests, but those of the reference servers, of what is said of sockets, of what browsers and terminals get
+# and of `trace` as a command, for which all kernels are the same; that of clocks, which is set there; and the labs for
+# which they are not. Those of faults and of what is said of sockets also take long where the processor is emulated: ten
+# minutes and more each. Named as COMMAND, with as much time, fault_test.py and trace_command_test.py run on 6.1. Those of
+# habits, of merging and of --write need more memory (a dozen tracers at once), a processor's own clock, and programs that
+# the machine has not.
 # The machine has no disk and no network: its files are copies of this machine's, at the same paths (initramfs.py). All
 # is kept in $O/kernels; TCPLENS, ECHO and VIEWER are what is tested; TEST_TIMEOUT is when the machine counts as hung.
 # Exit status 77: no QEMU or no such kernel here, and it has said which.
@@ -24,7 +25,7 @@ if [ $# = 0 ]; then
     for test in tests/kernel/*_test.py; do
         case ${test##*/} in
         claims_test.py | echo_test.py | echo_commands_test.py | fault_test.py | habits_test.py | merge_test.py | \
-            models_test.py | serve_test.py | top_test.py | write_test.py) ;;
+            models_test.py | serve_test.py | top_test.py | trace_command_test.py | write_test.py) ;;
         *) set -- "$@" "python3 $test" ;;
         esac
     done
