@@ -490,11 +490,12 @@ claims: all $(ROUNDTRIP) $(PROBE)
 	@sh tests/deps.sh check
 	@$(TEST_ENV) python3 tests/kernel/claims_test.py $(CASE)
 
-## stress: the kernel tests ROUNDS times (5), TEST_JOBS at once (3), beside a load on every processor; with KERNEL=6.1 on that of Debian
+## stress: the kernel tests ROUNDS times (5), TEST_JOBS at once (3), beside a load on every processor; with KERNEL=6.1 on that of
+##   Debian; with QUOTA=40 they get 40 % of a processor, in half seconds
 ROUNDS = 5
 .PHONY: stress
 stress: all $(ROUNDTRIP) $(PROBE)
-	@$(TEST_ENV) TEST_TIMEOUT=$(if $(KERNEL),3600,1200) TEST_JOBS=$(TEST_JOBS) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+	@$(TEST_ENV) TEST_TIMEOUT=$(if $(KERNEL),3600,1200) TEST_JOBS=$(TEST_JOBS) QUOTA=$(QUOTA) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL)',\
 	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t'))
 
