@@ -414,7 +414,7 @@ check:
 test: all
 	@rm -f $(O)/test-results
 	@failed=; for check in $(CHECKS); do $(MAKE) $$check || failed="$$failed $$check"; done; \
-	printf '\n---- summary\n'; cat $(O)/test-results; \
+	printf '\n---- summary\n'; cat $(O)/test-results || failed="$$failed nothing was tested"; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; echo 'all passed'
 
 ## check-headers: every header compiles alone
