@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tcplens/base/inherited.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/standard.h"
 #include "tcplens/command/command.h"
@@ -71,6 +72,7 @@ int main(int argc, char *argv[])
         log_error("cannot open /dev/null: %s", strerror(-r));
         return EXIT_FAILED;
     }
+    inherited_note();
     /* a reader that goes away, and a file that may not grow, are errors of write(), to be told or not */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

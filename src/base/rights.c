@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tcplens/base/inherited.h"
 #include "tcplens/base/log.h"
 
 #define NOBODY 65534
@@ -113,6 +114,7 @@ int rights_give_up(const struct confine *c)
     const bool was_root = geteuid() == 0;
     int at_end = 0, r;
 
+    inherited_close();
     (void)prctl(PR_GET_PDEATHSIG, &at_end);
     r = rights_drop(false);
     if (r < 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tcplens/base/cleanup.h"
+#include "tcplens/base/inherited.h"
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
 #include "tcplens/base/stop.h"
@@ -31,6 +32,7 @@ enum { STATUS_STORED = 0, STATUS_NOT_ALL = 1 };
 static int keep_only(int *frames, int *talk)
 {
     enum { FRAMES = STDERR_FILENO + 1, TALK, REST };
+    inherited_close();
     const int f = fcntl(*frames, F_DUPFD_CLOEXEC, REST), t = fcntl(*talk, F_DUPFD_CLOEXEC, REST);
 
     if (f < 0 || t < 0 || dup2(f, FRAMES) < 0 || dup2(t, TALK) < 0 || syscall(SYS_close_range, REST, ~0u, 0) < 0)

@@ -29,6 +29,14 @@
 
 static int out;
 
+/* What the caller left open is closed before it confines itself, but for the one to tell on. */
+int close(int fd)
+{
+    const char *told = getenv("PROBE_FD");
+
+    return told && fd == atoi(told) ? 0 : (int)syscall(SYS_close, fd);
+}
+
 static void tell(const char *name, long result)
 {
     dprintf(out, "%s %d\n", name, result < 0 ? errno : 0);

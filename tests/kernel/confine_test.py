@@ -208,12 +208,13 @@ def check_no_right(pid, kinds=("Inh", "Prm", "Eff", "Amb")):
 
 
 @contextlib.contextmanager
-def tracing(*before, options=()):
+def tracing(*before, options=(), pass_fds=()):
     """A tracer with a command that does not end: its id, that of the command, that of the guard."""
     with tempfile.TemporaryDirectory() as directory:
         ready = f"{directory}/ready"
         process = subprocess.Popen([*before, lib.TCPLENS, "trace", "-q", "-o", f"{directory}/trace", *options, "--", "sh", "-c",
-                                    f"echo $$ >{ready}; exec sleep 1000"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                    f"echo $$ >{ready}; exec sleep 1000"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   pass_fds=pass_fds)
         try:
             wait_for(lambda: process.poll() is not None or (os.path.exists(ready) and os.path.getsize(ready)), "the command")
             check_equal(process.poll(), None)
@@ -246,6 +247,25 @@ def rights_are_gone():
         links = links_of(guard)
         check_equal((set(links), links[0].partition(":")[0], links[1]), ({0, 1}, "socket", "anon_inode:[pidfd]"))
         check(f"\nPid:\t{command}\n" in read_of(guard, "fdinfo/1"), "of another process", read_of(guard, "fdinfo/1"))
+
+
+@case
+def what_the_caller_left_open_is_the_commands():
+    with tempfile.TemporaryFile() as secret:
+        fd = secret.fileno()
+        with tracing(*NAMESPACE, pass_fds=[fd]) as (_, tracer, command, guard):
+            check_equal(links_of(command)[fd], links_of(os.getpid())[fd])
+            for reader in tracer, guard:
+                check(links_of(command)[fd] not in links_of(reader).values(), "is open still:", links_of(reader))
+        reads, writes = os.pipe()
+        process = subprocess.Popen([lib.TCPLENS, "explain", "-"], stdin=reads, stdout=subprocess.DEVNULL, pass_fds=[fd])
+        os.close(reads)
+        try:
+            wait_for(lambda: status_of(process.pid)["Seccomp"] == "2", "who reads to be confined")
+            check(links_of(os.getpid())[fd] not in links_of(process.pid).values(), "is open still:", links_of(process.pid))
+        finally:
+            os.close(writes)
+            check_equal(process.wait(lib.DEADLINE), 1)
 
 
 def copy_of(pid, fd):

@@ -14,7 +14,8 @@
  * must not go on to read untrusted input. */
 int rights_drop(bool keep_kill) __attribute__((warn_unused_result));
 
-/* Drops all of it, and confines the process to what c allows: from here on it may read what others made. What cannot be had on
+/* Drops all of it, closes what the caller left open, and confines the process to what c allows: from here on it may read what
+ * others made. What cannot be had on
  * this machine, and does no harm by itself, is told in a note. A process that ends with its parent (PR_SET_PDEATHSIG) still does.
  * 0, or -errno as above. */
 int rights_give_up(const struct confine *c) __attribute__((warn_unused_result));
