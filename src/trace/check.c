@@ -1,10 +1,10 @@
 #include "tcplens/trace/check.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "exact_json.h"
 #include "tcplens/base/limits.h"
 #include "tcplens/trace/words.h"
 
@@ -45,27 +45,6 @@ const struct trace_check_result *trace_check_result(const struct trace_check *ch
 static bool is_capture(const struct trace_check *c)
 {
     return c->magic_len == CAPTURE_MAGIC_LEN && capture_magic_of(c->magic) != MAGIC_N;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!strchr(" \t\r", text[i]) || !text[i])
-            return false;
-    return true;
-}
-
-/* The text as one JSON object and nothing else, or NULL. */
-static cJSON *parse(const char *text, size_t len)
-{
-    const char *end;
-    cJSON *root = memchr(text, '\0', len) ? NULL : cJSON_ParseWithLengthOpts(text, len, &end, false);
-
-    if (root && (!cJSON_IsObject(root) || !is_blank(end, len - (size_t)(end - text)))) {
-        cJSON_Delete(root);
-        root = NULL;
-    }
-    return root;
 }
 
 static const char *member_text(const cJSON *root, const char *name)
@@ -117,12 +96,13 @@ static int take_line(struct trace_check *c, const char *text, size_t len)
         text += 3;
         len -= 3;
     }
-    if (is_blank(text, len))
+    if (json_is_blank(text, len))
         return 0;
-    root = parse(text, len);
+    root = json_object_parse(text, len);
     if (!c->result.header) {
         r = take_header(c, root);
-    } else if (root && *member_text(root, "record") && cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(root, "n")) &&
+    } else if (root && *member_text(root, "record") && strcmp(member_text(root, "record"), "header") != 0 &&
+               cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(root, "n")) &&
                cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(root, "t"))) {
         c->result.records++;
         if (strcmp(member_text(root, "record"), "end") == 0)
@@ -191,7 +171,7 @@ int trace_check_feed(struct trace_check *check, const char *data, size_t len)
 int trace_check_finish(struct trace_check *check)
 {
     if (check->overlong || check->len > 0) {
-        cJSON *root = check->overlong ? NULL : parse(check->rest, check->len);
+        cJSON *root = check->overlong ? NULL : json_object_parse(check->rest, check->len);
         const bool cut = !root && !check->overlong && check->result.header;
         int r = cut ? 0 : end_line(check, "", 0);
 

@@ -21,13 +21,49 @@ static size_t large_number(const char *at, const char *end)
     return digits;
 }
 
-/* The line with its large numbers marked. Three bytes more for each, which has more than EXACT_DIGITS. NULL: no memory. */
+/* No byte of JSON outside of texts, nor in them: what a disk holds after a loss of power, say. cJSON takes all for blanks. */
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' && c != '\t' && c != '\r' && c != '\n';
+}
+
+bool json_is_blank(const char *text, size_t len)
+{
+    while (len && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
+        text++;
+        len--;
+    }
+    return !len;
+}
+
+static cJSON *parse_whole(const char *text, size_t len)
+{
+    const char *rest;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, len, &rest, false);
+
+    if (root && (!cJSON_IsObject(root) || !json_is_blank(rest, len - (size_t)(rest - text)))) {
+        cJSON_Delete(root);
+        root = NULL;
+    }
+    return root;
+}
+
+cJSON *json_object_parse(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (is_control(text[i]))
+            return NULL;
+    return parse_whole(text, len);
+}
+
+/* The line with its large numbers marked. Three bytes more for each, which has more than EXACT_DIGITS. NULL: no memory, or a
+ * byte that is of no JSON. */
 static char *mark_large_numbers(const char *line, size_t len, size_t *ret_len)
 {
     const char *const end = line + len;
     char *const marked = malloc(len + len / EXACT_DIGITS * 3 + 4);
     char *p = marked;
-    bool text = false;
+    bool text = false, foreign = false;
 
     if (!marked)
         return NULL;
@@ -48,9 +84,14 @@ static char *mark_large_numbers(const char *line, size_t len, size_t *ret_len)
             *p++ = *at++;
         else if (*at == '"')
             text = !text;
+        foreign = foreign || is_control(*at);
         *p++ = *at++;
     }
     *ret_len = (size_t)(p - marked);
+    if (foreign) {
+        free(marked);
+        return NULL;
+    }
     return marked;
 }
 
@@ -58,7 +99,7 @@ cJSON *exact_json_parse(const char *line, size_t len)
 {
     size_t marked_len;
     char *const marked = mark_large_numbers(line, len, &marked_len);
-    cJSON *const tree = marked ? cJSON_ParseWithLength(marked, marked_len) : NULL;
+    cJSON *const tree = marked ? parse_whole(marked, marked_len) : NULL;
 
     free(marked);
     return tree;

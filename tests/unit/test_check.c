@@ -79,6 +79,8 @@ static void damage(void **state)
     expect(TEXT(HEADER "x\n" END), &one);
     expect(TEXT(HEADER "{\"record\":\"end\",\"n\":2,\"t\":9} {}\n" END), &one);
     expect(TEXT(HEADER "{\"record\":\"end\",\"n\":2,\"t\":9}\0\n" END), &one);
+    expect(TEXT(HEADER "\0\0{\"record\":\"x\",\"n\":1,\"t\":9}\n" END), &one);
+    expect(TEXT(HEADER HEADER END), &one);
     expect(TEXT(HEADER "[]\n{}\n\"a\"\n{\"record\":1,\"n\":1,\"t\":1}\n{\"record\":\"x\",\"n\":\"1\",\"t\":1}\n"
                        "{\"record\":\"x\",\"n\":1}\n{\"record\":\"x\"\n" END),
            &many);

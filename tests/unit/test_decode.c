@@ -313,6 +313,35 @@ static void no_records(void **state)
     end();
 }
 
+/* What a disk holds after a loss of power, and what a second writer left. */
+static void no_text(void **state)
+{
+    static const char record[] = "{\"record\":\"queue\",\"n\":7,\"t\":9,\"listener\":1,\"syn\":1,\"accept\":0,"
+                                 "\"limit\":17,\"drops\":0,\"why\":\"syn\"}";
+    char line[sizeof(record) + 8];
+
+    (void)state;
+    begin(true);
+    for (size_t at = 0; at < sizeof(record); at++)
+        for (int c = 0; c < ' '; c++) {
+            const bool blank = at == 0 || at == sizeof(record) - 1; /* within, it depends on the place */
+
+            if (strchr("\t\r\n", c) && c && !blank)
+                continue;
+            memcpy(line, record, at);
+            line[at] = (char)c;
+            memcpy(line + at + 1, record + at, sizeof(record) - 1 - at);
+            if (c && strchr("\t\r\n", c))
+                assert_non_null(again(line, sizeof(record)));
+            else
+                assert_null(again(line, sizeof(record)));
+        }
+    memcpy(line, record, sizeof(record) - 1);
+    memcpy(line + sizeof(record) - 1, "{}", 2);
+    assert_null(again(line, sizeof(record) + 1));
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +354,7 @@ int main(void)
         cmocka_unit_test(order_of_lines),
         cmocka_unit_test(large_numbers),
         cmocka_unit_test(no_records),
+        cmocka_unit_test(no_text),
     };
 
     return cmocka_run_group_tests(tests, read_examples, free_examples);
