@@ -19,8 +19,9 @@
 
 struct writer {
     int fd;
-    bool owned;          /* not standard output */
-    bool regular;        /* a file, which no reader holds up */
+    bool owned;   /* not standard output */
+    bool regular; /* a file, which no reader holds up */
+    bool terminal;
     bool lines;          /* what is written are such */
     writer_unit_fn unit; /* or these; NULL: neither */
     size_t part, rest;   /* of a unit that is not whole yet: bytes that were written, and that will be */
@@ -50,6 +51,7 @@ static void choose_way(struct writer *w)
     int again;
 
     w->regular = fstat(w->fd, &st) < 0 || S_ISREG(st.st_mode);
+    w->terminal = isatty(w->fd);
     if (!stop_is_watched()) /* signals do as ever, and later on there may be no right to open anything */
         return;
     if (w->regular || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) || (again = open_again(w->fd)) < 0) {
@@ -129,8 +131,9 @@ static size_t piece(const struct writer *w, const char *data, size_t len)
     return end ? (size_t)(end - data) + 1 : len;
 }
 
-/* Returns what was written, or -errno; -EAGAIN is no error. A reader that went away shows as -EPIPE to who ignores SIGPIPE,
- * and a file that may not grow as -EFBIG to who ignores SIGXFSZ, which is for the program to do. */
+/* Returns what was written, or -errno; -EAGAIN is no error. A reader that went away shows as -EPIPE to who ignores SIGPIPE, as
+ * does a terminal that was closed; and a file that may not grow as -EFBIG to who ignores SIGXFSZ, which is for the program to
+ * do. */
 static ssize_t write_some(const struct writer *w, const char *data, size_t len)
 {
     ssize_t n;
@@ -143,7 +146,9 @@ static ssize_t write_some(const struct writer *w, const char *data, size_t len)
     do
         n = write(w->fd, data, len);
     while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n == 0 ? -EIO : n; /* no progress and no reason: not to be tried for ever */
+    if (n < 0)
+        return errno == EIO && w->terminal ? -EPIPE : -errno;
+    return n == 0 ? -EIO : n; /* no progress and no reason: not to be tried for ever */
 }
 
 /* All of data or, where that fails, *ret_written of it. */

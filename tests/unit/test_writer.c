@@ -493,6 +493,26 @@ static void test_reader_went_away(void **state)
     close(fds[1]);
 }
 
+static void test_terminal_is_closed(void **state)
+{
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct writer *w;
+    char name[64];
+
+    (void)state;
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    assert_int_equal(ptsname_r(terminal, name, sizeof(name)), 0);
+    assert_int_equal(writer_open(name, &w), 0);
+    writer_write(w, "read\n", 5);
+    assert_int_equal(writer_flush(w), 0);
+    close(terminal);
+    writer_write(w, "not read\n", 9);
+    assert_int_equal(writer_flush(w), -EPIPE);
+    assert_int_equal(writer_close(w), -EPIPE);
+}
+
 /* Standard output as a non-blocking pipe with a slow reader: nothing is lost, and it stays open. In a process of its
  * own, so that the test's own output is not in the way. */
 static void test_standard_output(void **state)
@@ -595,6 +615,7 @@ int main(void)
         cmocka_unit_test_setup(test_open_errors, reset),
         cmocka_unit_test_setup(test_full_device, reset),
         cmocka_unit_test_setup(test_reader_went_away, reset),
+        cmocka_unit_test_setup(test_terminal_is_closed, reset),
         cmocka_unit_test_setup(test_standard_output, reset),
         cmocka_unit_test_setup(test_signal_while_writing, reset),
     };
