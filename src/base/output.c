@@ -117,7 +117,7 @@ int output_claim_standard(void)
 const char *output_explain(int r)
 {
     switch (r) {
-    case -EBUSY: return "another program is writing it";
+    case -EBUSY: return "it is being written already, and each output needs a file of its own";
     case -EDEADLK: return "it is what is read: name another file";
     case -ECANCELED: return "nobody opened it to read";
     default: return strerror(-r);

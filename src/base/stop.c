@@ -33,6 +33,14 @@ static void fill(sigset_t *set)
             sigaddset(set, stop_signals[i]);
 }
 
+void stop_let_through(void)
+{
+    sigset_t set;
+
+    fill(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int stop_watch(void)
 {
     sigset_t set;

@@ -57,6 +57,7 @@ static int run(const struct apart *a, int *ret_signal)
     pid_t child;
 
     sigfillset(&all);
+    stop_let_through();
     sigprocmask(SIG_SETMASK, &all, &mask); /* none comes before it can be passed on */
     child = fork();
     if (child == 0)

@@ -8,6 +8,7 @@
 
 #include "tcplens/base/log.h"
 #include "tcplens/base/rights.h"
+#include "tcplens/base/stop.h"
 #include "tcplens/base/terminal.h"
 #include "tcplens/sink/digest.h"
 
@@ -78,6 +79,7 @@ static int explain(struct explanation *x)
     struct sinks sinks = { 0 };
     int status, printed;
 
+    stop_let_through();
     if (rights_give_up(&(struct confine){ .may = CONFINE_FEED }) < 0) {
         log_error("cannot drop rights");
         return EXIT_FAILED;

@@ -166,6 +166,26 @@ def children_are_ignored():
             check_equal(done.returncode, 0, f"{arguments}: {done.stderr}")
 
 
+@case
+def signals_are_blocked():
+    """By who starts the program, which exec() does not change: what ends it does all the same."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        check_equal(lib.run(*NEW, "-q", "-o", path, "--", "true").status, 0)
+        for arguments in (("read", "-"), ("explain", "-"), ("report", "-", "-o", f"{lib.temporary(stack)}/report.html"),
+                          ("view", "--no-browser", path)):
+            process = subprocess.Popen([lib.TCPLENS, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL,
+                                       preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            stack.callback(process.stdin.close)
+            process.stdin.write(lib.read(path)[:1000])
+            process.stdin.flush()
+            process.send_signal(signal.SIGTERM)
+            check(process.wait(lib.DEADLINE) in (0, -signal.SIGTERM), f"{arguments}: {process.returncode}")
+
+
 def standing_still(stack, arguments, writes, meanwhile=lambda child: None):
     """Fills what nobody reads from, and tells the tracer to end; the command must end with it."""
     run = Writing(stack, arguments, lib.script(CHURN), stdout=writes)
@@ -262,6 +282,25 @@ def terminal_stands_still():
         run.process.send_signal(signal.SIGTERM)
         check_equal(run.wait(), 1, run.stderr)
         run.says("its reader takes nothing")
+
+
+@case
+def terminal_is_closed():
+    """As with ssh, whose end tells only who is in the foreground: the file is written on."""
+    with contextlib.ExitStack() as stack:
+        path = f"{lib.temporary(stack)}/trace.ndjson"
+        master, slave = pty.openpty()
+        closing = stack.enter_context(contextlib.ExitStack())
+        closing.callback(os.close, master)
+        run = Writing(stack, (*NEW, "-o", path), lib.script("sys.stdout = sys.stderr\n" + SOME_UNTIL_TOLD), stdout=slave)
+        os.close(slave)
+        lib.wait_trace(path, '"to":"TIME-WAIT"')
+        closing.close()
+        before = os.path.getsize(path)
+        lib.wait_for(lambda: os.path.getsize(path) > before + 8192, "more of the trace")
+        run.process.stdin.close()
+        check_equal(run.wait(), 0, run.stderr)
+        check_equal(lib.read_trace(path).end["reason"], "command")
 
 
 @contextlib.contextmanager
@@ -437,13 +476,13 @@ def two_tracers_on_one_file():
         lib.wait_trace(path, '"to":"TIME-WAIT"')
         second = lib.run(*NEW, "-q", "--force", "-o", path, "--", "true")
         check_equal(second.status, 1)
-        lib.one_line(second.stderr, path, "another program is writing it")
+        lib.one_line(second.stderr, path, "it is being written already")
         for mode in ("ab", "r+b"):
             with open(path, mode) as output:
                 second = subprocess.run([lib.TCPLENS, *NEW, "--", "true"], stdin=subprocess.DEVNULL, stdout=output,
                                         stderr=subprocess.PIPE, text=True, timeout=2 * lib.DEADLINE, check=False)
             check_equal(second.returncode, 1)
-            lib.one_line(second.stderr, "standard output", "another program is writing it")
+            lib.one_line(second.stderr, "standard output", "it is being written already")
         tracer.interrupt()
         check_equal(tracer.wait(), 0, tracer.stderr)
         lib.validate(path)

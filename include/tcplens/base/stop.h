@@ -11,6 +11,8 @@
 
 /* Ends with 0. */
 extern const int stop_signals[];
+/* For a program that does not watch: lets them end it, where who started it had blocked them, which survives exec(). */
+void stop_let_through(void);
 
 /* Blocks SIGINT, SIGTERM, SIGQUIT and those of the others that are not ignored (as SIGHUP is under nohup(1)), in this thread and
  * those it makes later. A descriptor on which they come (signalfd(2), nonblocking), the same at each call, or -errno. */
