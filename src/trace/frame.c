@@ -24,7 +24,7 @@
 #define TEXT_ROOM(n) (6 * ((size_t)(n) + sizeof(ELLIPSIS)) + 8)
 /* Texts that are cut to TEXT_MAX: arguments and their ellipsis, interfaces, reasons, three more, the host,
  * an expression, of each merged file two. */
-#define TEXTS (TEXT_MAX / 16 + 1 + LIMIT_INTERFACES + WITNESS_N + 3 + 1 + 1 + 2 * LIMIT_MERGED_FILES)
+#define TEXTS (LIMIT_COMMAND_WORDS + 1 + LIMIT_INTERFACES + WITNESS_N + 3 + 1 + 1 + 2 * LIMIT_MERGED_FILES)
 #define HEADER_ROOM                                                                                                    \
     (TEXTS * TEXT_ROOM(TEXT_MAX) + (2 * LIMIT_FILTER_PORTS + LIMIT_FILTER_PIDS) * (JSON_NUMBER_MAX + 2) +              \
      LIMIT_FILTER_HOSTS * TEXT_ROOM(PREFIX_TEXT_MAX) + TRACE_SYSCTL_MAX * 2 * TEXT_ROOM(KEY_MAX) +                     \
@@ -153,7 +153,7 @@ static char *put_filter(char *p, const struct filter *f, size_t max)
 /* Many arguments are cut as a long one is: an ellipsis stands for the rest. */
 static char *put_command(char *p, const struct trace_header *h, size_t max)
 {
-    const size_t arguments_max = max / 16 > 4 ? max / 16 : 4;
+    const size_t fewer = LIMIT_COMMAND_WORDS * max / TEXT_MAX, arguments_max = fewer > 4 ? fewer : 4;
 
     if (!h->command)
         return p;

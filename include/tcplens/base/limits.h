@@ -80,6 +80,8 @@
     X(MERGED_FILES, 16, COUNT, "files of `tcplens merge`", "refused", "an error, exit status 2")                       \
     X(MERGED_SEGMENTS, 16 << 20, COUNT, "segments of all files of `tcplens merge`", "refused",                         \
       "an error, exit status 1")                                                                                       \
+    X(COMMAND_WORDS, 32, COUNT, "words of the traced command in a header", "`…` stands for the others",              \
+      "the last of `command`")                                                                                         \
     X(TRACE_LINE, 1 << 20, BYTES, "a line of a trace that is read", "not read", "it counts as damaged")                \
     X(REPORT_TRACE, 1 << 30, BYTES, "a trace in a report, uncompressed", "refused", "an error, exit status 1")         \
     X(BROWSERS, 32, COUNT, "browsers that are sent a live trace", "the next one is refused", "HTTP status 503")        \
