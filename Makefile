@@ -391,7 +391,7 @@ $(ROUNDTRIP): $(ROUNDTRIP).o $(B)/libtcplens.a
 # Preloaded: what tries to get out of the program's confinement, what the kernel's ring can do to who reads it.
 PROBE := $(O)/tests/confine/probe.so
 RING := $(O)/tests/faults/ring.so
-$(PROBE) $(RING): $(O)/%.so: %.c $(B)/flags
+$(PROBE) $(RING): $(O)/%.so: %.c tests/lib/keep_open.h $(B)/flags
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC) -std=gnu17 -shared -fPIC $(DEFINES) $(WARNINGS) -o $@ $< -lcap

@@ -8,6 +8,9 @@
 
 #include <bpf/libbpf.h>
 
+static const char *const kept_open[] = { "OUTPACE_FD", "HELD_FD", NULL };
+#include "../lib/keep_open.h"
+
 static ring_buffer_sample_fn read_event;
 
 static char ask(const char *name)
