@@ -495,7 +495,8 @@ claims: all $(ROUNDTRIP) $(PROBE)
 ROUNDS = 5
 .PHONY: stress
 stress: all $(ROUNDTRIP) $(PROBE)
-	@$(TEST_ENV) TEST_TIMEOUT=$(if $(KERNEL),3600,1200) TEST_JOBS=$(TEST_JOBS) QUOTA=$(QUOTA) sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
+	@$(TEST_ENV) TEST_TIMEOUT=$(if $(KERNEL),3600,1200) TEST_JOBS=$(TEST_JOBS) QUOTA=$(QUOTA) \
+	    sh tests/stress.sh $(ROUNDS) $(if $(KERNEL),\
 	    'sh tests/kernels/boot.sh $(KERNEL)',\
 	    $(foreach t,$(sort $(wildcard tests/kernel/*_test.py)),'python3 $t'))
 

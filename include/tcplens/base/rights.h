@@ -15,9 +15,8 @@
 int rights_drop(bool keep_kill) __attribute__((warn_unused_result));
 
 /* Drops all of it, closes what the caller left open, and confines the process to what c allows: from here on it may read what
- * others made. What cannot be had on
- * this machine, and does no harm by itself, is told in a note. A process that ends with its parent (PR_SET_PDEATHSIG) still does.
- * 0, or -errno as above. */
+ * others made. What cannot be had on this machine, and does no harm by itself, is told in a note. A process that ends with its
+ * parent (PR_SET_PDEATHSIG) still does. 0, or -errno as above. */
 int rights_give_up(const struct confine *c) __attribute__((warn_unused_result));
 
 /* Drops all capabilities but those that files are made with, whoever owns the folder and whoever they are given to: CAP_CHOWN,
